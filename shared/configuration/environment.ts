@@ -1,0 +1,37 @@
+import { z } from 'zod';
+
+/**
+ * The environment variables that the CDK app sets and the functions read; one definition for both sides.
+ * A function gets only the ones it needs, so each is optional here and required where it is read.
+ */
+export const environmentNames = {
+  /** Path of the runtime configuration (JSON), delivered as a Lambda layer under `/opt`. */
+  configurationPath: 'CONFIGURATION_PATH',
+  stateTable: 'STATE_TABLE',
+  auditTable: 'AUDIT_TABLE',
+  backupBucket: 'BACKUP_BUCKET',
+  backupKeyArn: 'BACKUP_KEY_ARN',
+  backupFunctionArn: 'BACKUP_FUNCTION_ARN',
+  restoreFunctionArn: 'RESTORE_FUNCTION_ARN',
+  /** `node_modules` folder of the postgres-tools layer. */
+  postgresToolsPath: 'POSTGRES_TOOLS_PATH',
+  /** A native pg_dump to use in place of the WebAssembly one. */
+  pgDumpPath: 'PG_DUMP_PATH',
+} as const;
+
+export type EnvironmentName = keyof typeof environmentNames;
+
+/**
+ * Reads environment variables that a function cannot work without.
+ *
+ * @throws Error naming every missing variable at once.
+ */
+export function readEnvironment<Name extends EnvironmentName>(
+  names: readonly Name[],
+  environment: NodeJS.ProcessEnv = process.env,
+): Record<Name, string> {
+  const values = names.map((name) => [name, environment[environmentNames[name]]] as const);
+  const missing = z.array(z.string()).parse(values.filter(([, value]) => !value).map(([name]) => environmentNames[name]));
+  if (missing.length > 0) throw new Error(`Missing environment variables: ${missing.join(', ')}`);
+  return Object.fromEntries(values) as Record<Name, string>;
+}

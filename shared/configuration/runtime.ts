@@ -1,0 +1,90 @@
+import { z } from 'zod';
+
+/** Identifies a configured database in the API (`?database=`), in the bucket's paths and in the state table. */
+export const databaseIdSchema = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{0,39}$/, 'must be 1 to 40 lower-case letters, digits and hyphens, starting with a letter');
+
+/** How a function logs in: a Secrets Manager secret in the RDS form, or an IAM authentication token. */
+const loginSchema = z.discriminatedUnion('type', [
+  z.strictObject({
+    type: z.literal('secret'),
+    /** ARN of a secret holding at least `{"username": ..., "password": ...}`. */
+    secret_arn: z.string().regex(/^arn:[^:]+:secretsmanager:/, 'must be the ARN of a Secrets Manager secret'),
+  }),
+  z.strictObject({
+    type: z.literal('iam'),
+    user: z.string().min(1).max(63),
+    /** `db-...` (RDS) or `cluster-...` (Aurora); names the `rds-db:connect` resource. */
+    resource_id: z.string().regex(/^(db|cluster)-[A-Za-z0-9]+$/, 'must be a DB or cluster resource id'),
+  }),
+]);
+
+/** One PostgreSQL database under management, as the functions see it. */
+export const databaseSchema = z.strictObject({
+  id: databaseIdSchema,
+  kind: z.enum(['rds', 'aurora', 'self-managed']).default('rds'),
+  host: z.string().min(1).max(253),
+  port: z.int().min(1).max(65_535).default(5432),
+  /** The database's name on the server. */
+  name: z.string().min(1).max(63),
+  login: loginSchema,
+  tls: z
+    .strictObject({
+      mode: z.enum(['verify', 'disable']).default('verify'),
+      /** PEM text of the certificate authority; without it, the RDS bundle and the system's authorities. */
+      ca: z.string().optional(),
+    })
+    .prefault({}),
+});
+
+/** Limits of the connections a function opens; times in milliseconds unless named otherwise. */
+const connectionsSchema = z.strictObject({
+  pool_size: z.int().min(1).max(100).default(10),
+  pool_overflow: z.int().min(0).max(200).default(20),
+  pool_timeout_seconds: z.number().positive().max(600).default(30),
+  pool_recycle_seconds: z.number().positive().max(86_400).default(3600),
+  connect_timeout_ms: z.int().min(100).max(60_000).default(10_000),
+  statement_timeout_ms: z.int().min(0).default(30_000),
+  lock_timeout_ms: z.int().min(1).default(10_000),
+  idle_in_transaction_timeout_ms: z.int().min(1).default(60_000),
+});
+
+const backupSettingsSchema = z.strictObject({
+  retention_days: z.int().min(1).max(3650).default(30),
+  /** zstd level of the stored data: 1 is fastest; 3 stores about a quarter less for more CPU. */
+  compression_level: z.int().min(1).max(19).default(1),
+  /** Parallel COPY connections of one backup or restore. */
+  connections: z.int().min(1).max(32).default(2),
+  /** Heap bytes that one chunk (one stored object) covers. */
+  chunk_bytes: z.int().min(1_048_576).default(134_217_728),
+});
+
+/** What the deployed functions read at run time: everything but the shape of the deployment itself. */
+export const runtimeConfigurationSchema = z.strictObject({
+  databases: z
+    .array(databaseSchema)
+    .min(1, 'needs at least one database')
+    .refine((all) => new Set(all.map(({ id }) => id)).size === all.length, 'database ids must be unique'),
+  connections: connectionsSchema.prefault({}),
+  backups: backupSettingsSchema.prefault({}),
+  identity: z.strictObject({
+    /** OpenID Connect issuer: tokens' `iss`, and where the keys are found. */
+    issuer: z.url(),
+    /** Accepted `aud` (or Cognito's `client_id`). */
+    audience: z.string().min(1),
+    /** Where the issuer publishes its keys; by default `<issuer>/.well-known/jwks.json`. */
+    jwks_uri: z.url().optional(),
+    /** The claim that lists the caller's roles. */
+    roles_claim: z.string().min(1).default('cognito:groups'),
+    /** Longest age of a session, counted from `auth_time` (or `iat`). */
+    session_max_age_seconds: z.int().min(60).max(604_800).default(43_200),
+  }),
+  /** CIDR ranges callers may come from. */
+  allowed_address_ranges: z.array(z.union([z.cidrv4(), z.cidrv6()])).min(1).default(['0.0.0.0/0', '::/0']),
+});
+
+export type Database = z.output<typeof databaseSchema>;
+export type RuntimeConfiguration = z.output<typeof runtimeConfigurationSchema>;
+export type ConnectionLimits = RuntimeConfiguration['connections'];
+export type BackupSettings = RuntimeConfiguration['backups'];

@@ -1,0 +1,26 @@
+import { z } from 'zod';
+import { databaseIdSchema } from '../configuration/runtime.ts';
+import { backupIdSchema, backupTypeSchema, customNameSchema } from '../contract/schemas/backup.ts';
+import { jobIdSchema } from '../contract/schemas/job.ts';
+
+/** What starts the durable backup function. A schedule gives no ids; the function then makes them and the job itself. */
+export const backupEventSchema = z.object({
+  database: databaseIdSchema,
+  backup_type: backupTypeSchema,
+  custom_name: customNameSchema.nullable().default(null),
+  requested_by: z.string().min(1).default('schedule'),
+  job_id: jobIdSchema.optional(),
+  backup_id: backupIdSchema.optional(),
+});
+
+/** What starts the durable restore function. */
+export const restoreEventSchema = z.object({
+  database: databaseIdSchema,
+  backup_id: backupIdSchema,
+  target_database: z.string().min(1).max(63),
+  requested_by: z.string().min(1),
+  job_id: jobIdSchema,
+});
+
+export type BackupEvent = z.output<typeof backupEventSchema>;
+export type RestoreEvent = z.output<typeof restoreEventSchema>;

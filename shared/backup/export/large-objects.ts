@@ -1,0 +1,43 @@
+import type pg from 'pg';
+import { z } from 'zod';
+import { largeObjectSchema } from '../manifest.ts';
+import { largeObjectsSql } from '../plan/relations.sql.ts';
+
+/** Large objects of one stored object. */
+const OBJECTS_PER_CHUNK = 10_000;
+/** Bytes of large object in one row: what the server and any reader hold in memory at a time. */
+const PIECE_BYTES = 1_048_576;
+
+export type LargeObject = z.output<typeof largeObjectSchema>;
+
+export async function listLargeObjects(client: pg.Client): Promise<LargeObject[]> {
+  const { rows } = await client.query(largeObjectsSql);
+  return z.array(largeObjectSchema).parse(rows);
+}
+
+/** Groups the objects' numbers (sorted) into ranges of one stored object each. */
+export function largeObjectRanges(objects: readonly LargeObject[]): { from: number; to: number; count: number }[] {
+  const ranges = [];
+  for (let start = 0; start < objects.length; start += OBJECTS_PER_CHUNK) {
+    const group = objects.slice(start, start + OBJECTS_PER_CHUNK);
+    ranges.push({ from: group[0]?.oid ?? 0, to: group.at(-1)?.oid ?? 0, count: group.length });
+  }
+  return ranges;
+}
+
+/**
+ * The COPY statement that reads large objects as rows (number, offset, bytes). It uses the functions any reader may call
+ * (`pg_largeobject` itself is for superusers); each descriptor is closed once its length is known.
+ */
+export function copyLargeObjectsSql({ from, to }: { from: number; to: number }): string {
+  return `COPY (
+SELECT m.oid, piece.start, pg_catalog.lo_get(m.oid, piece.start, ${PIECE_BYTES})
+  FROM pg_catalog.pg_largeobject_metadata m
+  CROSS JOIN LATERAL (SELECT pg_catalog.lo_open(m.oid, 262144) AS fd OFFSET 0) opened
+  CROSS JOIN LATERAL (SELECT pg_catalog.lo_lseek64(opened.fd, 0, 2) AS length OFFSET 0) measured
+  CROSS JOIN LATERAL (SELECT measured.length AS length, pg_catalog.lo_close(opened.fd) AS closed OFFSET 0) closed
+  CROSS JOIN LATERAL pg_catalog.generate_series(0::int8, greatest(closed.length - 1, 0), ${PIECE_BYTES}::int8) AS piece(start)
+ WHERE m.oid BETWEEN ${from} AND ${to}
+ ORDER BY m.oid, piece.start
+) TO STDOUT`;
+}

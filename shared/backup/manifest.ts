@@ -1,0 +1,124 @@
+import { z } from 'zod';
+import { backupIdSchema, backupTypeSchema } from '../contract/schemas/backup.ts';
+import { OperationError } from '../errors.ts';
+import { FORMAT_VERSION } from './layout.ts';
+
+const countSchema = z.int().min(0);
+
+const objectSchema = z.object({
+  path: z.string(),
+  stored_bytes: countSchema,
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+});
+
+/** A stored object that holds rows as COPY text. */
+const chunkSchema = objectSchema.extend({ rows: countSchema, bytes: countSchema });
+
+const privilegeSchema = z.object({
+  /** null stands for PUBLIC. */
+  grantee: z.string().nullable(),
+  privilege: z.string(),
+  grantable: z.boolean(),
+});
+
+export const databasePropertiesSchema = z.object({
+  name: z.string(),
+  owner: z.string(),
+  encoding: z.string(),
+  collate: z.string(),
+  ctype: z.string(),
+  /** `c` libc, `i` ICU, `b` built-in. */
+  locale_provider: z.string(),
+  locale: z.string().nullable(),
+  icu_rules: z.string().nullable(),
+  connection_limit: z.int(),
+  comment: z.string().nullable(),
+  settings: z.array(z.object({ role: z.string().nullable(), setting: z.string() })),
+  has_privileges: z.boolean(),
+  privileges: z.array(privilegeSchema),
+});
+
+export const largeObjectSchema = z.object({
+  oid: z.coerce.number(),
+  owner: z.string(),
+  comment: z.string().nullable(),
+  has_privileges: z.boolean(),
+  privileges: z.array(privilegeSchema),
+});
+
+/**
+ * All that a restore needs to know of a backup; the bucket alone is enough. Written last: it is what makes the backup exist.
+ */
+export const manifestSchema = z.object({
+  format: z.literal(FORMAT_VERSION),
+  id: backupIdSchema,
+  database: z.string(),
+  backup_type: backupTypeSchema,
+  custom_name: z.string().nullable(),
+  requested_by: z.string(),
+  created_at: z.string(),
+  ended_at: z.string(),
+  snapshot: z.object({
+    taken_at: z.string(),
+    /** `pg_current_snapshot()`: which transactions the backup saw. */
+    transactions: z.string(),
+    lsn: z.string().nullable(),
+  }),
+  server_version: z.int(),
+  pg_dump_version: z.string(),
+  /** Encoding of the COPY text; also the database's own. */
+  encoding: z.string(),
+  database_properties: databasePropertiesSchema,
+  schema: objectSchema,
+  tables: z.array(
+    z.object({
+      oid: z.int(),
+      schema: z.string(),
+      name: z.string(),
+      columns: z.array(z.string()),
+      rows: countSchema,
+      bytes: countSchema,
+      chunks: z.array(chunkSchema),
+    }),
+  ),
+  sequences: z.array(z.object({ schema: z.string(), name: z.string(), last_value: z.string(), is_called: z.boolean() })),
+  materialized_views: z.array(z.object({ oid: z.int(), schema: z.string(), name: z.string() })),
+  large_objects: z.object({ objects: z.array(largeObjectSchema), chunks: z.array(chunkSchema) }),
+  totals: z.object({ tables: countSchema, rows: countSchema, bytes: countSchema, stored_bytes: countSchema, objects: countSchema }),
+  warnings: z.array(z.string()),
+});
+
+export type Manifest = z.output<typeof manifestSchema>;
+export type StoredChunk = z.output<typeof chunkSchema>;
+export type DatabaseProperties = z.output<typeof databasePropertiesSchema>;
+export type Privilege = z.output<typeof privilegeSchema>;
+
+/**
+ * Reads a manifest's JSON.
+ *
+ * @throws OperationError `manifest_unreadable` when it is of a later format or not a manifest
+ */
+export function parseManifest(bytes: Buffer): Manifest {
+  let json: unknown;
+  try {
+    json = JSON.parse(bytes.toString('utf8'));
+  } catch (error) {
+    throw new OperationError('manifest_unreadable', 'The manifest is not JSON', 'Use another backup.', { cause: error });
+  }
+  const parsed = manifestSchema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const format = z.object({ format: z.number() }).safeParse(json);
+  if (format.success && format.data.format > FORMAT_VERSION) {
+    throw new OperationError(
+      'manifest_unreadable',
+      `The backup has format ${format.data.format}; this version reads formats up to ${FORMAT_VERSION}`,
+      'Upgrade this system, then restore.',
+    );
+  }
+  throw new OperationError(
+    'manifest_unreadable',
+    `The manifest is not valid: ${parsed.error.issues[0]?.path.join('.')}: ${parsed.error.issues[0]?.message}`,
+    'Use another backup.',
+    { cause: parsed.error },
+  );
+}

@@ -1,0 +1,142 @@
+import type pg from 'pg';
+import { z } from 'zod';
+import { OperationError } from '../../errors.ts';
+import { quoteIdentifier, quoteQualified } from '../../postgres/identifiers.ts';
+import { tablesSql } from './relations.sql.ts';
+
+const tableRowSchema = z.object({
+  oid: z.coerce.number(),
+  schema: z.string(),
+  name: z.string(),
+  persistence: z.enum(['p', 'u']),
+  heap: z.boolean(),
+  heap_bytes: z.coerce.number(),
+  table_bytes: z.coerce.number(),
+  estimated_rows: z.number(),
+  condition: z.string().nullable(),
+  readable: z.boolean(),
+  columns: z.array(z.string()),
+  has_columns: z.boolean(),
+});
+
+/** A table whose rows are backed up. `number` is its place in the plan and names its folder in the bucket. */
+export interface PlannedTable {
+  number: number;
+  oid: number;
+  schema: string;
+  name: string;
+  columns: string[];
+  hasColumns: boolean;
+  condition: string | null;
+  heapBytes: number;
+  tableBytes: number;
+  estimatedRows: number | null;
+}
+
+/** A range of a table's pages that becomes one stored object; without bounds, the whole table. */
+export interface PlannedChunk {
+  table: PlannedTable;
+  index: number;
+  /** First page, inclusive; null from the start. */
+  fromPage: number | null;
+  /** First page not included; null to the end, including pages added since the plan. */
+  toPage: number | null;
+  /** Share of the table's bytes, for order and progress. */
+  weight: number;
+}
+
+export interface Plan {
+  tables: PlannedTable[];
+  /** Largest first, so that the last ones to finish are small. */
+  chunks: PlannedChunk[];
+}
+
+/** From 14 on, a condition on ctid reads just the pages in range (TID range scan); before, each would read the whole table. */
+const TID_RANGE_SCAN_VERSION = 140_000;
+
+/**
+ * Lists the tables of the snapshot's database.
+ *
+ * @throws OperationError `table_not_readable` naming every table that the login may not read
+ */
+export async function listTables(client: pg.Client): Promise<{ tables: PlannedTable[]; rangeable: Set<number> }> {
+  const { rows } = await client.query(tablesSql);
+  const found = z.array(tableRowSchema).parse(rows);
+  const refused = found.filter(({ readable }) => !readable).map(({ schema, name }) => quoteQualified(schema, name));
+  if (refused.length > 0) {
+    throw new OperationError(
+      'table_not_readable',
+      `The login may not read ${refused.length} tables: ${refused.slice(0, 20).join(', ')}${refused.length > 20 ? ', ...' : ''}`,
+      'Grant it SELECT on them, or membership of pg_read_all_data (PostgreSQL 14 and later).',
+    );
+  }
+  const tables = found.map(
+    (row, number): PlannedTable => ({
+      number,
+      oid: row.oid,
+      schema: row.schema,
+      name: row.name,
+      columns: row.columns,
+      hasColumns: row.has_columns,
+      condition: row.condition === '' ? null : row.condition,
+      heapBytes: row.heap_bytes,
+      tableBytes: row.table_bytes,
+      estimatedRows: row.estimated_rows < 0 ? null : row.estimated_rows,
+    }),
+  );
+  return { tables, rangeable: new Set(found.flatMap(({ heap }, number) => (heap ? [number] : []))) };
+}
+
+/**
+ * Cuts tables into chunks of about `chunkBytes` of table, TOAST included, by ranges of heap pages.
+ */
+export function planChunks(
+  tables: readonly PlannedTable[],
+  { rangeable, serverVersion, blockSize, chunkBytes }: {
+    rangeable: ReadonlySet<number>;
+    serverVersion: number;
+    blockSize: number;
+    chunkBytes: number;
+  },
+): Plan {
+  const chunks = tables.flatMap((table): PlannedChunk[] => {
+    const pages = Math.ceil(table.heapBytes / blockSize);
+    const wanted = Math.max(1, Math.min(pages, Math.round(table.tableBytes / chunkBytes)));
+    if (wanted === 1 || !rangeable.has(table.number) || serverVersion < TID_RANGE_SCAN_VERSION) {
+      return [{ table, index: 0, fromPage: null, toPage: null, weight: table.tableBytes }];
+    }
+    return Array.from({ length: wanted }, (_, index) => ({
+      table,
+      index,
+      fromPage: index === 0 ? null : Math.floor((pages * index) / wanted),
+      toPage: index === wanted - 1 ? null : Math.floor((pages * (index + 1)) / wanted),
+      weight: table.tableBytes / wanted,
+    }));
+  });
+  chunks.sort((a, b) => b.weight - a.weight);
+  return { tables: [...tables], chunks };
+}
+
+/** The COPY statement that reads one chunk. */
+export function copyOutSql({ table, fromPage, toPage }: PlannedChunk): string {
+  const name = quoteQualified(table.schema, table.name);
+  const columns = table.columns.map(quoteIdentifier).join(', ');
+  if (fromPage === null && toPage === null && table.condition === null) {
+    // A table whose columns are all generated has rows, yet no column that COPY would take.
+    if (columns.length > 0) return `COPY ${name} (${columns}) TO STDOUT`;
+    return `COPY (SELECT FROM ONLY ${name}) TO STDOUT`;
+  }
+  const range = [
+    ...(fromPage === null ? [] : [`ctid >= '(${fromPage},0)'::pg_catalog.tid`]),
+    ...(toPage === null ? [] : [`ctid < '(${toPage},0)'::pg_catalog.tid`]),
+  ].join(' AND ');
+  const condition = [table.condition ?? '', range === '' ? '' : `${table.condition ? 'AND' : 'WHERE'} ${range}`].join(' ');
+  return `COPY (SELECT ${columns} FROM ONLY ${name} ${condition}) TO STDOUT`;
+}
+
+/** The COPY statement that loads any chunk of a table. */
+export function copyInSql(table: { schema: string; name: string; columns: readonly string[] }): string {
+  const name = quoteQualified(table.schema, table.name);
+  const columns = table.columns.map(quoteIdentifier).join(', ');
+  return columns.length > 0 ? `COPY ${name} (${columns}) FROM STDIN` : `COPY ${name} FROM STDIN`;
+}

@@ -1,0 +1,88 @@
+import type { Progress } from '../contract/schemas/job.ts';
+
+/** Takes a progress as it is now; may be slow or fail without harm to the job. */
+export type ReportProgress = (progress: Progress) => Promise<void>;
+
+interface Totals {
+  tables: number | null;
+  rows: number | null;
+  bytes: number | null;
+}
+
+export interface ProgressMeter {
+  /** Begins a phase; the rate is counted anew. */
+  phase(name: string): void;
+  total(totals: Partial<Totals>): void;
+  add(done: Partial<Record<keyof Totals, number>>): void;
+  snapshot(): Progress;
+  /** Reports the last state and stops. */
+  close(): Promise<void>;
+}
+
+/**
+ * Counts what a job has done and reports it at most every `intervalMs`, one report at a time. A failing report is dropped:
+ * progress is information, the job's end state is recorded elsewhere.
+ */
+export function startProgress(report: ReportProgress, intervalMs = 1000, now: () => number = Date.now): ProgressMeter {
+  const done = { tables: 0, rows: 0, bytes: 0 };
+  const totals: Totals = { tables: null, rows: null, bytes: null };
+  let phase = 'starting';
+  let phaseStarted = now();
+  let phaseBytes = 0;
+  let reporting: Promise<void> | undefined;
+  let changed = true;
+
+  const snapshot = (): Progress => {
+    const seconds = (now() - phaseStarted) / 1000;
+    const bytesPerSecond = seconds > 0.5 && phaseBytes > 0 ? phaseBytes / seconds : null;
+    const left = totals.bytes === null ? null : Math.max(0, totals.bytes - done.bytes);
+    return {
+      phase,
+      tables: { done: done.tables, total: totals.tables },
+      rows: { done: done.rows, total: totals.rows === null ? null : Math.max(totals.rows, done.rows) },
+      bytes: { done: done.bytes, total: totals.bytes === null ? null : Math.max(totals.bytes, done.bytes) },
+      bytes_per_second: bytesPerSecond === null ? null : Math.round(bytesPerSecond),
+      seconds_left: bytesPerSecond === null || left === null ? null : Math.round(left / bytesPerSecond),
+      updated_at: new Date(now()).toISOString(),
+    };
+  };
+  const send = (): void => {
+    if (reporting || !changed) return;
+    changed = false;
+    reporting = report(snapshot())
+      .catch(() => undefined)
+      .finally(() => {
+        reporting = undefined;
+      });
+  };
+  const timer = setInterval(send, intervalMs);
+  timer.unref();
+
+  return {
+    phase(name) {
+      phase = name;
+      phaseStarted = now();
+      phaseBytes = 0;
+      changed = true;
+    },
+    total(next) {
+      Object.assign(totals, next);
+      changed = true;
+    },
+    add({ tables = 0, rows = 0, bytes = 0 }) {
+      done.tables += tables;
+      done.rows += rows;
+      done.bytes += bytes;
+      phaseBytes += bytes;
+      changed = true;
+    },
+    snapshot,
+    async close() {
+      clearInterval(timer);
+      await reporting;
+      changed = true;
+      send();
+      await reporting;
+    },
+  };
+}

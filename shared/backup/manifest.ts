@@ -81,6 +81,8 @@ export const manifestSchema = z.object({
       chunks: z.array(chunkSchema),
     }),
   ),
+  /** Roles that own something in the database or are named in its privileges and policies. */
+  roles: z.array(z.object({ name: z.string() })),
   sequences: z.array(z.object({ schema: z.string(), name: z.string(), last_value: z.string(), is_called: z.boolean() })),
   materialized_views: z.array(z.object({ oid: z.int(), schema: z.string(), name: z.string() })),
   large_objects: z.object({ objects: z.array(largeObjectSchema), chunks: z.array(chunkSchema) }),

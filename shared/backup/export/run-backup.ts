@@ -14,7 +14,7 @@ import { backupLocation } from '../location.ts';
 import { databasePropertiesSchema, type Manifest, type StoredChunk } from '../manifest.ts';
 import { type ObjectStore, type ObjectWriter, type WriteOptions, writeObject, writeWhole } from '../objects/object-store.ts';
 import { copyOutSql, listTables, type PlannedChunk, planChunks } from '../plan/plan.ts';
-import { databaseSql, populatedMaterializedViewsSql, sequencesSql } from '../plan/relations.sql.ts';
+import { databaseSql, populatedMaterializedViewsSql, referencedRolesSql, sequencesSql } from '../plan/relations.sql.ts';
 import { runLanes } from './lanes.ts';
 import { copyLargeObjectsSql, largeObjectRanges, listLargeObjects } from './large-objects.ts';
 import { joinSnapshot, lockTables, type Snapshot, takeSnapshot } from './snapshot.ts';
@@ -136,6 +136,7 @@ export async function runBackup(request: BackupRequest, dependencies: BackupDepe
     const materializedViews = z
       .array(z.object({ oid: z.coerce.number(), schema: z.string(), name: z.string() }))
       .parse((await snapshot.holder.query(populatedMaterializedViewsSql)).rows);
+    const roles = z.array(z.object({ name: z.string() })).parse((await snapshot.holder.query(referencedRolesSql)).rows);
     const { pgDumpVersion, ...schemaDump } = dumped.value;
     const schemaObject = await writeWhole(store, location, SCHEMA, Buffer.from(JSON.stringify(schemaDump)), writing);
 
@@ -160,6 +161,7 @@ export async function runBackup(request: BackupRequest, dependencies: BackupDepe
       database_properties: properties,
       schema: schemaObject,
       tables: manifestTables,
+      roles,
       sequences,
       materialized_views: materializedViews,
       large_objects: {

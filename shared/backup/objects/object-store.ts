@@ -40,6 +40,7 @@ export interface WriteOptions {
 
 /** An object being written: feed it blocks, then `finish`; or `abort`, after which nothing of it is left in the bucket. */
 export interface ObjectWriter {
+  /** Settles when the block's memory may be used again. */
   write(block: Buffer): Promise<void>;
   finish(): Promise<StoredObject>;
   abort(): Promise<void>;
@@ -118,15 +119,9 @@ export function writeObject(
   return {
     async write(block) {
       rethrow();
-      if (compress.write(block)) return;
+      // Settled when the block is compressed, not when it is queued: the caller uses its memory again.
       await new Promise<void>((resolve) => {
-        const proceed = (): void => {
-          compress.off('drain', proceed);
-          compress.off('close', proceed);
-          resolve();
-        };
-        compress.once('drain', proceed);
-        compress.once('close', proceed);
+        compress.write(block, () => resolve());
       });
       rethrow();
     },

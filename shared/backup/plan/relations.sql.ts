@@ -122,3 +122,13 @@ SELECT m.oid::int8::text AS oid,
        ), '{}') AS privileges
   FROM pg_catalog.pg_largeobject_metadata m
  ORDER BY m.oid`;
+
+/** Roles that own something in the database, or that its privileges and policies name. */
+export const referencedRolesSql = `
+SELECT DISTINCT r.rolname AS name
+  FROM pg_catalog.pg_shdepend d
+  JOIN pg_catalog.pg_roles r ON r.oid = d.refobjid
+  JOIN pg_catalog.pg_database db ON db.datname = pg_catalog.current_database()
+ WHERE d.refclassid = 'pg_catalog.pg_authid'::regclass
+   AND (d.dbid = db.oid OR (d.dbid = 0 AND d.classid = 'pg_catalog.pg_database'::regclass AND d.objid = db.oid))
+ ORDER BY r.rolname`;

@@ -14,7 +14,10 @@ interface PgConnection {
 
 type DataListener = (chunk: Buffer) => void;
 
-/** Receives COPY text in blocks. A returned promise holds the server back until it is settled. */
+/**
+ * Receives COPY text in blocks. A returned promise holds the server back until it is settled; after that the block's memory
+ * is used again, so a consumer that keeps bytes copies them.
+ */
 export type BlockConsumer = (block: Buffer) => Promise<void>;
 
 /**
@@ -47,6 +50,8 @@ export function copyOut(
     let payloadLeft = 0;
     let partialHeader: Buffer | undefined;
     const waiting: Buffer[] = [];
+    /** Blocks to fill again: allocating a new one each time costs as much as copying the rows. */
+    const free: Buffer[] = [];
     let consuming: Promise<void> | undefined;
 
     const settle = (): void => {
@@ -82,6 +87,7 @@ export function copyOut(
         let next: Buffer | undefined = full;
         while (next !== undefined) {
           await consume(next);
+          if (next.length === blockBytes) free.push(next);
           next = waiting.shift();
           if (waiting.length === 0) connection?.stream.resume();
         }
@@ -105,7 +111,7 @@ export function copyOut(
         start = end;
         if (used === block.length) {
           handOver(block);
-          block = Buffer.allocUnsafe(blockBytes);
+          block = free.pop() ?? Buffer.allocUnsafe(blockBytes);
           used = 0;
         }
       }

@@ -1,0 +1,136 @@
+import type pg from 'pg';
+import { OperationError } from '../../errors.ts';
+import { copyIn } from '../../postgres/copy/copy-in.ts';
+import { quoteIdentifier, quoteLiteral } from '../../postgres/identifiers.ts';
+import type { Manifest, StoredChunk } from '../manifest.ts';
+import { type BackupLocation, type ObjectStore, readObject } from '../objects/object-store.ts';
+import { copyInSql } from '../plan/plan.ts';
+import { isForgivable } from './schema-entry.ts';
+import { grantStatements } from './privileges.ts';
+
+/** Where a restore reads from. */
+export interface BackupSource {
+  store: ObjectStore;
+  location: BackupLocation;
+}
+
+type Table = Manifest['tables'][number];
+
+/**
+ * Loads one stored chunk through `sql`, a COPY FROM STDIN.
+ *
+ * @throws OperationError `rows_differ` when the server counted other rows than the backup did, `rows_refused` when it took none
+ */
+async function loadChunk(
+  client: pg.Client,
+  source: BackupSource,
+  { sql, chunk, what, onBytes, signal }: {
+    sql: string;
+    chunk: StoredChunk;
+    what: string;
+    onBytes: (bytes: number) => void;
+    signal: AbortSignal;
+  },
+): Promise<void> {
+  let bytes = 0;
+  async function* counted(): AsyncGenerator<Buffer> {
+    const content = readObject(source.store, source.location, chunk.path, { compressed: true, expected: chunk, signal });
+    for await (const block of content) {
+      bytes += block.length;
+      onBytes(block.length);
+      yield block;
+    }
+  }
+  let rows: number;
+  try {
+    rows = await copyIn(client, sql, counted(), signal);
+  } catch (error) {
+    const { code, message } = error as { code?: string; message: string };
+    if (error instanceof OperationError || !/^[0-9A-Z]{5}$/.test(code ?? '')) throw error;
+    throw new OperationError('rows_refused', `The server refused rows of ${what} (SQLSTATE ${code}): ${message}`,
+      code === '53100' ? 'Free disk space on the target server, then restore again.'
+        : 'Mend the cause on the target server, then restore again.', { cause: error });
+  }
+  if (rows !== chunk.rows || bytes !== chunk.bytes) {
+    throw new OperationError(
+      'rows_differ',
+      `${what}: ${rows} rows and ${bytes} bytes were loaded from ${chunk.path}, the manifest says ${chunk.rows} and ${chunk.bytes}`,
+      'Use another backup, and report this.',
+    );
+  }
+}
+
+export function loadTableChunk(
+  client: pg.Client,
+  source: BackupSource,
+  table: Table,
+  chunk: StoredChunk,
+  onBytes: (bytes: number) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  return loadChunk(client, source, { sql: copyInSql(table), chunk, what: `${table.schema}.${table.name}`, onBytes, signal });
+}
+
+/** Sets every sequence to its recorded position, a batch a statement. */
+export async function setSequences(client: pg.Client, sequences: Manifest['sequences']): Promise<void> {
+  const BATCH = 500;
+  for (let start = 0; start < sequences.length; start += BATCH) {
+    const batch = sequences.slice(start, start + BATCH);
+    await client.query(
+      `SELECT pg_catalog.setval(pg_catalog.format('%I.%I', s.schema, s.name)::regclass, s.last_value, s.is_called)
+         FROM pg_catalog.unnest($1::text[], $2::text[], $3::int8[], $4::bool[]) AS s(schema, name, last_value, is_called)`,
+      [
+        batch.map(({ schema }) => schema),
+        batch.map(({ name }) => name),
+        batch.map(({ last_value }) => last_value),
+        batch.map(({ is_called }) => is_called),
+      ],
+    );
+  }
+}
+
+/**
+ * Restores large objects with their numbers, owners, privileges and comments. Their pieces pass through a temporary table, as
+ * COPY cannot write large objects itself.
+ *
+ * @returns warnings about owners and privileges that could not be set
+ */
+export async function loadLargeObjects(
+  client: pg.Client,
+  source: BackupSource,
+  { objects, chunks }: Manifest['large_objects'],
+  onBytes: (bytes: number) => void,
+  signal: AbortSignal,
+): Promise<string[]> {
+  if (objects.length === 0) return [];
+  await client.query('SELECT pg_catalog.lo_create(number) FROM pg_catalog.unnest($1::oid[]) AS number', [
+    objects.map(({ oid }) => oid),
+  ]);
+  await client.query('CREATE TEMPORARY TABLE restored_pieces (object oid, start int8, piece bytea)');
+  for (const chunk of chunks) {
+    const sql = 'COPY pg_temp.restored_pieces FROM STDIN';
+    await loadChunk(client, source, { sql, chunk, what: 'the large objects', onBytes, signal });
+    await client.query('SELECT pg_catalog.count(pg_catalog.lo_put(object, start, piece)) FROM pg_temp.restored_pieces');
+    await client.query('TRUNCATE pg_temp.restored_pieces');
+  }
+  await client.query('DROP TABLE pg_temp.restored_pieces');
+
+  const warnings: string[] = [];
+  for (const { oid, owner, comment, has_privileges: hasPrivileges, privileges } of objects) {
+    const object = `LARGE OBJECT ${oid}`;
+    const statements = [
+      ...(comment === null ? [] : [`COMMENT ON ${object} IS ${quoteLiteral(comment)}`]),
+      ...(hasPrivileges ? grantStatements(object, privileges, { owner }) : []),
+      `ALTER ${object} OWNER TO ${quoteIdentifier(owner)}`,
+    ];
+    for (const statement of statements) {
+      try {
+        await client.query(statement);
+      } catch (error) {
+        if (!isForgivable(statement, error)) throw error;
+        warnings.push(`${object}: ${(error as Error).message}`);
+      }
+    }
+  }
+  return warnings;
+}

@@ -1,0 +1,202 @@
+import { setTimeout } from 'node:timers/promises';
+import type pg from 'pg';
+import type { BackupSettings } from '../../configuration/runtime.ts';
+import { OperationError } from '../../errors.ts';
+import { type ProgressMeter, type ReportProgress, startProgress } from '../../jobs/progress.ts';
+import { type ConnectionTarget, connect } from '../../postgres/connect.ts';
+import { type SchemaDump, schemaDumpSchema } from '../../postgres/pg-dump/schema-dump.ts';
+import { runLanes } from '../export/lanes.ts';
+import { MANIFEST } from '../layout.ts';
+import { backupLocation } from '../location.ts';
+import { type Manifest, parseManifest, type StoredChunk } from '../manifest.ts';
+import { type ObjectStore, readWhole } from '../objects/object-store.ts';
+import { analyzeTables, createEntriesInOrder, createEntriesInParallel, refreshMaterializedViews } from './finish-schema.ts';
+import { type BackupSource, loadLargeObjects, loadTableChunk, setSequences } from './load-rows.ts';
+import { createMissingRoles } from './roles.ts';
+import { scheduleEntries } from './schedule-entries.ts';
+import { isForgivable } from './schema-entry.ts';
+import { openRestoreSession } from './session.ts';
+import {
+  assertCreatable,
+  createStagingDatabase,
+  dropStagingDatabase,
+  offerDatabase,
+  propertyStatements,
+  stagingName,
+} from './target-database.ts';
+
+export interface RestoreRequest {
+  jobId: string;
+  backupId: string;
+  /** The configured database that the backup is of. */
+  database: string;
+  /** The new database's name. */
+  targetDatabase: string;
+}
+
+export interface RestoreDependencies {
+  /** The server to restore to; its database is the one that CREATE DATABASE is sent from. */
+  target: ConnectionTarget;
+  store: ObjectStore;
+  settings: BackupSettings;
+  report: ReportProgress;
+  /** Ends the restore early; the unfinished database is removed. */
+  signal: AbortSignal;
+}
+
+export interface RestoreSummary {
+  tables: number;
+  rows: number;
+  bytes: number;
+  warnings: string[];
+}
+
+/**
+ * Restores a backup into a new database. It is built under another name and gets its own only when every row is loaded and
+ * counted, so a restore that fails offers nothing, and one that succeeds never replaces anything.
+ *
+ * @throws OperationError with the cause; the unfinished database is dropped
+ */
+export async function runRestore(request: RestoreRequest, dependencies: RestoreDependencies): Promise<RestoreSummary> {
+  const { target, store, signal } = dependencies;
+  const progress = startProgress(dependencies.report);
+  const staging = stagingName(request.jobId);
+  let control: pg.Client | undefined;
+  let created = false;
+  try {
+    signal.throwIfAborted();
+    progress.phase('checking');
+    const source: BackupSource = { store, location: backupLocation(request.database, request.backupId) };
+    control = await connect(target, { statementTimeoutMs: 0, idleInTransactionTimeoutMs: 0 });
+    await control.query('SET statement_timeout = 0');
+    await assertCreatable(control, request.targetDatabase);
+    const manifest = parseManifest(await readWhole(store, source.location, MANIFEST, { compressed: false, signal }));
+    const schema = await readSchema(source, manifest, signal);
+    const { rows } = await control.query<{ version: number }>(`SELECT current_setting('server_version_num')::int AS version`);
+
+    progress.phase('schema');
+    const warnings = await createMissingRoles(control, manifest.roles.map(({ name }) => name));
+    created = true;
+    warnings.push(...(await createStagingDatabase(control, staging, manifest.database_properties, rows[0]?.version ?? 0)));
+    warnings.push(...(await fillDatabase(staging, manifest, schema, { ...dependencies, source, progress })));
+    for (const statement of propertyStatements(staging, manifest.database_properties)) {
+      await control.query(statement).catch((error: unknown) => {
+        if (!isForgivable(statement, error) && !/^ALTER (DATABASE|ROLE) .* SET /.test(statement)) throw error;
+        warnings.push(`Database property: ${(error as Error).message}`);
+      });
+    }
+    signal.throwIfAborted();
+    await offerDatabase(control, staging, request.targetDatabase);
+    created = false;
+    const { tables, rows: rowCount, bytes } = manifest.totals;
+    return { tables, rows: rowCount, bytes, warnings };
+  } catch (error) {
+    throw explainRestoreFailure(signal.aborted ? (signal.reason ?? error) : error);
+  } finally {
+    if (created) await removeStaging(target, staging);
+    if (control) await Promise.race([control.end().catch(() => undefined), setTimeout(1000, undefined, { ref: false })]);
+    await progress.close();
+  }
+}
+
+async function readSchema(source: BackupSource, manifest: Manifest, signal: AbortSignal): Promise<SchemaDump> {
+  const bytes = await readWhole(source.store, source.location, manifest.schema.path, {
+    compressed: true,
+    expected: manifest.schema,
+    signal,
+  });
+  return schemaDumpSchema.parse(JSON.parse(bytes.toString('utf8')));
+}
+
+/** Fills the new database: definitions, rows, positions, then all that is faster or only right once the rows are there. */
+async function fillDatabase(
+  database: string,
+  manifest: Manifest,
+  schema: SchemaDump,
+  { target, settings, signal, source, progress }: RestoreDependencies & { source: BackupSource; progress: ProgressMeter },
+): Promise<string[]> {
+  const warnings: string[] = [];
+  const preData = schema.entries.filter(({ section }) => section === 'pre-data');
+  const postData = schema.entries.filter(({ section }) => section === 'post-data');
+  const { tables, rows, bytes } = manifest.totals;
+  progress.total({ tables, rows, bytes });
+
+  const main = await openRestoreSession(target, database, 'UTF8');
+  try {
+    warnings.push(...(await createEntriesInOrder(main, preData, signal)));
+
+    progress.phase('data');
+    const chunks = manifest.tables.flatMap((table) => {
+      const left = { count: table.chunks.length };
+      return table.chunks.map((chunk): LoadTask => ({ table, chunk, left }));
+    });
+    chunks.sort((a, b) => b.chunk.bytes - a.chunk.bytes);
+    const addBytes = (loaded: number): void => progress.add({ bytes: loaded });
+    await runLanes(chunks, settings.connections, {
+      open: () => openRestoreSession(target, database, manifest.encoding),
+      work: async (client, { table, chunk, left }, laneSignal) => {
+        await loadTableChunk(client, source, table, chunk, addBytes, laneSignal);
+        left.count -= 1;
+        progress.add({ rows: chunk.rows, tables: left.count === 0 ? 1 : 0 });
+      },
+      close: (client) => client.end(),
+      signal,
+    });
+    warnings.push(...(await loadLargeObjects(main, source, manifest.large_objects, addBytes, signal)));
+    await setSequences(main, manifest.sequences);
+
+    const tableBytes = new Map(manifest.tables.map((table) => [table.oid, table.bytes]));
+    const { parallel, last } = scheduleEntries(preData, postData, (oid) => tableBytes.get(oid) ?? 0);
+    const others: pg.Client[] = [];
+    try {
+      while (others.length < settings.connections - 1) others.push(await openRestoreSession(target, database, 'UTF8'));
+      const clients = [main, ...others];
+      progress.phase('indexes and keys');
+      warnings.push(...(await createEntriesInParallel(clients, parallel, signal)));
+      progress.phase('materialized views');
+      warnings.push(...(await refreshMaterializedViews(main, manifest, preData, signal)));
+      progress.phase('statistics');
+      await analyzeTables(clients, signal);
+      warnings.push(...(await createEntriesInOrder(main, last, signal)));
+    } finally {
+      await Promise.all(others.map((client) => client.end().catch(() => undefined)));
+    }
+    return warnings;
+  } finally {
+    await main.end().catch(() => undefined);
+  }
+}
+
+interface LoadTask {
+  table: Manifest['tables'][number];
+  chunk: StoredChunk;
+  left: { count: number };
+}
+
+/** A new connection, as the old one may be what failed. What cannot be dropped now is dropped by the next attempt. */
+async function removeStaging(target: ConnectionTarget, staging: string): Promise<void> {
+  try {
+    const client = await connect(target, { statementTimeoutMs: 60_000 });
+    await dropStagingDatabase(client, staging).finally(() => client.end());
+  } catch {
+    // The server is out of reach; the name says what the database is, and it was never offered.
+  }
+}
+
+function explainRestoreFailure(error: unknown): unknown {
+  if (error instanceof OperationError || !(error instanceof Error)) return error;
+  const code = (error as { code?: string }).code ?? '';
+  if (code.startsWith('57P') || /Connection terminated|ECONNRESET|EPIPE/.test(error.message)) {
+    return new OperationError('connection_lost', `The server ended a connection of the restore: ${error.message}`,
+      'Try again; if it persists, look in the server log for a restart or a terminated session.', { cause: error });
+  }
+  if (code === '53100') {
+    return new OperationError('disk_full', `The target server has no disk space left: ${error.message}`,
+      'Free or add disk space, then restore again.', { cause: error });
+  }
+  if (/^[0-9A-Z]{5}$/.test(code)) {
+    return new OperationError('restore_failed', `The server refused a statement of the restore (SQLSTATE ${code}): ${error.message}`,
+      'Mend the cause that the server names, then restore again.', { cause: error });
+  }
+  return error;
+}

@@ -1,0 +1,95 @@
+import type { SchemaEntry } from '../../postgres/pg-dump/schema-dump.ts';
+
+/** A post-data entry with what must come before it and what it locks. */
+export interface ScheduledEntry {
+  entry: SchemaEntry;
+  /** Numbers of post-data entries that must be done first. */
+  after: Set<number>;
+  /** Numbers of the tables it touches. */
+  tables: Set<number>;
+  /** Whether it may run beside another entry on the same table; building an index may. */
+  shared: boolean;
+  /** Bytes of its tables: the largest are begun first. */
+  weight: number;
+}
+
+/** Event triggers would fire for the restore's own statements: they, and what depends on them, come last of all. */
+const LAST_TYPES = new Set(['EVENT TRIGGER']);
+
+/**
+ * Arranges post-data entries (indexes, keys, triggers, policies, ...) for parallel work, by pg_dump's own dependencies.
+ *
+ * @param tableBytes - bytes of a table by its OID in the source
+ */
+export function scheduleEntries(
+  preData: readonly SchemaEntry[],
+  postData: readonly SchemaEntry[],
+  tableBytes: (oid: number) => number,
+): { parallel: ScheduledEntry[]; last: SchemaEntry[] } {
+  const tables = new Map(preData.filter(({ type }) => type === 'TABLE').map((entry) => [entry.dump_id, entry]));
+  const postIds = new Set(postData.map(({ dump_id }) => dump_id));
+  const lastIds = new Set<number>();
+  const last: SchemaEntry[] = [];
+  const parallel: ScheduledEntry[] = [];
+  for (const entry of postData) {
+    if (LAST_TYPES.has(entry.type) || entry.depends_on.some((id) => lastIds.has(id))) {
+      lastIds.add(entry.dump_id);
+      last.push(entry);
+      continue;
+    }
+    const touched = entry.depends_on.flatMap((id) => tables.get(id) ?? []);
+    parallel.push({
+      entry,
+      after: new Set(entry.depends_on.filter((id) => postIds.has(id))),
+      tables: new Set(touched.map(({ dump_id }) => dump_id)),
+      shared: entry.type === 'INDEX',
+      weight: touched.reduce((sum, { oid }) => sum + tableBytes(oid), 0),
+    });
+  }
+  return { parallel, last };
+}
+
+/** Hands out entries whose predecessors are done and whose tables nobody else holds. */
+export interface EntryQueue {
+  /** The next entry to begin; undefined when none can begin now. */
+  take(): ScheduledEntry | undefined;
+  done(scheduled: ScheduledEntry): void;
+  readonly remaining: number;
+}
+
+export function entryQueue(entries: readonly ScheduledEntry[]): EntryQueue {
+  const waiting = new Set([...entries].sort((a, b) => b.weight - a.weight));
+  const running = new Set<ScheduledEntry>();
+  const unfinished = new Set(entries.map(({ entry }) => entry.dump_id));
+
+  const conflicts = (candidate: ScheduledEntry): boolean => {
+    for (const other of running) {
+      if (candidate.shared && other.shared) continue;
+      for (const table of candidate.tables) if (other.tables.has(table)) return true;
+    }
+    return false;
+  };
+  const ready = ({ after }: ScheduledEntry): boolean => {
+    for (const id of after) if (unfinished.has(id)) return false;
+    return true;
+  };
+
+  return {
+    take() {
+      for (const candidate of waiting) {
+        if (!ready(candidate) || conflicts(candidate)) continue;
+        waiting.delete(candidate);
+        running.add(candidate);
+        return candidate;
+      }
+      return undefined;
+    },
+    done(scheduled) {
+      running.delete(scheduled);
+      unfinished.delete(scheduled.entry.dump_id);
+    },
+    get remaining() {
+      return waiting.size + running.size;
+    },
+  };
+}

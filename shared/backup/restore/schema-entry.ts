@@ -1,0 +1,62 @@
+import type pg from 'pg';
+import { OperationError } from '../../errors.ts';
+import type { SchemaEntry } from '../../postgres/pg-dump/schema-dump.ts';
+import { splitStatements } from '../../postgres/statements.ts';
+
+/**
+ * What may be refused without harm to data or structure: owners, privileges and remarks that name a role which the server
+ * lacks or that the login may not set. Everything else must succeed.
+ */
+const FORGIVABLE_STATEMENT = /^\s*(ALTER\s+.*\sOWNER\s+TO\s|GRANT\s|REVOKE\s|ALTER\s+DEFAULT\s+PRIVILEGES\s|COMMENT\s+ON\s+(EXTENSION|SCHEMA|EVENT\s+TRIGGER|LANGUAGE)\s|SET\s+SESSION\s+AUTHORIZATION\s)/is;
+/** undefined_object (a role), insufficient_privilege, invalid_grant_operation */
+const FORGIVABLE_CODES = new Set(['42704', '42501', '0LP01']);
+
+export const isForgivable = (sql: string, error: unknown): boolean =>
+  FORGIVABLE_STATEMENT.test(sql) && FORGIVABLE_CODES.has((error as { code?: string }).code ?? '');
+
+/** A schema that the new database brings along, such as `public`, is not created twice. */
+const isPresentAlready = (sql: string, error: unknown): boolean =>
+  (error as { code?: string }).code === '42P06' && /^\s*CREATE\s+SCHEMA\s/i.test(sql);
+
+function describe(entry: SchemaEntry): string {
+  return `${entry.type} ${entry.schema === null ? '' : `${entry.schema}.`}${entry.name}`;
+}
+
+/**
+ * Creates what one entry of the schema describes.
+ *
+ * @returns warnings about owners and privileges that could not be set
+ * @throws OperationError `schema_refused` naming the object, its cause and its SQLSTATE
+ */
+export async function createEntry(client: pg.Client, entry: SchemaEntry): Promise<string[]> {
+  try {
+    await client.query(entry.sql);
+    return [];
+  } catch (error) {
+    if ((error as { code?: string }).code === undefined) throw error;
+    // Several statements sent as one are one transaction: nothing of them was kept, so each is tried alone.
+    return createStatements(client, entry);
+  }
+}
+
+async function createStatements(client: pg.Client, entry: SchemaEntry): Promise<string[]> {
+  const warnings: string[] = [];
+  for (const statement of splitStatements(entry.sql)) {
+    try {
+      await client.query(statement);
+    } catch (error) {
+      const { code, message } = error as { code?: string; message: string };
+      if (isPresentAlready(statement, error)) continue;
+      if (!isForgivable(statement, error)) {
+        throw new OperationError(
+          'schema_refused',
+          `The server refused to create ${describe(entry)}${code ? ` (SQLSTATE ${code})` : ''}: ${message}`,
+          'Mend the cause on the target server (a missing extension, right or version), then restore again.',
+          { cause: error },
+        );
+      }
+      warnings.push(`${describe(entry)}: ${message}`);
+    }
+  }
+  return warnings;
+}

@@ -2,7 +2,9 @@ import { z } from 'zod';
 import { databaseIdSchema } from '../../configuration/runtime.ts';
 import { progressSchema } from './job.ts';
 
-export const backupIdSchema = z.string().regex(/^bkp-[0-9A-HJKMNP-TV-Z]{26}$/, 'must be a backup id such as bkp-01J...');
+export const backupIdSchema = z
+  .string()
+  .regex(/^bkp-[0-9A-HJKMNP-TV-Z]{26}$/, 'must be a backup id such as bkp-01J...');
 
 export const backupTypeSchema = z.enum(['full']);
 
@@ -11,15 +13,25 @@ export const customNameSchema = z
   .trim()
   .min(1)
   .max(100)
-  .regex(/^[\p{L}\p{N}][\p{L}\p{N} ._-]*$/u, 'may hold letters, digits, spaces, dots, underscores and hyphens, and starts with a letter or digit');
+  .regex(
+    /^[\p{L}\p{N}][\p{L}\p{N} ._-]*$/u,
+    'may hold letters, digits, spaces, dots, underscores and hyphens, and starts with a letter or digit',
+  );
+
+/** Only an `available` backup can be restored: its manifest is written. */
+export const backupStatusSchema = z.enum(['running', 'available', 'failed', 'deleting']);
+
+export const backupRequestSchema = z.strictObject({
+  backup_type: backupTypeSchema,
+  custom_name: customNameSchema.nullable().default(null).meta({ description: 'A name for people to recognize it by.' }),
+});
 
 export const backupSchema = z.object({
   id: backupIdSchema,
   database: databaseIdSchema,
   backup_type: backupTypeSchema,
   custom_name: z.string().nullable(),
-  /** Only an `available` backup can be restored: its manifest is written. */
-  status: z.enum(['running', 'available', 'failed', 'deleting']),
+  status: backupStatusSchema,
   job_id: z.string(),
   requested_by: z.string(),
   created_at: z.iso.datetime(),

@@ -1,0 +1,151 @@
+import { z } from 'zod';
+import { defineRoute } from './define-route.ts';
+import { backupIdSchema, backupRequestSchema, backupSchema, backupStatusSchema } from './schemas/backup.ts';
+import { databaseQuerySchema, pageOf, pageQuerySchema } from './schemas/common.ts';
+import { jobIdSchema, jobSchema } from './schemas/job.ts';
+import { restoreRequestSchema } from './schemas/restore.ts';
+
+export { basePath } from './define-route.ts';
+
+const backupParams = z.strictObject({ id: backupIdSchema });
+
+/** The answer of every route that starts a job. */
+const jobAccepted = {
+  description: 'The job was accepted; follow it at the address in `Location`.',
+  schema: jobSchema,
+  headers: { Location: 'Address of the job.' },
+} as const;
+
+/**
+ * Every route of the API, once. API Gateway's resources, the validation of requests, role checks, the OpenAPI document and
+ * the clients are derived from this table.
+ */
+export const routes = [
+  defineRoute({
+    operationId: 'createBackup',
+    method: 'POST',
+    path: '/backups',
+    leastRole: 'operator',
+    servedBy: 'backups-api',
+    tag: 'Backups',
+    summary: 'Start a backup',
+    description:
+      'Starts a job that stores the database, as it is at one moment, encrypted in the bucket. The database stays in use meanwhile.',
+    query: databaseQuerySchema,
+    body: backupRequestSchema,
+    bodyExample: { backup_type: 'full', custom_name: 'before release 12' },
+    responses: { 202: jobAccepted },
+    idempotent: true,
+  }),
+  defineRoute({
+    operationId: 'listBackups',
+    method: 'GET',
+    path: '/backups',
+    leastRole: 'viewer',
+    servedBy: 'backups-api',
+    tag: 'Backups',
+    summary: 'List the backups of a database',
+    description: 'Newest first. A running backup shows the progress of its job.',
+    query: pageQuerySchema.extend({
+      status: backupStatusSchema.optional().meta({ description: 'Only backups of this status.' }),
+    }),
+    responses: { 200: { description: 'A page of backups.', schema: pageOf(backupSchema) } },
+  }),
+  defineRoute({
+    operationId: 'getBackup',
+    method: 'GET',
+    path: '/backups/{id}',
+    leastRole: 'viewer',
+    servedBy: 'backups-api',
+    tag: 'Backups',
+    summary: 'Show one backup',
+    description: 'What the backup holds, where it stands and when it expires.',
+    params: backupParams,
+    responses: { 200: { description: 'The backup.', schema: backupSchema } },
+  }),
+  defineRoute({
+    operationId: 'deleteBackup',
+    method: 'DELETE',
+    path: '/backups/{id}',
+    leastRole: 'admin',
+    servedBy: 'backups-api',
+    tag: 'Backups',
+    summary: 'Delete a backup',
+    description:
+      'Deletes an available or failed backup with all its objects. It can be asked again after a failure and then goes on.',
+    params: backupParams,
+    responses: { 204: { description: 'The backup is gone.', schema: null } },
+    refusals: { 409: 'The backup is being made, or a restore is reading it.' },
+  }),
+  defineRoute({
+    operationId: 'createRestore',
+    method: 'POST',
+    path: '/restore',
+    leastRole: 'admin',
+    servedBy: 'restore-api',
+    tag: 'Restore',
+    summary: 'Restore a backup into a new database',
+    description:
+      'Starts a job that builds a new database on the same server and offers it under its name only when every row is loaded and counted. An existing database is never overwritten.',
+    query: databaseQuerySchema,
+    body: restoreRequestSchema,
+    bodyExample: { backup_id: 'bkp-01JZ8Q4F7M3N5P6R8S9T0V1W2X', confirm: true, target_database: 'shop_restored' },
+    responses: { 202: jobAccepted },
+    refusals: { 404: 'There is no such backup of this database.', 409: 'The backup is not available.' },
+    idempotent: true,
+  }),
+  defineRoute({
+    operationId: 'listJobs',
+    method: 'GET',
+    path: '/jobs',
+    leastRole: 'viewer',
+    servedBy: 'jobs-api',
+    tag: 'Jobs',
+    summary: 'List the jobs of a database',
+    description: 'Backups and restores, newest first.',
+    query: pageQuerySchema,
+    responses: { 200: { description: 'A page of jobs.', schema: pageOf(jobSchema) } },
+  }),
+  defineRoute({
+    operationId: 'getJob',
+    method: 'GET',
+    path: '/jobs/{id}',
+    leastRole: 'viewer',
+    servedBy: 'jobs-api',
+    tag: 'Jobs',
+    summary: 'Show one job',
+    description: 'Its state, its progress (tables, rows, bytes, rate, time left), and the cause when it failed.',
+    params: z.strictObject({ id: jobIdSchema }),
+    responses: { 200: { description: 'The job.', schema: jobSchema } },
+  }),
+  defineRoute({
+    operationId: 'getOpenapi',
+    method: 'GET',
+    path: '/openapi.json',
+    leastRole: 'public',
+    servedBy: 'docs-api',
+    tag: 'Documentation',
+    summary: 'This API as an OpenAPI 3.1 document',
+    description: 'Made from the same table that serves the routes.',
+    responses: {
+      200: { description: 'The document.', schema: z.looseObject({ openapi: z.string(), paths: z.looseObject({}) }) },
+    },
+  }),
+  defineRoute({
+    operationId: 'getDocs',
+    method: 'GET',
+    path: '/docs',
+    leastRole: 'public',
+    servedBy: 'docs-api',
+    tag: 'Documentation',
+    summary: 'This API as a page to read',
+    description: 'A page without scripts, made from the OpenAPI document.',
+    responses: { 200: { description: 'The page.', schema: z.string(), contentType: 'text/html; charset=utf-8' } },
+  }),
+] as const;
+
+export type Route = (typeof routes)[number];
+export type OperationId = Route['operationId'];
+export type RouteOf<Id extends OperationId> = Extract<Route, { readonly operationId: Id }>;
+/** Names of the functions that serve the API. */
+export type ApiFunction = Route['servedBy'];

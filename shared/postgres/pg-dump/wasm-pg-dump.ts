@@ -1,0 +1,94 @@
+import type { Socket } from 'node:net';
+import { MessageChannel, Worker } from 'node:worker_threads';
+import type pg from 'pg';
+import { type ConnectionTarget, connect } from '../connect.ts';
+import { explainDumpFailure } from './dump-failure.ts';
+import { WASM_WORKER_SOURCE } from './wasm-worker.ts';
+import { type SessionParameters, wireBridge } from './wire-bridge.ts';
+
+export interface DumpRun {
+  target: ConnectionTarget;
+  args: readonly string[];
+  signal?: AbortSignal | undefined;
+}
+
+type WorkerResult = { archive: Uint8Array } | { failure: string };
+
+/**
+ * Runs the WebAssembly pg_dump over a connection of ours, so logins, TLS and their errors are the same as everywhere else.
+ * This thread is never blocked; the worker thread and the connection are gone when the promise settles.
+ *
+ * @param postgresToolsPath - the `node_modules` folder that holds `@electric-sql/pglite-tools`
+ * @returns the archive's bytes
+ * @throws OperationError, or the signal's reason
+ */
+export async function runWasmPgDump({ target, args, signal }: DumpRun, postgresToolsPath: string): Promise<Uint8Array> {
+  signal?.throwIfAborted();
+  const client = await connect(target);
+  let worker: Worker | undefined;
+  const channel = new MessageChannel();
+  const { stream } = (client as unknown as { connection: { stream: Socket } }).connection;
+  const stop = (): void => void stream.destroy();
+  let ended = false;
+  client.once('end', () => {
+    ended = true;
+  });
+  try {
+    const parameters = await sessionParameters(client);
+    signal?.throwIfAborted();
+    signal?.addEventListener('abort', stop, { once: true });
+    stream.removeAllListeners('data');
+    const bridge = wireBridge(stream, parameters);
+
+    const wake = new SharedArrayBuffer(4);
+    channel.port1.on('message', async (written: Uint8Array) => {
+      channel.port1.postMessage(await bridge.exchange(written));
+      Atomics.add(new Int32Array(wake), 0, 1);
+      Atomics.notify(new Int32Array(wake), 0);
+    });
+    worker = new Worker(WASM_WORKER_SOURCE, {
+      eval: true,
+      name: 'pg_dump',
+      env: {},
+      execArgv: [],
+      workerData: { toolsPath: postgresToolsPath, args, port: channel.port2, wake },
+      transferList: [channel.port2],
+    });
+    const result = await workerResult(worker, signal);
+    if ('archive' in result) return result.archive;
+    throw explainDumpFailure(ended ? 'server closed the connection' : result.failure, target);
+  } catch (error) {
+    throw signal?.aborted ? signal.reason : error;
+  } finally {
+    signal?.removeEventListener('abort', stop);
+    channel.port1.close();
+    await worker?.terminate();
+    if (!ended) await closeClient(client, stream);
+  }
+}
+
+function workerResult(worker: Worker, signal: AbortSignal | undefined): Promise<WorkerResult> {
+  return new Promise((resolve, reject) => {
+    signal?.addEventListener('abort', () => reject(signal.reason), { once: true });
+    worker.once('message', resolve);
+    worker.once('error', reject);
+    worker.once('exit', (code) => reject(new Error(`The pg_dump thread ended early (${code})`)));
+  });
+}
+
+/** The replies to Terminate are of no interest, only that the socket closes; a server that does not answer is cut off. */
+async function closeClient(client: pg.Client, stream: Socket): Promise<void> {
+  const cut = setTimeout(() => stream.destroy(), 1000);
+  await client.end().catch(() => undefined);
+  clearTimeout(cut);
+}
+
+/** The parameters that servers of every supported version report on their own, read from the settings. */
+async function sessionParameters(client: pg.Client): Promise<SessionParameters> {
+  const { rows } = await client.query<{ name: string; setting: string }>(`
+    SELECT name, setting FROM pg_catalog.pg_settings
+     WHERE name IN ('server_version', 'server_encoding', 'client_encoding', 'is_superuser', 'session_authorization',
+                    'standard_conforming_strings', 'integer_datetimes', 'DateStyle', 'IntervalStyle', 'TimeZone',
+                    'default_transaction_read_only', 'in_hot_standby')`);
+  return Object.fromEntries(rows.map(({ name, setting }) => [name, setting]));
+}

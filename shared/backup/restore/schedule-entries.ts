@@ -13,8 +13,11 @@ export interface ScheduledEntry {
   weight: number;
 }
 
-/** Event triggers would fire for the restore's own statements: they, and what depends on them, come last of all. */
-const LAST_TYPES = new Set(['EVENT TRIGGER']);
+/**
+ * Event triggers would fire for the restore's own statements, and a right revoked from an owner could fail the check of a
+ * foreign key: they, and what depends on them, come last of all.
+ */
+const LAST_TYPES = new Set(['ACL', 'DEFAULT ACL', 'EVENT TRIGGER']);
 
 /**
  * Arranges post-data entries (indexes, keys, triggers, policies, ...) for parallel work, by pg_dump's own dependencies.

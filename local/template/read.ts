@@ -1,0 +1,30 @@
+import { type RestApi, readRestApi } from './api.ts';
+import { readAssembly } from './assembly.ts';
+import { type FunctionDefinition, readFunctions } from './functions.ts';
+import { type Resource, resolveResources } from './intrinsics.ts';
+import { type Rule, readRules } from './rules.ts';
+
+/** The synthesized app as it runs locally. */
+export type LocalApp = {
+  readonly resources: readonly Resource[];
+  readonly functions: readonly FunctionDefinition[];
+  readonly rules: readonly Rule[];
+  readonly api: RestApi | null;
+};
+
+/**
+ * Reads a synthesized app.
+ *
+ * @param folder the cloud assembly, `cdk.out`.
+ * @param names see {@link resolveResources}.
+ */
+export function readApp(folder: string, names?: ReadonlyMap<string, string>): LocalApp {
+  const assembly = readAssembly(folder);
+  const resources = resolveResources(assembly, names);
+  return {
+    resources,
+    functions: readFunctions(resources, assembly),
+    rules: readRules(resources),
+    api: readRestApi(resources),
+  };
+}

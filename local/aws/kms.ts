@@ -1,0 +1,311 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { localAccount, localArn } from './account.ts';
+import { AwsError } from './errors.ts';
+import { type JsonService, operation } from './json-service.ts';
+import * as material from './kms-material.ts';
+import { openStateFile } from './state-file.ts';
+
+type Key = {
+  id: string;
+  description: string;
+  spec: material.KeySpec;
+  usage: string;
+  state: 'Enabled' | 'Disabled' | 'PendingDeletion';
+  createdAt: number;
+  deletionAt: number | null;
+  rotation: boolean;
+  policy: string | null;
+  /** Base64; never leaves this file but through `openStateFile`. */
+  material: string;
+};
+
+type State = { keys: Record<string, Key>; aliases: Record<string, string> };
+
+export type NewKey = {
+  keyId?: string;
+  description?: string;
+  keySpec?: material.KeySpec;
+  keyUsage?: string;
+  rotation?: boolean;
+  alias?: string;
+};
+
+export type LocalKms = {
+  service: JsonService;
+  /** Makes a key with a wanted id, or finds it when it is there already; gives its ARN. */
+  createKey(wanted?: NewKey): Promise<string>;
+  close(): Promise<void>;
+};
+
+const blob = z.base64().transform((text) => Buffer.from(text, 'base64'));
+const context = z.record(z.string(), z.string()).default({});
+const keySpecs = [
+  'SYMMETRIC_DEFAULT',
+  'HMAC_224',
+  'HMAC_256',
+  'HMAC_384',
+  'HMAC_512',
+  'RSA_2048',
+  'RSA_3072',
+  'RSA_4096',
+  'ECC_NIST_P256',
+  'ECC_NIST_P384',
+  'ECC_NIST_P521',
+] as const;
+const keyId = z.object({ KeyId: z.string().min(1) });
+const dataKey = keyId.extend({
+  EncryptionContext: context,
+  KeySpec: z.enum(['AES_256', 'AES_128']).optional(),
+  NumberOfBytes: z.int().min(1).max(1024).optional(),
+});
+const signing = keyId.extend({
+  Message: blob,
+  SigningAlgorithm: z.string(),
+  MessageType: z.literal('RAW').default('RAW'),
+});
+const macing = keyId.extend({ Message: blob, MacAlgorithm: z.string() });
+
+/** AWS KMS with real AES-256-GCM, HMAC, RSA and elliptic-curve keys, kept in one file that only its owner can read. */
+export async function openKms(stateFolder: string): Promise<LocalKms> {
+  const file = await openStateFile<State>(join(stateFolder, 'kms.json'), { keys: {}, aliases: {} });
+  const { keys, aliases } = file.value;
+
+  const arnOf = (key: Key) => localArn('kms', `key/${key.id}`);
+
+  function findKey(reference: string): Key {
+    const name = reference.replace(/^arn:[^:]*:kms:[^:]*:[^:]*:/, '').replace(/^key\//, '');
+    const key = keys[name.startsWith('alias/') ? (aliases[name] ?? '') : name];
+    if (!key) throw new AwsError('NotFoundException', `Key '${reference}' does not exist`);
+    return key;
+  }
+
+  function usableKey(reference: string, usage: string): Key {
+    const key = findKey(reference);
+    if (key.state === 'PendingDeletion')
+      throw new AwsError('KMSInvalidStateException', `${arnOf(key)} is pending deletion.`);
+    if (key.state === 'Disabled') throw new AwsError('DisabledException', `${arnOf(key)} is disabled.`);
+    if (key.usage !== usage) throw new AwsError('InvalidKeyUsageException', `${arnOf(key)} key usage is ${key.usage}.`);
+    return key;
+  }
+
+  const describe = (key: Key) => ({
+    AWSAccountId: localAccount.accountId,
+    KeyId: key.id,
+    Arn: arnOf(key),
+    CreationDate: key.createdAt / 1000,
+    Enabled: key.state === 'Enabled',
+    Description: key.description,
+    KeyUsage: key.usage,
+    KeyState: key.state,
+    ...(key.deletionAt === null ? {} : { DeletionDate: key.deletionAt / 1000 }),
+    Origin: 'AWS_KMS',
+    KeyManager: 'CUSTOMER',
+    KeySpec: key.spec,
+    CustomerMasterKeySpec: key.spec,
+    MultiRegion: false,
+    ...(key.spec === 'SYMMETRIC_DEFAULT' ? { EncryptionAlgorithms: ['SYMMETRIC_DEFAULT'] } : {}),
+  });
+
+  async function newKey({
+    keyId: id = randomUUID(),
+    description = '',
+    keySpec = 'SYMMETRIC_DEFAULT',
+    keyUsage,
+    rotation = false,
+    alias,
+  }: NewKey): Promise<Key> {
+    const usage =
+      keyUsage ??
+      (keySpec === 'SYMMETRIC_DEFAULT'
+        ? 'ENCRYPT_DECRYPT'
+        : keySpec.startsWith('HMAC')
+          ? 'GENERATE_VERIFY_MAC'
+          : 'SIGN_VERIFY');
+    const key: Key = {
+      id,
+      description,
+      spec: keySpec,
+      usage,
+      rotation,
+      state: 'Enabled',
+      createdAt: Date.now(),
+      deletionAt: null,
+      policy: null,
+      material: material.newMaterial(keySpec),
+    };
+    keys[id] = key;
+    if (alias) aliases[alias] = id;
+    await file.save();
+    return key;
+  }
+
+  async function change(reference: string, changes: Partial<Key>): Promise<undefined> {
+    Object.assign(findKey(reference), changes);
+    await file.save();
+  }
+
+  function newDataKey(input: z.output<typeof dataKey>) {
+    const key = usableKey(input.KeyId, 'ENCRYPT_DECRYPT');
+    const plaintext = randomBytes(input.NumberOfBytes ?? (input.KeySpec === 'AES_128' ? 16 : 32));
+    const sealed = material.seal(key.id, key.material, plaintext, input.EncryptionContext);
+    return { KeyId: arnOf(key), CiphertextBlob: sealed.toString('base64'), Plaintext: plaintext.toString('base64') };
+  }
+
+  function open(sealed: Buffer, encryptionContext: material.EncryptionContext, expected: string | undefined) {
+    const id = material.keyIdOf(sealed);
+    if (!keys[id])
+      throw new AwsError('InvalidCiphertextException', 'The ciphertext refers to a key that does not exist');
+    const key = usableKey(id, 'ENCRYPT_DECRYPT');
+    if (expected !== undefined && findKey(expected) !== key) {
+      throw new AwsError(
+        'IncorrectKeyException',
+        'The key ID in the request does not identify a CMK that can perform this operation.',
+      );
+    }
+    return { key, plaintext: material.unseal(sealed, key.material, encryptionContext) };
+  }
+
+  const operations: JsonService['operations'] = {
+    CreateKey: operation(
+      z.object({
+        Description: z.string().optional(),
+        KeySpec: z.enum(keySpecs).default('SYMMETRIC_DEFAULT'),
+        KeyUsage: z.string().optional(),
+      }),
+      async ({ Description: description = '', KeySpec: keySpec, KeyUsage: keyUsage }) => ({
+        KeyMetadata: describe(await newKey({ description, keySpec, ...(keyUsage ? { keyUsage } : {}) })),
+      }),
+    ),
+    DescribeKey: operation(keyId, ({ KeyId }) => ({ KeyMetadata: describe(findKey(KeyId)) })),
+    ListKeys: () => ({
+      Keys: Object.values(keys).map((key) => ({ KeyId: key.id, KeyArn: arnOf(key) })),
+      Truncated: false,
+    }),
+    CreateAlias: operation(
+      z.object({ AliasName: z.string().startsWith('alias/'), TargetKeyId: z.string() }),
+      async ({ AliasName, TargetKeyId }) => {
+        if (aliases[AliasName])
+          throw new AwsError('AlreadyExistsException', `An alias with the name ${AliasName} already exists`);
+        aliases[AliasName] = findKey(TargetKeyId).id;
+        await file.save();
+        return undefined;
+      },
+    ),
+    DeleteAlias: operation(z.object({ AliasName: z.string() }), async ({ AliasName }) => {
+      if (!aliases[AliasName]) throw new AwsError('NotFoundException', `Alias ${AliasName} is not found.`);
+      delete aliases[AliasName];
+      await file.save();
+      return undefined;
+    }),
+    ListAliases: () => ({
+      Aliases: Object.entries(aliases).map(([name, id]) => ({
+        AliasName: name,
+        AliasArn: localArn('kms', name),
+        TargetKeyId: id,
+      })),
+      Truncated: false,
+    }),
+    EnableKey: operation(keyId, ({ KeyId }) => change(KeyId, { state: 'Enabled' })),
+    DisableKey: operation(keyId, ({ KeyId }) => change(KeyId, { state: 'Disabled' })),
+    EnableKeyRotation: operation(keyId, ({ KeyId }) => change(KeyId, { rotation: true })),
+    DisableKeyRotation: operation(keyId, ({ KeyId }) => change(KeyId, { rotation: false })),
+    GetKeyRotationStatus: operation(keyId, ({ KeyId }) => ({ KeyRotationEnabled: findKey(KeyId).rotation })),
+    GetKeyPolicy: operation(keyId, ({ KeyId }) => ({ Policy: findKey(KeyId).policy ?? '{}', PolicyName: 'default' })),
+    PutKeyPolicy: operation(keyId.extend({ Policy: z.string() }), ({ KeyId, Policy }) =>
+      change(KeyId, { policy: Policy }),
+    ),
+    ScheduleKeyDeletion: operation(
+      keyId.extend({ PendingWindowInDays: z.int().min(7).max(30).default(30) }),
+      async (input) => {
+        const deletionAt = Date.now() + input.PendingWindowInDays * 86_400_000;
+        await change(input.KeyId, { state: 'PendingDeletion', deletionAt });
+        return { KeyId: arnOf(findKey(input.KeyId)), DeletionDate: deletionAt / 1000, KeyState: 'PendingDeletion' };
+      },
+    ),
+    CancelKeyDeletion: operation(keyId, async ({ KeyId }) => {
+      await change(KeyId, { state: 'Disabled', deletionAt: null });
+      return { KeyId: arnOf(findKey(KeyId)) };
+    }),
+    Encrypt: operation(keyId.extend({ Plaintext: blob, EncryptionContext: context }), (input) => {
+      const key = usableKey(input.KeyId, 'ENCRYPT_DECRYPT');
+      if (input.Plaintext.length > 4096)
+        throw new AwsError('ValidationException', 'The plaintext is longer than 4096 bytes');
+      const sealed = material.seal(key.id, key.material, input.Plaintext, input.EncryptionContext);
+      return { KeyId: arnOf(key), CiphertextBlob: sealed.toString('base64'), EncryptionAlgorithm: 'SYMMETRIC_DEFAULT' };
+    }),
+    Decrypt: operation(
+      z.object({ CiphertextBlob: blob, EncryptionContext: context, KeyId: z.string().optional() }),
+      (input) => {
+        const { key, plaintext } = open(input.CiphertextBlob, input.EncryptionContext, input.KeyId);
+        return { KeyId: arnOf(key), Plaintext: plaintext.toString('base64'), EncryptionAlgorithm: 'SYMMETRIC_DEFAULT' };
+      },
+    ),
+    ReEncrypt: operation(
+      z.object({
+        CiphertextBlob: blob,
+        SourceEncryptionContext: context,
+        SourceKeyId: z.string().optional(),
+        DestinationKeyId: z.string(),
+        DestinationEncryptionContext: context,
+      }),
+      (input) => {
+        const source = open(input.CiphertextBlob, input.SourceEncryptionContext, input.SourceKeyId);
+        const key = usableKey(input.DestinationKeyId, 'ENCRYPT_DECRYPT');
+        const sealed = material.seal(key.id, key.material, source.plaintext, input.DestinationEncryptionContext);
+        return { KeyId: arnOf(key), SourceKeyId: arnOf(source.key), CiphertextBlob: sealed.toString('base64') };
+      },
+    ),
+    GenerateDataKey: operation(dataKey, newDataKey),
+    GenerateDataKeyWithoutPlaintext: operation(dataKey, (input) => ({ ...newDataKey(input), Plaintext: undefined })),
+    GenerateRandom: operation(z.object({ NumberOfBytes: z.int().min(1).max(1024) }), ({ NumberOfBytes }) => ({
+      Plaintext: randomBytes(NumberOfBytes).toString('base64'),
+    })),
+    GetPublicKey: operation(keyId, ({ KeyId }) => {
+      const key = usableKey(KeyId, 'SIGN_VERIFY');
+      return {
+        KeyId: arnOf(key),
+        PublicKey: material.publicKeyOf(key.material).toString('base64'),
+        KeySpec: key.spec,
+        KeyUsage: key.usage,
+      };
+    }),
+    Sign: operation(signing, ({ KeyId, Message, SigningAlgorithm }) => {
+      const key = usableKey(KeyId, 'SIGN_VERIFY');
+      const signature = material.signMessage(key.material, SigningAlgorithm, Message);
+      return { KeyId: arnOf(key), Signature: signature.toString('base64'), SigningAlgorithm };
+    }),
+    Verify: operation(signing.extend({ Signature: blob }), ({ KeyId, Message, SigningAlgorithm, Signature }) => {
+      const key = usableKey(KeyId, 'SIGN_VERIFY');
+      if (!material.signatureIsValid(key.material, SigningAlgorithm, Message, Signature)) {
+        throw new AwsError('KMSInvalidSignatureException', 'The signature is not valid for this message and key');
+      }
+      return { KeyId: arnOf(key), SignatureValid: true, SigningAlgorithm };
+    }),
+    GenerateMac: operation(macing, ({ KeyId, Message, MacAlgorithm }) => {
+      const key = usableKey(KeyId, 'GENERATE_VERIFY_MAC');
+      return {
+        KeyId: arnOf(key),
+        Mac: material.mac(key.material, MacAlgorithm, Message).toString('base64'),
+        MacAlgorithm,
+      };
+    }),
+    VerifyMac: operation(macing.extend({ Mac: blob }), ({ KeyId, Message, MacAlgorithm, Mac }) => {
+      const key = usableKey(KeyId, 'GENERATE_VERIFY_MAC');
+      if (!material.macIsValid(key.material, MacAlgorithm, Message, Mac)) {
+        throw new AwsError('KMSInvalidMacException', 'The MAC is not valid for this message and key');
+      }
+      return { KeyId: arnOf(key), MacValid: true, MacAlgorithm };
+    }),
+  };
+
+  return {
+    service: { name: 'kms', version: '1.1', operations },
+    createKey: async (wanted = {}) => {
+      const existing = wanted.keyId === undefined ? undefined : keys[wanted.keyId];
+      return arnOf(existing ?? (await newKey(wanted)));
+    },
+    close: file.close,
+  };
+}

@@ -1,0 +1,56 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import { AwsError, asAwsError } from '../errors.ts';
+import type { FaultList } from '../faults.ts';
+import { escapeXml } from '../xml.ts';
+import { bucketOperations } from './bucket-operations.ts';
+import { objectOperations } from './object-operations.ts';
+import { routeOf } from './route.ts';
+import type { Store } from './store.ts';
+import { uploadOperations } from './upload-operations.ts';
+
+const operations = { ...bucketOperations, ...objectOperations, ...uploadOperations };
+
+/** Amazon S3's REST API over a store on disk. */
+export function serveS3(store: Store, faults: FaultList): RequestListener {
+  return async (request, response) => {
+    response.setHeader('x-amz-request-id', randomUUID());
+    try {
+      const url = new URL(request.url ?? '/', 'http://localhost');
+      const route = routeOf(request.method ?? 'GET', url, request.headers);
+      requireCredentials(request, url);
+      faults.check('s3', route.operation);
+      const run = operations[route.operation];
+      if (!run) throw new AwsError('NotImplemented', `The local S3 has no ${route.operation}`, 501);
+      await run({ store, request, response, bucketName: route.bucketName, key: route.key, query: url.searchParams });
+    } catch (error) {
+      sendError(request, response, error);
+    }
+  };
+}
+
+/** Signatures are not checked, but a call without any would be refused by a private bucket, and so would an expired link. */
+function requireCredentials(request: IncomingMessage, url: URL): void {
+  if (request.headers.authorization) return;
+  const signedAt = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(url.searchParams.get('X-Amz-Date') ?? '');
+  if (!url.searchParams.has('X-Amz-Signature') || !signedAt) throw new AwsError('AccessDenied', 'Access Denied', 403);
+  const [year = 0, month = 1, day, hour, minute, second] = signedAt.slice(1).map(Number);
+  const expiresAt =
+    Date.UTC(year, month - 1, day, hour, minute, second) + Number(url.searchParams.get('X-Amz-Expires')) * 1000;
+  if (Date.now() > expiresAt) throw new AwsError('AccessDenied', 'Request has expired', 403);
+}
+
+function sendError(request: IncomingMessage, response: ServerResponse, error: unknown): void {
+  // Half an answer cannot be taken back: the client must see it break off.
+  if (response.headersSent || response.destroyed) {
+    response.destroy();
+    return;
+  }
+  const { code, message, status } = asAwsError(error);
+  const body =
+    request.method === 'HEAD'
+      ? ''
+      : `<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>${escapeXml(code)}</Code><Message>${escapeXml(message)}</Message></Error>`;
+  response.writeHead(status, { 'content-type': 'application/xml', 'content-length': Buffer.byteLength(body) });
+  response.end(body);
+}

@@ -1,0 +1,47 @@
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import type { Fault } from '../faults.ts';
+import type { WorkerReply, WorkerRequest } from './worker.ts';
+
+type Command = WorkerRequest extends infer Request
+  ? Request extends { id: number }
+    ? Omit<Request, 'id'>
+    : never
+  : never;
+
+export type LocalS3 = {
+  url: string;
+  addFault(fault: Fault): Promise<void>;
+  clearFaults(): Promise<void>;
+  close(): Promise<void>;
+};
+
+/** Starts S3 in a thread of its own, so that gigabytes passing through it do not hold up the other endpoints. */
+export async function startS3({ folder, port }: { folder: string; port: number }): Promise<LocalS3> {
+  const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: { folder, port } });
+  const [first] = (await once(worker, 'message')) as [WorkerReply];
+  if (first.type !== 'listening') throw new Error('The local S3 thread did not start');
+
+  const waiting = new Map<number, () => void>();
+  let lastId = 0;
+  worker.on('message', (reply: WorkerReply) => {
+    if (reply.type === 'done') waiting.get(reply.id)?.();
+  });
+  const ask = (command: Command) =>
+    new Promise<void>((resolve) => {
+      lastId += 1;
+      waiting.set(lastId, resolve);
+      worker.postMessage({ ...command, id: lastId });
+    });
+
+  return {
+    url: first.url,
+    addFault: (fault) => ask({ type: 'add fault', fault }),
+    clearFaults: () => ask({ type: 'clear faults' }),
+    close: async () => {
+      const ended = once(worker, 'exit');
+      await ask({ type: 'close' });
+      await ended;
+    },
+  };
+}

@@ -1,0 +1,31 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { createFaultList, type Fault } from '../faults.ts';
+import { listen } from '../http.ts';
+import { serveS3 } from './server.ts';
+import { openStore } from './store.ts';
+
+/** What the starting thread asks of the worker; every message is answered with its `id`. */
+export type WorkerRequest = { id: number } & (
+  | { type: 'add fault'; fault: Fault }
+  | { type: 'clear faults' }
+  | { type: 'close' }
+);
+export type WorkerReply = { type: 'listening'; url: string } | { type: 'done'; id: number };
+
+const { folder, port } = workerData as { folder: string; port: number };
+const faults = createFaultList();
+const server = await listen(port, serveS3(await openStore(folder), faults));
+
+function reply(message: WorkerReply): void {
+  parentPort?.postMessage(message);
+}
+
+parentPort?.on('message', async (request: WorkerRequest) => {
+  if (request.type === 'add fault') faults.add(request.fault);
+  else if (request.type === 'clear faults') faults.clear();
+  else await server.close();
+  reply({ type: 'done', id: request.id });
+  if (request.type === 'close') parentPort?.close();
+});
+
+reply({ type: 'listening', url: server.url });

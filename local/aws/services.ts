@@ -1,0 +1,133 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { localAccount } from './account.ts';
+import { openCloudWatch } from './cloudwatch.ts';
+import { openDynamoDb } from './dynamodb/dynamodb.ts';
+import { createFaultList, type Fault, type ServiceName } from './faults.ts';
+import { type Listening, listen } from './http.ts';
+import { serveJson } from './json-service.ts';
+import { type NewKey, openKms } from './kms.ts';
+import { startS3 } from './s3/start.ts';
+import { type LocalScheduler, openScheduler, type Schedules } from './scheduler.ts';
+import { openSecretsManager } from './secrets-manager.ts';
+import { type Email, openSes } from './ses.ts';
+
+export type LocalServices = {
+  /** `http://127.0.0.1:<port>` by service. */
+  endpoints: Record<ServiceName, string>;
+  /** A page of the emails that were sent. */
+  mailboxUrl: string;
+  /** Newest first. */
+  emails(): Email[];
+  /** For the one who runs the schedules. */
+  schedules: Schedules;
+  /** Makes or replaces a schedule; gives its ARN. */
+  putSchedule: LocalScheduler['putSchedule'];
+  /** Makes a key with a wanted id, or finds the one there is; gives its ARN. */
+  createKey(wanted?: NewKey): Promise<string>;
+  /** Makes a secret, or gives an existing one a new value; gives its ARN. */
+  putSecret(name: string, value: string): Promise<string>;
+  /** Makes the next calls of a service fail as AWS would; set once the promise resolves. */
+  faults: { set(fault: Fault): Promise<void>; clear(): Promise<void> };
+  /** The environment variables that direct the AWS SDK to these endpoints. */
+  environment(): Record<string, string>;
+  close(): Promise<void>;
+};
+
+/**
+ * Starts S3, DynamoDB, KMS, SES, CloudWatch, Secrets Manager and Scheduler on loopback ports.
+ *
+ * @param stateFolder where they keep their state, across restarts; made when it is not there
+ * @param ports wanted ports by service; a free one where none is given
+ * @throws Error when a wanted port is taken or the state is damaged; what was started by then is stopped
+ */
+export async function startServices({
+  stateFolder,
+  ports = {},
+}: {
+  stateFolder: string;
+  ports?: Partial<Record<ServiceName, number>>;
+}): Promise<LocalServices> {
+  await mkdir(stateFolder, { recursive: true, mode: 0o700 });
+  const faults = createFaultList();
+  const opened: { close(): Promise<void> }[] = [];
+  async function keep<T extends { close(): Promise<void> }>(opening: Promise<T>): Promise<T> {
+    const one = await opening;
+    opened.push(one);
+    return one;
+  }
+  /** Stops in reverse order: an endpoint before the state behind it. */
+  async function close(): Promise<void> {
+    for (const one of opened.splice(0).reverse()) await one.close();
+  }
+
+  try {
+    const s3 = await keep(startS3({ folder: join(stateFolder, 's3'), port: ports.s3 ?? 0 }));
+    const dynamodb = await keep(openDynamoDb(stateFolder));
+    const kms = await keep(openKms(stateFolder));
+    const ses = await keep(openSes(stateFolder));
+    const cloudwatch = await keep(openCloudWatch(stateFolder));
+    const secrets = await keep(openSecretsManager(stateFolder));
+    const scheduler = await keep(openScheduler(stateFolder));
+
+    const endpoints: Record<ServiceName, string> = {
+      s3: s3.url,
+      dynamodb: '',
+      kms: '',
+      ses: '',
+      cloudwatch: '',
+      secretsmanager: '',
+      scheduler: '',
+    };
+    const expose = async (name: ServiceName, listener: Parameters<typeof listen>[1]): Promise<void> => {
+      const listening: Listening = await keep(listen(ports[name] ?? 0, listener));
+      endpoints[name] = listening.url;
+    };
+    for (const { service } of [dynamodb, kms, cloudwatch, secrets])
+      await expose(service.name, serveJson(service, faults));
+    await expose('ses', ses.listener(faults));
+    await expose('scheduler', scheduler.listener(faults));
+
+    return {
+      endpoints,
+      mailboxUrl: `${endpoints.ses}/`,
+      emails: ses.emails,
+      schedules: scheduler.schedules,
+      putSchedule: scheduler.putSchedule,
+      createKey: kms.createKey,
+      putSecret: secrets.putSecret,
+      faults: {
+        set: async (fault) => {
+          if (fault.service === 's3') await s3.addFault(fault);
+          else faults.add(fault);
+        },
+        clear: async () => {
+          faults.clear();
+          await s3.clearFaults();
+        },
+      },
+      environment: () => environmentOf(endpoints),
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function environmentOf(endpoints: Record<ServiceName, string>): Record<string, string> {
+  return {
+    AWS_REGION: localAccount.region,
+    AWS_DEFAULT_REGION: localAccount.region,
+    // The endpoints check no signatures; the SDK only wants something to sign with.
+    AWS_ACCESS_KEY_ID: 'local',
+    AWS_SECRET_ACCESS_KEY: 'local',
+    AWS_ENDPOINT_URL_S3: endpoints.s3,
+    AWS_ENDPOINT_URL_DYNAMODB: endpoints.dynamodb,
+    AWS_ENDPOINT_URL_KMS: endpoints.kms,
+    AWS_ENDPOINT_URL_SES: endpoints.ses,
+    AWS_ENDPOINT_URL_CLOUDWATCH: endpoints.cloudwatch,
+    AWS_ENDPOINT_URL_SECRETS_MANAGER: endpoints.secretsmanager,
+    AWS_ENDPOINT_URL_SCHEDULER: endpoints.scheduler,
+  };
+}

@@ -1,0 +1,146 @@
+import { randomUUID } from 'node:crypto';
+import type { RequestListener, ServerResponse } from 'node:http';
+import { join } from 'node:path';
+import { AwsError, asAwsError } from './errors.ts';
+import type { FaultList } from './faults.ts';
+import { readBody, send } from './http.ts';
+import { openStateFile } from './state-file.ts';
+import { escapeXml } from './xml.ts';
+
+/** An email that was sent; nothing leaves the machine. */
+export type Email = {
+  id: string;
+  /** ISO 8601. */
+  sentAt: string;
+  from: string;
+  to: string[];
+  cc: string[];
+  bcc: string[];
+  subject: string;
+  text: string;
+  html: string;
+  /** The message as given to SendRawEmail; empty for SendEmail. */
+  raw: string;
+};
+
+export type LocalSes = {
+  /** Newest first. */
+  emails(): Email[];
+  listener(faults: FaultList): RequestListener;
+  close(): Promise<void>;
+};
+
+const keptEmails = 500;
+
+/**
+ * Amazon SES version 1 (SendEmail, SendRawEmail) with a page of what was sent at `GET /` and the same as JSON at `GET /emails`.
+ */
+export async function openSes(stateFolder: string): Promise<LocalSes> {
+  const file = await openStateFile<{ emails: Email[] }>(join(stateFolder, 'ses.json'), { emails: [] });
+  const { emails } = file.value;
+
+  async function keep(email: Omit<Email, 'id' | 'sentAt'>): Promise<string> {
+    if (email.from === '') throw new AwsError('InvalidParameterValue', 'Missing source address');
+    if (email.to.length + email.cc.length + email.bcc.length === 0)
+      throw new AwsError('InvalidParameterValue', 'Missing destination address');
+    const id = randomUUID();
+    emails.unshift({ ...email, id, sentAt: new Date().toISOString() });
+    emails.length = Math.min(emails.length, keptEmails);
+    await file.save();
+    return `<MessageId>${id}</MessageId>`;
+  }
+
+  const operations: Record<string, (form: URLSearchParams) => Promise<string> | string> = {
+    SendEmail: (form) =>
+      keep({
+        from: form.get('Source') ?? '',
+        to: members(form, 'Destination.ToAddresses'),
+        cc: members(form, 'Destination.CcAddresses'),
+        bcc: members(form, 'Destination.BccAddresses'),
+        subject: form.get('Message.Subject.Data') ?? '',
+        text: form.get('Message.Body.Text.Data') ?? '',
+        html: form.get('Message.Body.Html.Data') ?? '',
+        raw: '',
+      }),
+    SendRawEmail: (form) => {
+      const raw = Buffer.from(form.get('RawMessage.Data') ?? '', 'base64').toString('utf8');
+      const header = (name: string) =>
+        new RegExp(`^${name}: *(.*)$`, 'im').exec(raw.split(/\r?\n\r?\n/, 1)[0] ?? '')?.[1]?.trim() ?? '';
+      const destinations = members(form, 'Destinations');
+      return keep({
+        from: form.get('Source') || header('From'),
+        to: destinations.length > 0 ? destinations : header('To').split(/ *, */).filter(Boolean),
+        cc: [],
+        bcc: [],
+        subject: header('Subject'),
+        text: '',
+        html: '',
+        raw,
+      });
+    },
+    GetSendQuota: () =>
+      `<Max24HourSend>50000</Max24HourSend><MaxSendRate>14</MaxSendRate><SentLast24Hours>${emails.length}</SentLast24Hours>`,
+    VerifyEmailIdentity: () => '',
+  };
+
+  return {
+    emails: () => [...emails],
+    listener: (faults) => async (request, response) => {
+      try {
+        if (request.method === 'GET') {
+          showMailbox(response, request.url ?? '/', emails);
+          return;
+        }
+        const form = new URLSearchParams((await readBody(request)).toString('utf8'));
+        const called = form.get('Action') ?? '';
+        faults.check('ses', called);
+        const run = operations[called];
+        if (!run) throw new AwsError('InvalidAction', `The local SES has no ${called || '(none)'}`);
+        const result = await run(form);
+        const xml = `<${called}Response xmlns="http://ses.amazonaws.com/doc/2010-12-01/"><${called}Result>${result}</${called}Result></${called}Response>`;
+        send(response, 200, 'text/xml', xml);
+      } catch (error) {
+        const { code, message, status } = asAwsError(error);
+        const type = status < 500 ? 'Sender' : 'Receiver';
+        const xml = `<ErrorResponse><Error><Type>${type}</Type><Code>${escapeXml(code)}</Code><Message>${escapeXml(message)}</Message></Error></ErrorResponse>`;
+        send(response, status, 'text/xml', xml);
+      }
+    },
+    close: file.close,
+  };
+}
+
+/** A list in AWS's form encoding: `name.member.1`, `name.member.2`, ... */
+function members(form: URLSearchParams, name: string): string[] {
+  const values: string[] = [];
+  for (let index = 1; form.has(`${name}.member.${index}`); index += 1)
+    values.push(form.get(`${name}.member.${index}`) ?? '');
+  return values;
+}
+
+function showMailbox(response: ServerResponse, path: string, emails: readonly Email[]): void {
+  if (path === '/emails') {
+    send(response, 200, 'application/json', JSON.stringify(emails));
+    return;
+  }
+  const rows = emails.map(
+    ({
+      sentAt,
+      from,
+      to,
+      cc,
+      bcc,
+      subject,
+      text,
+      html,
+      raw,
+    }) => `<article><h2>${escapeXml(subject) || '(no subject)'}</h2>
+<p>${escapeXml(sentAt)} · from ${escapeXml(from)} · to ${escapeXml([...to, ...cc, ...bcc].join(', '))}</p>
+${html ? `<iframe sandbox srcdoc="${escapeXml(html)}"></iframe>` : `<pre>${escapeXml(text || raw)}</pre>`}</article>`,
+  );
+  const page = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Sent emails</title>
+<style>body{font:16px/1.5 system-ui;max-width:60rem;margin:2rem auto;padding:0 1rem}iframe{width:100%;height:24rem;border:1px solid #ccc}pre{white-space:pre-wrap}</style>
+<h1>Sent emails (${emails.length})</h1><p>Kept on this machine; nothing was delivered.</p>${rows.join('\n')}</html>`;
+  response.setHeader('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'");
+  send(response, 200, 'text/html; charset=utf-8', page);
+}

@@ -109,8 +109,11 @@ function start(operation: Operation, update: OperationUpdate, now: number, callb
 
 const hasDetails = (type: OperationType): type is keyof typeof detailsName => type in detailsName;
 
-function result({ Payload, Error }: OperationUpdate) {
-  return { ...(Payload == null ? {} : { Result: Payload }), ...(Error ? { Error } : {}) };
+function result(update: OperationUpdate): { Result?: string; Error?: ErrorObject } {
+  return {
+    ...(update.Payload == null ? {} : { Result: update.Payload }),
+    ...(update.Error ? { Error: update.Error } : {}),
+  };
 }
 
 /** When something happens to the operation by itself; null when nothing will. */

@@ -131,6 +131,8 @@ function endDetails(operation: Operation): Record<string, unknown> {
   };
 }
 
-function outcome({ Result, Error }: { Result?: string; Error?: ErrorObject }): Record<string, unknown> {
-  return Error ? { Error: { Payload: Error, Truncated: false } } : { Result: { Payload: Result, Truncated: false } };
+function outcome(of: { Result?: string; Error?: ErrorObject }): Record<string, unknown> {
+  return of.Error
+    ? { Error: { Payload: of.Error, Truncated: false } }
+    : { Result: { Payload: of.Result, Truncated: false } };
 }

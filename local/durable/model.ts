@@ -138,7 +138,7 @@ export function replayedOperations(execution: Execution): Operation[] {
   const left = new Set<string>();
   return [...execution.operations.values()].filter((operation) => {
     const parent = operation.ParentId === undefined ? undefined : execution.operations.get(operation.ParentId);
-    if (!parent || parent.Type !== 'CONTEXT') return true;
+    if (parent?.Type !== 'CONTEXT') return true;
     const closed =
       (parent.Status === 'SUCCEEDED' || parent.Status === 'FAILED') && !parent.ContextDetails?.ReplayChildren;
     if (!closed && !left.has(parent.Id)) return true;

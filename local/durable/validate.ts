@@ -65,21 +65,21 @@ function checkParent(
 function checkContent({
   Type,
   Action,
-  Error,
+  Error: error,
   Payload,
   StepOptions,
   ChainedInvokeOptions,
   WaitOptions,
 }: OperationUpdate): void {
-  if (Error && Buffer.byteLength(JSON.stringify(Error)) > maximumErrorBytes) {
+  if (error && Buffer.byteLength(JSON.stringify(error)) > maximumErrorBytes) {
     throw invalidParameter(`Error object size must be less than ${maximumErrorBytes} bytes.`);
   }
   if (Payload && Buffer.byteLength(Payload) > maximumPayloadBytes)
     throw invalidParameter(`Payload size must be less than ${maximumPayloadBytes} bytes.`);
   if (Action === 'FAIL' && Payload != null) throw invalidParameter('Cannot provide a Payload for FAIL action.');
-  if (Action === 'SUCCEED' && Error) throw invalidParameter('Cannot provide an Error for SUCCEED action.');
+  if (Action === 'SUCCEED' && error) throw invalidParameter('Cannot provide an Error for SUCCEED action.');
   if (Action === 'RETRY' && !StepOptions) throw invalidParameter('Invalid StepOptions for the given action.');
-  if (Action === 'RETRY' && Error && Payload != null)
+  if (Action === 'RETRY' && error && Payload != null)
     throw invalidParameter('Cannot provide both error and payload to RETRY a STEP.');
   if (Type === 'CHAINED_INVOKE' && Action === 'START' && !ChainedInvokeOptions)
     throw invalidParameter('Invalid ChainedInvokeOptions for the given action.');

@@ -21,13 +21,13 @@ function describe(error: unknown): FunctionError {
 }
 
 async function loadHandler(): Promise<Handler> {
-  const [file = '', name = ''] = (environment['_HANDLER'] ?? '').split(/\.(?=[^.]+$)/);
-  const root = environment['LAMBDA_TASK_ROOT'] ?? '';
+  const [file = '', name = ''] = (environment._HANDLER ?? '').split(/\.(?=[^.]+$)/);
+  const root = environment.LAMBDA_TASK_ROOT ?? '';
   const path = ['.mjs', '.js', '.cjs'].map((extension) => join(root, file + extension)).find(existsSync);
   if (path === undefined)
     throw Object.assign(new Error(`Cannot find module '${file}'`), { name: 'Runtime.ImportModuleError' });
   const loaded = (await import(pathToFileURL(path).href)) as Record<string, unknown>;
-  const handler = loaded[name] ?? (loaded['default'] as Record<string, unknown> | undefined)?.[name];
+  const handler = loaded[name] ?? (loaded.default as Record<string, unknown> | undefined)?.[name];
   if (typeof handler !== 'function') {
     throw Object.assign(new Error(`${file}.${name} is undefined or not exported`), { name: 'Runtime.HandlerNotFound' });
   }
@@ -43,11 +43,11 @@ function contextOf({
   return {
     awsRequestId: requestId,
     invokedFunctionArn,
-    functionName: environment['AWS_LAMBDA_FUNCTION_NAME'],
+    functionName: environment.AWS_LAMBDA_FUNCTION_NAME,
     functionVersion,
-    memoryLimitInMB: environment['AWS_LAMBDA_FUNCTION_MEMORY_SIZE'],
-    logGroupName: environment['AWS_LAMBDA_LOG_GROUP_NAME'],
-    logStreamName: environment['AWS_LAMBDA_LOG_STREAM_NAME'],
+    memoryLimitInMB: environment.AWS_LAMBDA_FUNCTION_MEMORY_SIZE,
+    logGroupName: environment.AWS_LAMBDA_LOG_GROUP_NAME,
+    logStreamName: environment.AWS_LAMBDA_LOG_STREAM_NAME,
     callbackWaitsForEmptyEventLoop: true,
     getRemainingTimeInMillis: () => Math.max(0, deadline - Date.now()),
   };

@@ -81,7 +81,7 @@ export function createLambdaService(options: LambdaOptions): LambdaService {
     if (given !== undefined && own !== undefined && given !== own)
       throw invalidParameter('The derived qualifier from the function name does not match the specified qualifier.');
     const definition = byName.get(name);
-    if (!definition || !definition.qualifiers.has(qualifier ?? '$LATEST')) {
+    if (!definition?.qualifiers.has(qualifier ?? '$LATEST')) {
       throw notFound(`Function not found: ${nameOrArn}${given === undefined ? '' : `:${given}`}`);
     }
     if (definition.durable && qualifier === undefined)

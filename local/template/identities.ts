@@ -96,7 +96,7 @@ export function attribute(place: Place, name: string, attributeName: string): st
 function arnOf({ type, properties }: Place, name: string): string {
   const arn = (service: string, resource: string) => `arn:aws:${service}:${region}:${account}:${resource}`;
   const functionArn = () => {
-    const target = String(properties['FunctionName']);
+    const target = String(properties.FunctionName);
     return target.startsWith('arn:') ? target : arn('lambda', `function:${target}`);
   };
   switch (type) {
@@ -128,7 +128,7 @@ function arnOf({ type, properties }: Place, name: string): string {
     case 'AWS::Events::EventBus':
       return arn('events', `event-bus/${name}`);
     case 'AWS::Scheduler::Schedule':
-      return arn('scheduler', `schedule/${String(properties['GroupName'] ?? 'default')}/${name}`);
+      return arn('scheduler', `schedule/${String(properties.GroupName ?? 'default')}/${name}`);
     case 'AWS::Scheduler::ScheduleGroup':
       return arn('scheduler', `schedule-group/${name}`);
     case 'AWS::SecretsManager::Secret':

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { databaseIdSchema } from '../configuration/runtime.ts';
 import { backupIdSchema, backupTypeSchema, customNameSchema } from '../contract/schemas/backup.ts';
 import { jobIdSchema } from '../contract/schemas/job.ts';
+import { targetDatabaseSchema } from '../contract/schemas/restore.ts';
 
 /** What starts the durable backup function. A schedule gives no ids; the function then makes them and the job itself. */
 export const backupEventSchema = z.object({
@@ -17,7 +18,7 @@ export const backupEventSchema = z.object({
 export const restoreEventSchema = z.object({
   database: databaseIdSchema,
   backup_id: backupIdSchema,
-  target_database: z.string().min(1).max(63),
+  target_database: targetDatabaseSchema,
   requested_by: z.string().min(1),
   job_id: jobIdSchema,
 });

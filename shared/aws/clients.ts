@@ -1,0 +1,43 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { KMSClient } from '@aws-sdk/client-kms';
+import { LambdaClient } from '@aws-sdk/client-lambda';
+import { S3Client } from '@aws-sdk/client-s3';
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+
+/**
+ * The AWS clients of one execution environment, each made at its first use. Region, credentials and endpoints come from the
+ * environment, so the same code talks to AWS and to local endpoints (`AWS_ENDPOINT_URL_*`).
+ */
+
+/** For calls that answer at once: a lost packet must not cost an invocation. Milliseconds. */
+const quick = {
+  maxAttempts: 4,
+  retryMode: 'standard',
+  requestHandler: { connectionTimeout: 2_000, requestTimeout: 8_000, throwOnRequestTimeout: true },
+} as const;
+
+/** For whole parts of objects. A socket may rest while the database takes what was read. */
+const bulk = {
+  maxAttempts: 5,
+  retryMode: 'standard',
+  requestHandler: {
+    connectionTimeout: 5_000,
+    requestTimeout: 120_000,
+    throwOnRequestTimeout: true,
+    socketTimeout: 300_000,
+  },
+} as const;
+
+function once<Client>(make: () => Client): () => Client {
+  let client: Client | undefined;
+  return () => {
+    client ??= make();
+    return client;
+  };
+}
+
+export const dynamodbClient = once(() => new DynamoDBClient(quick));
+export const kmsClient = once(() => new KMSClient(quick));
+export const lambdaClient = once(() => new LambdaClient(quick));
+export const secretsManagerClient = once(() => new SecretsManagerClient(quick));
+export const s3Client = once(() => new S3Client(bulk));

@@ -1,0 +1,56 @@
+import type { Job, JobError } from '../contract/schemas/job.ts';
+import { type BackupFacts, createBackupCatalog } from '../state/backups.ts';
+import { createJobStore } from '../state/jobs.ts';
+import type { StateTable } from '../state/table.ts';
+
+/**
+ * Records that a backup is complete: first in the catalog, then at its job. Safe to repeat.
+ *
+ * @throws OperationError `backup_not_running`, when the backup was given up meanwhile
+ */
+export async function succeedBackup(
+  table: StateTable,
+  {
+    jobId,
+    backupId,
+    facts,
+    warnings,
+  }: { jobId: string; backupId: string; facts: BackupFacts; warnings: readonly string[] },
+): Promise<void> {
+  await createBackupCatalog(table).markAvailable(backupId, facts);
+  await createJobStore(table).succeed(jobId, { warnings });
+}
+
+/** Records that a restore is complete, and lets go of its backup. Safe to repeat. */
+export async function succeedRestore(
+  table: StateTable,
+  { jobId, backupId, warnings }: { jobId: string; backupId: string; warnings: readonly string[] },
+): Promise<void> {
+  await createJobStore(table).succeed(jobId, { warnings });
+  await createBackupCatalog(table).releaseRestore(backupId, jobId);
+}
+
+/**
+ * Records that a job has failed, with all that follows from it: its unfinished backup is listed as failed, the backup it
+ * restored from is let go. Safe to repeat.
+ *
+ * @param from - the states in which it may fail; by default any that has not ended
+ * @returns false when the job had ended already (or is in none of these states)
+ */
+export async function failJob(
+  table: StateTable,
+  jobId: string,
+  error: JobError,
+  from?: readonly Job['status'][],
+): Promise<boolean> {
+  const jobs = createJobStore(table);
+  const failed = await jobs.fail(jobId, error, from);
+  const job = await jobs.find(jobId);
+  // Also for a job that failed before: a crash may have come between the two writes.
+  if (job?.status === 'failed' && job.backup_id !== null) {
+    const backups = createBackupCatalog(table);
+    if (job.kind === 'backup') await backups.markFailed(job.backup_id, job.error?.message ?? error.message);
+    else await backups.releaseRestore(job.backup_id, jobId);
+  }
+  return failed;
+}

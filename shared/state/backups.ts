@@ -1,0 +1,198 @@
+import { DeleteCommand, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import { z } from 'zod';
+import { type Backup, backupIdSchema, backupSchema } from '../contract/schemas/backup.ts';
+import { OperationError } from '../errors.ts';
+import { type Page, type PageRequest, queryPage } from './pages.ts';
+import { type StateTable, setExpression, wasWritten } from './table.ts';
+
+export type NewBackup = Pick<Backup, 'id' | 'database' | 'backup_type' | 'custom_name' | 'job_id' | 'requested_by'>;
+
+/** What is known of a backup once its manifest is written. */
+export type BackupFacts = Pick<
+  Backup,
+  | 'snapshot_at'
+  | 'ended_at'
+  | 'expires_at'
+  | 'server_version'
+  | 'tables'
+  | 'rows'
+  | 'bytes'
+  | 'stored_bytes'
+  | 'objects'
+>;
+
+export interface BackupCatalog {
+  /** Lists a backup as `running`. */
+  create(backup: NewBackup): Promise<Backup>;
+  /** @throws OperationError `unknown_backup` */
+  get(id: string): Promise<Backup>;
+  find(id: string): Promise<Backup | null>;
+  /** @throws OperationError `invalid_cursor` */
+  list(request: PageRequest & { database: string; status?: Backup['status'] | undefined }): Promise<Page<Backup>>;
+  /**
+   * Lists a running backup as available; again for an available one is no change.
+   *
+   * @throws OperationError `backup_not_running`, when it was marked failed or deleted meanwhile
+   */
+  markAvailable(id: string, facts: BackupFacts): Promise<void>;
+  /** @returns false when the backup does not run (any more) */
+  markFailed(id: string, message: string): Promise<boolean>;
+  /** Jobs that restore from the backup, as far as they are noted; see `releaseRestore`. */
+  restoresOf(id: string): Promise<string[]>;
+  /** A restore has ended: the backup may be deleted as far as that job is concerned. */
+  releaseRestore(id: string, jobId: string): Promise<void>;
+  /** @returns false when it is running, absent, or a restore is noted */
+  markDeleting(id: string): Promise<boolean>;
+  /** Takes a backup marked as deleting off the list. */
+  remove(id: string): Promise<void>;
+}
+
+export const backupKey = (id: string): { pk: string; sk: string } => ({ pk: `BACKUP#${id}`, sk: 'BACKUP' });
+
+/** Attribute (a set of job ids) that keeps a backup from being deleted while restores read it. */
+export const RESTORE_JOBS = 'restore_jobs';
+
+/** A backup as it is when its job begins. */
+export function runningBackup(backup: NewBackup, now: Date = new Date()): Backup {
+  return {
+    ...backup,
+    status: 'running',
+    created_at: now.toISOString(),
+    snapshot_at: null,
+    ended_at: null,
+    expires_at: null,
+    server_version: null,
+    tables: null,
+    rows: null,
+    bytes: null,
+    stored_bytes: null,
+    objects: null,
+    error: null,
+    progress: null,
+  };
+}
+
+/** A backup as it is stored. */
+export function backupItem(backup: Backup): Record<string, unknown> {
+  return { ...backupKey(backup.id), collection: `BACKUPS#${backup.database}`, sort: backup.id, ...backup };
+}
+
+export function createBackupCatalog(table: StateTable, now: () => Date = () => new Date()): BackupCatalog {
+  const read = async (id: string): Promise<Record<string, unknown> | undefined> => {
+    const { Item } = await table.documents.send(
+      new GetCommand({ TableName: table.name, Key: backupKey(id), ConsistentRead: true }),
+    );
+    return Item;
+  };
+  const find = async (id: string): Promise<Backup | null> => {
+    const item = await read(id);
+    return item ? backupSchema.parse(item) : null;
+  };
+  /** Changes a backup under a condition that may name `#status` and `:running`, `:available`, `:failed`, `:deleting`. */
+  const change = (id: string, values: Partial<Backup>, condition: string): Promise<boolean> => {
+    const set = setExpression(values);
+    const named = Object.fromEntries(
+      backupSchema.shape.status.options.flatMap((status) =>
+        condition.includes(`:${status}`) ? [[`:${status}`, status]] : [],
+      ),
+    );
+    return wasWritten(
+      table.documents.send(
+        new UpdateCommand({
+          TableName: table.name,
+          Key: backupKey(id),
+          ...set,
+          ConditionExpression: condition,
+          ExpressionAttributeNames: { ...set.ExpressionAttributeNames, '#status': 'status' },
+          ExpressionAttributeValues: { ...set.ExpressionAttributeValues, ...named },
+        }),
+      ),
+    );
+  };
+
+  return {
+    async create(input) {
+      const backup = runningBackup(input, now());
+      await table.documents.send(
+        new PutCommand({
+          TableName: table.name,
+          Item: backupItem(backup),
+          ConditionExpression: 'attribute_not_exists(pk)',
+        }),
+      );
+      return backup;
+    },
+    async get(id) {
+      const backup = await find(id);
+      if (!backup) throw unknownBackup(id);
+      return backup;
+    },
+    find,
+    async list({ database, status, limit, cursor }) {
+      const collection = `BACKUPS#${database}`;
+      const page = await queryPage(table, {
+        collection,
+        keyOf: backupKey,
+        idSchema: backupIdSchema,
+        status,
+        limit,
+        cursor,
+      });
+      return { items: page.items.map((item) => backupSchema.parse(item)), next_cursor: page.next_cursor };
+    },
+    async markAvailable(id, facts) {
+      if (await change(id, { ...facts, status: 'available', error: null }, '#status = :running')) return;
+      const status = (await find(id))?.status;
+      if (status === 'available') return;
+      throw new OperationError(
+        'backup_not_running',
+        `The backup ${id} is ${status ?? 'gone'}, not running`,
+        'Start a new backup.',
+      );
+    },
+    markFailed: (id, message) =>
+      change(id, { status: 'failed', error: message, ended_at: now().toISOString() }, '#status = :running'),
+    async restoresOf(id) {
+      const jobs = (await read(id))?.[RESTORE_JOBS];
+      return z.array(z.string()).parse(jobs instanceof Set ? [...jobs] : []);
+    },
+    async releaseRestore(id, jobId) {
+      await wasWritten(
+        table.documents.send(
+          new UpdateCommand({
+            TableName: table.name,
+            Key: backupKey(id),
+            UpdateExpression: 'DELETE #jobs :job',
+            // Without it, the update would make an item of a backup that is gone.
+            ConditionExpression: 'attribute_exists(pk)',
+            ExpressionAttributeNames: { '#jobs': RESTORE_JOBS },
+            ExpressionAttributeValues: { ':job': new Set([jobId]) },
+          }),
+        ),
+      );
+    },
+    markDeleting: (id) =>
+      change(
+        id,
+        { status: 'deleting' },
+        `#status IN (:available, :failed, :deleting) AND attribute_not_exists(${RESTORE_JOBS})`,
+      ),
+    async remove(id) {
+      await wasWritten(
+        table.documents.send(
+          new DeleteCommand({
+            TableName: table.name,
+            Key: backupKey(id),
+            ConditionExpression: '#status = :deleting',
+            ExpressionAttributeNames: { '#status': 'status' },
+            ExpressionAttributeValues: { ':deleting': 'deleting' },
+          }),
+        ),
+      );
+    },
+  };
+}
+
+export function unknownBackup(id: string): OperationError {
+  return new OperationError('unknown_backup', `There is no backup ${id}`, 'List the backups with GET backups.');
+}

@@ -1,0 +1,125 @@
+import { DeleteCommand, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import { type Job, type JobError, jobIdSchema, jobSchema, type Progress } from '../contract/schemas/job.ts';
+import { OperationError } from '../errors.ts';
+import { type Page, type PageRequest, queryPage } from './pages.ts';
+import { type StateTable, setExpression, wasWritten } from './table.ts';
+
+/** What there is to say of a job that begins; the rest follows. */
+export type NewJob = Pick<Job, 'id' | 'kind' | 'database' | 'requested_by' | 'backup_id' | 'target_database'>;
+
+/** States of a job that may still change. An ended job never does. */
+const OPEN: readonly Job['status'][] = ['queued', 'running'];
+
+export function isEnded(job: Pick<Job, 'status'>): boolean {
+  return !OPEN.includes(job.status);
+}
+
+export interface JobStore {
+  create(job: NewJob): Promise<Job>;
+  /** @throws OperationError `unknown_job` */
+  get(id: string): Promise<Job>;
+  find(id: string): Promise<Job | null>;
+  /** @throws OperationError `invalid_cursor` */
+  list(request: PageRequest & { database: string }): Promise<Page<Job>>;
+  /**
+   * Marks a queued job as running; again for a running one is no change.
+   *
+   * @throws OperationError `job_ended`, when it failed or was cancelled meanwhile: the work must not begin
+   */
+  start(id: string): Promise<void>;
+  /** @returns false when the job does not run (any more), and nothing is changed */
+  reportProgress(id: string, progress: Progress): Promise<boolean>;
+  /** @returns false when the job had ended already; likewise below */
+  succeed(id: string, outcome: { warnings: readonly string[] }): Promise<boolean>;
+  /** @param from - the states in which it may fail; by default any open one */
+  fail(id: string, error: JobError, from?: readonly Job['status'][]): Promise<boolean>;
+  cancel(id: string): Promise<boolean>;
+  /** Removes a job for good; for jobs that came to nothing, and tests. */
+  remove(id: string): Promise<void>;
+}
+
+export const jobKey = (id: string): { pk: string; sk: string } => ({ pk: `JOB#${id}`, sk: 'JOB' });
+
+/** A job as it is when it begins. */
+export function queuedJob(job: NewJob, now: Date = new Date()): Job {
+  return {
+    ...job,
+    status: 'queued',
+    created_at: now.toISOString(),
+    started_at: null,
+    ended_at: null,
+    progress: null,
+    error: null,
+    warnings: [],
+  };
+}
+
+/** A job as it is stored. */
+export function jobItem(job: Job): Record<string, unknown> {
+  return { ...jobKey(job.id), collection: `JOBS#${job.database}`, sort: job.id, ...job };
+}
+
+export function createJobStore(table: StateTable, now: () => Date = () => new Date()): JobStore {
+  const find = async (id: string): Promise<Job | null> => {
+    const { Item } = await table.documents.send(
+      new GetCommand({ TableName: table.name, Key: jobKey(id), ConsistentRead: true }),
+    );
+    return Item ? jobSchema.parse(Item) : null;
+  };
+
+  /** Changes a job that is in one of the states `from`. */
+  const change = (id: string, from: readonly Job['status'][], values: Partial<Job>): Promise<boolean> => {
+    const set = setExpression(values);
+    const states = Object.fromEntries(from.map((status) => [`:from_${status}`, status]));
+    return wasWritten(
+      table.documents.send(
+        new UpdateCommand({
+          TableName: table.name,
+          Key: jobKey(id),
+          ...set,
+          // An absent status is in no state: a job that is not there is not made.
+          ConditionExpression: `#status IN (${Object.keys(states).join(', ')})`,
+          ExpressionAttributeNames: { ...set.ExpressionAttributeNames, '#status': 'status' },
+          ExpressionAttributeValues: { ...set.ExpressionAttributeValues, ...states },
+        }),
+      ),
+    );
+  };
+  const get = async (id: string): Promise<Job> => {
+    const job = await find(id);
+    if (!job) throw new OperationError('unknown_job', `There is no job ${id}`, 'List the jobs with GET jobs.');
+    return job;
+  };
+  const end = (id: string, from: readonly Job['status'][], values: Partial<Job>): Promise<boolean> =>
+    change(id, from, { ...values, ended_at: now().toISOString() });
+
+  return {
+    async create(input) {
+      const job = queuedJob(input, now());
+      await table.documents.send(
+        new PutCommand({ TableName: table.name, Item: jobItem(job), ConditionExpression: 'attribute_not_exists(pk)' }),
+      );
+      return job;
+    },
+    get,
+    find,
+    async list({ database, limit, cursor }) {
+      const collection = `JOBS#${database}`;
+      const page = await queryPage(table, { collection, keyOf: jobKey, idSchema: jobIdSchema, limit, cursor });
+      return { items: page.items.map((item) => jobSchema.parse(item)), next_cursor: page.next_cursor };
+    },
+    async start(id) {
+      if (await change(id, ['queued'], { status: 'running', started_at: now().toISOString() })) return;
+      const job = await get(id);
+      if (!isEnded(job)) return;
+      throw new OperationError('job_ended', `The job ${id} has ended already (${job.status})`, 'Start a new one.');
+    },
+    reportProgress: (id, progress) => change(id, ['running'], { progress }),
+    succeed: (id, { warnings }) => end(id, ['running'], { status: 'succeeded', warnings: [...warnings], error: null }),
+    fail: (id, error, from = OPEN) => end(id, from, { status: 'failed', error }),
+    cancel: (id) => end(id, OPEN, { status: 'cancelled' }),
+    async remove(id) {
+      await table.documents.send(new DeleteCommand({ TableName: table.name, Key: jobKey(id) }));
+    },
+  };
+}

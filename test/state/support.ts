@@ -1,0 +1,57 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { type LocalServices, startServices } from '../../local/aws/services.ts';
+import { openTable, type StateTable, stateKeys } from '../../shared/state/table.ts';
+
+export interface StateService {
+  table: StateTable;
+  services: LocalServices;
+  close(): Promise<void>;
+}
+
+/** Local AWS services on free ports with an empty State table, over HTTP through the real SDK. */
+export async function startState(): Promise<StateService> {
+  const folder = await mkdtemp(join(tmpdir(), 'dbms-state-'));
+  const services = await startServices({ stateFolder: folder });
+  const environment = services.environment();
+  const client = new DynamoDBClient({
+    endpoint: services.endpoints.dynamodb,
+    region: environment.AWS_REGION ?? '',
+    credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
+  });
+  const name = 'State';
+  await client.send(
+    new CreateTableCommand({
+      TableName: name,
+      BillingMode: 'PAY_PER_REQUEST',
+      AttributeDefinitions: [stateKeys.partition, stateKeys.sort, stateKeys.indexPartition, stateKeys.indexSort].map(
+        (AttributeName) => ({ AttributeName, AttributeType: 'S' }),
+      ),
+      KeySchema: [
+        { AttributeName: stateKeys.partition, KeyType: 'HASH' },
+        { AttributeName: stateKeys.sort, KeyType: 'RANGE' },
+      ],
+      GlobalSecondaryIndexes: [
+        {
+          IndexName: stateKeys.index,
+          KeySchema: [
+            { AttributeName: stateKeys.indexPartition, KeyType: 'HASH' },
+            { AttributeName: stateKeys.indexSort, KeyType: 'RANGE' },
+          ],
+          Projection: { ProjectionType: 'ALL' },
+        },
+      ],
+    }),
+  );
+  return {
+    table: openTable(client, name),
+    services,
+    async close() {
+      client.destroy();
+      await services.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,90 @@
+import { GetSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { Signer, type SignerConfig } from '@aws-sdk/rds-signer';
+import { z } from 'zod';
+import type { Database } from '../configuration/runtime.ts';
+import { OperationError } from '../errors.ts';
+import type { Credentials, CredentialsSource } from './connect.ts';
+
+export interface CredentialsClients {
+  secretsManager: SecretsManagerClient;
+  /** Region and AWS credentials for IAM logins; by default the function's own. */
+  rdsSigner?: Pick<SignerConfig, 'region' | 'credentials'>;
+}
+
+/** A secret is read again after this long, in milliseconds, so that a rotation is noticed without a refused login. */
+const SECRET_MAX_AGE_MS = 300_000;
+
+/** The form that RDS writes and rotates; it holds more, which the configuration knows better. */
+const secretSchema = z.looseObject({ username: z.string().min(1), password: z.string().min(1) });
+
+/**
+ * How to log in to a database: by its Secrets Manager secret, kept for up to five minutes, or by an IAM token, made for each
+ * connection (making one needs no call).
+ *
+ * The source rejects with an OperationError: `secret_unreadable`, `secret_malformed` or `iam_token_failed`.
+ */
+export function credentialsFor(database: Database, clients: CredentialsClients): CredentialsSource {
+  const { login } = database;
+  return login.type === 'secret' ? secretSource(login.secret_arn, clients) : iamSource(database, login.user, clients);
+}
+
+function secretSource(arn: string, { secretsManager }: CredentialsClients): CredentialsSource {
+  let kept: { credentials: Promise<Credentials>; readAt: number } | undefined;
+  return ({ refresh = false } = {}) => {
+    if (kept && !refresh && Date.now() - kept.readAt < SECRET_MAX_AGE_MS) return kept.credentials;
+    const reading = { credentials: readSecret(arn, secretsManager), readAt: Date.now() };
+    kept = reading;
+    reading.credentials.catch(() => {
+      if (kept === reading) kept = undefined;
+    });
+    return reading.credentials;
+  };
+}
+
+async function readSecret(arn: string, client: SecretsManagerClient): Promise<Credentials> {
+  const text = await client.send(new GetSecretValueCommand({ SecretId: arn })).then(
+    ({ SecretString }) => SecretString ?? '',
+    (error: Error) => {
+      throw new OperationError(
+        'secret_unreadable',
+        `The secret ${arn} could not be read: ${error.name}: ${error.message}`,
+        "Check that it exists and that the function's role may read and decrypt it.",
+        { cause: error },
+      );
+    },
+  );
+  const parsed = secretSchema.safeParse(parseJson(text));
+  if (!parsed.success) {
+    // Neither the text nor the parser's message may be passed on: both can hold the password.
+    throw new OperationError(
+      'secret_malformed',
+      `The secret ${arn} is not in the RDS form`,
+      'Store it as JSON with at least "username" and "password".',
+    );
+  }
+  return { user: parsed.data.username, password: parsed.data.password };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function iamSource({ host, port }: Database, user: string, { rdsSigner = {} }: CredentialsClients): CredentialsSource {
+  const signer = new Signer({ hostname: host, port, username: user, ...rdsSigner });
+  return async () => {
+    try {
+      return { user, password: await signer.getAuthToken() };
+    } catch (error) {
+      throw new OperationError(
+        'iam_token_failed',
+        `No IAM token could be made for ${user} at ${host}: ${(error as Error).message}`,
+        'Check that the function has AWS credentials and a region.',
+        { cause: error },
+      );
+    }
+  };
+}

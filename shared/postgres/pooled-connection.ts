@@ -1,0 +1,75 @@
+import { setImmediate } from 'node:timers/promises';
+import type pg from 'pg';
+
+/** A pool's connection with what is known of its state without asking the server. */
+export interface PooledConnection {
+  client: pg.Client;
+  /** Milliseconds of `performance.now()`. */
+  openedAt: number;
+  idleSince: number;
+  /** Whether the connection has failed or ended. */
+  broken: boolean;
+}
+
+/** How long, in milliseconds, a server may take to answer a goodbye before the socket is closed without it. */
+const GOODBYE_MS = 1000;
+
+export function pooledConnection(
+  client: pg.Client,
+  onBroken: (connection: PooledConnection) => void,
+): PooledConnection {
+  const now = performance.now();
+  const connection: PooledConnection = { client, openedAt: now, idleSince: now, broken: false };
+  const failed = (): void => {
+    if (connection.broken) return;
+    connection.broken = true;
+    onBroken(connection);
+  };
+  client.once('error', failed);
+  client.once('end', failed);
+  return connection;
+}
+
+/** Ends a connection in any state; never rejects, never hangs. */
+export async function closeConnection({ client }: PooledConnection): Promise<void> {
+  const { stream } = (client as unknown as { connection: { stream: { destroy(): void } } }).connection;
+  const cut = setTimeout(() => stream.destroy(), GOODBYE_MS);
+  await client.end().catch(() => undefined);
+  clearTimeout(cut);
+}
+
+/**
+ * Lets the event loop hand out what the sockets have received. After a function was frozen, the end of a connection may have
+ * arrived but not been noticed yet.
+ */
+export async function noticeBrokenConnections(): Promise<void> {
+  await setImmediate();
+  await setImmediate();
+}
+
+/** Whether the connection can be lent again: at rest, in no transaction. */
+export function isAtRest({ client, broken }: PooledConnection): boolean {
+  return !broken && client.getTransactionStatus() === 'I' && !hasQueries(client);
+}
+
+/** A query that still runs or waits would answer to the next borrower. */
+function hasQueries(client: pg.Client): boolean {
+  const { readyForQuery, _queryQueue: queue = [] } = client as unknown as {
+    readyForQuery?: boolean;
+    _queryQueue?: unknown[];
+  };
+  return readyForQuery !== true || queue.length > 0;
+}
+
+/**
+ * Whether an error leaves doubt about the connection itself: the server ended the session (class 57P), the connection failed
+ * (class 08), or the error did not come from the server. A refused statement does not.
+ */
+export function isConnectionError(error: unknown): boolean {
+  const code = (error as { code?: unknown } | null)?.code;
+  const fromServer =
+    typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && (error as { severity?: unknown }).severity !== undefined;
+  return fromServer
+    ? /^(57P|08)/.test(code)
+    : error instanceof Error && /connection|socket|ECONN|EPIPE|timeout/i.test(`${String(code)} ${error.message}`);
+}

@@ -4,7 +4,8 @@
  * @throws Error when it is empty or holds a NUL byte, which no PostgreSQL identifier can.
  */
 export function quoteIdentifier(name: string): string {
-  if (name.length === 0 || name.includes('\0')) throw new Error('An identifier must be non-empty and without NUL bytes');
+  if (name.length === 0 || name.includes('\0'))
+    throw new Error('An identifier must be non-empty and without NUL bytes');
   return `"${name.replaceAll('"', '""')}"`;
 }
 

@@ -20,6 +20,8 @@ export interface Claim {
   key: string;
   /** The request as text: the same key with another request is refused. */
   request: string;
+  /** How long the claim holds; a day by default. */
+  seconds?: number;
 }
 
 /** What a job begins with. */
@@ -37,7 +39,7 @@ export interface Begun<Event> {
   replayed: boolean;
 }
 
-const CLAIM_SECONDS = 86_400;
+const DAY_SECONDS = 86_400;
 const ATTEMPTS = 5;
 
 // The event is kept as text: a durable function is started by its bytes, and a stored map would lose the order of its fields.
@@ -46,6 +48,11 @@ const claimSchema = z.object({ request_hash: z.string(), job: jobSchema, event: 
 type Write = NonNullable<TransactWriteCommandInput['TransactItems']>[number];
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+/** The job that was begun under a claim; null when there is none, or no longer. */
+export async function findClaimedJob(table: StateTable, claim: Claim): Promise<string | null> {
+  return (await readClaim(table, claim))?.job.id ?? null;
+}
 
 function claimKey({ scope, key }: Claim): { pk: string; sk: string } {
   return { pk: `IDEMPOTENCY#${sha256(JSON.stringify([scope, key]))}`, sk: 'IDEMPOTENCY' };
@@ -141,7 +148,7 @@ function claimWrite(table: StateTable, claim: Claim, first: { job: Job; event: s
         ...claimKey(claim),
         request_hash: sha256(claim.request),
         ...first,
-        [stateKeys.timeToLive]: now + CLAIM_SECONDS,
+        [stateKeys.timeToLive]: now + (claim.seconds ?? DAY_SECONDS),
       },
       // DynamoDB removes expired items late, within days.
       ConditionExpression: 'attribute_not_exists(pk) OR #expires < :now',

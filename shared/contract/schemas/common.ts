@@ -52,7 +52,7 @@ export const problemSchema = z
     errors: z
       .array(z.object({ field: z.string(), message: z.string() }))
       .optional()
-      .meta({ description: 'The failing fields, as `params.*`, `query.*`, `body.*` or `headers.*`.' }),
+      .meta({ description: 'The failing fields, as `path.*`, `query.*`, `body.*` or `headers.*`.' }),
   })
   .meta({
     id: 'Problem',
@@ -65,7 +65,7 @@ export const problemSchema = z
         code: 'invalid_request',
         detail: 'The request does not fit the contract: body.custom_name',
         next_step: 'Correct the fields named in errors.',
-        instance: 'urn:request:8f5c6b0e-4f0f-4df4-8f0b-1f8d7d3c9a52',
+        instance: '8f5c6b0e-4f0f-4df4-8f0b-1f8d7d3c9a52',
         errors: [{ field: 'body.custom_name', message: 'starts with a letter or digit' }],
       },
     ],

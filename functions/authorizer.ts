@@ -1,0 +1,44 @@
+import type { APIGatewayAuthorizerResult, APIGatewayRequestAuthorizerEvent } from 'aws-lambda';
+import { createAccessControl } from '../shared/access/authorize.ts';
+import { loadConfiguration } from '../shared/configuration/load.ts';
+import { callerContext } from '../shared/http/caller.ts';
+import { createLogger } from '../shared/http/log.ts';
+
+const decide = createAccessControl(loadConfiguration());
+const logger = createLogger('authorizer');
+
+/**
+ * REQUEST authorizer of the whole API. API Gateway caches the answer, so it speaks of the stage as a whole; the least role of
+ * each route is enforced where it is served. The cache must be keyed by the token and the caller's address, both.
+ *
+ * @throws Error `Unauthorized`, the word by which API Gateway answers 401
+ */
+export async function handler(event: APIGatewayRequestAuthorizerEvent): Promise<APIGatewayAuthorizerResult> {
+  const authorization = Object.entries(event.headers ?? {}).find(
+    ([name]) => name.toLowerCase() === 'authorization',
+  )?.[1];
+  const decision = await decide({ authorization, address: event.requestContext.identity.sourceIp });
+  if (decision.outcome === 'allowed') {
+    return policy(event.methodArn, 'Allow', decision.token.sub, callerContext(decision.token));
+  }
+  logger.warn('Access was not given', { outcome: decision.outcome, reason: decision.reason });
+  if (decision.outcome === 'denied') return policy(event.methodArn, 'Deny', decision.sub, {});
+  throw new Error('Unauthorized');
+}
+
+function policy(
+  methodArn: string,
+  effect: 'Allow' | 'Deny',
+  principalId: string,
+  context: Record<string, string>,
+): APIGatewayAuthorizerResult {
+  const [api, stage] = methodArn.split('/');
+  return {
+    principalId,
+    policyDocument: {
+      Version: '2012-10-17',
+      Statement: [{ Action: 'execute-api:Invoke', Effect: effect, Resource: `${api}/${stage}/*` }],
+    },
+    context,
+  };
+}

@@ -1,0 +1,90 @@
+import { JwtVerifier } from 'aws-jwt-verify';
+import { FetchError, JwtBaseError } from 'aws-jwt-verify/error';
+import { SimpleJwksCache } from 'aws-jwt-verify/jwk';
+import { z } from 'zod';
+import type { RuntimeConfiguration } from '../configuration/runtime.ts';
+import { type Role, roleSchema } from '../contract/roles.ts';
+import { keyFetcher } from './fetch-keys.ts';
+
+export type Identity = RuntimeConfiguration['identity'];
+
+export interface VerifiedToken {
+  sub: string;
+  email: string | null;
+  /** Those of the four roles that the token names; may be none. */
+  roles: Role[];
+}
+
+/** The token is no token of this system, or no longer. Says why, for the log; the caller learns only that it is refused. */
+export class TokenRefused extends Error {
+  override readonly name = 'TokenRefused';
+}
+
+/** Clocks of issuer and verifier may differ a little. */
+const CLOCK_SKEW_SECONDS = 60;
+
+const claimsSchema = z.looseObject({
+  sub: z.string().min(1),
+  // The library checks what `exp` says; that it says something is checked here.
+  exp: z.number(),
+  iat: z.number().optional(),
+  auth_time: z.number().optional(),
+  aud: z.union([z.string(), z.array(z.string())]).optional(),
+  client_id: z.string().optional(),
+  email: z.string().optional(),
+});
+
+/**
+ * Makes a verifier of an issuer's tokens; its keys are fetched once and again when a token names an unknown one. Only
+ * asymmetric signatures are accepted (RS, ES, EdDSA), whatever the token or the key says.
+ *
+ * @returns verifies one token; throws {@link TokenRefused}, or another error when the keys cannot be had
+ */
+export function createTokenVerifier(
+  identity: Identity,
+  now: () => number = Date.now,
+): (token: string) => Promise<VerifiedToken> {
+  const verifier = JwtVerifier.create(
+    {
+      issuer: identity.issuer,
+      // Checked below: Cognito's access tokens name their client in `client_id`.
+      audience: null,
+      ...(identity.jwks_uri === undefined ? {} : { jwksUri: identity.jwks_uri }),
+    },
+    { jwksCache: new SimpleJwksCache({ fetcher: keyFetcher() }) },
+  );
+
+  return async (token) => {
+    const payload = await verifier.verify(token).catch((error: unknown) => {
+      if (error instanceof JwtBaseError && !(error instanceof FetchError)) throw new TokenRefused(error.message);
+      throw error;
+    });
+    const parsed = claimsSchema.safeParse(payload);
+    if (!parsed.success) throw new TokenRefused(`Claims are missing or malformed: ${z.prettifyError(parsed.error)}`);
+    const claims = parsed.data;
+    if (![claims.aud, claims.client_id].flat().includes(identity.audience)) {
+      throw new TokenRefused('The token is for another audience');
+    }
+    const began = claims.auth_time ?? claims.iat;
+    if (began === undefined) throw new TokenRefused('The token does not say when its session began');
+    const age = now() / 1000 - began;
+    if (age < -CLOCK_SKEW_SECONDS) throw new TokenRefused('The session begins in the future');
+    if (age > identity.session_max_age_seconds) throw new TokenRefused('The session is too old');
+    return { sub: claims.sub, email: claims.email ?? null, roles: rolesOf(claims, identity.roles_claim) };
+  };
+}
+
+/**
+ * The roles among a claim's values. The claim is found under its name as it is (`cognito:groups`, a URL), or else as a path
+ * through objects (`realm_access.roles`); it is a list, or a text with spaces or commas.
+ */
+function rolesOf(claims: Readonly<Record<string, unknown>>, name: string): Role[] {
+  const value = Object.hasOwn(claims, name) ? claims[name] : name.split('.').reduce<unknown>(member, claims);
+  const names: unknown[] = Array.isArray(value) ? value : typeof value === 'string' ? value.split(/[\s,]+/) : [];
+  return roleSchema.options.filter((role) => names.includes(role));
+}
+
+function member(value: unknown, name: string): unknown {
+  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined;
+  return (value as Record<string, unknown>)[name];
+}

@@ -1,0 +1,125 @@
+import { STATUS_CODES } from 'node:http';
+import type { RouteDefinition } from '../contract/define-route.ts';
+import type { Problem } from '../contract/schemas/common.ts';
+import { OperationError } from '../errors.ts';
+import type { ApiResult } from './event.ts';
+
+export interface FieldError {
+  /** `path.id`, `query.limit`, `body.custom_name`, `headers.idempotency-key`. */
+  field: string;
+  message: string;
+}
+
+/** A refusal that has a status of its own, whoever the caller is. */
+export class Refusal extends OperationError {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly errors: readonly FieldError[];
+
+  constructor(
+    status: number,
+    code: string,
+    message: string,
+    nextStep: string,
+    more: { errors?: readonly FieldError[]; headers?: Readonly<Record<string, string>> } = {},
+  ) {
+    super(code, message, nextStep);
+    this.name = 'Refusal';
+    this.status = status;
+    this.headers = more.headers ?? {};
+    this.errors = more.errors ?? [];
+  }
+}
+
+/** How the domain's failures are answered. The first of `fields` that the route has is named as the one at fault. */
+const failures: Readonly<Record<string, { status: number; fields?: readonly `${string}.${string}`[] }>> = {
+  unknown_database: { status: 404, fields: ['query.database'] },
+  unknown_backup: { status: 404, fields: ['path.id', 'body.backup_id'] },
+  unknown_job: { status: 404, fields: ['path.id'] },
+  invalid_cursor: { status: 400, fields: ['query.cursor'] },
+  backup_not_available: { status: 409, fields: ['body.backup_id'] },
+  backup_running: { status: 409 },
+  backup_in_use: { status: 409 },
+  idempotency_key_reused: { status: 422, fields: ['headers.idempotency-key'] },
+  job_not_started: { status: 503 },
+  objects_left: { status: 503 },
+};
+
+const RETRY_AFTER_SECONDS = 5;
+
+/** The answer to an error. Of what is not meant for the caller, it says nothing but the request's id. */
+export function problemOf(error: unknown, requestId: string, route?: RouteDefinition): ApiResult {
+  if (error instanceof Refusal) {
+    const { status, code, message, nextStep, errors, headers } = error;
+    return respond(problem(status, code, message, nextStep, requestId, errors), headers);
+  }
+  const known = error instanceof OperationError ? failures[error.code] : undefined;
+  if (known && error instanceof OperationError) {
+    const field = known.fields?.find((name) => route && hasField(route, name));
+    const errors = field === undefined ? [] : [{ field, message: error.message }];
+    return respond(
+      problem(known.status, error.code, error.message, error.nextStep, requestId, errors),
+      retryHeader(known.status),
+    );
+  }
+  const status = isPassing(error) ? 503 : 500;
+  const [code, nextStep] =
+    status === 503
+      ? ['service_unavailable', 'Try again in a few seconds.']
+      : ['internal_error', 'Give the instance to whoever runs this system; the log names it.'];
+  return respond(problem(status, code, 'The request could not be served', nextStep, requestId), retryHeader(status));
+}
+
+function problem(
+  status: number,
+  code: string,
+  detail: string,
+  nextStep: string,
+  instance: string,
+  errors: readonly FieldError[] = [],
+): Problem {
+  return {
+    type: `urn:problem:${code}`,
+    title: STATUS_CODES[status] ?? 'Error',
+    status,
+    code,
+    detail,
+    next_step: nextStep,
+    instance,
+    ...(errors.length > 0 ? { errors: [...errors] } : {}),
+  };
+}
+
+function respond(body: Problem, headers: Readonly<Record<string, string>>): ApiResult {
+  return {
+    statusCode: body.status,
+    headers: { 'Content-Type': 'application/problem+json', 'Cache-Control': 'no-store', ...headers },
+    body: JSON.stringify(body),
+  };
+}
+
+function retryHeader(status: number): Record<string, string> {
+  return status === 503 ? { 'Retry-After': String(RETRY_AFTER_SECONDS) } : {};
+}
+
+function hasField(route: RouteDefinition, field: string): boolean {
+  const [part, name = ''] = field.split('.');
+  if (part === 'headers') return true;
+  const schema = part === 'path' ? route.params : part === 'query' ? route.query : route.body;
+  return schema !== undefined && 'shape' in schema && name in (schema.shape as object);
+}
+
+/** Whether an AWS service or the time limit is at fault, so that the same request may pass a little later. */
+function isPassing(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const { name, $retryable, $metadata } = error as Error & {
+    $retryable?: unknown;
+    $metadata?: { httpStatusCode?: number };
+  };
+  return (
+    name === 'TimeoutError' ||
+    /Throttl|ProvisionedThroughput/.test(name) ||
+    $retryable !== undefined ||
+    ($metadata?.httpStatusCode ?? 0) >= 500
+  );
+}

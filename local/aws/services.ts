@@ -62,8 +62,9 @@ export async function startServices({
   }
 
   try {
-    const s3 = await keep(startS3({ folder: join(stateFolder, 's3'), port: ports.s3 ?? 0 }));
+    // First, as its lock on the folder keeps a second start away from the state of all.
     const dynamodb = await keep(openDynamoDb(stateFolder));
+    const s3 = await keep(startS3({ folder: join(stateFolder, 's3'), port: ports.s3 ?? 0 }));
     const kms = await keep(openKms(stateFolder));
     const ses = await keep(openSes(stateFolder));
     const cloudwatch = await keep(openCloudWatch(stateFolder));

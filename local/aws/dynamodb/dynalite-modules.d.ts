@@ -2,7 +2,7 @@
 declare module 'dynalite/db/index.js' {
   export type DynaliteStore = {
     tableDb: { awsAccountId: string; awsRegion: string };
-    db: { close(done: (error: Error | null) => void): void };
+    db: { open(): Promise<void>; close(done: (error: Error | null) => void): void };
   };
   const database: {
     create(options: {

@@ -47,6 +47,13 @@ export type Engine = {
 export async function openEngine(folder: string): Promise<Engine> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const store = database.create({ path: folder, createTableMs: 0, deleteTableMs: 0, updateTableMs: 0 });
+  try {
+    await store.db.open();
+  } catch (error) {
+    throw new Error(`The local DynamoDB state in ${folder} cannot be opened; another process may be using it`, {
+      cause: error,
+    });
+  }
   store.tableDb.awsAccountId = localAccount.accountId;
   store.tableDb.awsRegion = localAccount.region;
   const actions = new Map<string, { run: Action; validation: Validation }>();

@@ -105,13 +105,13 @@ function listPage(objects: ReadonlyMap<string, StoredObject>, after: string, que
   for (const key of keys) {
     const cut = delimiter === '' ? -1 : key.indexOf(delimiter, prefix.length);
     const rolled = cut < 0 ? null : key.slice(0, cut + delimiter.length);
-    // A page may have ended on this very prefix; its remaining keys are not listed again.
-    if (rolled !== null && (rolled === page.prefixes.at(-1) || after === `${rolled}\u{10ffff}`)) continue;
+    if (rolled !== null && rolled === page.prefixes.at(-1)) continue;
     if (page.objects.length + page.prefixes.length >= limit) return { ...page, next: last };
     const object = objects.get(key);
     if (rolled !== null) page.prefixes.push(rolled);
     else if (object) page.objects.push(object);
-    last = rolled === null ? key : `${rolled}\u{10ffff}`;
+    // After a rolled-up prefix the next page begins behind all of its keys.
+    last = rolled === null ? key : `${rolled}\uffff`;
   }
   return page;
 }

@@ -2,7 +2,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
-import { PassThrough, Transform } from 'node:stream';
+import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { crc32 } from 'node:zlib';
 import { AwsError } from '../errors.ts';
@@ -73,12 +73,13 @@ export async function receive(request: IncomingMessage, path: string, wantMd5: b
   });
 
   try {
-    await pipeline(
+    const decoder = encoded ? [createChunkDecoder(trailers)] : [];
+    await pipeline([
       request,
-      encoded ? createChunkDecoder(trailers) : new PassThrough(),
+      ...decoder,
       measure,
       createWriteStream(path, { highWaterMark: 1024 * 1024, mode: 0o600 }),
-    );
+    ]);
     const expectedSize = Number(
       headers['x-amz-decoded-content-length'] ?? (encoded ? Number.NaN : headers['content-length']),
     );

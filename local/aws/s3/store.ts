@@ -67,7 +67,12 @@ type BucketFile = Pick<Bucket, 'name' | 'createdAt' | 'configurations'>;
 export async function openStore(root: string): Promise<Store> {
   await mkdir(root, { recursive: true, mode: 0o700 });
   const buckets = new Map<string, Bucket>();
-  for (const name of await readdir(root)) buckets.set(name, await loadBucket(join(root, name)));
+  for (const name of await readdir(root)) {
+    const path = join(root, name);
+    // The description is written last, so without it the bucket was never made.
+    if ((await readdir(path)).includes('bucket.json')) buckets.set(name, await loadBucket(path));
+    else await rm(path, { recursive: true });
+  }
 
   /** Descriptions are written one after the other, so the last one on disk is the last one in memory. */
   let writing = Promise.resolve();

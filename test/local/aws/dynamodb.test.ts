@@ -161,6 +161,17 @@ describe('transactions', () => {
     expect(await read('t4')).toBeUndefined();
   });
 
+  it('shows nobody a write that is undone', async () => {
+    const refused = { TransactItems: [put('seen'), put('t0')] };
+    const seen: unknown[] = [];
+    for (let round = 0; round < 20; round += 1) {
+      const transaction = documents.send(new TransactWriteCommand(refused)).catch((error: Error) => error.name);
+      const reads = Promise.all(Array.from({ length: 10 }, () => read('seen')));
+      seen.push(await transaction, ...(await reads));
+    }
+    expect(new Set(seen)).toEqual(new Set(['TransactionCanceledException', undefined]));
+  });
+
   it('lets concurrent transactions on one item follow each other', async () => {
     await documents.send(new PutCommand({ TableName, Item: { ...key('chain'), head: 0 } }));
     const append = async (): Promise<void> => {

@@ -54,7 +54,9 @@ it('stops what it started when a port is taken', async () => {
     code: 'EADDRINUSE',
   });
   // The state's lock is free again, so nothing is left running.
-  await (await startServices({ stateFolder: folder })).close();
+  const started = await startServices({ stateFolder: folder });
+  await expect(startServices({ stateFolder: folder })).rejects.toThrow(/another process may be using it/);
+  await started.close();
   other.close();
   await rm(folder, { recursive: true });
 });

@@ -146,13 +146,14 @@ async function fillDatabase(
     await setSequences(main, manifest.sequences);
 
     const tableBytes = new Map(manifest.tables.map((table) => [table.oid, table.bytes]));
-    const { parallel, last } = scheduleEntries(preData, postData, (oid) => tableBytes.get(oid) ?? 0);
+    const { parallel, privileges, last } = scheduleEntries(preData, postData, (oid) => tableBytes.get(oid) ?? 0);
     const others: pg.Client[] = [];
     try {
       while (others.length < settings.connections - 1) others.push(await openRestoreSession(target, database, 'UTF8'));
       const clients = [main, ...others];
       progress.phase('indexes and keys');
       warnings.push(...(await createEntriesInParallel(clients, parallel, signal)));
+      warnings.push(...(await createEntriesInOrder(main, privileges, signal)));
       progress.phase('materialized views');
       warnings.push(...(await refreshMaterializedViews(main, manifest, preData, signal)));
       progress.phase('statistics');

@@ -13,11 +13,18 @@ export interface ScheduledEntry {
   weight: number;
 }
 
-/**
- * Event triggers would fire for the restore's own statements, and a right revoked from an owner could fail the check of a
- * foreign key: they, and what depends on them, come last of all.
- */
-const LAST_TYPES = new Set(['ACL', 'DEFAULT ACL', 'EVENT TRIGGER']);
+/** A right taken from an owner could stop the check of a foreign key: privileges wait for everything but the next group. */
+const PRIVILEGE_TYPES = new Set(['ACL', 'DEFAULT ACL']);
+/** Event triggers would fire for the restore's own statements: they, and what depends on them, come last of all. */
+const LAST_TYPES = new Set(['EVENT TRIGGER']);
+
+export interface EntrySchedule {
+  parallel: ScheduledEntry[];
+  /** In order, after `parallel`. */
+  privileges: SchemaEntry[];
+  /** In order, when the restore sends no other statement any more. */
+  last: SchemaEntry[];
+}
 
 /**
  * Arranges post-data entries (indexes, keys, triggers, policies, ...) for parallel work, by pg_dump's own dependencies.
@@ -28,16 +35,21 @@ export function scheduleEntries(
   preData: readonly SchemaEntry[],
   postData: readonly SchemaEntry[],
   tableBytes: (oid: number) => number,
-): { parallel: ScheduledEntry[]; last: SchemaEntry[] } {
+): EntrySchedule {
   const tables = new Map(preData.filter(({ type }) => type === 'TABLE').map((entry) => [entry.dump_id, entry]));
   const postIds = new Set(postData.map(({ dump_id }) => dump_id));
   const lastIds = new Set<number>();
   const last: SchemaEntry[] = [];
   const parallel: ScheduledEntry[] = [];
+  const privileges: SchemaEntry[] = [];
   for (const entry of postData) {
     if (LAST_TYPES.has(entry.type) || entry.depends_on.some((id) => lastIds.has(id))) {
       lastIds.add(entry.dump_id);
       last.push(entry);
+      continue;
+    }
+    if (PRIVILEGE_TYPES.has(entry.type)) {
+      privileges.push(entry);
       continue;
     }
     const touched = entry.depends_on.flatMap((id) => tables.get(id) ?? []);
@@ -49,7 +61,7 @@ export function scheduleEntries(
       weight: touched.reduce((sum, { oid }) => sum + tableBytes(oid), 0),
     });
   }
-  return { parallel, last };
+  return { parallel, privileges, last };
 }
 
 /** Hands out entries whose predecessors are done and whose tables nobody else holds. */

@@ -45,7 +45,7 @@ export function copyOut(
     let failure: unknown;
     let settled = false;
 
-    let block = Buffer.allocUnsafe(blockBytes);
+    let block: Buffer = Buffer.allocUnsafe(blockBytes);
     let used = 0;
     let payloadLeft = 0;
     let partialHeader: Buffer | undefined;

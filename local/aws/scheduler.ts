@@ -23,7 +23,7 @@ const scheduleInput = z.looseObject({
 });
 
 /** A schedule as `GetSchedule` answers it; dates in seconds since 1970. */
-export type Schedule = z.output<typeof scheduleInput> & {
+type Schedule = z.output<typeof scheduleInput> & {
   Name: string;
   Arn: string;
   CreationDate: number;

@@ -11,7 +11,7 @@ export function explainDumpFailure(output: string, place: Place, cause?: unknown
   const message = errorLines(output);
   if (/server version mismatch/.test(output)) {
     const server = /server version: ([\w.]+)/.exec(output)?.[1];
-    const own = /pg_dump version: (\d[\w.]*?)(?:;|\s|pg_dump|$)/.exec(output)?.[1];
+    const own = /pg_dump version: (\d+(?:\.\d+)*)/.exec(output)?.[1];
     return new OperationError(
       'pg_dump_too_old',
       `The server of ${describe(place)} (${server ?? 'version unknown'}) is newer than pg_dump (${own ?? 'version unknown'})`,
@@ -19,6 +19,7 @@ export function explainDumpFailure(output: string, place: Place, cause?: unknown
       options,
     );
   }
+  if (/invalid byte sequence for encoding/.test(message)) return schemaNotUnicode(place.database, options);
   if (/permission denied/.test(message)) {
     return new OperationError(
       'schema_dump_refused',
@@ -27,7 +28,7 @@ export function explainDumpFailure(output: string, place: Place, cause?: unknown
       options,
     );
   }
-  if (/lock timeout|could not obtain lock|canceling statement due to lock/.test(message)) {
+  if (/LOCK TABLE/.test(output) && /timeout/.test(message)) {
     return new OperationError(
       'schema_locked',
       `Another session holds a lock on a table of ${describe(place)}: ${message}`,
@@ -55,12 +56,22 @@ export function explainDumpFailure(output: string, place: Place, cause?: unknown
   );
 }
 
-/** The messages themselves: pg_dump's name is taken off, also where the lines were run together. */
+/** Databases with the encoding SQL_ASCII may hold any bytes; the stored schema is Unicode. */
+export function schemaNotUnicode(database: string, options?: ErrorOptions): OperationError {
+  return new OperationError(
+    'schema_not_unicode',
+    `The schema of database "${database}" (encoding SQL_ASCII) holds text that is not valid UTF-8`,
+    'Rename or re-create the objects whose names, defaults or comments are in another encoding.',
+    options,
+  );
+}
+
+/** The errors themselves, without the queries they came from and without remarks; also where lines were run together. */
 function errorLines(output: string): string {
-  return output
+  const lines = output
     .replace(/^pg_dump failed with exit code \d+\.\s*(?:Error message:)?\s*/, '')
     .split(/\n|(?=pg_dump: )/)
-    .map((line) => line.replace(/^pg_dump: (?:error: )?/, '').trim())
-    .filter(Boolean)
-    .join('; ');
+    .map((line) => line.replace(/^pg_dump: /, '').trim())
+    .filter((line) => line !== '' && !/^(could not find a "|detail: |hint: |warning: )/.test(line));
+  return lines.map((line) => line.replace(/^error: /, '')).join('; ');
 }

@@ -2,6 +2,7 @@ import { OperationError } from '../../errors.ts';
 import type { ConnectionTarget } from '../connect.ts';
 import { type Archive, ArchiveError, readArchive } from './archive.ts';
 import { schemaEntries } from './archive-entries.ts';
+import { schemaNotUnicode } from './dump-failure.ts';
 import { runNativePgDump } from './native-pg-dump.ts';
 import type { SchemaDump, SchemaSection } from './schema-dump.ts';
 import { runWasmPgDump } from './wasm-pg-dump.ts';
@@ -63,12 +64,7 @@ function read(bytes: Uint8Array, { database }: ConnectionTarget): Archive {
   } catch (error) {
     if (!(error instanceof ArchiveError)) throw error;
     if (/UTF-8/.test(error.message)) {
-      throw new OperationError(
-        'schema_not_unicode',
-        `The schema of database "${database}" holds text that is not valid UTF-8; a database with the encoding SQL_ASCII may hold any bytes`,
-        'Rename or re-create the objects whose names, defaults or comments are in another encoding.',
-        { cause: error },
-      );
+      throw schemaNotUnicode(database, { cause: error });
     }
     throw new OperationError('schema_dump_failed', error.message, 'Use a pg_dump of PostgreSQL 13 or later.', {
       cause: error,

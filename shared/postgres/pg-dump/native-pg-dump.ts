@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { OperationError } from '../../errors.ts';
-import { tlsOptions } from '../connect.ts';
+import { connect, tlsOptions } from '../connect.ts';
 import { explainDumpFailure } from './dump-failure.ts';
 import type { DumpRun } from './wasm-pg-dump.ts';
 
@@ -12,10 +12,12 @@ import type { DumpRun } from './wasm-pg-dump.ts';
  * which only its own user can read, and never into its arguments.
  *
  * @returns the archive's bytes
- * @throws OperationError `pg_dump_missing` or pg_dump's own failure; or the signal's reason
+ * @throws OperationError `pg_dump_missing` pg_dump's own failure, or one of `connect`; or the signal's reason
  */
 export async function runNativePgDump({ target, args, signal }: DumpRun, pgDumpPath: string): Promise<Uint8Array> {
   signal?.throwIfAborted();
+  // A login of our own first: it says what is wrong in our words, and has rotated credentials read anew.
+  await (await connect(target)).end();
   const { user, password } = await target.credentials();
   const tls = tlsOptions(target);
   const folder = await mkdtemp(join(tmpdir(), 'pg-dump-'));

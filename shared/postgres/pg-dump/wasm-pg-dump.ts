@@ -12,6 +12,12 @@ export interface DumpRun {
   signal?: AbortSignal | undefined;
 }
 
+/** What the driver knows and its types do not tell. */
+interface DriverInternals {
+  connection: { stream: Socket };
+  processID: number;
+}
+
 type WorkerResult = { archive: Uint8Array } | { failure: string };
 
 /**
@@ -27,7 +33,8 @@ export async function runWasmPgDump({ target, args, signal }: DumpRun, postgresT
   const client = await connect(target);
   let worker: Worker | undefined;
   const channel = new MessageChannel();
-  const { stream } = (client as unknown as { connection: { stream: Socket } }).connection;
+  const { connection, processID } = client as unknown as DriverInternals;
+  const { stream } = connection;
   const stop = (): void => void stream.destroy();
   let ended = false;
   client.once('end', () => {
@@ -63,6 +70,7 @@ export async function runWasmPgDump({ target, args, signal }: DumpRun, postgresT
     signal?.removeEventListener('abort', stop);
     channel.port1.close();
     await worker?.terminate();
+    if (signal?.aborted) await endSession(target, processID);
     if (!ended) await closeClient(client, stream);
   }
 }
@@ -74,6 +82,16 @@ function workerResult(worker: Worker, signal: AbortSignal | undefined): Promise<
     worker.once('error', reject);
     worker.once('exit', (code) => reject(new Error(`The pg_dump thread ended early (${code})`)));
   });
+}
+
+/** A server that waits for a lock does not notice that its client has gone, so it is told over a second connection. */
+async function endSession(target: ConnectionTarget, processId: number): Promise<void> {
+  try {
+    const other = await connect(target, { statementTimeoutMs: 5000 });
+    await other.query('SELECT pg_catalog.pg_terminate_backend($1)', [processId]).finally(() => other.end());
+  } catch {
+    // The session then ends by itself when its lock wait does.
+  }
 }
 
 /** The replies to Terminate are of no interest, only that the socket closes; a server that does not answer is cut off. */

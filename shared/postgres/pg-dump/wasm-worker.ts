@@ -14,6 +14,7 @@ const { workerData, parentPort, receiveMessageOnPort } = require('node:worker_th
 const { createRequire } = require('node:module');
 const path = require('node:path');
 const { toolsPath, args, port, wake } = workerData;
+process.argv[1] = 'pg_dump'; // the name in its messages
 
 const answered = new Int32Array(wake);
 let seen = 0;

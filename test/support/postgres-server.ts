@@ -1,0 +1,182 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { chown, cp, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import type { PostgresBinaries } from './postgres-binaries.ts';
+
+const run = promisify(execFile);
+
+/** A server that the tests may use; its user is a superuser. */
+export interface TestServer {
+  /** For the names of tests, such as `PostgreSQL 18`. */
+  label: string;
+  /** Major version. */
+  version: number;
+  host: string;
+  port: number;
+  user: string;
+  password: string;
+  /** A native `pg_dump` of this server's version, where there is one. */
+  pgDump?: string;
+}
+
+interface RunningServer {
+  server: TestServer;
+  /** Stops it and removes its data. */
+  stop(): Promise<void>;
+}
+
+type Owner = { uid: number; gid: number };
+
+const SETTINGS = {
+  listen_addresses: '127.0.0.1',
+  unix_socket_directories: '',
+  // The data live as long as the tests.
+  fsync: 'off',
+  full_page_writes: 'off',
+  wal_level: 'logical',
+  max_connections: '100',
+  max_prepared_transactions: '10',
+};
+
+/**
+ * Starts a server on a free loopback port, with its data in a temporary folder. It ends with this process, however that ends.
+ *
+ * @throws Error with the server's last words when it does not start
+ */
+export async function startServer(binaries: PostgresBinaries): Promise<RunningServer> {
+  const owner = await serverOwner();
+  const folder = await mkdtemp(join(tmpdir(), `test-postgres-${binaries.version}-`));
+  if (owner) await chown(folder, owner.uid, owner.gid);
+  let child: ChildProcess | undefined;
+  let guard: ChildProcess | undefined;
+  const stop = async (): Promise<void> => {
+    if (child) await endServer(child);
+    guard?.kill();
+    await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+  };
+  try {
+    const programs = await reachable(binaries.folder, folder, owner);
+    const password = 'the superuser of the tests';
+    const data = await initialize(programs, folder, password, owner);
+    const port = await freePort();
+    const settings = {
+      ...SETTINGS,
+      port: String(port),
+      ...(binaries.statements ? { shared_preload_libraries: 'pg_stat_statements' } : {}),
+    };
+    const flags = Object.entries(settings).map(([name, value]) => `--${name}=${value}`);
+    child = spawn(join(programs, 'postgres'), ['-D', data, ...flags], {
+      ...owner,
+      cwd: folder,
+      env: { ...process.env, LC_MESSAGES: 'C' },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    guard = guardServer(child, folder);
+    await untilReady(child);
+    const server: TestServer = {
+      label: `PostgreSQL ${binaries.version}`,
+      version: binaries.version,
+      host: '127.0.0.1',
+      port,
+      user: 'postgres',
+      password,
+      ...(binaries.pgDump ? { pgDump: binaries.pgDump } : {}),
+    };
+    return { server, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function initialize(
+  programs: string,
+  folder: string,
+  password: string,
+  owner: Owner | undefined,
+): Promise<string> {
+  const data = join(folder, 'data');
+  const passwordFile = join(folder, 'password');
+  await writeFile(passwordFile, password, { mode: 0o600 });
+  if (owner) await chown(passwordFile, owner.uid, owner.gid);
+  const flags = ['--encoding=UTF8', '--locale=C', '--auth=scram-sha-256', '--no-sync'];
+  const login = ['--username=postgres', `--pwfile=${passwordFile}`];
+  await run(join(programs, 'initdb'), ['-D', data, ...login, ...flags], { ...owner, cwd: folder });
+  return data;
+}
+
+async function untilReady(child: ChildProcess): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    let log = '';
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      log = (log + text).slice(-4096);
+      if (log.includes('ready to accept connections')) resolve();
+    });
+    child.once('error', reject);
+    child.once('exit', () => reject(new Error(`The PostgreSQL server of the tests did not start:\n${log}`)));
+  });
+}
+
+/** Fast shutdown; where that hangs, an immediate one. */
+async function endServer(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = new Promise((done) => child.once('exit', done));
+  child.kill('SIGINT');
+  const timer = setTimeout(() => child.kill('SIGQUIT'), 20_000);
+  await exited;
+  clearTimeout(timer);
+}
+
+/**
+ * A process of its own group that waits for the end of its input, which comes when this process ends, also by SIGKILL;
+ * then it stops the server at once and removes the data.
+ */
+function guardServer({ pid }: ChildProcess, folder: string): ChildProcess {
+  const script =
+    'cat >/dev/null; kill -QUIT "$1"; for i in $(seq 100); do kill -0 "$1" 2>/dev/null || break; sleep 0.1; done; rm -rf "$2"';
+  const guard = spawn('/bin/sh', ['-c', script, 'test-postgres-guard', String(pid), folder], {
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
+  guard.on('error', () => undefined);
+  guard.unref();
+  return guard;
+}
+
+/** PostgreSQL refuses to run as root: then the system's user `postgres` runs it, which is made where it is missing. */
+async function serverOwner(): Promise<Owner | undefined> {
+  if (process.getuid?.() !== 0) return undefined;
+  const id = async (flag: string): Promise<number> => Number((await run('id', [flag, 'postgres'])).stdout);
+  const ids = async (): Promise<Owner> => ({ uid: await id('-u'), gid: await id('-g') });
+  return await ids().catch(async () => {
+    await run('groupadd', ['--system', '--force', 'postgres']);
+    await run('useradd', ['--system', '--gid', 'postgres', '--no-create-home', 'postgres']);
+    return await ids();
+  });
+}
+
+/** The programs' folder, or that of a copy where a folder above is closed to the server's user, as /root is. */
+async function reachable(programs: string, folder: string, owner: Owner | undefined): Promise<string> {
+  if (!owner || (await isOpen(programs))) return programs;
+  const copy = join(folder, 'native');
+  await cp(dirname(programs), copy, { recursive: true, verbatimSymlinks: true });
+  return join(copy, 'bin');
+}
+
+async function isOpen(path: string): Promise<boolean> {
+  for (let at = resolve(path); ; at = dirname(at)) {
+    if (((await stat(at)).mode & 0o001) === 0) return false;
+    if (at === dirname(at)) return true;
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready));
+  const { port } = server.address() as { port: number };
+  await new Promise((closed) => server.close(closed));
+  return port;
+}

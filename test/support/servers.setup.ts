@@ -1,0 +1,55 @@
+import type { TestProject } from 'vitest/node';
+import { embeddedBinaries, installedBinaries } from './postgres-binaries.ts';
+import { startServer, type TestServer } from './postgres-server.ts';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    servers: TestServer[];
+  }
+}
+
+/** Each project loads this module for itself; what is started is shared through the process. */
+interface SharedServers {
+  users: number;
+  running?: ReturnType<typeof startServers>;
+}
+
+const shared = globalThis as { testServers?: SharedServers };
+
+/**
+ * Starts the servers of the database tests, once for all projects: PostgreSQL 18 from npm, and each other version that is
+ * installed on the machine. Tests read them with `inject('servers')`.
+ */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  shared.testServers ??= { users: 0 };
+  const state = shared.testServers;
+  state.users += 1;
+  state.running ??= startServers();
+  const running = await state.running;
+  project.provide('servers', running.servers);
+  return async () => {
+    state.users -= 1;
+    if (state.users > 0) return;
+    delete shared.testServers;
+    await running.stop();
+  };
+}
+
+async function startServers(): Promise<{ servers: TestServer[]; stop(): Promise<void> }> {
+  const embedded = await embeddedBinaries();
+  const installed = await installedBinaries();
+  const others = installed.filter(({ version }) => version !== embedded.version && version >= 13);
+  const pgDump = installed.find(({ version }) => version === embedded.version)?.pgDump;
+  const all = [{ ...embedded, ...(pgDump ? { pgDump } : {}) }, ...others];
+  const started = await Promise.allSettled(all.map(startServer));
+  const running = started.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+  const stop = async (): Promise<void> => {
+    await Promise.all(running.map((server) => server.stop()));
+  };
+  const failed = started.find((result) => result.status === 'rejected');
+  if (failed) {
+    await stop();
+    throw failed.reason;
+  }
+  return { servers: running.map(({ server }) => server), stop };
+}

@@ -1,0 +1,114 @@
+import { randomBytes } from 'node:crypto';
+import pg from 'pg';
+import { describe, inject } from 'vitest';
+import type { ConnectionTarget } from '../../shared/postgres/connect.ts';
+import { quoteIdentifier } from '../../shared/postgres/identifiers.ts';
+import type { TestServer } from './postgres-server.ts';
+import './servers.setup.ts';
+
+export type { TestServer } from './postgres-server.ts';
+
+/** A database of a test's own. */
+export interface ScratchDatabase {
+  name: string;
+  server: TestServer;
+  /** A new connection as superuser; what is still open is closed by `drop`. */
+  connect(): Promise<pg.Client>;
+  /** For the product's own functions. */
+  target(changes?: Partial<ConnectionTarget>): ConnectionTarget;
+  /** Removes it, ending what is connected to it. */
+  drop(): Promise<void>;
+}
+
+/**
+ * Describes the same tests for each server that is there.
+ *
+ * @example
+ * forEachServer((server) => { test('...', async () => { const database = await createScratchDatabase(server); }) })
+ */
+export function forEachServer(body: (server: TestServer) => void): void {
+  describe.each(inject('servers'))('$label', body);
+}
+
+/** The first server: PostgreSQL 18. For tests in which the version plays no part. */
+export function anyServer(): TestServer {
+  const server = inject('servers')[0];
+  if (!server) throw new Error('No server was started');
+  return server;
+}
+
+/** Connects to a database of a server as superuser. The caller ends the connection. */
+export async function connectTo(server: TestServer, database: string): Promise<pg.Client> {
+  const { host, port, user, password } = server;
+  const client = new pg.Client({ host, port, user, password, database, application_name: 'test' });
+  // A connection that `drop` ends from the server's side reports it as an event.
+  client.on('error', () => undefined);
+  await client.connect();
+  return client;
+}
+
+/** Runs a function with a connection, and ends it. */
+export async function withClient<Result>(
+  server: TestServer,
+  database: string,
+  use: (client: pg.Client) => Promise<Result>,
+): Promise<Result> {
+  const client = await connectTo(server, database);
+  try {
+    return await use(client);
+  } finally {
+    await client.end();
+  }
+}
+
+/** Where a database is, for the product's own functions. */
+export function targetFor(
+  server: TestServer,
+  database: string,
+  changes: Partial<ConnectionTarget> = {},
+): ConnectionTarget {
+  const { host, port, user, password } = server;
+  return {
+    host,
+    port,
+    database,
+    tls: { mode: 'disable' },
+    applicationName: 'test',
+    credentials: async () => ({ user, password }),
+    limits: {
+      pool_size: 4,
+      pool_overflow: 4,
+      pool_timeout_seconds: 10,
+      pool_recycle_seconds: 3600,
+      connect_timeout_ms: 10_000,
+      statement_timeout_ms: 60_000,
+      lock_timeout_ms: 10_000,
+      idle_in_transaction_timeout_ms: 120_000,
+    },
+    ...changes,
+  };
+}
+
+/** Removes a database, ending what is connected to it. */
+export async function dropDatabase(server: TestServer, name: string): Promise<void> {
+  await withClient(server, 'postgres', (client) =>
+    client.query(`DROP DATABASE IF EXISTS ${quoteIdentifier(name)} WITH (FORCE)`),
+  );
+}
+
+/** Creates an empty database; without a name, one that no other test uses. */
+export async function createScratchDatabase(
+  server: TestServer,
+  name = `scratch_${randomBytes(6).toString('hex')}`,
+): Promise<ScratchDatabase> {
+  await withClient(server, 'postgres', (client) =>
+    client.query(`CREATE DATABASE ${quoteIdentifier(name)} TEMPLATE template0`),
+  );
+  return {
+    name,
+    server,
+    connect: () => connectTo(server, name),
+    target: (changes) => targetFor(server, name, changes),
+    drop: () => dropDatabase(server, name),
+  };
+}

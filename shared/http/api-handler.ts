@@ -147,7 +147,7 @@ function requestLog(logger: Logger): middy.MiddlewareObj<ApiEvent, ApiResult> {
       requestId: event.requestContext.requestId,
       operation: routeOf(event)?.operationId ?? null,
       status: response?.statusCode ?? null,
-      caller: event.requestContext.authorizer?.['sub'] ?? null,
+      caller: event.requestContext.authorizer?.sub ?? null,
       milliseconds: Math.round(performance.now() - (began.get(event) ?? performance.now())),
     });
   };

@@ -1,0 +1,61 @@
+import { randomUUID } from 'node:crypto';
+import type { LambdaService } from '../lambda/service.ts';
+import { account, region } from '../template/identities.ts';
+import type { Rule, RuleTarget } from '../template/rules.ts';
+import { matchesPattern } from './patterns.ts';
+
+export type BusEvent = {
+  readonly source: string;
+  readonly detailType: string;
+  readonly resources: readonly string[];
+  readonly detail: Readonly<Record<string, unknown>>;
+};
+
+/** The default event bus: hands each event to the targets of the rules it matches. */
+export type EventBus = { readonly put: (event: BusEvent) => void };
+
+/** @param note told, in words, of a target that could not be started. */
+export function createEventBus(
+  rules: readonly Rule[],
+  lambda: () => LambdaService,
+  note: (text: string) => void,
+): EventBus {
+  return {
+    put: (event) => {
+      const envelope = {
+        version: '0',
+        id: randomUUID(),
+        'detail-type': event.detailType,
+        source: event.source,
+        account,
+        time: new Date().toISOString().replace(/\.\d+Z$/, 'Z'),
+        region,
+        resources: event.resources,
+        detail: event.detail,
+      };
+      for (const { name, eventPattern, targets } of rules) {
+        if (!eventPattern || !matchesPattern(eventPattern, envelope)) continue;
+        for (const target of targets) startTarget(lambda(), name, target, JSON.stringify(envelope), note);
+      }
+    },
+  };
+}
+
+/** Starts the target of a rule or schedule asynchronously; what cannot be started goes to its dead-letter queue. */
+export function startTarget(
+  lambda: LambdaService,
+  from: string,
+  { arn, input, deadLetterArn }: RuleTarget,
+  event: string,
+  note: (text: string) => void,
+): void {
+  const payload = input ?? event;
+  try {
+    lambda.submit({ functionName: arn, payload });
+  } catch (error) {
+    const errorMessage = error instanceof Error ? error.message : String(error);
+    note(`${from} could not start ${arn}: ${errorMessage}`);
+    if (deadLetterArn !== null)
+      lambda.deadLetters(deadLetterArn, { functionArn: arn, payload, errorType: 'TargetNotStarted', errorMessage });
+  }
+}

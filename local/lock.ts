@@ -1,0 +1,42 @@
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** Folders this process holds itself: a file with its own process number may also stem from before a reboot. */
+const held = new Set<string>();
+
+/**
+ * Takes the state folder for this process.
+ *
+ * @returns what gives it back.
+ * @throws Error when a running process has it.
+ */
+export function lockStateFolder(stateFolder: string): () => void {
+  mkdirSync(stateFolder, { recursive: true, mode: 0o711 });
+  const path = join(stateFolder, 'running.pid');
+  const holder = held.has(path) ? process.pid : runningHolder(path);
+  if (holder !== null)
+    throw new Error(
+      `A local system already runs on ${stateFolder} (process ${holder}). Stop it with Ctrl-C in its terminal, or: kill ${holder}`,
+    );
+  rmSync(path, { force: true });
+  writeFileSync(path, String(process.pid), { flag: 'wx' });
+  held.add(path);
+  return () => {
+    held.delete(path);
+    rmSync(path, { force: true });
+  };
+}
+
+function runningHolder(path: string): number | null {
+  try {
+    const pid = Number(readFileSync(path, 'utf8'));
+    if (!Number.isInteger(pid) || pid <= 0 || pid === process.pid) return null;
+    process.kill(pid, 0);
+    return pid;
+  } catch (error) {
+    // A process of another user exists, though it may not be signalled.
+    return error instanceof Error && 'code' in error && error.code === 'EPERM'
+      ? Number(readFileSync(path, 'utf8'))
+      : null;
+  }
+}

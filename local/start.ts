@@ -1,0 +1,142 @@
+import { existsSync, rmSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { describeFirstBackup, takeFirstBackup } from './first-backup.ts';
+import { guide } from './guide.ts';
+import { lockStateFolder } from './lock.ts';
+import { removePostgres } from './postgres.ts';
+import { runWorkload } from './sample/workload.ts';
+import { type LocalSystem, type ManagedDatabase, startSystem } from './system.ts';
+
+const stateFolder = '.local';
+
+const usage = `npm start -- [--fresh] [--port 4000] [--database-url postgres://user:password@host:port/name]
+
+  --fresh         clears .local/ first: databases, backups, keys and tokens
+  --port          where the API listens (4000)
+  --database-url  manages a database of your own in place of the sample shop`;
+
+/** `npm start`: the whole system on this machine, until Ctrl-C. */
+async function main(): Promise<void> {
+  const options = readOptions();
+  if (!options) return;
+  const ending = new AbortController();
+  let stopped: Promise<void> | null = null;
+  let system: LocalSystem | null = null;
+  let stopWorkload: (() => Promise<void>) | null = null;
+
+  /** Once is enough: a second key press does not cut short what keeps the data whole. */
+  function end(): Promise<void> {
+    stopped ??= (async () => {
+      ending.abort(new Error('stopped'));
+      if (!system) return;
+      console.log('\nStopping');
+      await stopWorkload?.();
+      await system.stop();
+    })();
+    return stopped;
+  }
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void end());
+
+  try {
+    if (options.fresh) clear();
+    const started = Date.now();
+    const isFirst = !existsSync(`${stateFolder}/first-backup-done`);
+    console.log('Starting the database management system (Ctrl-C stops it)');
+    system = await startSystem({
+      stateFolder,
+      gatewayPort: options.port,
+      signal: ending.signal,
+      note: (text) => console.log(`  ${text}`),
+      ...(options.database ? { databases: [options.database] } : {}),
+    });
+    const database = options.database?.id ?? 'shop';
+    if (system.postgres) stopWorkload = runWorkload(system.postgres);
+    const backup = isFirst && !ending.signal.aborted ? await takeFirstBackup(system, stateFolder, ending.signal) : null;
+    if (ending.signal.aborted) return;
+    if (backup) console.log(describeFirstBackup(backup));
+    console.log(guide({ system, database, stateFolder, seconds: (Date.now() - started) / 1000 }));
+  } catch (error) {
+    if (!ending.signal.aborted) {
+      console.error(`\n${explain(error, options.port)}`);
+      process.exitCode = 1;
+    }
+    await end();
+  } finally {
+    // The signal may have come when the start was just about to finish.
+    if (ending.signal.aborted) {
+      await stopped;
+      await system?.stop();
+    }
+  }
+}
+
+function readOptions(): { fresh: boolean; port: number; database: ManagedDatabase | null } | null {
+  try {
+    const { values } = parseArgs({
+      options: {
+        fresh: { type: 'boolean', default: false },
+        port: { type: 'string', default: '4000' },
+        'database-url': { type: 'string' },
+        help: { type: 'boolean', default: false },
+      },
+    });
+    const port = Number(values.port);
+    if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new Error(`--port ${values.port} is no port`);
+    if (values.help) {
+      console.log(usage);
+      return null;
+    }
+    return {
+      fresh: values.fresh,
+      port,
+      database: values['database-url'] === undefined ? null : databaseOf(values['database-url']),
+    };
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message : String(error)}\n\n${usage}`);
+    process.exitCode = 2;
+    return null;
+  }
+}
+
+/** The database that an address names. TLS is verified unless the address says `sslmode=disable` or is this machine's own. */
+function databaseOf(address: string): ManagedDatabase {
+  const url = URL.canParse(address) ? new URL(address) : null;
+  const name = decodeURIComponent(url?.pathname.slice(1) ?? '');
+  if (!url || !/^postgres(ql)?:$/.test(url.protocol) || name === '' || url.username === '' || url.hostname === '') {
+    throw new Error('--database-url must be of the form postgres://user:password@host:port/name');
+  }
+  const id =
+    name
+      .toLowerCase()
+      .replaceAll(/[^a-z0-9-]+/g, '-')
+      .replace(/^[^a-z]+/, '')
+      .slice(0, 40) || 'database';
+  const isLocal = ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname);
+  const plain = url.searchParams.get('sslmode') === 'disable' || (isLocal && !url.searchParams.has('sslmode'));
+  return {
+    id,
+    name,
+    host: url.hostname.replaceAll(/[[\]]/g, ''),
+    port: Number(url.port || 5432),
+    user: decodeURIComponent(url.username),
+    password: decodeURIComponent(url.password),
+    tls: { mode: plain ? 'disable' : 'verify' },
+  };
+}
+
+/** Clears the state, which nobody may be using. */
+function clear(): void {
+  if (!existsSync(stateFolder)) return;
+  lockStateFolder(stateFolder)();
+  removePostgres(stateFolder);
+  rmSync(stateFolder, { recursive: true, force: true });
+}
+
+function explain(error: unknown, port: number): string {
+  if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
+    return `Port ${port} is taken. Give another one: npm start -- --port ${port + 1}`;
+  }
+  return error instanceof Error ? error.message : String(error);
+}
+
+await main();

@@ -1,0 +1,41 @@
+import { spawn } from 'node:child_process';
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const projectFolder = fileURLToPath(new URL('..', import.meta.url));
+
+/**
+ * Synthesizes the CDK app for a deployment configuration, in a process of its own.
+ *
+ * @returns the folder of the cloud assembly.
+ * @throws Error with what the app said when it refuses the configuration.
+ */
+export async function synthesize(options: {
+  stateFolder: string;
+  deployment: Record<string, unknown>;
+  signal?: AbortSignal | undefined;
+}): Promise<string> {
+  const deploymentPath = join(options.stateFolder, 'deployment.json');
+  const cdkOut = join(options.stateFolder, 'cdk.out');
+  writeFileSync(deploymentPath, JSON.stringify(options.deployment, null, 2), { mode: 0o600 });
+  rmSync(cdkOut, { recursive: true, force: true });
+  const child = spawn(process.execPath, ['infra/app.ts'], {
+    cwd: projectFolder,
+    env: { ...process.env, DEPLOYMENT: deploymentPath, CDK_OUTDIR: cdkOut },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    ...(options.signal ? { signal: options.signal } : {}),
+  });
+  let said = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      said = (said + text).slice(-20_000);
+    });
+  }
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', resolve);
+  });
+  if (code !== 0) throw new Error(`The CDK app could not be synthesized:\n${said.trim()}`);
+  return cdkOut;
+}

@@ -1,0 +1,199 @@
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import type { Listening } from './aws/http.ts';
+import { type LocalServices, startServices } from './aws/services.ts';
+import { createEventBus } from './events/bus.ts';
+import { serveGateway } from './gateway/server.ts';
+import { type LocalIssuer, startIssuer } from './identity/issuer.ts';
+import { openLogFile } from './lambda/logs.ts';
+import { serveLambda } from './lambda/server.ts';
+import { createLambdaService, type LambdaService, statusChangeEvent } from './lambda/service.ts';
+import { lockStateFolder } from './lock.ts';
+import { type LocalPostgres, startPostgres } from './postgres.ts';
+import { provision } from './provision.ts';
+import { createSampleDatabase, sampleDatabase } from './sample/sample.ts';
+import { runSchedules } from './schedules.ts';
+import { synthesize } from './synthesize.ts';
+import { readApp } from './template/read.ts';
+
+const audience = 'database-management-system';
+const roles = ['viewer', 'operator', 'admin', 'auditor'] as const;
+
+/** A database for the system to manage. */
+export type ManagedDatabase = {
+  readonly id: string;
+  readonly host: string;
+  readonly port: number;
+  readonly name: string;
+  readonly user: string;
+  readonly password: string;
+  readonly tls?: { readonly mode: 'verify' | 'disable'; readonly ca?: string };
+};
+
+export type SystemOptions = {
+  /** Holds everything that outlives a restart. */
+  readonly stateFolder: string;
+  /** A synthesized app to run; by default the project's own is synthesized. */
+  readonly cdkOut?: string;
+  /** 0, the default, takes a free one. */
+  readonly gatewayPort?: number;
+  /** By default the sample shop in an embedded PostgreSQL 18, made on the first start. */
+  readonly databases?: readonly ManagedDatabase[];
+  /** Further parts of the deployment configuration, such as `backups`. */
+  readonly deployment?: Readonly<Record<string, unknown>>;
+  /** Seconds in place of the template's timeouts, by function name or the beginning of it. */
+  readonly timeouts?: Readonly<Record<string, number>>;
+  readonly asyncRetryDelaysSeconds?: readonly number[];
+  readonly durableRetryMilliseconds?: number;
+  /** Whether schedules run; default true. */
+  readonly schedules?: boolean;
+  /** Told what is being done, and what went wrong in the background. */
+  readonly note?: (text: string) => void;
+  /** Ends a start that is under way. */
+  readonly signal?: AbortSignal;
+};
+
+export type LocalSystem = {
+  /** Such as `http://127.0.0.1:4000`; routes are below `/api/database`, with and without the stage before it. */
+  readonly apiUrl: string;
+  /** A ready token for each role. */
+  readonly tokens: Readonly<Record<(typeof roles)[number], string>>;
+  readonly services: LocalServices;
+  readonly issuer: LocalIssuer;
+  readonly lambda: LambdaService;
+  /** The embedded server; null when the databases were given. */
+  readonly postgres: LocalPostgres | null;
+  /** Stops everything that was started; state stays. */
+  readonly stop: () => Promise<void>;
+};
+
+/**
+ * Starts the whole system on this machine from the synthesized app: stand-ins for AWS, an identity provider, PostgreSQL,
+ * functions, schedules and the REST API.
+ *
+ * @throws Error in words when a part does not start; what had started is stopped again.
+ */
+export async function startSystem(options: SystemOptions): Promise<LocalSystem> {
+  const stateFolder = resolve(options.stateFolder);
+  const note = options.note ?? (() => {});
+  const opened: (() => unknown)[] = [];
+  const stop = async () => {
+    for (const close of opened.splice(0).reverse()) {
+      await Promise.resolve()
+        .then(close)
+        .catch((error: unknown) => note(`Stopping: ${error instanceof Error ? error.message : String(error)}`));
+    }
+  };
+  /** Remembers how to end what has just been started, then goes on unless the start was ended meanwhile. */
+  const keep = <Part>(part: Part, close: (part: Part) => unknown): Part => {
+    opened.push(() => close(part));
+    options.signal?.throwIfAborted();
+    return part;
+  };
+
+  try {
+    keep(lockStateFolder(stateFolder), (unlock) => unlock());
+    rmSync(join(stateFolder, 'opt'), { recursive: true, force: true });
+    const services = keep(await startServices({ stateFolder: join(stateFolder, 'aws') }), (all) => all.close());
+    const issuer = keep(await startIssuerOnKnownPort(stateFolder), (one) => one.close());
+
+    let postgres: LocalPostgres | null = null;
+    if (!options.databases) {
+      note('Starting PostgreSQL');
+      postgres = keep(await startPostgres({ stateFolder }), (server) => server.stop());
+      if (await createSampleDatabase(postgres)) note('Made the sample database');
+    }
+    options.signal?.throwIfAborted();
+
+    const databases =
+      options.databases ?? (postgres ? [{ ...postgres, id: sampleDatabase, name: sampleDatabase }] : []);
+    const deployment = await deploymentOf(databases, services, issuer, options.deployment ?? {});
+    if (options.cdkOut === undefined) note('Synthesizing the app');
+    const cdkOut = options.cdkOut ?? (await synthesize({ stateFolder, deployment, signal: options.signal }));
+    const app = readApp(cdkOut);
+    if (!app.api) throw new Error('The synthesized app has no REST API');
+    await provision(app.resources, services);
+    options.signal?.throwIfAborted();
+
+    let lambdaServer: Listening | null = null;
+    const log = openLogFile(join(stateFolder, 'logs', 'system.log'));
+    const background = (text: string) => {
+      log(`${new Date().toISOString()} ${text}\n`);
+      note(text);
+    };
+    const bus = createEventBus(app.rules, () => lambda, background);
+    const lambda = createLambdaService({
+      stateFolder,
+      functions: app.functions,
+      awsEnvironment: () => ({ ...services.environment(), AWS_ENDPOINT_URL_LAMBDA: lambdaServer?.url ?? '' }),
+      timeouts: options.timeouts ?? {},
+      executionChanged: (execution) => bus.put(statusChangeEvent(execution)),
+      note: background,
+      ...(options.asyncRetryDelaysSeconds ? { asyncRetryDelaysSeconds: options.asyncRetryDelaysSeconds } : {}),
+      ...(options.durableRetryMilliseconds === undefined
+        ? {}
+        : { durableRetryMilliseconds: options.durableRetryMilliseconds }),
+    });
+    lambdaServer = keep(await serveLambda(lambda), (server) => server.close());
+    // Stopped before the endpoints that functions call, or one that is at work would take their silence for a failure.
+    keep(lambda, (service) => service.close());
+    lambda.durable.recover();
+    if (options.schedules !== false)
+      keep(runSchedules({ schedules: services.schedules, rules: app.rules, lambda, note: background }), (end) => end());
+    const accessLog = openLogFile(join(stateFolder, 'logs', 'api.log'));
+    const gateway = keep(
+      await serveGateway({ api: app.api, lambda, port: options.gatewayPort ?? 0, accessLog }),
+      (server) => server.close(),
+    );
+    const tokens = Object.fromEntries(
+      await Promise.all(roles.map(async (role) => [role, await issuer.tokenFor(role)] as const)),
+    );
+    return { apiUrl: gateway.url, tokens: tokens as LocalSystem['tokens'], services, issuer, lambda, postgres, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** The issuer keeps its port over restarts where it can, so that tokens stay valid. */
+async function startIssuerOnKnownPort(stateFolder: string): Promise<LocalIssuer> {
+  const path = join(stateFolder, 'issuer-port');
+  const folder = join(stateFolder, 'identity');
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const known = readNumber(path);
+  const issuer = await startIssuer({ stateFolder: folder, audience, port: known }).catch((error: unknown) => {
+    if (known === 0) throw error;
+    return startIssuer({ stateFolder: folder, audience, port: 0 });
+  });
+  writeFileSync(path, new URL(issuer.issuer).port);
+  return issuer;
+}
+
+function readNumber(path: string): number {
+  try {
+    return Number(readFileSync(path, 'utf8')) || 0;
+  } catch {
+    return 0;
+  }
+}
+
+/** The deployment configuration of this machine: the databases with their logins in the local Secrets Manager. */
+async function deploymentOf(
+  databases: readonly ManagedDatabase[],
+  services: LocalServices,
+  issuer: LocalIssuer,
+  further: Readonly<Record<string, unknown>>,
+): Promise<Record<string, unknown>> {
+  const described = await Promise.all(
+    databases.map(async ({ id, host, port, name, user, password, tls = { mode: 'disable' } }) => {
+      const login = { engine: 'postgres', host, port, dbname: name, username: user, password };
+      const secret_arn = await services.putSecret(`databases/${id}`, JSON.stringify(login));
+      return { id, kind: 'self-managed', host, port, name, login: { type: 'secret', secret_arn }, tls };
+    }),
+  );
+  return {
+    databases: described,
+    identity: { issuer: issuer.issuer, audience, jwks_uri: issuer.jwksUri, roles_claim: 'cognito:groups' },
+    ...further,
+  };
+}

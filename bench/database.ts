@@ -19,7 +19,9 @@ function randomNumbers(seed: number): () => number {
 /** Sentences of made-up words, a few of them frequent and most rare as in natural language. */
 function sentences(random: () => number): string[] {
   const words = Array.from({ length: WORDS }, () =>
-    Array.from({ length: 1 + Math.floor(random() * 3) }, () => SYLLABLES[Math.floor(random() * SYLLABLES.length)]).join(''),
+    Array.from({ length: 1 + Math.floor(random() * 3) }, () => SYLLABLES[Math.floor(random() * SYLLABLES.length)]).join(
+      '',
+    ),
   );
   return Array.from({ length: SENTENCES }, () =>
     Array.from({ length: 6 + Math.floor(random() * 14) }, () => words[Math.floor(WORDS * random() ** 3)]).join(' '),

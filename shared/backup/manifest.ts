@@ -83,10 +83,18 @@ export const manifestSchema = z.object({
   ),
   /** Roles that own something in the database or are named in its privileges and policies. */
   roles: z.array(z.object({ name: z.string() })),
-  sequences: z.array(z.object({ schema: z.string(), name: z.string(), last_value: z.string(), is_called: z.boolean() })),
+  sequences: z.array(
+    z.object({ schema: z.string(), name: z.string(), last_value: z.string(), is_called: z.boolean() }),
+  ),
   materialized_views: z.array(z.object({ oid: z.int(), schema: z.string(), name: z.string() })),
   large_objects: z.object({ objects: z.array(largeObjectSchema), chunks: z.array(chunkSchema) }),
-  totals: z.object({ tables: countSchema, rows: countSchema, bytes: countSchema, stored_bytes: countSchema, objects: countSchema }),
+  totals: z.object({
+    tables: countSchema,
+    rows: countSchema,
+    bytes: countSchema,
+    stored_bytes: countSchema,
+    objects: countSchema,
+  }),
   warnings: z.array(z.string()),
 });
 
@@ -105,7 +113,9 @@ export function parseManifest(bytes: Buffer): Manifest {
   try {
     json = JSON.parse(bytes.toString('utf8'));
   } catch (error) {
-    throw new OperationError('manifest_unreadable', 'The manifest is not JSON', 'Use another backup.', { cause: error });
+    throw new OperationError('manifest_unreadable', 'The manifest is not JSON', 'Use another backup.', {
+      cause: error,
+    });
   }
   const parsed = manifestSchema.safeParse(json);
   if (parsed.success) return parsed.data;

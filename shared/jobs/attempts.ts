@@ -69,7 +69,8 @@ export async function runAttempts<Result>(
         status: 'failed',
         error: {
           code: 'function_ended',
-          message: 'The function was ended in the middle of its work: by its time limit, its memory limit, or the service',
+          message:
+            'The function was ended in the middle of its work: by its time limit, its memory limit, or the service',
           next_step: "Look in the function's log; raise its memory, or backups.connections.",
         },
       };

@@ -1,12 +1,20 @@
+import type { Manifest } from '../backup/manifest.ts';
 import type { Backup } from '../contract/schemas/backup.ts';
 import type { JobError, Progress } from '../contract/schemas/job.ts';
-import type { Manifest } from '../backup/manifest.ts';
 import { type DurableSteps, runAttempts } from './attempts.ts';
 import type { BackupEvent } from './events.ts';
 
 type BackupFacts = Pick<
   Backup,
-  'snapshot_at' | 'ended_at' | 'expires_at' | 'server_version' | 'tables' | 'rows' | 'bytes' | 'stored_bytes' | 'objects'
+  | 'snapshot_at'
+  | 'ended_at'
+  | 'expires_at'
+  | 'server_version'
+  | 'tables'
+  | 'rows'
+  | 'bytes'
+  | 'stored_bytes'
+  | 'objects'
 >;
 
 /** What the job of a backup needs from the world; see functions/backup.ts. */
@@ -59,7 +67,9 @@ export async function runBackupJob(
   const outcome = await runAttempts(steps, 'export', async (attempt) => {
     if (attempt > 1) await dependencies.sweep(event, backupId);
     try {
-      const manifest = await dependencies.takeBackup(event, backupId, (progress) => dependencies.report(jobId, progress));
+      const manifest = await dependencies.takeBackup(event, backupId, (progress) =>
+        dependencies.report(jobId, progress),
+      );
       return { facts: factsOf(manifest, dependencies.retentionDays), warnings: manifest.warnings };
     } catch (error) {
       // Best effort: the bucket's lifecycle rules and the next attempt remove what cannot be removed now.

@@ -5,7 +5,12 @@
 export async function runLanes<Item, Lane>(
   items: readonly Item[],
   lanes: number,
-  { open, work, close, signal }: {
+  {
+    open,
+    work,
+    close,
+    signal,
+  }: {
     open: () => Promise<Lane>;
     work: (lane: Lane, item: Item, signal: AbortSignal) => Promise<void>;
     close: (lane: Lane) => Promise<void>;

@@ -12,7 +12,13 @@ import { dumpSchema } from '../../postgres/pg-dump/dump-schema.ts';
 import { FORMAT_VERSION, largeObjectChunk, MANIFEST, SCHEMA, tableChunk } from '../layout.ts';
 import { backupLocation } from '../location.ts';
 import { databasePropertiesSchema, type Manifest, type StoredChunk } from '../manifest.ts';
-import { type ObjectStore, type ObjectWriter, type WriteOptions, writeObject, writeWhole } from '../objects/object-store.ts';
+import {
+  type ObjectStore,
+  type ObjectWriter,
+  type WriteOptions,
+  writeObject,
+  writeWhole,
+} from '../objects/object-store.ts';
 import { copyOutSql, listTables, type PlannedChunk, planChunks } from '../plan/plan.ts';
 import { databaseSql, populatedMaterializedViewsSql, referencedRolesSql, sequencesSql } from '../plan/relations.sql.ts';
 import { runLanes } from './lanes.ts';
@@ -63,11 +69,15 @@ export async function runBackup(request: BackupRequest, dependencies: BackupDepe
     progress.phase('snapshot');
     snapshot = await takeSnapshot(target);
     const lost = new AbortController();
-    snapshot.holder.once('end', () => lost.abort(new OperationError(
-      'snapshot_lost',
-      'The server ended the session that kept the snapshot',
-      'Try again; if it persists, look in the server log for a restart or a terminated session.',
-    )));
+    snapshot.holder.once('end', () =>
+      lost.abort(
+        new OperationError(
+          'snapshot_lost',
+          'The server ended the session that kept the snapshot',
+          'Try again; if it persists, look in the server log for a restart or a terminated session.',
+        ),
+      ),
+    );
     const guarded = AbortSignal.any([signal, lost.signal]);
 
     const { tables, rangeable } = await listTables(snapshot.holder);
@@ -96,17 +106,21 @@ export async function runBackup(request: BackupRequest, dependencies: BackupDepe
     for (const { table } of plan.chunks) chunksLeft.set(table.number, (chunksLeft.get(table.number) ?? 0) + 1);
     const largeObjectChunks: StoredChunk[] = [];
     const tasks = [
-      ...plan.chunks.map((chunk) => tableTask(chunk, (stored) => {
-        tableChunks.get(chunk.table.number)?.push(stored);
-        const left = (chunksLeft.get(chunk.table.number) ?? 1) - 1;
-        chunksLeft.set(chunk.table.number, left);
-        progress.add({ rows: stored.rows, tables: left === 0 ? 1 : 0 });
-      })),
-      ...largeObjectRanges(largeObjects).map((range, index): ExportTask => ({
-        sql: copyLargeObjectsSql(range),
-        path: largeObjectChunk(index),
-        stored: (chunk) => largeObjectChunks.push(chunk),
-      })),
+      ...plan.chunks.map((chunk) =>
+        tableTask(chunk, (stored) => {
+          tableChunks.get(chunk.table.number)?.push(stored);
+          const left = (chunksLeft.get(chunk.table.number) ?? 1) - 1;
+          chunksLeft.set(chunk.table.number, left);
+          progress.add({ rows: stored.rows, tables: left === 0 ? 1 : 0 });
+        }),
+      ),
+      ...largeObjectRanges(largeObjects).map(
+        (range, index): ExportTask => ({
+          sql: copyLargeObjectsSql(range),
+          path: largeObjectChunk(index),
+          stored: (chunk) => largeObjectChunks.push(chunk),
+        }),
+      ),
     ];
 
     const { id: snapshotId } = snapshot;
@@ -178,7 +192,10 @@ export async function runBackup(request: BackupRequest, dependencies: BackupDepe
       warnings: [],
     };
     guarded.throwIfAborted();
-    await writeWhole(store, location, MANIFEST, Buffer.from(JSON.stringify(manifest)), { compressionLevel: null, signal });
+    await writeWhole(store, location, MANIFEST, Buffer.from(JSON.stringify(manifest)), {
+      compressionLevel: null,
+      signal,
+    });
     return manifest;
   } catch (error) {
     throw explainExportFailure(error);
@@ -226,10 +243,12 @@ async function readSequences(client: pg.Client): Promise<Manifest['sequences']> 
   const { rows } = await client.query<{ schema: string; name: string }>(sequencesSql);
   const positions: Manifest['sequences'] = [];
   for (let start = 0; start < rows.length; start += SEQUENCES_PER_QUERY) {
-    const parts = rows.slice(start, start + SEQUENCES_PER_QUERY).map(
-      ({ schema, name }) =>
-        `SELECT ${quoteLiteral(schema)} AS schema, ${quoteLiteral(name)} AS name, last_value::text, is_called FROM ${quoteQualified(schema, name)}`,
-    );
+    const parts = rows
+      .slice(start, start + SEQUENCES_PER_QUERY)
+      .map(
+        ({ schema, name }) =>
+          `SELECT ${quoteLiteral(schema)} AS schema, ${quoteLiteral(name)} AS name, last_value::text, is_called FROM ${quoteQualified(schema, name)}`,
+      );
     positions.push(...(await client.query(parts.join('\nUNION ALL\n'))).rows);
   }
   return positions;
@@ -245,13 +264,26 @@ async function closeHolder(holder: pg.Client | undefined): Promise<void> {
 function explainExportFailure(error: unknown): unknown {
   if (error instanceof OperationError || !(error instanceof Error)) return error;
   const code = (error as { code?: string }).code ?? '';
-  if (code === '57P01' || code === '57P02' || code === '57P03' || /Connection terminated|ECONNRESET|EPIPE/.test(error.message)) {
-    return new OperationError('connection_lost', `The server ended a connection of the backup: ${error.message}`,
-      'Try again; if it persists, look in the server log for a restart or a terminated session.', { cause: error });
+  if (
+    code === '57P01' ||
+    code === '57P02' ||
+    code === '57P03' ||
+    /Connection terminated|ECONNRESET|EPIPE/.test(error.message)
+  ) {
+    return new OperationError(
+      'connection_lost',
+      `The server ended a connection of the backup: ${error.message}`,
+      'Try again; if it persists, look in the server log for a restart or a terminated session.',
+      { cause: error },
+    );
   }
   if (code !== '') {
-    return new OperationError('export_failed', `The server refused a statement of the backup (SQLSTATE ${code}): ${error.message}`,
-      'Mend the cause that the server names, then back up again.', { cause: error });
+    return new OperationError(
+      'export_failed',
+      `The server refused a statement of the backup (SQLSTATE ${code}): ${error.message}`,
+      'Mend the cause that the server names, then back up again.',
+      { cause: error },
+    );
   }
   return error;
 }

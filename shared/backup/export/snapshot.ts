@@ -3,8 +3,8 @@ import { z } from 'zod';
 import { OperationError } from '../../errors.ts';
 import { type ConnectionTarget, connect } from '../../postgres/connect.ts';
 import { quoteLiteral, quoteQualified } from '../../postgres/identifiers.ts';
-import { snapshotSql } from '../plan/relations.sql.ts';
 import type { PlannedTable } from '../plan/plan.ts';
+import { snapshotSql } from '../plan/relations.sql.ts';
 
 /**
  * Settings under which every value's text is exact and means the same on any server; pg_dump sets the same ones.
@@ -101,7 +101,9 @@ const LOCK_BATCH = 500;
  */
 export async function lockTables(holder: pg.Client, tables: readonly PlannedTable[]): Promise<void> {
   for (let start = 0; start < tables.length; start += LOCK_BATCH) {
-    const names = tables.slice(start, start + LOCK_BATCH).map(({ schema, name }) => `ONLY ${quoteQualified(schema, name)}`);
+    const names = tables
+      .slice(start, start + LOCK_BATCH)
+      .map(({ schema, name }) => `ONLY ${quoteQualified(schema, name)}`);
     try {
       await holder.query(`LOCK TABLE ${names.join(', ')} IN ACCESS SHARE MODE`);
     } catch (error) {
@@ -115,9 +117,14 @@ export async function lockTables(holder: pg.Client, tables: readonly PlannedTabl
         );
       }
       if (code === '42P01') {
-        throw new OperationError('table_changed', `A table was dropped while the backup began: ${message}`, 'Try again.', {
-          cause: error,
-        });
+        throw new OperationError(
+          'table_changed',
+          `A table was dropped while the backup began: ${message}`,
+          'Try again.',
+          {
+            cause: error,
+          },
+        );
       }
       throw error;
     }

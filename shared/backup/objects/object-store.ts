@@ -187,7 +187,9 @@ export async function* readObject(
   const expand = compressed ? createZstdDecompress({ chunkSize: STREAM_BLOCK_BYTES }) : new PassThrough();
   let body: Readable | undefined;
   try {
-    const answer = await store.s3.send(new GetObjectCommand({ Bucket: store.bucket, Key: key }), { abortSignal: signal });
+    const answer = await store.s3.send(new GetObjectCommand({ Bucket: store.bucket, Key: key }), {
+      abortSignal: signal,
+    });
     body = answer.Body as Readable;
     let failure: unknown;
     const flow = pipeline(body, meter, open, expand, { signal }).catch((error: unknown) => {
@@ -245,20 +247,42 @@ export function explainStoreFailure(error: unknown, key: string): unknown {
   const name = error.name;
   const related = `${name} ${error.message}`;
   if (name === 'NoSuchBucket') {
-    return new OperationError('bucket_missing', 'The backup bucket does not exist', 'Deploy the storage stack again.', { cause: error });
+    return new OperationError('bucket_missing', 'The backup bucket does not exist', 'Deploy the storage stack again.', {
+      cause: error,
+    });
   }
   if (name === 'NoSuchKey' || name === 'NotFound') {
-    return new OperationError('object_missing', `The object ${key} is not in the bucket`,
-      'Restore it from a former version in the bucket, or use another backup.', { cause: error });
+    return new OperationError(
+      'object_missing',
+      `The object ${key} is not in the bucket`,
+      'Restore it from a former version in the bucket, or use another backup.',
+      { cause: error },
+    );
   }
   if (KEY_REFUSALS.has(name) || /KMS|unable to decrypt data key|Unable to generate/i.test(related)) {
-    return new OperationError('key_refused', `KMS refused the backup key for ${key}: ${error.message}`,
-      'Check that the key is enabled and that the function may use it.', { cause: error });
+    return new OperationError(
+      'key_refused',
+      `KMS refused the backup key for ${key}: ${error.message}`,
+      'Check that the key is enabled and that the function may use it.',
+      { cause: error },
+    );
   }
-  if (/unable to authenticate|Malformed|commitment|unsupported state|bad decrypt|ZSTD|zstd|Unknown frame|premature|ERR_STREAM_PREMATURE|message format|Invalid|out of (range|bounds)|Content (sequence|type)/i.test(related)) {
-    return new OperationError('object_damaged', `The object ${key} was changed or cut short after it was written (${error.message})`,
-      'Restore the object from a former version in the bucket, or use another backup.', { cause: error });
+  if (
+    /unable to authenticate|Malformed|commitment|unsupported state|bad decrypt|ZSTD|zstd|Unknown frame|premature|ERR_STREAM_PREMATURE|message format|Invalid|out of (range|bounds)|Content (sequence|type)/i.test(
+      related,
+    )
+  ) {
+    return new OperationError(
+      'object_damaged',
+      `The object ${key} was changed or cut short after it was written (${error.message})`,
+      'Restore the object from a former version in the bucket, or use another backup.',
+      { cause: error },
+    );
   }
-  return new OperationError('store_failed', `S3 failed at ${key}: ${name}: ${error.message}`,
-    'Try again; if it persists, check the bucket and the permissions of the function.', { cause: error });
+  return new OperationError(
+    'store_failed',
+    `S3 failed at ${key}: ${name}: ${error.message}`,
+    'Try again; if it persists, check the bucket and the permissions of the function.',
+    { cause: error },
+  );
 }

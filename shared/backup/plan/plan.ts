@@ -92,7 +92,12 @@ export async function listTables(client: pg.Client): Promise<{ tables: PlannedTa
  */
 export function planChunks(
   tables: readonly PlannedTable[],
-  { rangeable, serverVersion, blockSize, chunkBytes }: {
+  {
+    rangeable,
+    serverVersion,
+    blockSize,
+    chunkBytes,
+  }: {
     rangeable: ReadonlySet<number>;
     serverVersion: number;
     blockSize: number;
@@ -130,7 +135,9 @@ export function copyOutSql({ table, fromPage, toPage }: PlannedChunk): string {
     ...(fromPage === null ? [] : [`ctid >= '(${fromPage},0)'::pg_catalog.tid`]),
     ...(toPage === null ? [] : [`ctid < '(${toPage},0)'::pg_catalog.tid`]),
   ].join(' AND ');
-  const condition = [table.condition ?? '', range === '' ? '' : `${table.condition ? 'AND' : 'WHERE'} ${range}`].join(' ');
+  const condition = [table.condition ?? '', range === '' ? '' : `${table.condition ? 'AND' : 'WHERE'} ${range}`].join(
+    ' ',
+  );
   return `COPY (SELECT ${columns} FROM ONLY ${name} ${condition}) TO STDOUT`;
 }
 

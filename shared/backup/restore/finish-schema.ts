@@ -1,9 +1,9 @@
 import type pg from 'pg';
-import type { SchemaEntry } from '../../postgres/pg-dump/schema-dump.ts';
 import { quoteQualified } from '../../postgres/identifiers.ts';
+import type { SchemaEntry } from '../../postgres/pg-dump/schema-dump.ts';
 import type { Manifest } from '../manifest.ts';
-import { createEntry } from './schema-entry.ts';
 import { entryQueue, type ScheduledEntry } from './schedule-entries.ts';
+import { createEntry } from './schema-entry.ts';
 
 /**
  * Builds indexes, keys, triggers, policies and the like on several sessions at a time.
@@ -40,7 +40,8 @@ export async function createEntriesInParallel(
       }
       if (idle.length !== clients.length) return;
       // Nobody works and nothing can begin: done, failed, or a circle of dependencies, which pg_dump never writes.
-      if (queue.remaining > 0) failure ??= { error: signal.reason ?? new Error('The schema entries depend on each other in a circle') };
+      if (queue.remaining > 0)
+        failure ??= { error: signal.reason ?? new Error('The schema entries depend on each other in a circle') };
       resolve();
     };
     begin();

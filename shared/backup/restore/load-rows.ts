@@ -5,8 +5,8 @@ import { quoteIdentifier, quoteLiteral } from '../../postgres/identifiers.ts';
 import type { Manifest, StoredChunk } from '../manifest.ts';
 import { type BackupLocation, type ObjectStore, readObject } from '../objects/object-store.ts';
 import { copyInSql } from '../plan/plan.ts';
-import { isForgivable } from './schema-entry.ts';
 import { grantStatements } from './privileges.ts';
+import { isForgivable } from './schema-entry.ts';
 
 /** Where a restore reads from. */
 export interface BackupSource {
@@ -24,7 +24,13 @@ type Table = Manifest['tables'][number];
 async function loadChunk(
   client: pg.Client,
   source: BackupSource,
-  { sql, chunk, what, onBytes, signal }: {
+  {
+    sql,
+    chunk,
+    what,
+    onBytes,
+    signal,
+  }: {
     sql: string;
     chunk: StoredChunk;
     what: string;
@@ -34,7 +40,11 @@ async function loadChunk(
 ): Promise<void> {
   let bytes = 0;
   async function* counted(): AsyncGenerator<Buffer> {
-    const content = readObject(source.store, source.location, chunk.path, { compressed: true, expected: chunk, signal });
+    const content = readObject(source.store, source.location, chunk.path, {
+      compressed: true,
+      expected: chunk,
+      signal,
+    });
     for await (const block of content) {
       bytes += block.length;
       onBytes(block.length);
@@ -47,9 +57,14 @@ async function loadChunk(
   } catch (error) {
     const { code, message } = error as { code?: string; message: string };
     if (error instanceof OperationError || !/^[0-9A-Z]{5}$/.test(code ?? '')) throw error;
-    throw new OperationError('rows_refused', `The server refused rows of ${what} (SQLSTATE ${code}): ${message}`,
-      code === '53100' ? 'Free disk space on the target server, then restore again.'
-        : 'Mend the cause on the target server, then restore again.', { cause: error });
+    throw new OperationError(
+      'rows_refused',
+      `The server refused rows of ${what} (SQLSTATE ${code}): ${message}`,
+      code === '53100'
+        ? 'Free disk space on the target server, then restore again.'
+        : 'Mend the cause on the target server, then restore again.',
+      { cause: error },
+    );
   }
   if (rows !== chunk.rows || bytes !== chunk.bytes) {
     throw new OperationError(
@@ -68,7 +83,13 @@ export function loadTableChunk(
   onBytes: (bytes: number) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  return loadChunk(client, source, { sql: copyInSql(table), chunk, what: `${table.schema}.${table.name}`, onBytes, signal });
+  return loadChunk(client, source, {
+    sql: copyInSql(table),
+    chunk,
+    what: `${table.schema}.${table.name}`,
+    onBytes,
+    signal,
+  });
 }
 
 /** Sets every sequence to its recorded position, a batch a statement. */

@@ -6,7 +6,11 @@ import type { Privilege } from '../manifest.ts';
  *
  * @param object - as GRANT names it, quoted: `DATABASE "shop"`, `LARGE OBJECT 4711`
  */
-export function grantStatements(object: string, privileges: readonly Privilege[], { owner }: { owner: string }): string[] {
+export function grantStatements(
+  object: string,
+  privileges: readonly Privilege[],
+  { owner }: { owner: string },
+): string[] {
   const grants = privileges
     .filter(({ grantee }) => grantee !== owner)
     .map(

@@ -10,7 +10,12 @@ import { MANIFEST } from '../layout.ts';
 import { backupLocation } from '../location.ts';
 import { type Manifest, parseManifest, type StoredChunk } from '../manifest.ts';
 import { type ObjectStore, readWhole } from '../objects/object-store.ts';
-import { analyzeTables, createEntriesInOrder, createEntriesInParallel, refreshMaterializedViews } from './finish-schema.ts';
+import {
+  analyzeTables,
+  createEntriesInOrder,
+  createEntriesInParallel,
+  refreshMaterializedViews,
+} from './finish-schema.ts';
 import { type BackupSource, loadLargeObjects, loadTableChunk, setSequences } from './load-rows.ts';
 import { createMissingRoles } from './roles.ts';
 import { scheduleEntries } from './schedule-entries.ts';
@@ -72,12 +77,19 @@ export async function runRestore(request: RestoreRequest, dependencies: RestoreD
     await assertCreatable(control, request.targetDatabase);
     const manifest = parseManifest(await readWhole(store, source.location, MANIFEST, { compressed: false, signal }));
     const schema = await readSchema(source, manifest, signal);
-    const { rows } = await control.query<{ version: number }>(`SELECT current_setting('server_version_num')::int AS version`);
+    const { rows } = await control.query<{ version: number }>(
+      `SELECT current_setting('server_version_num')::int AS version`,
+    );
 
     progress.phase('schema');
-    const warnings = await createMissingRoles(control, manifest.roles.map(({ name }) => name));
+    const warnings = await createMissingRoles(
+      control,
+      manifest.roles.map(({ name }) => name),
+    );
     created = true;
-    warnings.push(...(await createStagingDatabase(control, staging, manifest.database_properties, rows[0]?.version ?? 0)));
+    warnings.push(
+      ...(await createStagingDatabase(control, staging, manifest.database_properties, rows[0]?.version ?? 0)),
+    );
     warnings.push(...(await fillDatabase(staging, manifest, schema, { ...dependencies, source, progress })));
     for (const statement of propertyStatements(staging, manifest.database_properties)) {
       await control.query(statement).catch((error: unknown) => {
@@ -94,7 +106,8 @@ export async function runRestore(request: RestoreRequest, dependencies: RestoreD
     throw explainRestoreFailure(signal.aborted ? (signal.reason ?? error) : error);
   } finally {
     if (created) await removeStaging(target, staging);
-    if (control) await Promise.race([control.end().catch(() => undefined), setTimeout(1000, undefined, { ref: false })]);
+    if (control)
+      await Promise.race([control.end().catch(() => undefined), setTimeout(1000, undefined, { ref: false })]);
     await progress.close();
   }
 }
@@ -113,7 +126,13 @@ async function fillDatabase(
   database: string,
   manifest: Manifest,
   schema: SchemaDump,
-  { target, settings, signal, source, progress }: RestoreDependencies & { source: BackupSource; progress: ProgressMeter },
+  {
+    target,
+    settings,
+    signal,
+    source,
+    progress,
+  }: RestoreDependencies & { source: BackupSource; progress: ProgressMeter },
 ): Promise<string[]> {
   const warnings: string[] = [];
   const preData = schema.entries.filter(({ section }) => section === 'pre-data');
@@ -188,16 +207,28 @@ function explainRestoreFailure(error: unknown): unknown {
   if (error instanceof OperationError || !(error instanceof Error)) return error;
   const code = (error as { code?: string }).code ?? '';
   if (code.startsWith('57P') || /Connection terminated|ECONNRESET|EPIPE/.test(error.message)) {
-    return new OperationError('connection_lost', `The server ended a connection of the restore: ${error.message}`,
-      'Try again; if it persists, look in the server log for a restart or a terminated session.', { cause: error });
+    return new OperationError(
+      'connection_lost',
+      `The server ended a connection of the restore: ${error.message}`,
+      'Try again; if it persists, look in the server log for a restart or a terminated session.',
+      { cause: error },
+    );
   }
   if (code === '53100') {
-    return new OperationError('disk_full', `The target server has no disk space left: ${error.message}`,
-      'Free or add disk space, then restore again.', { cause: error });
+    return new OperationError(
+      'disk_full',
+      `The target server has no disk space left: ${error.message}`,
+      'Free or add disk space, then restore again.',
+      { cause: error },
+    );
   }
   if (/^[0-9A-Z]{5}$/.test(code)) {
-    return new OperationError('restore_failed', `The server refused a statement of the restore (SQLSTATE ${code}): ${error.message}`,
-      'Mend the cause that the server names, then restore again.', { cause: error });
+    return new OperationError(
+      'restore_failed',
+      `The server refused a statement of the restore (SQLSTATE ${code}): ${error.message}`,
+      'Mend the cause that the server names, then restore again.',
+      { cause: error },
+    );
   }
   return error;
 }

@@ -7,7 +7,8 @@ import { splitStatements } from '../../postgres/statements.ts';
  * What may be refused without harm to data or structure: owners, privileges and remarks that name a role which the server
  * lacks or that the login may not set. Everything else must succeed.
  */
-const FORGIVABLE_STATEMENT = /^\s*(ALTER\s+.*\sOWNER\s+TO\s|GRANT\s|REVOKE\s|ALTER\s+DEFAULT\s+PRIVILEGES\s|COMMENT\s+ON\s+(EXTENSION|SCHEMA|EVENT\s+TRIGGER|LANGUAGE)\s|SET\s+SESSION\s+AUTHORIZATION\s)/is;
+const FORGIVABLE_STATEMENT =
+  /^\s*(ALTER\s+.*\sOWNER\s+TO\s|GRANT\s|REVOKE\s|ALTER\s+DEFAULT\s+PRIVILEGES\s|COMMENT\s+ON\s+(EXTENSION|SCHEMA|EVENT\s+TRIGGER|LANGUAGE)\s|SET\s+SESSION\s+AUTHORIZATION\s)/is;
 /** undefined_object (a role), insufficient_privilege, invalid_grant_operation */
 const FORGIVABLE_CODES = new Set(['42704', '42501', '0LP01']);
 

@@ -30,7 +30,12 @@ export async function openRestoreSession(
   database: string,
   encoding: string,
 ): Promise<pg.Client> {
-  const client = await connect(target, { database, statementTimeoutMs: 0, lockTimeoutMs: 0, idleInTransactionTimeoutMs: 0 });
+  const client = await connect(target, {
+    database,
+    statementTimeoutMs: 0,
+    lockTimeoutMs: 0,
+    idleInTransactionTimeoutMs: 0,
+  });
   try {
     await client.query(RESTORE_SETTINGS);
     await client.query(`SET client_encoding = ${quoteLiteral(encoding)}`);

@@ -24,12 +24,18 @@ export async function assertCreatable(client: pg.Client, name: string): Promise<
     [name],
   );
   if (rows[0]?.taken) {
-    throw new OperationError('target_exists', `A database named "${name}" exists already; a restore never overwrites one`,
-      'Choose another target_database.');
+    throw new OperationError(
+      'target_exists',
+      `A database named "${name}" exists already; a restore never overwrites one`,
+      'Choose another target_database.',
+    );
   }
   if (!rows[0]?.may_create) {
-    throw new OperationError('create_refused', 'The login may not create databases on this server',
-      'Give it the CREATEDB attribute: ALTER ROLE ... CREATEDB.');
+    throw new OperationError(
+      'create_refused',
+      'The login may not create databases on this server',
+      'Give it the CREATEDB attribute: ALTER ROLE ... CREATEDB.',
+    );
   }
 }
 
@@ -86,9 +92,10 @@ export function settingStatement(database: string, role: string | null, setting:
   const value = setting.slice(separator + 1);
   const list = LIST_VARIABLES.has(name.toLowerCase());
   const elements = list ? (value.match(/"(?:[^"]|"")*"|[^,\s][^,]*/g) ?? []).map(unquote) : [value];
-  const subject = role === null
-    ? `ALTER DATABASE ${quoteIdentifier(database)}`
-    : `ALTER ROLE ${quoteIdentifier(role)} IN DATABASE ${quoteIdentifier(database)}`;
+  const subject =
+    role === null
+      ? `ALTER DATABASE ${quoteIdentifier(database)}`
+      : `ALTER ROLE ${quoteIdentifier(role)} IN DATABASE ${quoteIdentifier(database)}`;
   const variable = name.split('.').map(quoteIdentifier).join('.');
   return `${subject} SET ${variable} TO ${elements.length === 0 ? "''" : elements.map(quoteLiteral).join(', ')}`;
 }
@@ -103,7 +110,9 @@ export function propertyStatements(database: string, properties: DatabasePropert
   const name = quoteIdentifier(database);
   return [
     ...(properties.comment === null ? [] : [`COMMENT ON DATABASE ${name} IS ${quoteLiteral(properties.comment)}`]),
-    ...(properties.connection_limit < 0 ? [] : [`ALTER DATABASE ${name} CONNECTION LIMIT ${properties.connection_limit}`]),
+    ...(properties.connection_limit < 0
+      ? []
+      : [`ALTER DATABASE ${name} CONNECTION LIMIT ${properties.connection_limit}`]),
     ...properties.settings.map(({ role, setting }) => settingStatement(database, role, setting)),
     ...(properties.has_privileges
       ? grantStatements(`DATABASE ${name}`, properties.privileges, { owner: properties.owner })
@@ -122,8 +131,12 @@ export async function offerDatabase(client: pg.Client, staging: string, name: st
     await client.query(`ALTER DATABASE ${quoteIdentifier(staging)} RENAME TO ${quoteIdentifier(name)}`);
   } catch (error) {
     if ((error as { code?: string }).code !== '42P04') throw error;
-    throw new OperationError('target_exists', `A database named "${name}" was created while the restore ran`,
-      'Choose another target_database.', { cause: error });
+    throw new OperationError(
+      'target_exists',
+      `A database named "${name}" was created while the restore ran`,
+      'Choose another target_database.',
+      { cause: error },
+    );
   }
 }
 

@@ -1,0 +1,77 @@
+import { withDurableExecution } from '@aws/durable-execution-sdk-js';
+import { dynamodbClient, s3Client, secretsManagerClient } from '../shared/aws/clients.ts';
+import { runBackup } from '../shared/backup/export/run-backup.ts';
+import { backupPrefix } from '../shared/backup/layout.ts';
+import { removeObjects } from '../shared/backup/remove.ts';
+import { environmentNames, readEnvironment } from '../shared/configuration/environment.ts';
+import { findDatabase, loadConfiguration } from '../shared/configuration/load.ts';
+import { runBackupJob } from '../shared/jobs/backup-job.ts';
+import { failJob, succeedBackup } from '../shared/jobs/end.ts';
+import { backupEventSchema } from '../shared/jobs/events.ts';
+import { registerBackup } from '../shared/jobs/start.ts';
+import { connectionTarget } from '../shared/postgres/target.ts';
+import { createJobStore } from '../shared/state/jobs.ts';
+import { openTable } from '../shared/state/table.ts';
+import { durableSteps, invocationSignal } from './durable/steps.ts';
+
+const environment = readEnvironment(['stateTable', 'backupBucket', 'backupKeyArn', 'postgresToolsPath']);
+const configuration = loadConfiguration();
+const table = openTable(dynamodbClient(), environment.stateTable);
+const jobs = createJobStore(table);
+const store = { s3: s3Client(), bucket: environment.backupBucket, keyArn: environment.backupKeyArn };
+
+/** Takes one backup, asked for through the API or by a schedule. */
+export const handler = withDurableExecution(async (input: unknown, context) => {
+  const event = backupEventSchema.parse(input);
+  return runBackupJob(event, durableSteps(context), {
+    retentionDays: configuration.backups.retention_days,
+    register: async ({ database, backup_type, custom_name, requested_by, job_id, backup_id }) => {
+      if (job_id && backup_id) return { jobId: job_id, backupId: backup_id };
+      const { job, event: begun } = await registerBackup(table, {
+        database: findDatabase(configuration, database).id,
+        requestedBy: requested_by,
+        backupType: backup_type,
+        customName: custom_name,
+        // A repeated step finds the job that the first one made.
+        claim: { scope: 'schedule', key: context.executionContext.durableExecutionArn, request: JSON.stringify(event) },
+      });
+      if (!begun.backup_id) throw new Error(`The job ${job.id} was registered without a backup`);
+      return { jobId: job.id, backupId: begun.backup_id };
+    },
+    start: (jobId) => jobs.start(jobId),
+    report: async (jobId, progress) => {
+      await jobs.reportProgress(jobId, progress);
+    },
+    takeBackup: ({ database: id, backup_type, custom_name, requested_by }, backupId, report) => {
+      const database = findDatabase(configuration, id);
+      return runBackup(
+        {
+          id: backupId,
+          database: database.id,
+          backupType: backup_type,
+          customName: custom_name,
+          requestedBy: requested_by,
+        },
+        {
+          target: connectionTarget(
+            database,
+            configuration.connections,
+            { secretsManager: secretsManagerClient() },
+            `dbms backup ${backupId}`,
+          ),
+          store,
+          settings: configuration.backups,
+          postgresToolsPath: environment.postgresToolsPath,
+          pgDumpPath: process.env[environmentNames.pgDumpPath],
+          report,
+          signal: invocationSignal(context),
+        },
+      );
+    },
+    sweep: ({ database }, backupId) => removeObjects(store, backupPrefix(database, backupId)),
+    succeed: (jobId, backupId, facts, warnings) => succeedBackup(table, { jobId, backupId, facts, warnings }),
+    fail: async (jobId, _backupId, error) => {
+      await failJob(table, jobId, error);
+    },
+  });
+});

@@ -1,0 +1,51 @@
+import { withDurableExecution } from '@aws/durable-execution-sdk-js';
+import { dynamodbClient, s3Client, secretsManagerClient } from '../shared/aws/clients.ts';
+import { runRestore } from '../shared/backup/restore/run-restore.ts';
+import { readEnvironment } from '../shared/configuration/environment.ts';
+import { findDatabase, loadConfiguration } from '../shared/configuration/load.ts';
+import { failJob, succeedRestore } from '../shared/jobs/end.ts';
+import { restoreEventSchema } from '../shared/jobs/events.ts';
+import { runRestoreJob } from '../shared/jobs/restore-job.ts';
+import { connectionTarget } from '../shared/postgres/target.ts';
+import { createJobStore } from '../shared/state/jobs.ts';
+import { openTable } from '../shared/state/table.ts';
+import { durableSteps, invocationSignal } from './durable/steps.ts';
+
+const environment = readEnvironment(['stateTable', 'backupBucket', 'backupKeyArn']);
+const configuration = loadConfiguration();
+const table = openTable(dynamodbClient(), environment.stateTable);
+const jobs = createJobStore(table);
+const store = { s3: s3Client(), bucket: environment.backupBucket, keyArn: environment.backupKeyArn };
+
+/** Restores one backup into a new database on its own server. */
+export const handler = withDurableExecution(async (input: unknown, context) => {
+  const event = restoreEventSchema.parse(input);
+  return runRestoreJob(event, durableSteps(context), {
+    start: (jobId) => jobs.start(jobId),
+    report: async (jobId, progress) => {
+      await jobs.reportProgress(jobId, progress);
+    },
+    restore: ({ database: id, backup_id, target_database, job_id }, report) => {
+      const database = findDatabase(configuration, id);
+      return runRestore(
+        { jobId: job_id, backupId: backup_id, database: database.id, targetDatabase: target_database },
+        {
+          target: connectionTarget(
+            database,
+            configuration.connections,
+            { secretsManager: secretsManagerClient() },
+            `dbms restore ${job_id}`,
+          ),
+          store,
+          settings: configuration.backups,
+          report,
+          signal: invocationSignal(context),
+        },
+      );
+    },
+    succeed: (jobId, warnings) => succeedRestore(table, { jobId, backupId: event.backup_id, warnings }),
+    fail: async (jobId, error) => {
+      await failJob(table, jobId, error);
+    },
+  });
+});

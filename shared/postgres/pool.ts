@@ -4,7 +4,6 @@ import { OperationError } from '../errors.ts';
 import {
   closeConnection,
   isAtRest,
-  isConnectionError,
   noticeBrokenConnections,
   type PooledConnection,
   pooledConnection,
@@ -19,8 +18,8 @@ export interface PoolOptions {
 
 export interface Lease {
   client: pg.Client;
-  /** Gives the connection back. After an error of the connection itself, or with `discard`, it is closed instead. */
-  release(outcome?: { error?: unknown; discard?: boolean }): void;
+  /** Gives the connection back. It is closed instead with `discard`, or when it is broken, busy or in a transaction. */
+  release(options?: { discard?: boolean }): void;
 }
 
 export interface PoolState {
@@ -121,13 +120,13 @@ export function createPool({ open, limits }: PoolOptions): Pool {
     busy.add(connection);
     return {
       client: connection.client,
-      release({ error, discard: unwanted = false } = {}) {
+      release({ discard: unwanted = false } = {}) {
         if (!busy.delete(connection)) return;
         const now = performance.now();
         connection.idleSince = now;
         const surplus = total() >= limits.pool_size && waiting.length === 0;
         const keep = !closed && !unwanted && !surplus && !isWorn(connection, now) && isAtRest(connection);
-        if (keep && !(error !== undefined && isConnectionError(error))) {
+        if (keep) {
           idle.push(connection);
           wakeNext();
         } else discard(connection);
@@ -157,12 +156,9 @@ export function createPool({ open, limits }: PoolOptions): Pool {
     async use(work) {
       const { client, release } = await acquire();
       try {
-        const result = await work(client);
+        return await work(client);
+      } finally {
         release();
-        return result;
-      } catch (error) {
-        release({ error });
-        throw error;
       }
     },
     state: () => ({ open: idle.length + busy.size, idle: idle.length, busy: busy.size, waiting: waiting.length }),

@@ -47,7 +47,10 @@ export async function noticeBrokenConnections(): Promise<void> {
   await setImmediate();
 }
 
-/** Whether the connection can be lent again: at rest, in no transaction. */
+/**
+ * Whether the connection can be lent again: at rest, in no transaction. One whose end is not noticed yet is not at rest, as
+ * the server said goodbye instead of ReadyForQuery.
+ */
 export function isAtRest({ client, broken }: PooledConnection): boolean {
   return !broken && client.getTransactionStatus() === 'I' && !hasQueries(client);
 }
@@ -59,17 +62,4 @@ function hasQueries(client: pg.Client): boolean {
     _queryQueue?: unknown[];
   };
   return readyForQuery !== true || queue.length > 0;
-}
-
-/**
- * Whether an error leaves doubt about the connection itself: the server ended the session (class 57P), the connection failed
- * (class 08), or the error did not come from the server. A refused statement does not.
- */
-export function isConnectionError(error: unknown): boolean {
-  const code = (error as { code?: unknown } | null)?.code;
-  const fromServer =
-    typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && (error as { severity?: unknown }).severity !== undefined;
-  return fromServer
-    ? /^(57P|08)/.test(code)
-    : error instanceof Error && /connection|socket|ECONN|EPIPE|timeout/i.test(`${String(code)} ${error.message}`);
 }

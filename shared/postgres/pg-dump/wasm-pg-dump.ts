@@ -76,11 +76,15 @@ export async function runWasmPgDump({ target, args, signal }: DumpRun, postgresT
 }
 
 function workerResult(worker: Worker, signal: AbortSignal | undefined): Promise<WorkerResult> {
-  return new Promise((resolve, reject) => {
-    signal?.addEventListener('abort', () => reject(signal.reason), { once: true });
+  return new Promise<WorkerResult>((resolve, reject) => {
+    const aborted = (): void => reject(signal?.reason);
+    signal?.addEventListener('abort', aborted, { once: true });
     worker.once('message', resolve);
     worker.once('error', reject);
-    worker.once('exit', (code) => reject(new Error(`The pg_dump thread ended early (${code})`)));
+    worker.once('exit', (code) => {
+      signal?.removeEventListener('abort', aborted);
+      reject(new Error(`The pg_dump thread ended early (${code})`));
+    });
   });
 }
 

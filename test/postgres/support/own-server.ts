@@ -136,8 +136,9 @@ export async function ownServer(binaries: string, settings: Record<string, strin
 /** PostgreSQL refuses to run as root; undefined when this process is not root. */
 async function unprivilegedUser(): Promise<{ uid: number; gid: number } | undefined> {
   if (process.getuid?.() !== 0) return undefined;
-  const id = async (flag: string): Promise<number> => Number((await run('id', [flag, 'postgres'])).stdout);
-  return { uid: await id('-u'), gid: await id('-g') };
+  const id = async (flag: string, name: string): Promise<number> => Number((await run('id', [flag, name])).stdout);
+  const ids = async (name: string) => ({ uid: await id('-u', name), gid: await id('-g', name) });
+  return ids('postgres').catch(() => ids('nobody'));
 }
 
 async function freePort(): Promise<number> {

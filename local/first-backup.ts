@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import type { LocalSystem } from './system.ts';
 
@@ -24,12 +24,12 @@ export type FirstBackup = z.output<typeof backupSchema> & { readonly seconds: nu
 /**
  * Takes a backup over the HTTP API, as an operator would, and waits until it is there.
  *
+ * @param marker file that says it was taken.
  * @throws Error with the job's own words when it fails.
  */
 export async function takeFirstBackup(
   { apiUrl, tokens }: LocalSystem,
-  stateFolder: string,
-  signal: AbortSignal,
+  { marker, signal }: { marker: string; signal: AbortSignal },
 ): Promise<FirstBackup> {
   const call = async (path: string, body?: unknown): Promise<unknown> => {
     const response = await fetch(`${apiUrl}/api/database${path}`, {
@@ -51,12 +51,12 @@ export async function takeFirstBackup(
   }
   if (job.status !== 'succeeded') {
     throw new Error(
-      `The first backup did not succeed. ${job.error?.message ?? job.status} ${job.error?.next_step ?? ''}\nLogs are in ${join(stateFolder, 'logs')}`,
+      `The first backup did not succeed. ${job.error?.message ?? job.status} ${job.error?.next_step ?? ''}\nLogs are in ${join(dirname(marker), 'logs')}`,
     );
   }
   const seconds = (Date.now() - started) / 1000;
   const backup = backupSchema.parse(await call(`/backups/${job.backup_id}`));
-  writeFileSync(join(stateFolder, 'first-backup-done'), backup.id);
+  writeFileSync(marker, backup.id);
   return { ...backup, seconds };
 }
 

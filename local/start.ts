@@ -1,9 +1,12 @@
+import { once } from 'node:events';
 import { existsSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { describeFirstBackup, takeFirstBackup } from './first-backup.ts';
 import { guide } from './guide.ts';
 import { lockStateFolder } from './lock.ts';
 import { removePostgres } from './postgres.ts';
+import { sampleDatabase } from './sample/sample.ts';
 import { runWorkload } from './sample/workload.ts';
 import { type LocalSystem, type ManagedDatabase, startSystem } from './system.ts';
 
@@ -36,11 +39,19 @@ async function main(): Promise<void> {
     return stopped;
   }
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void end());
+  // npm that is killed does not pass it on to the shell and this process below it: its going is noticed here.
+  const parent = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid !== parent) void end();
+  }, 1000);
+  watch.unref();
 
   try {
     if (options.fresh) clear();
     const started = Date.now();
-    const isFirst = !existsSync(`${stateFolder}/first-backup-done`);
+    const database = options.database?.id ?? sampleDatabase;
+    const marker = join(stateFolder, `first-backup-${database}`);
+    const isFirst = !existsSync(marker);
     console.log('Starting the database management system (Ctrl-C stops it)');
     system = await startSystem({
       stateFolder,
@@ -49,9 +60,9 @@ async function main(): Promise<void> {
       note: (text) => console.log(`  ${text}`),
       ...(options.database ? { databases: [options.database] } : {}),
     });
-    const database = options.database?.id ?? 'shop';
     if (system.postgres) stopWorkload = runWorkload(system.postgres);
-    const backup = isFirst && !ending.signal.aborted ? await takeFirstBackup(system, stateFolder, ending.signal) : null;
+    const backup =
+      isFirst && !ending.signal.aborted ? await takeFirstBackup(system, { marker, signal: ending.signal }) : null;
     if (ending.signal.aborted) return;
     if (backup) console.log(describeFirstBackup(backup));
     console.log(guide({ system, database, stateFolder, seconds: (Date.now() - started) / 1000 }));
@@ -68,6 +79,9 @@ async function main(): Promise<void> {
       await system?.stop();
     }
   }
+  if (!ending.signal.aborted) await once(ending.signal, 'abort');
+  await stopped;
+  process.exit();
 }
 
 function readOptions(): { fresh: boolean; port: number; database: ManagedDatabase | null } | null {

@@ -13,10 +13,10 @@ const statements = [
    INSERT INTO shop.order_items (order_id, ordered_at, line, product_id, quantity, price)
    SELECT placed.id, placed.ordered_at, 1, products.id, 1, products.price
    FROM placed, (SELECT id, price FROM shop.products OFFSET floor(random() * 1000) LIMIT 1) products`,
-  'UPDATE shop.products SET stock = greatest(0, stock + floor(random() * 11)::int - 5) WHERE id = 1 + floor(random() * 1000)::int',
+  'UPDATE shop.products SET stock = greatest(0, stock + floor(random() * 11)::int - 5) WHERE id = (SELECT 1 + floor(random() * 1000)::int)',
   `SELECT * FROM shop.products WHERE attributes @> '{"colour": "red"}' ORDER BY price LIMIT 20`,
   `SELECT id, stars FROM shop.reviews WHERE search @@ to_tsquery('english', 'lovely & quick') LIMIT 10`,
-  'SELECT * FROM shop.customer_orders WHERE id = 1 + floor(random() * 5000)::int',
+  'SELECT * FROM shop.customer_orders WHERE id = (SELECT 1 + floor(random() * 5000)::int)',
   `DELETE FROM shop.orders WHERE id < (SELECT max(id) FROM shop.orders) - 20000 - ${keptOrders} AND ordered_at > now() - interval '60 days'`,
 ];
 

@@ -1,0 +1,157 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { environmentNames } from '../../shared/configuration/environment.ts';
+import type { Role } from '../../shared/contract/roles.ts';
+import { basePath, routes } from '../../shared/contract/routes.ts';
+import type { Problem } from '../../shared/contract/schemas/common.ts';
+import type { ApiResult } from '../../shared/http/event.ts';
+import { type StateService, startState } from '../state/support.ts';
+
+export interface Invocation {
+  functionArn: string;
+  executionName: string;
+  event: Record<string, unknown>;
+}
+
+export interface Call {
+  method: string;
+  path: string;
+  /** null: nobody; otherwise the caller's roles. */
+  as?: Role[] | null;
+  sub?: string;
+  query?: Record<string, string>;
+  body?: unknown;
+  headers?: Record<string, string>;
+  /** Changes the event in the end. */
+  raw?: Record<string, unknown>;
+}
+
+export interface Answer {
+  status: number;
+  headers: Record<string, string>;
+  // biome-ignore lint/suspicious/noExplicitAny: a test says itself what it expects in a body.
+  body: any;
+  problem: Problem;
+}
+
+export interface TestApi extends StateService {
+  bucket: string;
+  invocations: Invocation[];
+  /** Makes Lambda refuse every invocation from now on, or none. */
+  refuseInvocations(refuse: boolean): void;
+  call(call: Call): Promise<Answer>;
+}
+
+const databases = ['shop', 'crm'].map((id) => ({
+  id,
+  host: 'db.example',
+  name: id,
+  login: { type: 'secret', secret_arn: `arn:aws:secretsmanager:eu-west-1:111122223333:secret:${id}` },
+}));
+
+/** Sets up what the functions find in their environment, so that they can be imported, and calls them as API Gateway does. */
+export async function startApi(
+  identity: Record<string, unknown> = { issuer: 'https://issuer.example', audience: 'dbms' },
+): Promise<TestApi> {
+  const state = await startState();
+  const folder = await mkdtemp(join(tmpdir(), 'dbms-api-'));
+  const configurationPath = join(folder, 'runtime.json');
+  await writeFile(configurationPath, JSON.stringify({ databases, identity, allowed_address_ranges: ['10.0.0.0/8'] }));
+  const lambda = await startLambda();
+  const bucket = 'backups';
+  Object.assign(process.env, state.services.environment(), {
+    AWS_ENDPOINT_URL_LAMBDA: lambda.url,
+    POWERTOOLS_LOG_LEVEL: 'SILENT',
+    [environmentNames.configurationPath]: configurationPath,
+    [environmentNames.stateTable]: state.table.name,
+    [environmentNames.backupBucket]: bucket,
+    [environmentNames.backupFunctionArn]: 'arn:aws:lambda:eu-west-1:111122223333:function:backup:live',
+    [environmentNames.restoreFunctionArn]: 'arn:aws:lambda:eu-west-1:111122223333:function:restore:live',
+  });
+  const handlers = {
+    'backups-api': (await import('../../functions/backups-api.ts')).handler,
+    'restore-api': (await import('../../functions/restore-api.ts')).handler,
+    'jobs-api': (await import('../../functions/jobs-api.ts')).handler,
+    'docs-api': (await import('../../functions/docs-api.ts')).handler,
+  };
+
+  return {
+    ...state,
+    bucket,
+    invocations: lambda.invocations,
+    refuseInvocations: lambda.refuse,
+    async call({ method, path, as = ['admin'], sub = 'alice', query = {}, body, headers = {}, raw = {} }) {
+      const pattern = (template: string): RegExp => new RegExp(`^${template.replace(/\{\w+\}/g, '([^/]+)')}$`);
+      const there = routes.filter((route) => pattern(route.path).test(path));
+      const route = there.find((candidate) => candidate.method === method) ?? there[0];
+      const [, id] = (route && pattern(route.path).exec(path)) ?? [];
+      const event = {
+        resource: basePath + (route?.path ?? path),
+        path: basePath + path,
+        httpMethod: method,
+        headers: { ...(body === undefined ? {} : { 'Content-Type': 'application/json' }), ...headers },
+        pathParameters: id === undefined ? null : { id },
+        queryStringParameters: query,
+        multiValueQueryStringParameters: Object.fromEntries(
+          Object.entries(query).map(([name, value]) => [name, [value]]),
+        ),
+        body: body === undefined ? null : typeof body === 'string' ? body : JSON.stringify(body),
+        isBase64Encoded: false,
+        requestContext: {
+          requestId: 'request-1',
+          path: `/v1${basePath}${path}`,
+          authorizer: as === null ? null : { sub, roles: as.join(' ') },
+        },
+        ...raw,
+      };
+      const context = { getRemainingTimeInMillis: () => 30_000 } as never;
+      const handler = handlers[route?.servedBy ?? 'jobs-api'];
+      const { statusCode, headers: sent, body: text }: ApiResult = await handler(event, context);
+      const isJson = /json/.test(sent['Content-Type'] ?? '');
+      const parsed = isJson ? JSON.parse(text) : text;
+      return { status: statusCode, headers: sent, body: parsed, problem: parsed };
+    },
+    async close() {
+      await lambda.close();
+      await state.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A Lambda endpoint that accepts asynchronous invocations and keeps them for the test to look at. */
+async function startLambda() {
+  const invocations: Invocation[] = [];
+  let refusing = false;
+  const server = createServer(async (request, response) => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    if (refusing) {
+      response.writeHead(403, { 'x-amzn-errortype': 'AccessDeniedException' }).end('{"Message":"no"}');
+      return;
+    }
+    const [, functionArn = ''] = /functions\/([^/]+)\/invocations/.exec(request.url ?? '') ?? [];
+    invocations.push({
+      functionArn: decodeURIComponent(functionArn),
+      executionName: String(request.headers['x-amz-durable-execution-name']),
+      event: JSON.parse(Buffer.concat(chunks).toString('utf8')),
+    });
+    response.writeHead(202).end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    invocations,
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    refuse: (refuse: boolean) => {
+      refusing = refuse;
+    },
+    close: () =>
+      new Promise<void>((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}

@@ -70,7 +70,7 @@ export function describeFirstBackup({ id, tables, rows, bytes, stored_bytes, sec
     `${size(stored_bytes)} stored`,
     `${seconds.toFixed(1)} s`,
   ];
-  return `\nFirst backup ${id}\n  ${facts.join(' · ')}`;
+  return `\nFirst backup ${id}\n  ${facts.join(' · ')}\n`;
 }
 
 function size(bytes: number | null): string {

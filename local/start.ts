@@ -23,35 +23,20 @@ async function main(): Promise<void> {
   const options = readOptions();
   if (!options) return;
   const ending = new AbortController();
-  let stopped: Promise<void> | null = null;
   let system: LocalSystem | null = null;
   let stopWorkload: (() => Promise<void>) | null = null;
-
-  /** Once is enough: a second key press does not cut short what keeps the data whole. */
-  function end(): Promise<void> {
-    stopped ??= (async () => {
-      ending.abort(new Error('stopped'));
-      if (!system) return;
-      console.log('\nStopping');
-      await stopWorkload?.();
-      await system.stop();
-    })();
-    return stopped;
-  }
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void end());
+  // A second key press changes nothing: it does not cut short what keeps the data whole.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => ending.abort());
   // npm that is killed does not pass it on to the shell and this process below it: its going is noticed here.
   const parent = process.ppid;
-  const watch = setInterval(() => {
-    if (process.ppid !== parent) void end();
-  }, 1000);
-  watch.unref();
+  setInterval(() => {
+    if (process.ppid !== parent) ending.abort();
+  }, 1000).unref();
 
   try {
     if (options.fresh) clear();
     const started = Date.now();
     const database = options.database?.id ?? sampleDatabase;
-    const marker = join(stateFolder, `first-backup-${database}`);
-    const isFirst = !existsSync(marker);
     console.log('Starting the database management system (Ctrl-C stops it)');
     system = await startSystem({
       stateFolder,
@@ -61,27 +46,30 @@ async function main(): Promise<void> {
       ...(options.database ? { databases: [options.database] } : {}),
     });
     if (system.postgres) stopWorkload = runWorkload(system.postgres);
-    const backup =
-      isFirst && !ending.signal.aborted ? await takeFirstBackup(system, { marker, signal: ending.signal }) : null;
-    if (ending.signal.aborted) return;
-    if (backup) console.log(describeFirstBackup(backup));
-    console.log(guide({ system, database, stateFolder, seconds: (Date.now() - started) / 1000 }));
+    const backup = await firstBackup(system, join(stateFolder, `first-backup-${database}`), ending.signal);
+    ending.signal.throwIfAborted();
+    console.log(backup + guide({ system, database, stateFolder, seconds: (Date.now() - started) / 1000 }));
+    await once(ending.signal, 'abort');
   } catch (error) {
     if (!ending.signal.aborted) {
       console.error(`\n${explain(error, options.port)}`);
       process.exitCode = 1;
     }
-    await end();
-  } finally {
-    // The signal may have come when the start was just about to finish.
-    if (ending.signal.aborted) {
-      await stopped;
-      await system?.stop();
-    }
   }
-  if (!ending.signal.aborted) await once(ending.signal, 'abort');
-  await stopped;
+  if (system) console.log('\nStopping');
+  await stopWorkload?.();
+  await system?.stop();
   process.exit();
+}
+
+/** What the first backup took, once. When it fails the system stays up, so that one can look into it. */
+async function firstBackup(system: LocalSystem, marker: string, signal: AbortSignal): Promise<string> {
+  if (existsSync(marker)) return '';
+  try {
+    return describeFirstBackup(await takeFirstBackup(system, { marker, signal }));
+  } catch (error) {
+    return `\n${error instanceof Error ? error.message : String(error)}\n`;
+  }
 }
 
 function readOptions(): { fresh: boolean; port: number; database: ManagedDatabase | null } | null {

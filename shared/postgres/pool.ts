@@ -3,6 +3,7 @@ import type { ConnectionLimits } from '../configuration/runtime.ts';
 import { OperationError } from '../errors.ts';
 import {
   closeConnection,
+  comingToRest,
   isAtRest,
   noticeBrokenConnections,
   type PooledConnection,
@@ -18,8 +19,11 @@ export interface PoolOptions {
 
 export interface Lease {
   client: pg.Client;
-  /** Gives the connection back. It is closed instead with `discard`, or when it is broken, busy or in a transaction. */
-  release(options?: { discard?: boolean }): void;
+  /**
+   * Gives the connection back. It is closed instead with `discard`, or when it is broken, still busy a moment later, or in a
+   * transaction. Resolves when the pool has it; never rejects.
+   */
+  release(options?: { discard?: boolean }): Promise<void>;
 }
 
 export interface PoolState {
@@ -116,20 +120,27 @@ export function createPool({ open, limits }: PoolOptions): Pool {
     if (closed) throw new OperationError('pool_closed', 'The connection pool is closed', 'Try again.');
   };
 
+  const takeBack = (connection: PooledConnection, unwanted: boolean): void => {
+    if (!busy.delete(connection)) return;
+    const now = performance.now();
+    connection.idleSince = now;
+    const surplus = total() >= limits.pool_size && waiting.length === 0;
+    const keep = !closed && !unwanted && !surplus && !isWorn(connection, now) && isAtRest(connection);
+    if (keep) {
+      idle.push(connection);
+      wakeNext();
+    } else discard(connection);
+  };
   const lease = (connection: PooledConnection): Lease => {
     busy.add(connection);
+    let released = false;
     return {
       client: connection.client,
-      release({ discard: unwanted = false } = {}) {
-        if (!busy.delete(connection)) return;
-        const now = performance.now();
-        connection.idleSince = now;
-        const surplus = total() >= limits.pool_size && waiting.length === 0;
-        const keep = !closed && !unwanted && !surplus && !isWorn(connection, now) && isAtRest(connection);
-        if (keep) {
-          idle.push(connection);
-          wakeNext();
-        } else discard(connection);
+      async release({ discard: unwanted = false } = {}) {
+        if (released) return;
+        released = true;
+        if (!unwanted) await comingToRest(connection);
+        takeBack(connection, unwanted);
       },
     };
   };
@@ -158,7 +169,7 @@ export function createPool({ open, limits }: PoolOptions): Pool {
       try {
         return await work(client);
       } finally {
-        release();
+        await release();
       }
     },
     state: () => ({ open: idle.length + busy.size, idle: idle.length, busy: busy.size, waiting: waiting.length }),

@@ -55,6 +55,28 @@ export function isAtRest({ client, broken }: PooledConnection): boolean {
   return !broken && client.getTransactionStatus() === 'I' && !hasQueries(client);
 }
 
+/** How long, in milliseconds, a returned connection may take to come to rest. */
+const REST_MS = 100;
+
+/**
+ * Waits until a connection has no query left, but not long: a statement's error reaches its caller a moment before the server
+ * is ready for the next one.
+ */
+export async function comingToRest({ client, broken }: PooledConnection): Promise<void> {
+  if (broken || !hasQueries(client)) return;
+  await new Promise<void>((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      client.off('drain', done);
+      client.off('end', done);
+      resolve();
+    };
+    const timer = setTimeout(done, REST_MS);
+    client.once('drain', done);
+    client.once('end', done);
+  });
+}
+
 /** A query that still runs or waits would answer to the next borrower. */
 function hasQueries(client: pg.Client): boolean {
   const { readyForQuery, _queryQueue: queue = [] } = client as unknown as {

@@ -46,10 +46,10 @@ describe('lending', () => {
     expect(new Set(pids).size).toBe(3);
     const waiting = some.use(pidOf);
     await expect.poll(() => some.state()).toEqual({ open: 3, idle: 0, busy: 3, waiting: 1 });
-    leases[1]?.release();
+    await leases[1]?.release();
     expect(await waiting).toBe(pids[1]);
-    leases[0]?.release();
-    leases[2]?.release();
+    await leases[0]?.release();
+    await leases[2]?.release();
     expect(some.state()).toMatchObject({ open: 2, idle: 2 });
     await expect.poll(sessions).toBe(2);
   });
@@ -81,8 +81,8 @@ describe('lending', () => {
       message: expect.stringContaining('All 1 connections'),
     });
     expect(single.state().waiting).toBe(0);
-    lease.release();
-    lease.release();
+    await lease.release();
+    await lease.release();
     expect(await single.use(async () => 'served')).toBe('served');
     expect(single.state()).toEqual({ open: 1, idle: 1, busy: 0, waiting: 0 });
   });
@@ -157,7 +157,7 @@ describe('a connection is never lent again', () => {
     const one = pool();
     const lease = await one.acquire();
     const first = await pidOf(lease.client);
-    lease.release({ discard: true });
+    await lease.release({ discard: true });
     expect(await one.use(pidOf)).not.toBe(first);
   });
 
@@ -226,7 +226,7 @@ describe('closing', () => {
     await waiting;
     await expect(some.use(pidOf)).rejects.toMatchObject({ code: 'pool_closed' });
     expect(await pidOf(lease.client)).toBeGreaterThan(0);
-    lease.release();
+    await lease.release();
     await closing;
     await expect.poll(sessions).toBe(0);
   });

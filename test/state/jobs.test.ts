@@ -107,3 +107,13 @@ test.each([
 ])('the cursor %j is refused', async (cursor) => {
   await expect(jobs.list({ database: 'shop', limit: 3, cursor })).rejects.toMatchObject({ code: 'invalid_cursor' });
 });
+
+test('a cursor that was changed, however little, is refused', async () => {
+  for (let count = 0; count < 2; count++) await jobs.create(newJob('cursor'));
+  const { next_cursor: cursor } = await jobs.list({ database: 'cursor', limit: 1 });
+  expect((await jobs.list({ database: 'cursor', limit: 1, cursor: cursor ?? '' })).items).toHaveLength(1);
+  // Node's decoder passes over what is no base64.
+  await expect(jobs.list({ database: 'cursor', limit: 1, cursor: `${cursor}!` })).rejects.toMatchObject({
+    code: 'invalid_cursor',
+  });
+});

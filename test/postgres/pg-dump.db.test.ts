@@ -1,5 +1,4 @@
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { connect as connectSocket, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -9,17 +8,23 @@ import { build } from 'esbuild';
 import { loadModule, parseSync } from 'libpg-query';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ConnectionTarget, connect } from '../../shared/postgres/connect.ts';
+import { ArchiveError, readArchive } from '../../shared/postgres/pg-dump/archive.ts';
 import { dumpSchema } from '../../shared/postgres/pg-dump/dump-schema.ts';
+import { runWasmPgDump } from '../../shared/postgres/pg-dump/wasm-pg-dump.ts';
 import { readScript } from '../../shared/postgres/statements.ts';
+import { embeddedBinaries, installedBinaries } from '../support/postgres-binaries.ts';
 import { certificate } from './support/localhost-certificate.ts';
 import { nastySchemaSql } from './support/nasty-schema.sql.ts';
-import { embeddedBinaries, type OwnServer, ownServer, PASSWORD } from './support/own-server.ts';
+import { type OwnServer, ownServer, PASSWORD } from './support/own-server.ts';
 
 const run = promisify(execFile);
 const postgresToolsPath = join(import.meta.dirname, '../../node_modules');
-const INSTALLED = '/usr/lib/postgresql/15/bin';
-const servers: [string, () => Promise<string>][] = [['18', embeddedBinaries]];
-if (existsSync(`${INSTALLED}/initdb`)) servers.push(['15', async () => INSTALLED]);
+const installed = await installedBinaries();
+const embedded = await embeddedBinaries();
+/** A native pg_dump of each version, where there is one. */
+const natives = new Map(installed.map(({ version, pgDump }) => [version, pgDump]));
+const servers = [embedded, ...installed.filter(({ version }) => version >= 13 && version !== embedded.version)];
+const [older] = installed.filter(({ version, pgDump }) => pgDump && version < embedded.version);
 
 beforeAll(() => loadModule());
 
@@ -41,11 +46,11 @@ function meaning(script: string): string[] {
 const isOwnersKind = (key: string, value: unknown): boolean =>
   key === 'objtype' && /^OBJECT_(TABLE|VIEW|MATVIEW|SEQUENCE)$/.test(String(value));
 
-async function nativeDump(target: ConnectionTarget, ...args: string[]): Promise<string> {
+async function nativeDump(pgDump: string, target: ConnectionTarget, ...args: string[]): Promise<string> {
   const { user, password } = await target.credentials();
   const options = { env: { PGPASSWORD: password, PATH: process.env.PATH }, maxBuffer: 1e8 };
   const where = ['-h', target.host, '-p', String(target.port), '-U', user, target.database];
-  return (await run(`${INSTALLED}/pg_dump`, [...args, ...where], options)).stdout;
+  return (await run(pgDump, [...args, ...where], options)).stdout;
 }
 
 /** Runs statements one by one in a database. */
@@ -71,13 +76,15 @@ async function openSessions(target: ConnectionTarget): Promise<number> {
   return rows[0].n;
 }
 
-describe.each(servers)('dumping the schema of PostgreSQL %s', (version, binaries) => {
+describe.each(servers)('dumping the schema of PostgreSQL $version', (binaries) => {
+  const { version } = binaries;
+  const pgDumpPath = natives.get(version);
   let server: OwnServer;
   let target: ConnectionTarget;
 
   beforeAll(async () => {
-    server = await ownServer(await binaries(), {
-      shared_preload_libraries: version === '18' ? 'pg_stat_statements' : '',
+    server = await ownServer(binaries, {
+      shared_preload_libraries: binaries.statements ? 'pg_stat_statements' : '',
     });
     target = server.target({ database: 'nasty' });
     await execute(target, ['CREATE DATABASE nasty', 'CREATE DATABASE again'], 'postgres');
@@ -88,14 +95,14 @@ describe.each(servers)('dumping the schema of PostgreSQL %s', (version, binaries
   });
   afterAll(() => server?.remove());
 
-  test.runIf(version === '15')('means the same as the native one, in its order', async () => {
+  test.runIf(pgDumpPath)('means the same as the native one, in its order', async () => {
     const { entries } = await dumpSchema({ target, postgresToolsPath });
-    const native = meaning(await nativeDump(target, '--schema-only'));
+    const native = meaning(await nativeDump(pgDumpPath ?? '', target, '--schema-only'));
     const own = meaning(entries.map(({ sql }) => sql).join('\n'));
     // A newer pg_dump spells out the privileges that were all there were to an older server.
     expect(own.filter((sql) => !native.includes(sql) && !sql.includes('GrantStmt'))).toEqual([]);
     expect(own).toHaveLength(native.length);
-    const { entries: viaNative } = await dumpSchema({ target, postgresToolsPath, pgDumpPath: `${INSTALLED}/pg_dump` });
+    const { entries: viaNative } = await dumpSchema({ target, postgresToolsPath, pgDumpPath: pgDumpPath ?? '' });
     expect(meaning(viaNative.map(({ sql }) => sql).join('\n'))).toEqual(native);
   });
 
@@ -133,6 +140,20 @@ describe.each(servers)('dumping the schema of PostgreSQL %s', (version, binaries
     const order = entries.map(({ type }) => type);
     expect(order.lastIndexOf('TRIGGER')).toBeLessThan(order.indexOf('ACL'));
     expect(order.lastIndexOf('ACL')).toBeLessThan(order.indexOf('EVENT TRIGGER'));
+  });
+
+  test('an archive that is cut short, goes on, or is something else is refused', async () => {
+    const args = ['--format=custom', '--compress=0', '--schema-only'];
+    const bytes = await runWasmPgDump({ target, args }, postgresToolsPath);
+    expect(readArchive(bytes).entries.length).toBeGreaterThan(0);
+    for (let length = 0; length < bytes.length; length += 97) {
+      expect(() => readArchive(bytes.subarray(0, length))).toThrow(ArchiveError);
+    }
+    expect(() => readArchive(Buffer.concat([bytes, Buffer.from('x')]))).toThrow(ArchiveError);
+    expect(() => readArchive(Buffer.from('-- a dump as text'))).toThrow(ArchiveError);
+    const later = Buffer.from(bytes);
+    later[6] = 17;
+    expect(readArchive(later)).toEqual(readArchive(bytes));
   });
 
   test('gives the sections asked for', async () => {
@@ -216,7 +237,7 @@ describe.each(servers)('dumping the schema of PostgreSQL %s', (version, binaries
     await expect(as('only_tls', long, { host: 'localhost', tls: { mode: 'verify' } })).rejects.toMatchObject({
       code: 'tls_failed',
     });
-    if (version === '15') {
+    if (pgDumpPath) {
       const native = dumpSchema({
         target: {
           ...target,
@@ -225,7 +246,7 @@ describe.each(servers)('dumping the schema of PostgreSQL %s', (version, binaries
           credentials: async () => ({ user: 'only_tls', password: long }),
         },
         postgresToolsPath,
-        pgDumpPath: `${INSTALLED}/pg_dump`,
+        pgDumpPath,
       });
       await expect(native).resolves.toHaveProperty('entries');
     }
@@ -245,9 +266,12 @@ describe.each(servers)('dumping the schema of PostgreSQL %s', (version, binaries
     } finally {
       await proxy.close();
     }
-    if (version === '18' && existsSync(`${INSTALLED}/pg_dump`)) {
-      const native = dumpSchema({ target, postgresToolsPath, pgDumpPath: `${INSTALLED}/pg_dump` });
-      await expect(native).rejects.toMatchObject({ code: 'pg_dump_too_old', message: expect.stringContaining('15.') });
+    if (older && older.version < version) {
+      const native = dumpSchema({ target, postgresToolsPath, pgDumpPath: older.pgDump ?? '' });
+      await expect(native).rejects.toMatchObject({
+        code: 'pg_dump_too_old',
+        message: expect.stringContaining(`${older.version}.`),
+      });
     }
     await expect(dumpSchema({ target, postgresToolsPath, pgDumpPath: '/nowhere/pg_dump' })).rejects.toMatchObject({
       code: 'pg_dump_missing',
@@ -256,7 +280,6 @@ describe.each(servers)('dumping the schema of PostgreSQL %s', (version, binaries
 
   test('no failure holds the password', async () => {
     const bad = { ...target, credentials: async () => ({ user: 'postgres', password: `wrong ${PASSWORD}` }) };
-    const pgDumpPath = version === '15' ? `${INSTALLED}/pg_dump` : undefined;
     for (const options of [{}, ...(pgDumpPath ? [{ pgDumpPath }] : [])]) {
       const failure = await dumpSchema({ target: bad, postgresToolsPath, ...options }).catch((error) => error);
       expect(failure).toMatchObject({ code: 'login_refused' });
@@ -279,13 +302,14 @@ describe.each(servers)('dumping the schema of PostgreSQL %s', (version, binaries
     });
   });
 
-  test.runIf(version === '18')('works from one bundled file', async () => {
+  test.runIf(version === embedded.version)('works from one bundled file', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'bundle-'));
     try {
       const outfile = join(folder, 'index.mjs');
       await build({
         stdin: {
-          contents: `import { dumpSchema } from './shared/postgres/pg-dump/dump-schema.ts';
+          contents: `import { ArchiveError, readArchive } from '../../shared/postgres/pg-dump/archive.ts';
+import { dumpSchema } from './shared/postgres/pg-dump/dump-schema.ts';
             const target = { ...JSON.parse(process.argv[2]), credentials: async () => ({ user: 'postgres', password: process.argv[3] }) };
             const { entries } = await dumpSchema({ target, postgresToolsPath: process.argv[4] });
             console.log(entries.length);`,
@@ -320,7 +344,7 @@ describe.each(servers)('dumping the schema of PostgreSQL %s', (version, binaries
 const lockWaits = 'SELECT pid FROM pg_locks WHERE NOT granted';
 
 /** Passes a connection on, but makes the server call itself version 99: no server newer than the newest pg_dump exists. */
-async function agingProxy(port: number, version: string): Promise<{ port: number; close(): Promise<void> }> {
+async function agingProxy(port: number, version: number): Promise<{ port: number; close(): Promise<void> }> {
   const sockets = new Set<Socket>();
   const proxy = createServer((client) => {
     const upstream = connectSocket(port, '127.0.0.1');

@@ -2,7 +2,8 @@ import type pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type ConnectionTarget, connect } from '../../shared/postgres/connect.ts';
 import { closePools, createPool, type Pool, type PoolOptions, poolFor } from '../../shared/postgres/pool.ts';
-import { embeddedBinaries, type OwnServer, ownServer, PASSWORD } from './support/own-server.ts';
+import { embeddedBinaries } from '../support/postgres-binaries.ts';
+import { type OwnServer, ownServer, PASSWORD } from './support/own-server.ts';
 
 let server: OwnServer;
 let observer: pg.Client;

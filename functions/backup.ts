@@ -8,6 +8,7 @@ import { findDatabase, loadConfiguration } from '../shared/configuration/load.ts
 import { runBackupJob } from '../shared/jobs/backup-job.ts';
 import { failJob, succeedBackup } from '../shared/jobs/end.ts';
 import { backupEventSchema } from '../shared/jobs/events.ts';
+import { executionClaim } from '../shared/jobs/execution-ended.ts';
 import { registerBackup } from '../shared/jobs/start.ts';
 import { connectionTarget } from '../shared/postgres/target.ts';
 import { createJobStore } from '../shared/state/jobs.ts';
@@ -32,8 +33,8 @@ export const handler = withDurableExecution(async (input: unknown, context) => {
         requestedBy: requested_by,
         backupType: backup_type,
         customName: custom_name,
-        // A repeated step finds the job that the first one made.
-        claim: { scope: 'schedule', key: context.executionContext.durableExecutionArn, request: JSON.stringify(event) },
+        // A repeated step finds the job that the first one made, and so does the end of the execution.
+        claim: executionClaim(context.executionContext.durableExecutionArn),
       });
       if (!begun.backup_id) throw new Error(`The job ${job.id} was registered without a backup`);
       return { jobId: job.id, backupId: begun.backup_id };

@@ -145,7 +145,5 @@ export const routes = [
 ] as const;
 
 export type Route = (typeof routes)[number];
-export type OperationId = Route['operationId'];
-export type RouteOf<Id extends OperationId> = Extract<Route, { readonly operationId: Id }>;
 /** Names of the functions that serve the API. */
 export type ApiFunction = Route['servedBy'];

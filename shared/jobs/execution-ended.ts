@@ -7,6 +7,7 @@ import { failJob } from './end.ts';
 /** Lambda's event "Durable Execution Status Change", as far as it is read here. */
 const executionEventSchema = z.object({
   detail: z.object({
+    durableExecutionArn: z.string(),
     durableExecutionName: z.string(),
     status: z.enum(['FAILED', 'TIMED_OUT', 'STOPPED']),
   }),
@@ -36,11 +37,9 @@ const YEAR_SECONDS = 366 * 86_400;
 /**
  * The claim under which an execution that a schedule started registers its job: a repeated start of the same execution finds
  * the job it made, and so does its end.
- *
- * @param executionName - of the durable execution: the last part but one of its ARN
  */
-export function executionClaim(executionName: string): Claim {
-  return { scope: 'execution', key: executionName, request: '', seconds: YEAR_SECONDS };
+export function executionClaim(durableExecutionArn: string): Claim {
+  return { scope: 'execution', key: durableExecutionArn, request: '', seconds: YEAR_SECONDS };
 }
 
 /**
@@ -53,8 +52,8 @@ export async function recordExecutionEnd(
   table: StateTable,
   event: unknown,
 ): Promise<{ jobId: string; changed: boolean } | null> {
-  const { durableExecutionName: name, status } = executionEventSchema.parse(event).detail;
+  const { durableExecutionArn: arn, durableExecutionName: name, status } = executionEventSchema.parse(event).detail;
   // An execution that the API started has the job's id as its name.
-  const jobId = jobIdSchema.safeParse(name).data ?? (await findClaimedJob(table, executionClaim(name)));
+  const jobId = jobIdSchema.safeParse(name).data ?? (await findClaimedJob(table, executionClaim(arn)));
   return jobId === null ? null : { jobId, changed: await failJob(table, jobId, errors[status]) };
 }

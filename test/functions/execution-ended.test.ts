@@ -14,10 +14,16 @@ beforeAll(async () => {
 afterAll(() => api?.close());
 
 const request = { database: 'shop', requestedBy: 'schedule', backupType: 'full', customName: null } as const;
+const arnOf = (name: string) => `arn:aws:lambda:eu-west-1:111122223333:function:backup:1/durable-execution/${name}/0`;
 const ended = (durableExecutionName: string, status: string) => ({
   'detail-type': 'Durable Execution Status Change',
   source: 'aws.lambda',
-  detail: { durableExecutionName, status, functionArn: 'arn:aws:lambda:eu-west-1:111122223333:function:backup:1' },
+  detail: {
+    durableExecutionArn: arnOf(durableExecutionName),
+    durableExecutionName,
+    status,
+    functionArn: 'arn:aws:lambda:eu-west-1:111122223333:function:backup:1',
+  },
 });
 
 test.each([
@@ -42,10 +48,10 @@ test('a job that has said how it ended stays as it is', async () => {
   expect((await jobs.get(job.id)).status).toBe('succeeded');
 });
 
-test('an execution that a schedule started is found by its name, and registers one job however often it tries', async () => {
+test('an execution that a schedule started is found by its ARN, and registers one job however often it tries', async () => {
   const name = '8f5c6b0e-4f0f-4df4-8f0b-1f8d7d3c9a52';
-  const first = await registerBackup(api.table, { ...request, claim: executionClaim(name) });
-  const second = await registerBackup(api.table, { ...request, claim: executionClaim(name) });
+  const first = await registerBackup(api.table, { ...request, claim: executionClaim(arnOf(name)) });
+  const second = await registerBackup(api.table, { ...request, claim: executionClaim(arnOf(name)) });
   expect([second.job.id, second.replayed]).toEqual([first.job.id, true]);
   expect(second.event).toEqual(first.event);
   expect(await recordExecutionEnd(api.table, ended(name, 'TIMED_OUT'))).toEqual({ jobId: first.job.id, changed: true });

@@ -9,6 +9,7 @@ export const databaseQuerySchema = z.strictObject({
 });
 
 const MAX_PAGE = 200;
+const DEFAULT_PAGE = 50;
 
 /** Query of a list that is read page by page. */
 export const pageQuerySchema = databaseQuerySchema.extend({
@@ -21,8 +22,8 @@ export const pageQuerySchema = databaseQuerySchema.extend({
         .min(1)
         .max(MAX_PAGE),
     )
-    .default(50)
-    .meta({ description: 'How many entries a page holds at most.' }),
+    .default(DEFAULT_PAGE)
+    .meta({ description: `How many entries a page holds at most; ${DEFAULT_PAGE} without it.` }),
   cursor: z
     .string()
     .min(1)

@@ -24,6 +24,8 @@ export interface TestServer {
 
 interface RunningServer {
   server: TestServer;
+  /** Its data folder. */
+  data: string;
   /** Stops it and removes its data. */
   stop(): Promise<void>;
 }
@@ -44,9 +46,13 @@ const SETTINGS = {
 /**
  * Starts a server on a free loopback port, with its data in a temporary folder. It ends with this process, however that ends.
  *
+ * @param changed - settings other than the tests' own
  * @throws Error with the server's last words when it does not start
  */
-export async function startServer(binaries: PostgresBinaries): Promise<RunningServer> {
+export async function startServer(
+  binaries: PostgresBinaries,
+  changed: Readonly<Record<string, string>> = {},
+): Promise<RunningServer> {
   const owner = await serverOwner();
   const folder = await mkdtemp(join(tmpdir(), `test-postgres-${binaries.version}-`));
   if (owner) await chown(folder, owner.uid, owner.gid);
@@ -65,6 +71,7 @@ export async function startServer(binaries: PostgresBinaries): Promise<RunningSe
     const settings = {
       ...SETTINGS,
       port: String(port),
+      ...changed,
       ...(binaries.statements ? { shared_preload_libraries: 'pg_stat_statements' } : {}),
     };
     const flags = Object.entries(settings).map(([name, value]) => `--${name}=${value}`);
@@ -84,7 +91,7 @@ export async function startServer(binaries: PostgresBinaries): Promise<RunningSe
       password,
       ...(binaries.pgDump ? { pgDump: binaries.pgDump } : {}),
     };
-    return { server, stop };
+    return { server, data, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -1,0 +1,192 @@
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import pg from 'pg';
+import { type LocalSystem, startSystem } from '../local/system.ts';
+import { embeddedBinaries, installedBinaries } from '../test/support/postgres-binaries.ts';
+import { startServer } from '../test/support/postgres-server.ts';
+import { fillBenchmarkDatabase } from './database.ts';
+import { type BenchServer, hasTool, pgBackRest, pgDump, pgRestore } from './peers.ts';
+import { functionUsage } from './processes.ts';
+import { type Measurement, median, type Ratio, ratio, report } from './report.ts';
+
+export interface BackupBenchmark {
+  gigabytes: number;
+  runs: number;
+  connections: number;
+  level: number;
+  output: string;
+}
+
+const SOURCE = 'bench';
+
+/** Settings of a small production server: durable, with room between checkpoints. The tests' own trade safety for speed. */
+const SERVER_SETTINGS = {
+  fsync: 'on',
+  full_page_writes: 'on',
+  max_wal_size: '8GB',
+  checkpoint_timeout: '30min',
+  wal_level: 'replica',
+  autovacuum: 'off',
+};
+
+/** Runs the whole comparison and prints it. Everything it starts is stopped and everything it makes is removed. */
+export async function benchmarkBackup(options: BackupBenchmark): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'bench-'));
+  chmodSync(folder, 0o777);
+  // The peers' clients must be as new as the server, so the installed version is preferred to the one from npm.
+  const binaries = (await installedBinaries()).at(-1) ?? (await embeddedBinaries());
+  const { server, data, stop } = await startServer(binaries, { ...SERVER_SETTINGS, unix_socket_directories: folder });
+  let system: LocalSystem | undefined;
+  try {
+    console.log(`${server.label}; making a database of about ${options.gigabytes} GB`);
+    await recreate(server, SOURCE);
+    const size = await withClient(server, SOURCE, async (client) => {
+      await fillBenchmarkDatabase(client, options.gigabytes);
+      await client.query('CHECKPOINT');
+      const { rows } = await client.query('SELECT pg_catalog.pg_database_size(current_database())::float8 AS bytes');
+      return Number(rows[0].bytes);
+    });
+    system = await startSystem({
+      stateFolder: join(folder, 'state'),
+      databases: [{ id: 'bench', ...server, name: SOURCE }],
+      deployment: {
+        backups: { connections: options.connections, compression_level: options.level },
+        connections: { statement_timeout_ms: 0 },
+      },
+      schedules: false,
+    });
+
+    const measured = new Map<string, Measurement[]>();
+    const add = (one: Measurement): void => {
+      measured.set(one.name, [...(measured.get(one.name) ?? []), one]);
+      console.log(`  ${one.name}: ${one.wallSeconds.toFixed(2)} s`);
+    };
+    const peers = hasTool('pg_dump', server.version) && hasTool('pg_restore', server.version);
+    // Taken in turns, so that what else the machine does meanwhile falls on all of them.
+    for (let run = 0; run < options.runs; run++) {
+      const { backupId, ...backup } = await ourBackup(system);
+      add(backup);
+      add(await ourRestore(system, server, backupId));
+      if (!peers) continue;
+      const dump = join(folder, 'dump');
+      add(await pgDump(server, SOURCE, dump));
+      await recreate(server, 'bench_peer');
+      add(await pgRestore(server, 'bench_peer', dump));
+      await drop(server, 'bench_peer');
+    }
+    if (hasTool('pgbackrest', 0)) {
+      await pgBackRest(server, data, folder).then(add, (error: Error) =>
+        console.log(`  pgBackRest: left out: ${error.message}`),
+      );
+    }
+    const medians = [...measured.values()].map(median);
+    report(
+      options.output,
+      `${server.label}, database of ${(size / 1e9).toFixed(2)} GB, ${options.connections} connections, zstd ${options.level}, median of ${options.runs}`,
+      medians,
+      ratios(medians),
+    );
+  } finally {
+    await system?.stop();
+    await stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+const OUR_BACKUP = 'backup (encrypted)';
+const OUR_RESTORE = 'restore (with ANALYZE)';
+
+function ratios(all: readonly Measurement[]): Ratio[] {
+  const find = (start: string): Measurement | undefined => all.find(({ name }) => name.startsWith(start));
+  const pairs = [
+    [find(OUR_BACKUP), find('pg_dump')],
+    [find(OUR_RESTORE), find('pg_restore')],
+    [find(OUR_BACKUP), find('pgBackRest')],
+  ];
+  return pairs.flatMap(([ours, peer]) => (ours && peer ? [ratio(ours, peer)] : []));
+}
+
+async function ourBackup(system: LocalSystem): Promise<Measurement & { backupId: string }> {
+  const { job, ...usage } = await runJob(system, '-backup', 'backups', { backup_type: 'full' });
+  const backup = await call(system, `backups/${job.backup_id}`);
+  return { name: OUR_BACKUP, ...usage, storedBytes: backup.stored_bytes, backupId: job.backup_id };
+}
+
+async function ourRestore(system: LocalSystem, server: BenchServer, backupId: string): Promise<Measurement> {
+  const target = 'bench_ours';
+  const { job: _, ...usage } = await runJob(system, '-restore', 'restore', {
+    backup_id: backupId,
+    confirm: true,
+    target_database: target,
+  });
+  await drop(server, target);
+  return { name: OUR_RESTORE, ...usage, storedBytes: null };
+}
+
+interface JobView {
+  id: string;
+  status: string;
+  backup_id: string;
+  error: { message: string } | null;
+}
+
+/** Starts a job over the API and waits for its end: from the request to the state `succeeded`, as a caller sees it. */
+async function runJob(
+  system: LocalSystem,
+  functionName: string,
+  path: string,
+  body: unknown,
+): Promise<{ job: JobView; wallSeconds: number; cpuSeconds: number | null; peakBytes: number | null }> {
+  const before = functionUsage(functionName);
+  const started = performance.now();
+  let job: JobView = await call(system, path, body);
+  while (job.status === 'queued' || job.status === 'running') {
+    await setTimeout(100);
+    job = await call(system, `jobs/${job.id}`);
+  }
+  const wallSeconds = (performance.now() - started) / 1000;
+  if (job.status !== 'succeeded') throw new Error(`The job ${job.id} ${job.status}: ${job.error?.message}`);
+  const after = functionUsage(functionName);
+  return {
+    job,
+    wallSeconds,
+    cpuSeconds: before && after ? after.cpuSeconds - before.cpuSeconds : null,
+    peakBytes: after?.peakBytes ?? null,
+  };
+}
+
+// The answers' shapes are the contract's; the benchmark reads three fields of them.
+async function call(system: LocalSystem, path: string, body?: unknown) {
+  const response = await fetch(`${system.apiUrl}/api/database/${path}`, {
+    method: body === undefined ? 'GET' : 'POST',
+    headers: { authorization: `Bearer ${system.tokens.admin}`, 'content-type': 'application/json' },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
+  return response.json();
+}
+
+async function withClient<Result>(
+  server: BenchServer,
+  database: string,
+  work: (client: pg.Client) => Promise<Result>,
+): Promise<Result> {
+  const client = new pg.Client({ ...server, database });
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
+async function drop(server: BenchServer, name: string): Promise<void> {
+  await withClient(server, 'postgres', (client) => client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`));
+}
+
+async function recreate(server: BenchServer, name: string): Promise<void> {
+  await drop(server, name);
+  await withClient(server, 'postgres', (client) => client.query(`CREATE DATABASE ${name}`));
+}

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import pg from 'pg';
 import { type LocalSystem, startSystem } from '../local/system.ts';
+import { backupSchema } from '../shared/contract/schemas/backup.ts';
+import { type Job, jobSchema } from '../shared/contract/schemas/job.ts';
 import { embeddedBinaries, installedBinaries } from '../test/support/postgres-binaries.ts';
 import { startServer } from '../test/support/postgres-server.ts';
 import { fillBenchmarkDatabase } from './database.ts';
@@ -110,8 +112,9 @@ function ratios(all: readonly Measurement[]): Ratio[] {
 
 async function ourBackup(system: LocalSystem): Promise<Measurement & { backupId: string }> {
   const { job, ...usage } = await runJob(system, '-backup', 'backups', { backup_type: 'full' });
-  const backup = await call(system, `backups/${job.backup_id}`);
-  return { name: OUR_BACKUP, ...usage, storedBytes: backup.stored_bytes, backupId: job.backup_id };
+  const backupId = job.backup_id ?? '';
+  const backup = backupSchema.parse(await call(system, `backups/${backupId}`));
+  return { name: OUR_BACKUP, ...usage, storedBytes: backup.stored_bytes, backupId };
 }
 
 async function ourRestore(system: LocalSystem, server: BenchServer, backupId: string): Promise<Measurement> {
@@ -125,26 +128,19 @@ async function ourRestore(system: LocalSystem, server: BenchServer, backupId: st
   return { name: OUR_RESTORE, ...usage, storedBytes: null };
 }
 
-interface JobView {
-  id: string;
-  status: string;
-  backup_id: string;
-  error: { message: string } | null;
-}
-
 /** Starts a job over the API and waits for its end: from the request to the state `succeeded`, as a caller sees it. */
 async function runJob(
   system: LocalSystem,
   functionName: string,
   path: string,
   body: unknown,
-): Promise<{ job: JobView; wallSeconds: number; cpuSeconds: number | null; peakBytes: number | null }> {
+): Promise<{ job: Job; wallSeconds: number; cpuSeconds: number | null; peakBytes: number | null }> {
   const before = functionUsage(functionName);
   const started = performance.now();
-  let job: JobView = await call(system, path, body);
+  let job = jobSchema.parse(await call(system, path, body));
   while (job.status === 'queued' || job.status === 'running') {
     await setTimeout(100);
-    job = await call(system, `jobs/${job.id}`);
+    job = jobSchema.parse(await call(system, `jobs/${job.id}`));
   }
   const wallSeconds = (performance.now() - started) / 1000;
   if (job.status !== 'succeeded') throw new Error(`The job ${job.id} ${job.status}: ${job.error?.message}`);
@@ -157,8 +153,7 @@ async function runJob(
   };
 }
 
-// The answers' shapes are the contract's; the benchmark reads three fields of them.
-async function call(system: LocalSystem, path: string, body?: unknown) {
+async function call(system: LocalSystem, path: string, body?: unknown): Promise<unknown> {
   const response = await fetch(`${system.apiUrl}/api/database/${path}`, {
     method: body === undefined ? 'GET' : 'POST',
     headers: { authorization: `Bearer ${system.tokens.admin}`, 'content-type': 'application/json' },

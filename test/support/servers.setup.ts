@@ -41,7 +41,7 @@ async function startServers(): Promise<{ servers: TestServer[]; stop(): Promise<
   const others = installed.filter(({ version }) => version !== embedded.version && version >= 13);
   const pgDump = installed.find(({ version }) => version === embedded.version)?.pgDump;
   const all = [{ ...embedded, ...(pgDump ? { pgDump } : {}) }, ...others];
-  const started = await Promise.allSettled(all.map(startServer));
+  const started = await Promise.allSettled(all.map((binaries) => startServer(binaries)));
   const running = started.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
   const stop = async (): Promise<void> => {
     await Promise.all(running.map((server) => server.stop()));

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { BackupSettings } from '../../configuration/runtime.ts';
 import type { BackupType } from '../../contract/schemas/backup.ts';
 import { OperationError } from '../../errors.ts';
-import { type ReportProgress, startProgress } from '../../jobs/progress.ts';
+import { type ReportProgress, startProgress } from '../../progress/progress.ts';
 import type { ConnectionTarget } from '../../postgres/connect.ts';
 import { copyOut } from '../../postgres/copy/copy-out.ts';
 import { quoteLiteral, quoteQualified } from '../../postgres/identifiers.ts';

@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import type pg from 'pg';
 import type { BackupSettings } from '../../configuration/runtime.ts';
 import { OperationError } from '../../errors.ts';
-import { type ProgressMeter, type ReportProgress, startProgress } from '../../jobs/progress.ts';
+import { type ProgressMeter, type ReportProgress, startProgress } from '../../progress/progress.ts';
 import { type ConnectionTarget, connect } from '../../postgres/connect.ts';
 import { type SchemaDump, schemaDumpSchema } from '../../postgres/pg-dump/schema-dump.ts';
 import { runLanes } from '../export/lanes.ts';

@@ -1,0 +1,82 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+const root = resolve(import.meta.dirname, '..');
+
+interface Import {
+  from: string;
+  to: string;
+}
+
+/** Every import between the project's own files, as paths from the root. */
+function ownImports(): Import[] {
+  const folders = ['functions', 'infra', 'layers', 'local', 'shared', 'bench'];
+  const files = folders.flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.ts'))
+      .map((name) => join(folder, name)),
+  );
+  return files.flatMap((from) => {
+    const text = readFileSync(join(root, from), 'utf8');
+    return [...text.matchAll(/(?:from|import)\s*\(?\s*'(\.{1,2}\/[^']+)'/g)].map(([, target = '']) => ({
+      from,
+      to: relative(root, resolve(root, dirname(from), target)),
+    }));
+  });
+}
+
+const imports = ownImports();
+const folderOf = (path: string, depth: number): string => path.split('/').slice(0, depth).join('/');
+
+/** What each top-level folder may import from, besides itself. */
+const ALLOWED: Record<string, string[]> = {
+  functions: ['shared/'],
+  infra: ['shared/', 'layers/'],
+  layers: [],
+  local: ['shared/contract/'],
+  shared: [],
+  bench: ['local/', 'shared/', 'test/'],
+};
+
+describe('the arrows between folders', () => {
+  it('point only where the house rules let them', () => {
+    const wrong = imports.filter(({ from, to }) => {
+      const source = folderOf(from, 1);
+      const target = folderOf(to, 1);
+      return source !== target && !ALLOWED[source]?.some((allowed) => to.startsWith(allowed));
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  it('keep Lambda and the CDK out of the domain', () => {
+    const shared = readdirSync(join(root, 'shared'), { recursive: true, encoding: 'utf8' }).filter((name) =>
+      name.endsWith('.ts'),
+    );
+    const wrong = shared.filter((name) =>
+      /from '(aws-lambda|aws-cdk-lib|constructs|@aws\/durable-execution-sdk-js)/.test(
+        readFileSync(join(root, 'shared', name), 'utf8'),
+      ),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  it('form no circle between the folders of shared/', () => {
+    const edges = new Map<string, Set<string>>();
+    for (const { from, to } of imports) {
+      const [source, target] = [folderOf(from, 2), folderOf(to, 2)];
+      const inShared = source.startsWith('shared/') && target.startsWith('shared/') && !target.endsWith('.ts');
+      if (inShared && source !== target) edges.set(source, (edges.get(source) ?? new Set()).add(target));
+    }
+    const circle = (path: string[]): string[] | undefined => {
+      const last = path.at(-1) ?? '';
+      for (const next of edges.get(last) ?? []) {
+        if (path.includes(next)) return [...path, next];
+        const found = circle([...path, next]);
+        if (found) return found;
+      }
+      return undefined;
+    };
+    expect([...edges.keys()].map((start) => circle([start])).find(Boolean)).toBeUndefined();
+  });
+});

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { describeFirstBackup, takeFirstBackup } from './first-backup.ts';
@@ -27,11 +27,7 @@ async function main(): Promise<void> {
   let stopWorkload: (() => Promise<void>) | null = null;
   // A second key press changes nothing: it does not cut short what keeps the data whole.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => ending.abort());
-  // npm that is killed does not pass it on to the shell and this process below it: its going is noticed here.
-  const parent = process.ppid;
-  setInterval(() => {
-    if (process.ppid !== parent) ending.abort();
-  }, 1000).unref();
+  endWithNpm(() => ending.abort());
 
   try {
     if (options.fresh) clear();
@@ -60,6 +56,24 @@ async function main(): Promise<void> {
   await stopWorkload?.();
   await system?.stop();
   process.exit();
+}
+
+/** npm that is killed does not pass it on to the shell and this process below it: here its going is noticed. */
+function endWithNpm(end: () => void): void {
+  const parent = process.ppid;
+  // In a container npm itself may be the first process; elsewhere that one takes over whoever has lost their parent.
+  const isOrphan = parent === 1 && process.env.npm_lifecycle_event !== undefined && !/npm|sh/.test(firstProcess());
+  setInterval(() => {
+    if (isOrphan || process.ppid !== parent) end();
+  }, 500).unref();
+}
+
+function firstProcess(): string {
+  try {
+    return readFileSync('/proc/1/comm', 'utf8');
+  } catch {
+    return '';
+  }
 }
 
 /** What the first backup took, once. When it fails the system stays up, so that one can look into it. */

@@ -7,6 +7,9 @@ import { z } from 'zod';
 export const environmentNames = {
   /** Path of the runtime configuration (JSON), delivered as a Lambda layer under `/opt`. */
   configurationPath: 'CONFIGURATION_PATH',
+  /** Issuer and audience of the user pool that the app itself creates: known only once it is deployed. */
+  identityIssuer: 'IDENTITY_ISSUER',
+  identityAudience: 'IDENTITY_AUDIENCE',
   stateTable: 'STATE_TABLE',
   auditTable: 'AUDIT_TABLE',
   backupBucket: 'BACKUP_BUCKET',

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { OperationError } from '../errors.ts';
-import { readEnvironment } from './environment.ts';
+import { environmentNames, readEnvironment } from './environment.ts';
 import { type Database, type RuntimeConfiguration, runtimeConfigurationSchema } from './runtime.ts';
 
 const loaded = new Map<string, RuntimeConfiguration>();
@@ -16,13 +16,20 @@ export function loadConfiguration(
 ): RuntimeConfiguration {
   const known = loaded.get(path);
   if (known) return known;
-  const parsed = runtimeConfigurationSchema.safeParse(JSON.parse(readFileSync(path, 'utf8')));
+  const parsed = runtimeConfigurationSchema.safeParse(withDeployedIdentity(JSON.parse(readFileSync(path, 'utf8'))));
   if (!parsed.success) {
     const reasons = parsed.error.issues.map(({ path: at, message }) => `${at.join('.')}: ${message}`);
     throw new Error(`The configuration ${path} is not valid: ${reasons.join('; ')}`);
   }
   loaded.set(path, parsed.data);
   return parsed.data;
+}
+
+/** A user pool of the app's own has no address before it is deployed; the environment tells it. */
+function withDeployedIdentity(configuration: Record<string, unknown>): Record<string, unknown> {
+  const issuer = process.env[environmentNames.identityIssuer];
+  const audience = process.env[environmentNames.identityAudience];
+  return configuration.identity === undefined && issuer ? { ...configuration, identity: { issuer, audience } } : configuration;
 }
 
 /**

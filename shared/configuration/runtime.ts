@@ -60,12 +60,17 @@ const backupSettingsSchema = z.strictObject({
   chunk_bytes: z.int().min(1_048_576).default(134_217_728),
 });
 
+/** The list of databases; the deployment describes each with more fields than the functions see. */
+export function databasesOf<Item extends z.ZodType<{ id: string }>>(item: Item) {
+  return z
+    .array(item)
+    .min(1, 'needs at least one database')
+    .refine((all) => new Set(all.map(({ id }) => id)).size === all.length, 'database ids must be unique');
+}
+
 /** What the deployed functions read at run time: everything but the shape of the deployment itself. */
 export const runtimeConfigurationSchema = z.strictObject({
-  databases: z
-    .array(databaseSchema)
-    .min(1, 'needs at least one database')
-    .refine((all) => new Set(all.map(({ id }) => id)).size === all.length, 'database ids must be unique'),
+  databases: databasesOf(databaseSchema),
   connections: connectionsSchema.prefault({}),
   backups: backupSettingsSchema.prefault({}),
   identity: z.strictObject({

@@ -21,6 +21,7 @@ const BEARER = /^Bearer +([^\s]+)$/i;
  * Makes the decision whether a caller may use the API at all. What each route needs is checked where it is served.
  *
  * @returns decides on one request; throws when the issuer's keys cannot be had
+ * @throws Error when the configuration names no identity provider
  */
 export function createAccessControl({
   identity,
@@ -28,6 +29,7 @@ export function createAccessControl({
 }: Pick<RuntimeConfiguration, 'identity' | 'allowed_address_ranges'>): (
   request: AccessRequest,
 ) => Promise<AccessDecision> {
+  if (!identity) throw new Error('The configuration names no identity provider, so no token can be verified');
   const verify = createTokenVerifier(identity);
   const isAllowed = addressFilter(ranges);
   return async ({ authorization, address }) => {

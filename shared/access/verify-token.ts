@@ -2,11 +2,9 @@ import { JwtVerifier } from 'aws-jwt-verify';
 import { FetchError, JwtBaseError } from 'aws-jwt-verify/error';
 import { SimpleJwksCache } from 'aws-jwt-verify/jwk';
 import { z } from 'zod';
-import type { RuntimeConfiguration } from '../configuration/runtime.ts';
+import type { Identity } from '../configuration/runtime.ts';
 import { type Role, roleSchema } from '../contract/roles.ts';
 import { keyFetcher } from './fetch-keys.ts';
-
-export type Identity = RuntimeConfiguration['identity'];
 
 export interface VerifiedToken {
   sub: string;

@@ -34,7 +34,9 @@ export function readEnvironment<Name extends EnvironmentName>(
   environment: NodeJS.ProcessEnv = process.env,
 ): Record<Name, string> {
   const values = names.map((name) => [name, environment[environmentNames[name]]] as const);
-  const missing = z.array(z.string()).parse(values.filter(([, value]) => !value).map(([name]) => environmentNames[name]));
+  const missing = z
+    .array(z.string())
+    .parse(values.filter(([, value]) => !value).map(([name]) => environmentNames[name]));
   if (missing.length > 0) throw new Error(`Missing environment variables: ${missing.join(', ')}`);
   return Object.fromEntries(values) as Record<Name, string>;
 }

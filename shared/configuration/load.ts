@@ -29,7 +29,9 @@ export function loadConfiguration(
 function withDeployedIdentity(configuration: Record<string, unknown>): Record<string, unknown> {
   const issuer = process.env[environmentNames.identityIssuer];
   const audience = process.env[environmentNames.identityAudience];
-  return configuration.identity === undefined && issuer ? { ...configuration, identity: { issuer, audience } } : configuration;
+  return configuration.identity === undefined && issuer
+    ? { ...configuration, identity: { issuer, audience } }
+    : configuration;
 }
 
 /**

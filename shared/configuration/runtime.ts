@@ -68,28 +68,36 @@ export function databasesOf<Item extends z.ZodType<{ id: string }>>(item: Item) 
     .refine((all) => new Set(all.map(({ id }) => id)).size === all.length, 'database ids must be unique');
 }
 
+/** Who issues the tokens that callers send. */
+export const identitySchema = z.strictObject({
+  /** OpenID Connect issuer: tokens' `iss`, and where the keys are found. */
+  issuer: z.url(),
+  /** Accepted `aud` (or Cognito's `client_id`). */
+  audience: z.string().min(1),
+  /** Where the issuer publishes its keys; by default `<issuer>/.well-known/jwks.json`. */
+  jwks_uri: z.url().optional(),
+  /** The claim that lists the caller's roles. */
+  roles_claim: z.string().min(1).default('cognito:groups'),
+  /** Longest age of a session, counted from `auth_time` (or `iat`). */
+  session_max_age_seconds: z.int().min(60).max(604_800).default(43_200),
+});
+
 /** What the deployed functions read at run time: everything but the shape of the deployment itself. */
 export const runtimeConfigurationSchema = z.strictObject({
   databases: databasesOf(databaseSchema),
   connections: connectionsSchema.prefault({}),
   backups: backupSettingsSchema.prefault({}),
-  identity: z.strictObject({
-    /** OpenID Connect issuer: tokens' `iss`, and where the keys are found. */
-    issuer: z.url(),
-    /** Accepted `aud` (or Cognito's `client_id`). */
-    audience: z.string().min(1),
-    /** Where the issuer publishes its keys; by default `<issuer>/.well-known/jwks.json`. */
-    jwks_uri: z.url().optional(),
-    /** The claim that lists the caller's roles. */
-    roles_claim: z.string().min(1).default('cognito:groups'),
-    /** Longest age of a session, counted from `auth_time` (or `iat`). */
-    session_max_age_seconds: z.int().min(60).max(604_800).default(43_200),
-  }),
+  /** Only the authorizer needs it; the issuer of a user pool of the app's own is told by the environment. */
+  identity: identitySchema.optional(),
   /** CIDR ranges callers may come from. */
-  allowed_address_ranges: z.array(z.union([z.cidrv4(), z.cidrv6()])).min(1).default(['0.0.0.0/0', '::/0']),
+  allowed_address_ranges: z
+    .array(z.union([z.cidrv4(), z.cidrv6()]))
+    .min(1)
+    .default(['0.0.0.0/0', '::/0']),
 });
 
 export type Database = z.output<typeof databaseSchema>;
 export type RuntimeConfiguration = z.output<typeof runtimeConfigurationSchema>;
 export type ConnectionLimits = RuntimeConfiguration['connections'];
 export type BackupSettings = RuntimeConfiguration['backups'];
+export type Identity = z.output<typeof identitySchema>;

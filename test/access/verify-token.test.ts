@@ -1,7 +1,7 @@
 import { generateKeyPair } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createTokenVerifier, type Identity, TokenRefused } from '../../shared/access/verify-token.ts';
-import { runtimeConfigurationSchema } from '../../shared/configuration/runtime.ts';
+import { identitySchema } from '../../shared/configuration/runtime.ts';
 import { now, startIssuer, type TestIssuer } from './issuer.ts';
 
 let issuer: TestIssuer;
@@ -11,7 +11,7 @@ beforeAll(async () => {
 afterAll(() => issuer?.close());
 
 const identity = (more: Partial<Identity> = {}): Identity =>
-  runtimeConfigurationSchema.shape.identity.parse({ issuer: issuer.url, audience: 'dbms', ...more });
+  identitySchema.parse({ issuer: issuer.url, audience: 'dbms', ...more });
 const verify = async (token: string, more: Partial<Identity> = {}) => createTokenVerifier(identity(more))(token);
 
 test('a good token gives its subject, email and roles', async () => {

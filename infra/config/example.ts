@@ -1,0 +1,68 @@
+import type { DeploymentInput } from './schema.ts';
+
+/**
+ * A deployment to copy and change. What is left out has the default that schema.ts gives it; times of day are UTC unless
+ * `schedules.time_zone` says otherwise. Deploy it with
+ *
+ *     DEPLOYMENT=my-deployment.ts npm run deploy
+ */
+const example: DeploymentInput = {
+  // Stacks and functions are named after it: dbms-storage, dbms-backup, ...
+  prefix: 'dbms',
+  region: 'eu-central-1',
+  account: '123456789012',
+
+  databases: [
+    {
+      // In the API (?database=shop) and in the bucket's paths. The first database is the default.
+      id: 'shop',
+      kind: 'rds',
+      host: 'shop.cabcdefghijk.eu-central-1.rds.amazonaws.com',
+      name: 'shop',
+      // A secret as RDS makes it: {"username": ..., "password": ...}.
+      login: {
+        type: 'secret',
+        secret_arn: 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-shop-AbCdEf',
+      },
+      // Private subnets from which S3, DynamoDB, KMS and Secrets Manager can be reached.
+      vpc: {
+        vpc_id: 'vpc-0123456789abcdef0',
+        subnet_ids: ['subnet-0aaaaaaaaaaaaaaa1', 'subnet-0bbbbbbbbbbbbbbb2'],
+        security_group_ids: ['sg-0123456789abcdef0'],
+        availability_zones: ['eu-central-1a', 'eu-central-1b'],
+      },
+    },
+    {
+      id: 'ledger',
+      kind: 'aurora',
+      host: 'ledger.cluster-cabcdefghijk.eu-central-1.rds.amazonaws.com',
+      name: 'ledger',
+      // No password: the user has the role rds_iam, and functions sign in with their own role.
+      login: { type: 'iam', user: 'dbms', resource_id: 'cluster-ABCDEFGHIJKLMNOPQRSTUVWXYZ' },
+      vpc: {
+        vpc_id: 'vpc-0123456789abcdef0',
+        subnet_ids: ['subnet-0aaaaaaaaaaaaaaa1', 'subnet-0bbbbbbbbbbbbbbb2'],
+        security_group_ids: ['sg-0123456789abcdef0'],
+        availability_zones: ['eu-central-1a', 'eu-central-1b'],
+      },
+    },
+  ],
+
+  // Unix cron; null for none. On Sunday at two, local time.
+  schedules: { full: '0 2 * * 0', time_zone: 'Europe/Berlin' },
+  backups: { retention_days: 30, compression_level: 1 },
+
+  // Callers from anywhere else are refused before a function runs.
+  allowed_address_ranges: ['198.51.100.0/24', '203.0.113.0/24'],
+  alert_emails: ['dba@example.com'],
+
+  // Your own issuer. Leave it out to get a Cognito user pool with a group for each role.
+  identity: {
+    issuer: 'https://login.example.com/realms/main',
+    audience: 'database-management',
+    jwks_uri: 'https://login.example.com/realms/main/protocol/openid-connect/certs',
+    roles_claim: 'roles',
+  },
+};
+
+export default example;

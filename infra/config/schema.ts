@@ -1,0 +1,164 @@
+import { z } from 'zod';
+import {
+  databaseSchema,
+  databasesOf,
+  identitySchema,
+  runtimeConfigurationSchema,
+} from '../../shared/configuration/runtime.ts';
+import { toEventBridgeCron } from './cron.ts';
+
+const arnOf = (service: string, kind: string) =>
+  z.string().regex(new RegExp(`^arn:[^:]+:${service}:`), `must be the ARN of a ${kind}`);
+
+/** The network a database is reached in; without it, functions reach it over the internet. */
+const vpcSchema = z.strictObject({
+  vpc_id: z.string().regex(/^vpc-[0-9a-f]+$/, 'must be a VPC id such as vpc-0a1b2c3d'),
+  /** Private subnets with a route to S3, DynamoDB, KMS and Secrets Manager: a NAT gateway or VPC endpoints. */
+  subnet_ids: z.array(z.string().regex(/^subnet-[0-9a-f]+$/, 'must be a subnet id')).min(1),
+  /** Security groups of the functions: the database's own must let them in. */
+  security_group_ids: z.array(z.string().regex(/^sg-[0-9a-f]+$/, 'must be a security group id')).min(1),
+  /** Of the subnets, in their order. */
+  availability_zones: z
+    .array(z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d[a-z]$/, 'must be a zone such as eu-central-1a'))
+    .min(1),
+});
+
+const deployedDatabaseSchema = databaseSchema.extend({
+  vpc: vpcSchema.optional(),
+  /** Customer-managed key that encrypts the login's secret; not needed with `aws/secretsmanager`. */
+  secret_key_arn: arnOf('kms', 'KMS key').optional(),
+});
+
+/** A schedule in Unix cron (crontab(5)), or null for none. */
+const scheduleSchema = z
+  .string()
+  .superRefine((expression, context) => {
+    try {
+      toEventBridgeCron(expression);
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: (error as Error).message });
+    }
+  })
+  .nullable();
+
+const ratio = z.number().gt(0).max(1);
+
+/** CloudWatch keeps logs for these numbers of days only. */
+const logDays = [
+  1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+];
+
+/** A deployment: what the functions read at run time, and the shape of what is deployed around them. */
+export const deploymentSchema = runtimeConfigurationSchema
+  .extend({
+    databases: databasesOf(deployedDatabaseSchema),
+    /** Begins the name of each stack and function. */
+    prefix: z
+      .string()
+      .regex(/^[a-z][a-z0-9-]{0,19}$/, 'must be 1 to 20 lower-case letters, digits and hyphens, starting with a letter')
+      .default('dbms'),
+    /** Without region and account, those of the caller's credentials. */
+    region: z
+      .string()
+      .regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'must be a region such as eu-central-1')
+      .optional(),
+    account: z
+      .string()
+      .regex(/^\d{12}$/, 'must be an account number of 12 digits')
+      .optional(),
+    /** An OpenID Connect issuer of your own; without it, a Cognito user pool with a group per role is created. */
+    identity: identitySchema.optional(),
+    schedules: z
+      .strictObject({
+        full: scheduleSchema.default('0 2 * * 0'),
+        incremental: scheduleSchema.default('0 */6 * * *'),
+        schema: scheduleSchema.default('0 1 * * 1'),
+        /** IANA time zone of the expressions. */
+        time_zone: z
+          .string()
+          .refine(isTimeZone, 'must be an IANA time zone such as UTC or Europe/Vienna')
+          .default('UTC'),
+      })
+      .prefault({}),
+    thresholds: z
+      .strictObject({
+        connection_usage: ratio.default(0.8),
+        response_time_ms: z.int().min(1).default(2000),
+        error_rate: ratio.default(0.05),
+        disk_usage: ratio.default(0.9),
+        slow_query_seconds: z.number().positive().default(1),
+        health_check_interval_seconds: z.int().min(10).max(3600).default(30),
+      })
+      .prefault({}),
+    retention: z
+      .strictObject({
+        audit_days: z.int().min(1).max(3653).default(90),
+        metrics_hours: z.int().min(1).max(10_950).default(168),
+        /** Of the functions' and the API's logs. */
+        log_days: z
+          .int()
+          .refine((days) => logDays.includes(days), `must be one of CloudWatch's: ${logDays.join(', ')}`)
+          .default(90),
+        /** Former versions of deleted or overwritten objects. */
+        noncurrent_version_days: z.int().min(1).max(3653).default(30),
+      })
+      .prefault({}),
+    /** Receive the alerts. */
+    alert_emails: z.array(z.email()).default([]),
+    api: z
+      .strictObject({
+        requests_per_second: z.int().min(1).max(10_000).default(50),
+        burst: z.int().min(1).max(5_000).default(100),
+      })
+      .prefault({}),
+    /** Longest time of one backup or restore, over all its invocations. */
+    job_timeout_hours: z.int().min(1).max(8784).default(24),
+    /** What deleting the app does to the bucket, the tables and the key. */
+    removal_policy: z.enum(['retain', 'destroy']).default('retain'),
+    deletion_protection: z.boolean().default(true),
+  })
+  .superRefine(({ databases }, context) => {
+    const [first] = databases.filter(({ vpc }) => vpc);
+    databases.forEach(({ vpc, login, secret_key_arn }, index) => {
+      if (vpc && JSON.stringify(vpc) !== JSON.stringify(first?.vpc)) {
+        context.addIssue({
+          code: 'custom',
+          path: ['databases', index, 'vpc'],
+          message: `differs from that of ${first?.id}: functions run in one VPC; deploy the other database with another prefix`,
+        });
+      }
+      if (vpc && vpc.availability_zones.length !== vpc.subnet_ids.length) {
+        context.addIssue({
+          code: 'custom',
+          path: ['databases', index, 'vpc', 'availability_zones'],
+          message: 'must name one zone for each subnet',
+        });
+      }
+      if (secret_key_arn && login.type !== 'secret') {
+        context.addIssue({
+          code: 'custom',
+          path: ['databases', index, 'secret_key_arn'],
+          message: 'is for a login of type secret',
+        });
+      }
+    });
+  });
+
+export type Deployment = z.output<typeof deploymentSchema>;
+export type DeploymentInput = z.input<typeof deploymentSchema>;
+
+/** The part of a deployment that its functions read. Without an issuer of its own, the environment tells it. */
+export function runtimePart(deployment: Deployment): Record<string, unknown> {
+  const known = Object.entries(deployment).filter(([name]) => name in runtimeConfigurationSchema.shape);
+  const databases = deployment.databases.map(({ vpc: _vpc, secret_key_arn: _key, ...database }) => database);
+  return { ...Object.fromEntries(known), databases };
+}
+
+function isTimeZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,41 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { buildSync } from 'esbuild';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+/**
+ * Bundles every function of `functions/` into a folder of its own, each with one `index.mjs` that holds all it needs, the AWS
+ * SDK of this repository included: what runs is what was tested. The same sources give the same bytes.
+ *
+ * @param folder - receives `<name>/index.mjs`
+ * @throws Error naming what esbuild cannot resolve
+ */
+export function bundleFunctions(folder: string): void {
+  const names = readdirSync(join(root, 'functions'))
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => file.slice(0, -'.ts'.length))
+    .sort();
+  buildSync({
+    absWorkingDir: root,
+    entryPoints: Object.fromEntries(names.map((name) => [`${name}/index`, `functions/${name}.ts`])),
+    outdir: folder,
+    outExtension: { '.js': '.mjs' },
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node24',
+    // Identifiers stay as they are: a stack trace in the log must name the function.
+    minifySyntax: true,
+    minifyWhitespace: true,
+    legalComments: 'none',
+    logLevel: 'error',
+    // A native add-on that pg uses only where somebody installed it.
+    external: ['pg-native'],
+    banner: {
+      // CommonJS dependencies call `require` for Node's own modules.
+      js: "import { createRequire as createBundleRequire } from 'node:module'; const require = createBundleRequire(import.meta.url);",
+    },
+  });
+}

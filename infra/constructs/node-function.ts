@@ -1,0 +1,141 @@
+import { join } from 'node:path';
+import { Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
+import * as ec2 from 'aws-cdk-lib/aws-ec2';
+import * as iam from 'aws-cdk-lib/aws-iam';
+import * as lambda from 'aws-cdk-lib/aws-lambda';
+import * as logs from 'aws-cdk-lib/aws-logs';
+import { Construct } from 'constructs';
+import { type EnvironmentName, environmentNames } from '../../shared/configuration/environment.ts';
+import type { Deployment } from '../config/schema.ts';
+
+export interface NodeFunctionProps {
+  /** Name of the file in `functions/`, without its ending. */
+  readonly name: string;
+  readonly description: string;
+  readonly deployment: Deployment;
+  /** Holds the bundles; see bundle.ts. */
+  readonly buildFolder: string;
+  readonly timeout: Duration;
+  readonly memoryMegabytes: number;
+  readonly environment?: Partial<Record<EnvironmentName, string>>;
+  readonly layers?: readonly lambda.ILayerVersion[];
+  /** What it may do, beyond writing its log and traces. */
+  readonly statements?: readonly iam.PolicyStatement[];
+  /** Makes it a durable function whose executions may take this long. */
+  readonly durableFor?: Duration;
+  /** The network it runs in. */
+  readonly vpc?: Deployment['databases'][number]['vpc'];
+}
+
+/** How long Lambda keeps the history of a durable execution; the job's own record stays in the State table. */
+const HISTORY = Duration.days(14);
+
+/**
+ * A deployed function: bundled, on Node.js 24 and arm64, with a log group that forgets, traces, and a role with no managed
+ * policy that may do just what is said.
+ */
+export class NodeFunction extends Construct {
+  readonly fn: lambda.Function;
+  readonly role: iam.Role;
+
+  constructor(scope: Construct, id: string, props: NodeFunctionProps) {
+    super(scope, id);
+    const { name, deployment, vpc, durableFor } = props;
+    const logGroup = new logs.LogGroup(this, 'Logs', {
+      retention: deployment.retention.log_days,
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
+    this.role = new iam.Role(this, 'Role', {
+      assumedBy: new iam.ServicePrincipal('lambda.amazonaws.com'),
+      description: `Role of the function ${deployment.prefix}-${name}`,
+    });
+    logGroup.grantWrite(this.role);
+    for (const statement of [...(vpc ? [networkInterfaces()] : []), ...(props.statements ?? [])]) {
+      this.role.addToPolicy(statement);
+    }
+
+    const network = vpc && {
+      vpc: ec2.Vpc.fromVpcAttributes(this, 'Vpc', {
+        vpcId: vpc.vpc_id,
+        availabilityZones: vpc.availability_zones,
+        privateSubnetIds: vpc.subnet_ids,
+      }),
+      vpcSubnets: { subnets: vpc.subnet_ids.map((subnet) => ec2.Subnet.fromSubnetId(this, subnet, subnet)) },
+      securityGroups: vpc.security_group_ids.map((group) =>
+        ec2.SecurityGroup.fromSecurityGroupId(this, group, group, { mutable: false }),
+      ),
+    };
+    this.fn = new lambda.Function(this, 'Function', {
+      functionName: `${deployment.prefix}-${name}`,
+      description: props.description,
+      code: lambda.Code.fromAsset(join(props.buildFolder, 'functions', name)),
+      handler: 'index.handler',
+      runtime: lambda.Runtime.NODEJS_24_X,
+      architecture: lambda.Architecture.ARM_64,
+      timeout: props.timeout,
+      memorySize: props.memoryMegabytes,
+      // Without write access to its own policy, CDK adds no managed policies and no statements of its own choice.
+      role: this.role.withoutPolicyUpdates(),
+      logGroup,
+      loggingFormat: lambda.LoggingFormat.JSON,
+      tracing: lambda.Tracing.ACTIVE,
+      environment: environmentOf(props.environment ?? {}),
+      layers: [...(props.layers ?? [])],
+      ...(durableFor ? { durableConfig: { executionTimeout: durableFor, retentionPeriod: HISTORY } } : {}),
+      ...network,
+    });
+    this.role.addToPolicy(traces());
+    Validations.of(this).acknowledge({
+      id: 'AwsSolutions-IAM5[Resource::*]',
+      reason: 'See traces and networkInterfaces.',
+    });
+    if (durableFor) this.allowDurableExecution();
+    // The policy must stand before the function: a VPC function is refused without its network rights.
+    this.fn.node.addDependency(this.role);
+  }
+
+  /** A policy of its own, because it names the function, which the role's own policy must precede. */
+  private allowDurableExecution(): void {
+    const policy = new iam.Policy(this, 'DurableExecution', {
+      roles: [this.role],
+      statements: [
+        new iam.PolicyStatement({
+          actions: ['lambda:CheckpointDurableExecution', 'lambda:GetDurableExecutionState'],
+          // The executions of each of its versions: `<arn>:<version>/durable-execution/<name>/<id>`.
+          resources: [`${this.fn.functionArn}:*`],
+        }),
+      ],
+    });
+    const logicalId = Stack.of(this).getLogicalId(this.fn.node.defaultChild as lambda.CfnFunction);
+    Validations.of(policy).acknowledge({
+      id: `AwsSolutions-IAM5[Resource::<${logicalId}.Arn>:*]`,
+      reason: 'The names of its executions are not known beforehand.',
+    });
+  }
+}
+
+/** X-Ray offers no resource-level permission for sending traces. */
+function traces(): iam.PolicyStatement {
+  return new iam.PolicyStatement({ actions: ['xray:PutTraceSegments', 'xray:PutTelemetryRecords'], resources: ['*'] });
+}
+
+/** Lambda makes a VPC function's network interfaces in its name; EC2 knows none of them by name beforehand. */
+function networkInterfaces(): iam.PolicyStatement {
+  return new iam.PolicyStatement({
+    actions: [
+      'ec2:CreateNetworkInterface',
+      'ec2:DescribeNetworkInterfaces',
+      'ec2:DescribeSubnets',
+      'ec2:DeleteNetworkInterface',
+      'ec2:AssignPrivateIpAddresses',
+      'ec2:UnassignPrivateIpAddresses',
+    ],
+    resources: ['*'],
+  });
+}
+
+function environmentOf(given: Partial<Record<EnvironmentName, string>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(given).map(([name, value]) => [environmentNames[name as EnvironmentName], value]),
+  );
+}

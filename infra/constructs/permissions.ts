@@ -1,0 +1,73 @@
+import { ArnFormat, type Stack } from 'aws-cdk-lib';
+import type * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
+import * as iam from 'aws-cdk-lib/aws-iam';
+import type * as kms from 'aws-cdk-lib/aws-kms';
+import type * as s3 from 'aws-cdk-lib/aws-s3';
+import { stateKeys } from '../../shared/state/table.ts';
+import type { Deployment } from '../config/schema.ts';
+
+/** Where all backups lie; see shared/backup/layout.ts. */
+export const BACKUP_PATHS = 'databases/*';
+
+const allow = (actions: readonly string[], resources: readonly string[], conditions?: Record<string, unknown>) =>
+  new iam.PolicyStatement({ actions: [...actions], resources: [...resources], ...(conditions ? { conditions } : {}) });
+
+/** Reads and writes of single items; `Query` reads the index of collections alone. */
+export function useState(
+  table: dynamodb.ITable,
+  operations: readonly ('Get' | 'Put' | 'Update' | 'Delete' | 'Query')[],
+): iam.PolicyStatement[] {
+  const items = operations.filter((operation) => operation !== 'Query').map((operation) => `dynamodb:${operation}Item`);
+  return [
+    ...(items.length > 0 ? [allow(items, [table.tableArn])] : []),
+    ...(operations.includes('Query')
+      ? [allow(['dynamodb:Query'], [`${table.tableArn}/index/${stateKeys.index}`])]
+      : []),
+  ];
+}
+
+/** Stores sealed objects. An object's path is made when the backup is, so its rights reach over all backups. */
+export function writeBackups(bucket: s3.IBucket, key: kms.IKey): iam.PolicyStatement[] {
+  return [
+    allow(['s3:PutObject', 's3:AbortMultipartUpload'], [bucket.arnForObjects(BACKUP_PATHS)]),
+    // S3 itself decrypts with the key when it joins the parts of an upload.
+    allow(['kms:GenerateDataKey', 'kms:Decrypt'], [key.keyArn]),
+  ];
+}
+
+export function readBackups(bucket: s3.IBucket, key: kms.IKey): iam.PolicyStatement[] {
+  return [allow(['s3:GetObject'], [bucket.arnForObjects(BACKUP_PATHS)]), allow(['kms:Decrypt'], [key.keyArn])];
+}
+
+/** Deletes a backup's objects and aborts its unfinished uploads. Former versions are beyond it: the bucket keeps them. */
+export function removeBackups(bucket: s3.IBucket): iam.PolicyStatement[] {
+  return [
+    allow(['s3:DeleteObject', 's3:AbortMultipartUpload'], [bucket.arnForObjects(BACKUP_PATHS)]),
+    allow(['s3:ListBucket', 's3:ListBucketMultipartUploads'], [bucket.bucketArn], {
+      StringLike: { 's3:prefix': BACKUP_PATHS },
+    }),
+  ];
+}
+
+/** Logs in to the configured databases: reads just their secrets, or signs in as just their users. */
+export function logInToDatabases(stack: Stack, databases: Deployment['databases']): iam.PolicyStatement[] {
+  return databases.flatMap(({ login, secret_key_arn }) => {
+    if (login.type === 'iam') {
+      const user = stack.formatArn({
+        service: 'rds-db',
+        resource: 'dbuser',
+        resourceName: `${login.resource_id}/${login.user}`,
+        arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+      });
+      return [allow(['rds-db:connect'], [user])];
+    }
+    const decrypt = secret_key_arn
+      ? [
+          allow(['kms:Decrypt'], [secret_key_arn], {
+            StringEquals: { 'kms:ViaService': `secretsmanager.${stack.region}.${stack.urlSuffix}` },
+          }),
+        ]
+      : [];
+    return [allow(['secretsmanager:GetSecretValue'], [login.secret_arn]), ...decrypt];
+  });
+}

@@ -1,0 +1,118 @@
+import { Duration, RemovalPolicy } from 'aws-cdk-lib';
+import * as apigateway from 'aws-cdk-lib/aws-apigateway';
+import type * as lambda from 'aws-cdk-lib/aws-lambda';
+import * as logs from 'aws-cdk-lib/aws-logs';
+import { Construct } from 'constructs';
+import { basePath, type RouteDefinition } from '../../shared/contract/define-route.ts';
+import { type ApiFunction, routes } from '../../shared/contract/routes.ts';
+import type { Deployment } from '../config/schema.ts';
+import { answerWithProblems } from './gateway-problems.ts';
+
+export interface RoutedApiProps {
+  readonly deployment: Deployment;
+  readonly authorizer: lambda.IFunction;
+  /** Serve the routes, by their names in the route table. */
+  readonly functions: Readonly<Record<ApiFunction, lambda.IFunction>>;
+}
+
+/** How long a caller's roles are believed after they were looked at. */
+const AUTHORIZATION_KEPT = Duration.minutes(1);
+
+/** One line of JSON for each request. Neither tokens nor queries, which may hold what is nobody else's business. */
+const accessLogFormat = apigateway.AccessLogFormat.custom(
+  JSON.stringify({
+    request_id: apigateway.AccessLogField.contextRequestId(),
+    time: apigateway.AccessLogField.contextRequestTimeEpoch(),
+    address: apigateway.AccessLogField.contextIdentitySourceIp(),
+    caller: apigateway.AccessLogField.contextAuthorizerPrincipalId(),
+    method: apigateway.AccessLogField.contextHttpMethod(),
+    route: apigateway.AccessLogField.contextResourcePath(),
+    status: apigateway.AccessLogField.contextStatus(),
+    response_bytes: apigateway.AccessLogField.contextResponseLength(),
+    latency_ms: apigateway.AccessLogField.contextResponseLatency(),
+    error: apigateway.AccessLogField.contextErrorResponseType(),
+  }),
+);
+
+/** The REST API, made of the route table: a resource and a method for each route, the same authorizer before all but the public ones. */
+export class RoutedApi extends Construct {
+  readonly api: apigateway.RestApi;
+
+  constructor(scope: Construct, id: string, { deployment, authorizer, functions }: RoutedApiProps) {
+    super(scope, id);
+    const accessLog = new logs.LogGroup(this, 'AccessLog', {
+      retention: deployment.retention.log_days,
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
+    this.api = new apigateway.RestApi(this, 'Api', {
+      restApiName: deployment.prefix,
+      description: 'Database Management System for PostgreSQL',
+      endpointTypes: [apigateway.EndpointType.REGIONAL],
+      // API Gateway writes logs with one role for a whole account and region.
+      cloudWatchRole: true,
+      cloudWatchRoleRemovalPolicy: RemovalPolicy.RETAIN,
+      deployOptions: {
+        stageName: 'v1',
+        accessLogDestination: new apigateway.LogGroupLogDestination(accessLog),
+        accessLogFormat,
+        loggingLevel: apigateway.MethodLoggingLevel.ERROR,
+        metricsEnabled: true,
+        tracingEnabled: true,
+        throttlingRateLimit: deployment.api.requests_per_second,
+        throttlingBurstLimit: deployment.api.burst,
+      },
+    });
+    answerWithProblems(this.api);
+    this.addRoutes(authorizer, functions);
+  }
+
+  private addRoutes(authorizer: lambda.IFunction, functions: RoutedApiProps['functions']): void {
+    const guard = new apigateway.RequestAuthorizer(this, 'Authorizer', {
+      handler: authorizer,
+      // Both, so that what was decided for one address is not believed from another.
+      identitySources: [
+        apigateway.IdentitySource.header('Authorization'),
+        apigateway.IdentitySource.context('identity.sourceIp'),
+      ],
+      resultsCacheTtl: AUTHORIZATION_KEPT,
+    });
+    const requestValidator = this.api.addRequestValidator('Validator', {
+      validateRequestBody: true,
+      validateRequestParameters: true,
+    });
+    // The fields are checked where the route is served, by the same schemas: API Gateway's messages do not name them.
+    const jsonObject = this.api.addModel('JsonObject', {
+      contentType: 'application/json',
+      description: 'Any JSON object; the schemas of the bodies are in openapi.json',
+      schema: { schema: apigateway.JsonSchemaVersion.DRAFT4, type: apigateway.JsonSchemaType.OBJECT },
+    });
+    const integrations = new Map(
+      Object.entries(functions).map(([name, fn]) => [
+        name,
+        new apigateway.LambdaIntegration(fn, { allowTestInvoke: false }),
+      ]),
+    );
+    for (const route of routes as readonly RouteDefinition[]) {
+      const isPublic = route.leastRole === 'public';
+      this.api.root.resourceForPath(basePath + route.path).addMethod(route.method, integrations.get(route.servedBy), {
+        operationName: route.operationId,
+        authorizationType: isPublic ? apigateway.AuthorizationType.NONE : apigateway.AuthorizationType.CUSTOM,
+        ...(isPublic ? {} : { authorizer: guard }),
+        requestValidator,
+        requestParameters: parametersOf(route),
+        ...(route.body ? { requestModels: { 'application/json': jsonObject } } : {}),
+      });
+    }
+  }
+}
+
+/** Path and query parameters by API Gateway's names, and whether each must be there. */
+function parametersOf({ params, query }: RouteDefinition): Record<string, boolean> {
+  const named = (place: string, shape: Readonly<Record<string, unknown>> = {}) =>
+    Object.entries(shape).map(([name, schema]) => [`method.request.${place}.${name}`, !takesNothing(schema)] as const);
+  return Object.fromEntries([...named('path', params?.shape), ...named('querystring', query?.shape)]);
+}
+
+function takesNothing(schema: unknown): boolean {
+  return (schema as { safeParse: (value: unknown) => { success: boolean } }).safeParse(undefined).success;
+}

@@ -1,0 +1,49 @@
+import { App, Tags, Validations } from 'aws-cdk-lib';
+import { AwsSolutionsChecks } from 'cdk-nag';
+import type { Deployment } from './config/schema.ts';
+import { bundleFunctions } from './constructs/bundle.ts';
+import { ApiStack } from './stacks/api.ts';
+import { BackupsStack } from './stacks/backups.ts';
+import { StorageStack } from './stacks/storage.ts';
+
+export interface AppOptions {
+  /** Receives the bundles and layers before they become assets; not needed after synthesis. */
+  readonly buildFolder: string;
+  /** Receives the cloud assembly. */
+  readonly outdir: string;
+}
+
+/** CDK's newer ways that this app relies on; they are set here, as the app is run without CDK's command line too. */
+const featureFlags = {
+  '@aws-cdk/aws-iam:minimizePolicies': true,
+  '@aws-cdk/aws-s3:serverAccessLogsUseBucketPolicy': true,
+  '@aws-cdk/aws-lambda:recognizeLayerVersion': true,
+};
+
+/**
+ * The whole app for one deployment. Synthesis needs no network, account or Docker; it fails when a resource breaks one of
+ * AWS's rules for sound solutions (cdk-nag) without a reason given where the resource is made.
+ */
+export function createApp(deployment: Deployment, { buildFolder, outdir }: AppOptions): App {
+  const app = new App({
+    outdir,
+    analyticsReporting: false,
+    // Trees and traces are for CDK's own tools; without them two syntheses of the same sources give the same bytes.
+    treeMetadata: false,
+    context: featureFlags,
+  });
+  bundleFunctions(`${buildFolder}/functions`);
+  const { prefix, region, account } = deployment;
+  const props = {
+    deployment,
+    buildFolder,
+    env: { ...(region === undefined ? {} : { region }), ...(account === undefined ? {} : { account }) },
+    terminationProtection: deployment.deletion_protection,
+  };
+  const storage = new StorageStack(app, `${prefix}-storage`, props);
+  const backups = new BackupsStack(app, `${prefix}-backups`, { ...props, storage });
+  new ApiStack(app, `${prefix}-api`, { ...props, storage, backups });
+  Tags.of(app).add('application', prefix);
+  Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
+  return app;
+}

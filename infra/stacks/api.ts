@@ -1,0 +1,109 @@
+import { CfnOutput, Duration, Stack, type StackProps, Validations } from 'aws-cdk-lib';
+import * as iam from 'aws-cdk-lib/aws-iam';
+import type * as lambda from 'aws-cdk-lib/aws-lambda';
+import type { Construct } from 'constructs';
+import type { EnvironmentName } from '../../shared/configuration/environment.ts';
+import { type ApiFunction, basePath } from '../../shared/contract/routes.ts';
+import type { Deployment } from '../config/schema.ts';
+import { configurationLayer, layerPaths } from '../constructs/layers.ts';
+import { NodeFunction } from '../constructs/node-function.ts';
+import { removeBackups, useState } from '../constructs/permissions.ts';
+import { RoutedApi } from '../constructs/routed-api.ts';
+import { UserPool } from '../constructs/user-pool.ts';
+import type { BackupsStack } from './backups.ts';
+import type { StorageStack } from './storage.ts';
+
+export interface ApiStackProps extends StackProps {
+  readonly deployment: Deployment;
+  readonly buildFolder: string;
+  readonly storage: StorageStack;
+  readonly backups: BackupsStack;
+}
+
+/** What a function that serves routes is, beyond its code. */
+interface ApiFunctionShape {
+  readonly description: string;
+  readonly environment: Partial<Record<EnvironmentName, string>>;
+  readonly statements: readonly iam.PolicyStatement[];
+}
+
+/** API Gateway waits 29 seconds for a function. */
+const REQUEST = Duration.seconds(28);
+
+/** The REST API with the functions that guard and serve it. */
+export class ApiStack extends Stack {
+  constructor(scope: Construct, id: string, { deployment, buildFolder, storage, backups, ...props }: ApiStackProps) {
+    super(scope, id, { ...props, description: 'HTTP API of the database management system' });
+    storage.acknowledgeBackupPaths(this);
+    const layers = [configurationLayer(this, buildFolder, deployment)];
+    const make = (name: string, timeout: Duration, { description, environment, statements }: ApiFunctionShape) =>
+      new NodeFunction(this, name, {
+        name,
+        description,
+        deployment,
+        buildFolder,
+        timeout,
+        memoryMegabytes: 512,
+        layers,
+        environment: { configurationPath: layerPaths.configuration, ...environment },
+        statements,
+      }).fn;
+
+    const pool = deployment.identity ? null : new UserPool(this, 'UserPool', deployment);
+    const authorizer = make('authorizer', Duration.seconds(10), {
+      description: 'Verifies the tokens of callers',
+      environment: pool ? { identityIssuer: pool.issuer, identityAudience: pool.audience } : {},
+      statements: [],
+    });
+    const shapes = shapesOf(storage, backups);
+    const functions = Object.fromEntries(
+      Object.entries(shapes).map(([name, shape]) => [name, make(name, REQUEST, shape)]),
+    ) as Record<ApiFunction, lambda.Function>;
+    const { api } = new RoutedApi(this, 'Routes', { deployment, authorizer, functions });
+
+    Validations.of(api).acknowledge(
+      { id: 'AwsSolutions-COG4', reason: 'A Lambda authorizer verifies tokens of any OpenID Connect issuer.' },
+      {
+        id: 'AwsSolutions-APIG3',
+        reason: 'Whether a web ACL stands before the API is the decision of who deploys it.',
+      },
+      { id: 'AwsSolutions-APIG4', reason: 'Only the API description is public; all other routes have the authorizer.' },
+      {
+        id: 'AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs]',
+        reason: 'API Gateway asks for this policy on the role with which it writes the logs of a whole account.',
+      },
+    );
+    new CfnOutput(this, 'ApiAddress', { value: api.urlForPath(basePath) });
+  }
+}
+
+function shapesOf(
+  { bucket, stateTable }: StorageStack,
+  { backup, restore }: BackupsStack,
+): Record<ApiFunction, ApiFunctionShape> {
+  const state = { stateTable: stateTable.tableName };
+  const invoke = (target: lambda.IFunction) =>
+    new iam.PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: [target.functionArn] });
+  return {
+    'backups-api': {
+      description: 'Starts, lists, shows and deletes backups',
+      environment: { ...state, backupBucket: bucket.bucketName, backupFunctionArn: backup.functionArn },
+      statements: [
+        ...useState(stateTable, ['Get', 'Put', 'Update', 'Delete', 'Query']),
+        ...removeBackups(bucket),
+        invoke(backup),
+      ],
+    },
+    'restore-api': {
+      description: 'Starts restores',
+      environment: { ...state, restoreFunctionArn: restore.functionArn },
+      statements: [...useState(stateTable, ['Get', 'Put', 'Update', 'Delete']), invoke(restore)],
+    },
+    'jobs-api': {
+      description: 'Lists and shows jobs',
+      environment: state,
+      statements: useState(stateTable, ['Get', 'Query']),
+    },
+    'docs-api': { description: 'Describes the API', environment: {}, statements: [] },
+  };
+}

@@ -1,0 +1,112 @@
+import { Duration, Stack, type StackProps } from 'aws-cdk-lib';
+import * as events from 'aws-cdk-lib/aws-events';
+import * as targets from 'aws-cdk-lib/aws-events-targets';
+import * as lambda from 'aws-cdk-lib/aws-lambda';
+import * as destinations from 'aws-cdk-lib/aws-lambda-destinations';
+import type { Construct } from 'constructs';
+import type { EnvironmentName } from '../../shared/configuration/environment.ts';
+import type { Deployment } from '../config/schema.ts';
+import { BackupSchedules } from '../constructs/backup-schedules.ts';
+import { DeadLetterQueue } from '../constructs/dead-letter-queue.ts';
+import { configurationLayer, layerPaths, postgresToolsLayer } from '../constructs/layers.ts';
+import { NodeFunction } from '../constructs/node-function.ts';
+import { logInToDatabases, readBackups, removeBackups, useState, writeBackups } from '../constructs/permissions.ts';
+import type { StorageStack } from './storage.ts';
+
+export interface BackupsStackProps extends StackProps {
+  readonly deployment: Deployment;
+  readonly buildFolder: string;
+  readonly storage: StorageStack;
+}
+
+/** The longest that Lambda lets one invocation take. */
+const INVOCATION = Duration.minutes(15);
+
+/** The durable functions that back up and restore, what starts them on time, and what hears of their end. */
+export class BackupsStack extends Stack {
+  /** Aliases, as the executions of a durable function stay with the version that they began with. */
+  readonly backup: lambda.Alias;
+  readonly restore: lambda.Alias;
+
+  constructor(scope: Construct, id: string, { deployment, buildFolder, storage, ...props }: BackupsStackProps) {
+    super(scope, id, { ...props, description: 'Backup and restore of PostgreSQL databases' });
+    const { key, bucket, stateTable } = storage;
+    storage.acknowledgeBackupPaths(this);
+    const deadLetters = new DeadLetterQueue(this, 'DeadLetters', `${deployment.prefix}: a backup was not started`);
+    const common = { deployment, buildFolder };
+    const durable = {
+      ...common,
+      timeout: INVOCATION,
+      durableFor: Duration.hours(deployment.job_timeout_hours),
+      layers: [configurationLayer(this, buildFolder, deployment), postgresToolsLayer(this, buildFolder)],
+      vpc: deployment.databases.find(({ vpc }) => vpc)?.vpc,
+    };
+    const environment: Partial<Record<EnvironmentName, string>> = {
+      configurationPath: layerPaths.configuration,
+      stateTable: stateTable.tableName,
+      backupBucket: bucket.bucketName,
+      backupKeyArn: key.keyArn,
+    };
+    const logIn = logInToDatabases(this, deployment.databases);
+
+    const backup = new NodeFunction(this, 'Backup', {
+      ...durable,
+      name: 'backup',
+      description: 'Takes one backup: a durable job',
+      memoryMegabytes: 3072,
+      environment: { ...environment, postgresToolsPath: layerPaths.postgresTools },
+      statements: [
+        ...useState(stateTable, ['Get', 'Put', 'Update', 'Delete']),
+        ...writeBackups(bucket, key),
+        ...removeBackups(bucket),
+        ...logIn,
+      ],
+    });
+    const restore = new NodeFunction(this, 'Restore', {
+      ...durable,
+      name: 'restore',
+      description: 'Restores one backup into a new database: a durable job',
+      memoryMegabytes: 3072,
+      environment,
+      statements: [...useState(stateTable, ['Get', 'Update', 'Delete']), ...readBackups(bucket, key), ...logIn],
+    });
+    this.backup = this.liveAlias(backup, deadLetters);
+    this.restore = this.liveAlias(restore, deadLetters);
+
+    const ended = new NodeFunction(this, 'ExecutionEnded', {
+      ...common,
+      name: 'execution-ended',
+      description: 'Marks the job of an execution that ended badly as failed',
+      timeout: Duration.seconds(30),
+      memoryMegabytes: 512,
+      environment: { stateTable: stateTable.tableName },
+      statements: useState(stateTable, ['Get', 'Update', 'Delete']),
+    });
+    new events.Rule(this, 'ExecutionEndedBadly', {
+      description: 'Durable executions of backup and restore that failed, timed out or were stopped',
+      eventPattern: {
+        source: ['aws.lambda'],
+        detailType: ['Durable Execution Status Change'],
+        detail: {
+          status: ['FAILED', 'TIMED_OUT', 'STOPPED'],
+          // Of any version: the ARN ends with one.
+          functionArn: [backup, restore].map(({ fn }) => ({ prefix: fn.functionArn })),
+        },
+      },
+      targets: [new targets.LambdaFunction(ended.fn, { deadLetterQueue: deadLetters.queue })],
+    });
+
+    new BackupSchedules(this, 'Schedules', { deployment, target: this.backup, deadLetterQueue: deadLetters.queue });
+  }
+
+  private liveAlias({ fn }: NodeFunction, { queue }: DeadLetterQueue): lambda.Alias {
+    return new lambda.Alias(this, `${fn.node.scope?.node.id}Live`, {
+      aliasName: 'live',
+      version: fn.currentVersion,
+      // The job repeats what is worth repeating. An execution that Lambda began anew would be another backup.
+      retryAttempts: 0,
+      maxEventAge: Duration.hours(6),
+      onFailure: new destinations.SqsDestination(queue),
+    });
+  }
+}

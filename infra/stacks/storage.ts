@@ -1,0 +1,126 @@
+import { Duration, RemovalPolicy, Stack, type StackProps, Validations } from 'aws-cdk-lib';
+import * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
+import * as iam from 'aws-cdk-lib/aws-iam';
+import * as kms from 'aws-cdk-lib/aws-kms';
+import * as s3 from 'aws-cdk-lib/aws-s3';
+import type { Construct } from 'constructs';
+import { stateKeys } from '../../shared/state/table.ts';
+import type { Deployment } from '../config/schema.ts';
+import { BACKUP_PATHS } from '../constructs/permissions.ts';
+
+export interface StorageStackProps extends StackProps {
+  readonly deployment: Deployment;
+}
+
+/** What outlives every function: the key, the bucket of the backups, and the two tables. */
+export class StorageStack extends Stack {
+  readonly key: kms.Key;
+  readonly bucket: s3.Bucket;
+  readonly stateTable: dynamodb.Table;
+  readonly auditTable: dynamodb.Table;
+
+  constructor(scope: Construct, id: string, { deployment, ...props }: StorageStackProps) {
+    super(scope, id, { ...props, description: 'Backups, their key, and the state of the database management system' });
+    const removalPolicy = deployment.removal_policy === 'retain' ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY;
+
+    // Its policy names every resource, which in a key's own policy is the key itself: KMS knows no narrower form.
+    this.key = new kms.Key(this, 'BackupKey', {
+      description: `Encrypts the backups of ${deployment.prefix}: without it they cannot be opened`,
+      alias: `${deployment.prefix}-backups`,
+      enableKeyRotation: true,
+      pendingWindow: Duration.days(30),
+      removalPolicy,
+    });
+    this.bucket = this.backupBucket(deployment, removalPolicy);
+    this.stateTable = this.table('State', deployment, removalPolicy);
+    this.stateTable.addGlobalSecondaryIndex({
+      indexName: stateKeys.index,
+      partitionKey: { name: stateKeys.indexPartition, type: dynamodb.AttributeType.STRING },
+      sortKey: { name: stateKeys.indexSort, type: dynamodb.AttributeType.STRING },
+      projectionType: dynamodb.ProjectionType.ALL,
+    });
+    this.auditTable = this.table('Audit', deployment, removalPolicy);
+  }
+
+  /**
+   * Says why functions of another stack have rights over all backups' paths: a backup's path is made when the backup is.
+   * cdk-nag knows the wildcard by the export through which the other stack knows the bucket.
+   */
+  acknowledgeBackupPaths(user: Stack): void {
+    const { 'Fn::ImportValue': name } = this.resolve(this.exportValue(this.bucket.bucketArn));
+    Validations.of(user).acknowledge({
+      id: `AwsSolutions-IAM5[Resource::${name}/${BACKUP_PATHS}]`,
+      reason: "A backup's path is made when the backup is.",
+    });
+  }
+
+  private backupBucket(deployment: Deployment, removalPolicy: RemovalPolicy): s3.Bucket {
+    const shared = {
+      blockPublicAccess: s3.BlockPublicAccess.BLOCK_ALL,
+      objectOwnership: s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+      enforceSSL: true,
+      minimumTLSVersion: 1.2,
+      removalPolicy,
+    };
+    const accessLogs = new s3.Bucket(this, 'AccessLogs', {
+      ...shared,
+      // S3 writes server access logs under its own keys only.
+      encryption: s3.BucketEncryption.S3_MANAGED,
+      lifecycleRules: [{ expiration: Duration.days(deployment.retention.log_days) }],
+    });
+    Validations.of(accessLogs).acknowledge({ id: 'AwsSolutions-S1', reason: 'It is where the access logs go.' });
+
+    const bucket = new s3.Bucket(this, 'Backups', {
+      ...shared,
+      encryption: s3.BucketEncryption.KMS,
+      encryptionKey: this.key,
+      // Fewer calls to KMS; the objects are sealed once more with data keys of their own before they arrive.
+      bucketKeyEnabled: true,
+      versioned: true,
+      serverAccessLogsBucket: accessLogs,
+      lifecycleRules: [
+        {
+          abortIncompleteMultipartUploadAfter: Duration.days(1),
+          noncurrentVersionExpiration: Duration.days(deployment.retention.noncurrent_version_days),
+          expiredObjectDeleteMarker: true,
+        },
+      ],
+    });
+    this.refuseOtherEncryption(bucket);
+    return bucket;
+  }
+
+  /**
+   * The bucket encrypts with its key by default; a writer who asks for anything else is refused. `Null`, because a part of a
+   * multipart upload asks for nothing: it follows its upload.
+   */
+  private refuseOtherEncryption(bucket: s3.Bucket): void {
+    const only = (sid: string, condition: string, value: string) =>
+      bucket.addToResourcePolicy(
+        new iam.PolicyStatement({
+          sid,
+          effect: iam.Effect.DENY,
+          principals: [new iam.AnyPrincipal()],
+          actions: ['s3:PutObject'],
+          resources: [bucket.arnForObjects('*')],
+          conditions: { Null: { [condition]: 'false' }, StringNotEquals: { [condition]: value } },
+        }),
+      );
+    only('OnlyKms', 's3:x-amz-server-side-encryption', 'aws:kms');
+    only('OnlyTheBackupKey', 's3:x-amz-server-side-encryption-aws-kms-key-id', this.key.keyArn);
+  }
+
+  private table(id: string, deployment: Deployment, removalPolicy: RemovalPolicy): dynamodb.Table {
+    return new dynamodb.Table(this, id, {
+      partitionKey: { name: stateKeys.partition, type: dynamodb.AttributeType.STRING },
+      sortKey: { name: stateKeys.sort, type: dynamodb.AttributeType.STRING },
+      billingMode: dynamodb.BillingMode.PAY_PER_REQUEST,
+      // Not the backups' key: who may read the state of a job need not be able to open a backup.
+      encryption: dynamodb.TableEncryption.AWS_MANAGED,
+      pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
+      timeToLiveAttribute: stateKeys.timeToLive,
+      deletionProtection: deployment.deletion_protection,
+      removalPolicy,
+    });
+  }
+}

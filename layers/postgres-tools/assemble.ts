@@ -1,0 +1,37 @@
+import { cpSync, mkdirSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const nodeModules = fileURLToPath(new URL('../../node_modules', import.meta.url));
+
+/**
+ * The packages of the layer and the folders of each that run. None of them needs another package at run time: the parser
+ * takes its node types from `@pgsql/types`, and pglite-tools its `@electric-sql/pglite`, as TypeScript types alone or for
+ * what is not used here.
+ */
+const packages: Readonly<Record<string, readonly string[]>> = {
+  '@electric-sql/pglite-tools': ['dist'],
+  'libpg-query': ['wasm'],
+};
+
+/** Source maps and declarations are for people with an editor. */
+const leftOut = /\.(map|d\.c?ts)$/;
+
+/**
+ * Copies the WebAssembly pg_dump and the PostgreSQL parser from `node_modules` into the form of a Lambda layer. The same
+ * versions give the same files.
+ *
+ * @param folder - receives `nodejs/node_modules/...`
+ * @throws Error when a package is not installed or has another form
+ */
+export function assemblePostgresTools(folder: string): void {
+  for (const [name, folders] of Object.entries(packages)) {
+    const from = join(nodeModules, name);
+    const to = join(folder, 'nodejs', 'node_modules', name);
+    mkdirSync(to, { recursive: true });
+    const rest = readdirSync(from).filter((file) => file === 'package.json' || /^licen[cs]e/i.test(file));
+    for (const part of [...folders, ...rest]) {
+      cpSync(join(from, part), join(to, part), { recursive: true, filter: (file) => !leftOut.test(file) });
+    }
+  }
+}

@@ -1,20 +1,45 @@
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LocalSystem } from './system.ts';
+
+/**
+ * Writes `tokens` into the state folder, for nobody else to read: the API's address and a token for each role as
+ * assignments that a shell takes in.
+ *
+ * @returns the path of the file.
+ */
+export function writeTokens(system: LocalSystem, stateFolder: string): string {
+  const path = join(stateFolder, 'tokens');
+  // The mode counts only for a file that is made.
+  rmSync(path, { force: true });
+  writeFileSync(path, `${assignments(system).join('\n')}\n`, { mode: 0o600 });
+  return path;
+}
+
+function assignments(system: LocalSystem): string[] {
+  const tokens = Object.entries(system.tokens).map(([role, token]) => `${role.toUpperCase()}=${token}`);
+  return [`API=${apiOf(system)}`, ...tokens];
+}
+
+const apiOf = ({ apiUrl }: LocalSystem) => `${apiUrl}/api/database`;
 
 /** What a person needs to know once the system runs: addresses, a token for each role, and three calls to paste. */
 export function guide({
   system,
   database,
   stateFolder,
+  tokensPath,
   seconds,
 }: {
   system: LocalSystem;
   database: string;
   stateFolder: string;
+  /** Where the tokens are written as well. */
+  tokensPath: string;
   seconds: number;
 }): string {
-  const { apiUrl, tokens, services, postgres } = system;
-  const api = `${apiUrl}/api/database`;
+  const { services, postgres } = system;
+  const api = apiOf(system);
   const rows: [string, string][] = [
     ['API', api],
     ['Docs', `${api}/docs`],
@@ -31,12 +56,12 @@ export function guide({
   return [
     `\nReady in ${seconds.toFixed(1)} s\n`,
     ...rows.map(([name, value]) => `  ${name.padEnd(width)}${value}`),
-    '\nTokens, valid for 12 hours: paste one of these lines into your shell\n',
-    ...Object.entries(tokens).map(([role, token]) => `  ${role.toUpperCase()}=${token}`),
+    `\nTokens, valid for 12 hours; your shell takes them in with\n\n  . ${tokensPath}\n\nThat file holds\n`,
+    ...assignments(system).map((line) => `  ${line}`),
     '\nThen, for instance\n',
-    `  curl -s -H "Authorization: Bearer $VIEWER" ${api}/backups`,
-    `  curl -s -H "Authorization: Bearer $OPERATOR" -H 'Content-Type: application/json' -d '{"backup_type":"full","custom_name":"my first"}' ${api}/backups`,
-    `  curl -s -H "Authorization: Bearer $VIEWER" ${api}/jobs`,
+    `  curl -s -H "Authorization: Bearer $VIEWER" $API/backups`,
+    `  curl -s -H "Authorization: Bearer $OPERATOR" -H 'Content-Type: application/json' -d '{"backup_type":"full","custom_name":"my first"}' $API/backups`,
+    `  curl -s -H "Authorization: Bearer $VIEWER" $API/jobs`,
     '',
   ].join('\n');
 }

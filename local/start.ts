@@ -3,7 +3,7 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { describeFirstBackup, takeFirstBackup } from './first-backup.ts';
-import { guide } from './guide.ts';
+import { guide, writeTokens } from './guide.ts';
 import { lockStateFolder } from './lock.ts';
 import { removePostgres } from './postgres.ts';
 import { sampleDatabase } from './sample/sample.ts';
@@ -44,7 +44,8 @@ async function main(): Promise<void> {
     if (system.postgres) stopWorkload = runWorkload(system.postgres);
     const backup = await firstBackup(system, join(stateFolder, `first-backup-${database}`), ending.signal);
     ending.signal.throwIfAborted();
-    console.log(backup + guide({ system, database, stateFolder, seconds: (Date.now() - started) / 1000 }));
+    const tokensPath = writeTokens(system, stateFolder);
+    console.log(backup + guide({ system, database, stateFolder, tokensPath, seconds: (Date.now() - started) / 1000 }));
     await once(ending.signal, 'abort');
   } catch (error) {
     if (!ending.signal.aborted) {

@@ -78,7 +78,7 @@ export async function benchmarkBackup(options: BackupBenchmark): Promise<void> {
       add(await pgRestore(server, 'bench_peer', dump));
       await drop(server, 'bench_peer');
     }
-    if (hasTool('pgbackrest', 0)) {
+    if (hasTool('pgbackrest', 0, 'version')) {
       await pgBackRest(server, data, folder).then(add, (error: Error) =>
         console.log(`  pgBackRest: left out: ${error.message}`),
       );

@@ -49,8 +49,8 @@ async function run(
 }
 
 /** Whether a client tool of at least the server's major version is installed. */
-export function hasTool(command: string, serverMajor: number): boolean {
-  const { stdout, status } = spawnSync(command, ['--version'], { encoding: 'utf8' });
+export function hasTool(command: string, serverMajor: number, versionArgument = '--version'): boolean {
+  const { stdout, status } = spawnSync(command, [versionArgument], { encoding: 'utf8' });
   return status === 0 && Number(/(\d+)[.\d]*/.exec(stdout)?.[1] ?? 0) >= serverMajor;
 }
 

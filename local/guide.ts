@@ -1,10 +1,11 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { sampleDatabase } from './sample/sample.ts';
 import type { LocalSystem } from './system.ts';
 
 /**
- * Writes `tokens` into the state folder, for nobody else to read: the API's address and a token for each role as
- * assignments that a shell takes in.
+ * Writes `tokens` into the state folder, for nobody else to read: the API's address, a token for each role and the embedded
+ * database's address, password included, as assignments that a shell takes in.
  *
  * @returns the path of the file.
  */
@@ -12,7 +13,13 @@ export function writeTokens(system: LocalSystem, stateFolder: string): string {
   const path = join(stateFolder, 'tokens');
   // The mode counts only for a file that is made.
   rmSync(path, { force: true });
-  writeFileSync(path, `${assignments(system).join('\n')}\n`, { mode: 0o600 });
+  const { postgres } = system;
+  const database = postgres
+    ? [
+        `export DATABASE_URL=postgres://${postgres.user}:${postgres.password}@${postgres.host}:${postgres.port}/${sampleDatabase}`,
+      ]
+    : [];
+  writeFileSync(path, `${[...assignments(system), ...database].join('\n')}\n`, { mode: 0o600 });
   return path;
 }
 
@@ -49,7 +56,7 @@ export function guide({
   if (postgres) {
     rows.push([
       'Database',
-      `postgres://${postgres.user}@${postgres.host}:${postgres.port}/${database}  (password: ${join(stateFolder, 'postgres-password')})`,
+      `postgres://${postgres.user}@${postgres.host}:${postgres.port}/${database}  (with its password in ${tokensPath})`,
     ]);
   }
   const width = Math.max(...rows.map(([name]) => name.length)) + 2;

@@ -12,9 +12,10 @@ import { type LocalSystem, type ManagedDatabase, startSystem } from './system.ts
 
 const stateFolder = '.local';
 
-const usage = `npm start -- [--fresh] [--port 4000] [--database-url postgres://user:password@host:port/name]
+const usage = `npm start -- [--fresh] [--idle] [--port 4000] [--database-url postgres://user:password@host:port/name]
 
   --fresh         clears .local/ first: databases, backups, keys and tokens
+  --idle          leaves the sample shop at rest, so that it can be compared with a copy
   --port          where the API listens (4000)
   --database-url  manages a database of your own in place of the sample shop`;
 
@@ -41,7 +42,7 @@ async function main(): Promise<void> {
       note: (text) => console.log(`  ${text}`),
       ...(options.database ? { databases: [options.database] } : {}),
     });
-    if (system.postgres) stopWorkload = runWorkload(system.postgres);
+    if (system.postgres && !options.idle) stopWorkload = runWorkload(system.postgres);
     const backup = await firstBackup(system, join(stateFolder, `first-backup-${database}`), ending.signal);
     ending.signal.throwIfAborted();
     const tokensPath = writeTokens(system, stateFolder);
@@ -87,11 +88,12 @@ async function firstBackup(system: LocalSystem, marker: string, signal: AbortSig
   }
 }
 
-function readOptions(): { fresh: boolean; port: number; database: ManagedDatabase | null } | null {
+function readOptions(): { fresh: boolean; idle: boolean; port: number; database: ManagedDatabase | null } | null {
   try {
     const { values } = parseArgs({
       options: {
         fresh: { type: 'boolean', default: false },
+        idle: { type: 'boolean', default: false },
         port: { type: 'string', default: '4000' },
         'database-url': { type: 'string' },
         help: { type: 'boolean', default: false },
@@ -105,6 +107,7 @@ function readOptions(): { fresh: boolean; port: number; database: ManagedDatabas
     }
     return {
       fresh: values.fresh,
+      idle: values.idle,
       port,
       database: values['database-url'] === undefined ? null : databaseOf(values['database-url']),
     };

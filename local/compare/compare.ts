@@ -1,0 +1,69 @@
+import pg from 'pg';
+import { definitions, positionOf, relationsWithRows, rowsOf } from './fingerprint.sql.ts';
+
+type Fingerprint = {
+  /** By name: a sum over a relation's rows, a sequence's position, or an object's definition. */
+  readonly values: ReadonlyMap<string, string>;
+  readonly tables: number;
+  readonly rows: number;
+};
+
+export type Comparison = {
+  /** In words; none when the databases are equal. */
+  readonly differences: readonly string[];
+  readonly tables: number;
+  readonly rows: number;
+  readonly definitions: number;
+};
+
+/**
+ * Compares two databases: the rows of every table, the sequences' positions, and the definitions of columns, constraints,
+ * indexes, views, routines, triggers and extensions. Each is read in one snapshot.
+ *
+ * @throws Error when one cannot be read
+ */
+export async function compareDatabases(first: pg.ClientConfig, second: pg.ClientConfig): Promise<Comparison> {
+  const [one, other] = await Promise.all([fingerprint(first), fingerprint(second)]);
+  const names = [...new Set([...one.values.keys(), ...other.values.keys()])];
+  const differences = names
+    .filter((name) => one.values.get(name) !== other.values.get(name))
+    .map((name) => {
+      if (!other.values.has(name)) return `${name} is only in the first`;
+      return one.values.has(name) ? `${name} differs` : `${name} is only in the second`;
+    });
+  return { differences, tables: one.tables, rows: one.rows, definitions: one.values.size - one.tables };
+}
+
+async function fingerprint(config: pg.ClientConfig): Promise<Fingerprint> {
+  const client = new pg.Client({ ...config, application_name: 'compare', statement_timeout: 600_000 });
+  await client.connect();
+  try {
+    await client.query('BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY');
+    // What a value looks like as text must not depend on how either database is set up.
+    await client.query(`SET LOCAL search_path = ''; SET LOCAL "TimeZone" = 'UTC'; SET LOCAL extra_float_digits = 3`);
+    const values = new Map<string, string>();
+    let tables = 0;
+    let rows = 0;
+    for (const { name, is_sequence } of await read<{ name: string; is_sequence: boolean }>(client, relationsWithRows)) {
+      const sql = is_sequence ? positionOf(name) : rowsOf(name);
+      const [found] = await read<{ rows?: string; sum: string }>(client, sql);
+      values.set(`${is_sequence ? 'sequence' : 'table'} ${name}`, `${found?.rows ?? ''} ${found?.sum ?? ''}`);
+      if (is_sequence) continue;
+      tables += 1;
+      rows += Number(found?.rows ?? 0);
+    }
+    for (const { kind, name, definition } of await read<{ kind: string; name: string; definition: string }>(
+      client,
+      definitions,
+    )) {
+      values.set(`${kind} ${name}`, definition);
+    }
+    return { values, tables, rows };
+  } finally {
+    await client.end();
+  }
+}
+
+async function read<Row extends pg.QueryResultRow>(client: pg.Client, sql: string): Promise<Row[]> {
+  return (await client.query<Row>(sql)).rows;
+}

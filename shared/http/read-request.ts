@@ -24,7 +24,7 @@ export interface ParsedRequest {
 export function readRequest(route: RouteDefinition, event: ApiEvent): ParsedRequest {
   const errors: FieldError[] = [];
   const check = (part: string, schema: z.ZodType, value: unknown): unknown => {
-    const parsed = schema.safeParse(value);
+    const parsed = schema.safeParse(value, { error: inWords });
     if (parsed.success) return parsed.data;
     errors.push(...fieldErrors(part, parsed.error));
     return undefined;
@@ -79,6 +79,10 @@ function readJson({ headers, body, isBase64Encoded }: ApiEvent): unknown {
     throw invalidRequest([{ field: 'body', message: bytes.length === 0 ? 'is missing' : 'is not JSON in UTF-8' }]);
   }
 }
+
+/** What zod says of a value that is none of those allowed, in words; a schema's own message goes before it. */
+const inWords: z.core.$ZodErrorMap = (issue) =>
+  issue.code === 'invalid_value' ? `must be one of: ${issue.values.map(String).join(', ')}` : undefined;
 
 function fieldErrors(part: string, { issues }: z.ZodError): FieldError[] {
   return issues.flatMap((issue) => {

@@ -13,6 +13,8 @@ export interface ProgressMeter {
   /** Begins a phase; the rate is counted anew. */
   phase(name: string): void;
   total(totals: Partial<Totals>): void;
+  /** Says that all is counted: the totals, estimates until now, become what was done. */
+  settle(): void;
   add(done: Partial<Record<keyof Totals, number>>): void;
   snapshot(): Progress;
   /** Reports the last state and stops. */
@@ -67,6 +69,10 @@ export function startProgress(report: ReportProgress, intervalMs = 1000, now: ()
     },
     total(next) {
       Object.assign(totals, next);
+      changed = true;
+    },
+    settle() {
+      Object.assign(totals, done);
       changed = true;
     },
     add({ tables = 0, rows = 0, bytes = 0 }) {

@@ -56,6 +56,21 @@ describe('a request that does not fit', () => {
   });
 
   test.each([
+    ['POST', '/backups', { body: { backup_type: 'partial' } }, 'must be one of: full'],
+    ['POST', '/backups', { body: {} }, 'must be one of: full'],
+    ['GET', '/backups', { query: { status: 'lost' } }, 'must be one of: running, available, failed, deleting'],
+    [
+      'POST',
+      '/restore',
+      { body: { backup_id: newBackupId(), confirm: false, target_database: 'copy' } },
+      'must be true: a restore creates a database on the server; send "confirm": true to agree',
+    ],
+  ])('says which values are allowed: %s %s with %j', async (method, path, more, message) => {
+    const { problem } = await api.call({ method, path, ...more });
+    expect(problem.errors?.map((error) => error.message)).toEqual([message]);
+  });
+
+  test.each([
     ['no body', { body: '' }, 400],
     ['half a body', { body: '{"backup_type":' }, 400],
     ['a list', { body: [] }, 400],

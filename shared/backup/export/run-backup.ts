@@ -4,11 +4,11 @@ import { z } from 'zod';
 import type { BackupSettings } from '../../configuration/runtime.ts';
 import type { BackupType } from '../../contract/schemas/backup.ts';
 import { OperationError } from '../../errors.ts';
-import { type ReportProgress, startProgress } from '../../progress/progress.ts';
 import type { ConnectionTarget } from '../../postgres/connect.ts';
 import { copyOut } from '../../postgres/copy/copy-out.ts';
 import { quoteLiteral, quoteQualified } from '../../postgres/identifiers.ts';
 import { dumpSchema } from '../../postgres/pg-dump/dump-schema.ts';
+import { type ReportProgress, startProgress } from '../../progress/progress.ts';
 import { FORMAT_VERSION, largeObjectChunk, MANIFEST, SCHEMA, tableChunk } from '../layout.ts';
 import { backupLocation } from '../location.ts';
 import { databasePropertiesSchema, type Manifest, type StoredChunk } from '../manifest.ts';
@@ -146,6 +146,7 @@ export async function runBackup(request: BackupRequest, dependencies: BackupDepe
     if (dumped.status === 'rejected') throw dumped.reason;
 
     progress.phase('finishing');
+    progress.settle();
     const sequences = await readSequences(snapshot.holder);
     const materializedViews = z
       .array(z.object({ oid: z.coerce.number(), schema: z.string(), name: z.string() }))

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { basePath } from '../contract/define-route.ts';
 import type { OpenApiDocument } from '../contract/openapi.ts';
 import { type Html, html, inline, prose } from './html.ts';
 import { pageCss } from './page.css.ts';
@@ -78,7 +79,7 @@ function howToCall(server: string): Html {
   const origin = server === '/' ? 'https://<host>' : server.startsWith('/') ? `https://<host>${server}` : server;
   return html`<section id="start" aria-label="How to call it"><h2>How to call it</h2>
 <p>Send an OpenID Connect token with every request. Roles: <code>viewer</code> reads; <code>operator</code> also starts backups; <code>admin</code> may do everything; <code>auditor</code> reads.</p>
-<pre tabindex="0"><code>API=${origin}
+<pre tabindex="0"><code>API=${origin}${basePath}
 TOKEN=...</code></pre></section>`;
 }
 
@@ -121,7 +122,7 @@ function bodyText(type: string | undefined, media: Media | undefined): Html {
 }
 
 function curl({ method, path, parameters = [], ...operation }: Shown, example: unknown): string {
-  const address = path.replace('{id}', () => String(exampleOf(parameters) ?? '{id}'));
+  const address = path.slice(basePath.length).replace('{id}', () => String(exampleOf(parameters) ?? '{id}'));
   const lines = [
     `curl${method === 'get' ? '' : ` -X ${method.toUpperCase()}`} "$API${address}"`,
     ...(operation['x-least-role'] === 'public' ? [] : ['-H "Authorization: Bearer $TOKEN"']),

@@ -32,7 +32,7 @@ test('the page loads and runs nothing, and its one style is the one its policy l
 });
 
 test('the curl example of a POST carries the token, a key and the body', () => {
-  expect(page).toContain('curl -X POST &quot;$API/api/database/restore&quot;');
+  expect(page).toContain('curl -X POST &quot;$API/restore&quot;');
   expect(page).toContain('Idempotency-Key: $(uuidgen)');
   expect(page).toContain('&quot;confirm&quot;:true');
 });

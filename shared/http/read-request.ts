@@ -37,7 +37,7 @@ export function readRequest(route: RouteDefinition, event: ApiEvent): ParsedRequ
 }
 
 export function invalidRequest(errors: readonly FieldError[]): Refusal {
-  const fields = errors.map(({ field }) => field).join(', ');
+  const fields = [...new Set(errors.map(({ field }) => field))].join(', ');
   return new Refusal(
     400,
     'invalid_request',
@@ -80,9 +80,12 @@ function readJson({ headers, body, isBase64Encoded }: ApiEvent): unknown {
   }
 }
 
-/** What zod says of a value that is none of those allowed, in words; a schema's own message goes before it. */
-const inWords: z.core.$ZodErrorMap = (issue) =>
-  issue.code === 'invalid_value' ? `must be one of: ${issue.values.map(String).join(', ')}` : undefined;
+/** What zod's own words are not plain enough for; a schema's own message goes before these. */
+const inWords: z.core.$ZodErrorMap = (issue) => {
+  if (issue.code === 'invalid_value') return `must be one of: ${issue.values.map(String).join(', ')}`;
+  if (issue.code !== 'invalid_type') return undefined;
+  return issue.input === undefined ? 'is missing' : `must be of type ${issue.expected}`;
+};
 
 function fieldErrors(part: string, { issues }: z.ZodError): FieldError[] {
   return issues.flatMap((issue) => {

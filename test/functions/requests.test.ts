@@ -58,6 +58,8 @@ describe('a request that does not fit', () => {
   test.each([
     ['POST', '/backups', { body: { backup_type: 'partial' } }, 'must be one of: full'],
     ['POST', '/backups', { body: {} }, 'must be one of: full'],
+    ['POST', '/backups', { body: { backup_type: 'full', custom_name: 7 } }, 'must be of type string'],
+    ['POST', '/restore', { body: { backup_id: newBackupId(), confirm: true } }, 'is missing'],
     ['GET', '/backups', { query: { status: 'lost' } }, 'must be one of: running, available, failed, deleting'],
     [
       'POST',
@@ -65,9 +67,14 @@ describe('a request that does not fit', () => {
       { body: { backup_id: newBackupId(), confirm: false, target_database: 'copy' } },
       'must be true: a restore creates a database on the server; send "confirm": true to agree',
     ],
-  ])('says which values are allowed: %s %s with %j', async (method, path, more, message) => {
+  ])('says what is allowed: %s %s with %j', async (method, path, more, message) => {
     const { problem } = await api.call({ method, path, ...more });
     expect(problem.errors?.map((error) => error.message)).toEqual([message]);
+  });
+
+  test('names a field once, whatever is wrong with it', async () => {
+    const { problem } = await post({ body: { backup_type: 'full', custom_name: ' ' } });
+    expect(problem.detail).toBe('The request does not fit the contract: body.custom_name');
   });
 
   test.each([

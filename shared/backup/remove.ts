@@ -1,4 +1,13 @@
-import { DeleteObjectCommand, DeleteObjectsCommand, ListObjectsV2Command, type S3Client } from '@aws-sdk/client-s3';
+import {
+  AbortMultipartUploadCommand,
+  DeleteObjectCommand,
+  DeleteObjectsCommand,
+  ListMultipartUploadsCommand,
+  type ListMultipartUploadsCommandOutput,
+  ListObjectsV2Command,
+  NoSuchUpload,
+  type S3Client,
+} from '@aws-sdk/client-s3';
 import { OperationError } from '../errors.ts';
 import { createBackupCatalog } from '../state/backups.ts';
 import { createJobStore, isEnded } from '../state/jobs.ts';
@@ -51,13 +60,14 @@ export async function removeBackup({ s3, bucket, table }: Bucket & { table: Stat
 }
 
 /**
- * Removes all objects of one backup, the manifest first.
+ * Removes all objects of one backup, the manifest first, and what a process that was ended left uploading.
  *
  * @param prefix - ends with a slash; see {@link backupPrefix}
  * @throws OperationError `objects_left` when S3 keeps some
  */
 export async function removeObjects({ s3, bucket }: Bucket, prefix: string): Promise<void> {
   await s3.send(new DeleteObjectCommand({ Bucket: bucket, Key: prefix + MANIFEST }));
+  await abortUploads({ s3, bucket }, prefix);
   for (let batch = 0; batch < MAX_BATCHES; batch++) {
     // Always from the beginning: what was listed before is gone.
     const { Contents = [] } = await s3.send(
@@ -79,6 +89,22 @@ export async function removeObjects({ s3, bucket }: Bucket, prefix: string): Pro
     }
   }
   throw objectsLeft(prefix, 'there is no end of them');
+}
+
+/** Ends the unfinished uploads below a prefix. Their parts are paid for, and no list of objects shows them. */
+async function abortUploads({ s3, bucket }: Bucket, prefix: string): Promise<void> {
+  let after: { KeyMarker?: string | undefined; UploadIdMarker?: string | undefined } | undefined = {};
+  while (after) {
+    const page: ListMultipartUploadsCommandOutput = await s3.send(
+      new ListMultipartUploadsCommand({ Bucket: bucket, Prefix: prefix, ...after }),
+    );
+    for (const { Key, UploadId } of page.Uploads ?? []) {
+      await s3.send(new AbortMultipartUploadCommand({ Bucket: bucket, Key, UploadId })).catch((error: unknown) => {
+        if (!(error instanceof NoSuchUpload)) throw error;
+      });
+    }
+    after = page.IsTruncated ? { KeyMarker: page.NextKeyMarker, UploadIdMarker: page.NextUploadIdMarker } : undefined;
+  }
 }
 
 function inUse(id: string, jobId?: string): OperationError {

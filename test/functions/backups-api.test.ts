@@ -1,4 +1,11 @@
-import { CreateBucketCommand, ListObjectsV2Command, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
+import {
+  CreateBucketCommand,
+  CreateMultipartUploadCommand,
+  ListMultipartUploadsCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  type S3Client,
+} from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { succeedBackup, succeedRestore } from '../../shared/jobs/end.ts';
 import { createBackupCatalog } from '../../shared/state/backups.ts';
@@ -168,6 +175,15 @@ describe('deleting', () => {
     expect(await keysOf(prefix)).toEqual([]);
     expect(await keysOf(`databases/shop/backups/${id}x/`)).toHaveLength(1);
     expect((await remove(id)).status).toBe(404);
+  });
+
+  test('ends the uploads that were left unfinished, and those of no other backup', async () => {
+    const id = await availableBackup();
+    const [mine, other] = [`databases/shop/backups/${id}/data/x`, `databases/shop/backups/${id}x/data/x`];
+    for (const Key of [mine, other]) await s3.send(new CreateMultipartUploadCommand({ Bucket: api.bucket, Key }));
+    expect((await remove(id)).status).toBe(204);
+    const { Uploads = [] } = await s3.send(new ListMultipartUploadsCommand({ Bucket: api.bucket }));
+    expect(Uploads.map(({ Key }) => Key)).toEqual([other]);
   });
 
   test('goes on where an earlier call was ended', async () => {

@@ -21,11 +21,15 @@ const client = buildClient({
  * makes for it. `aws-encryption-cli --decrypt` opens it too.
  */
 export function sealStream(keyArn: string, context: EncryptionContext): Duplex {
-  return client.encryptStream(new KmsKeyringNode({ generatorKeyId: keyArn }), {
+  const stream = client.encryptStream(new KmsKeyringNode({ generatorKeyId: keyArn }), {
     suiteId: AlgorithmSuiteIdentifier.ALG_AES256_GCM_IV12_TAG16_HKDF_SHA512_COMMIT_KEY,
     encryptionContext: context,
     frameLength: FRAME_LENGTH,
   });
+  // The library joins its inner streams by a pipeline without a callback: one that is destroyed before its end would throw
+  // where nobody can catch it, and take the process along. They hold nothing but memory.
+  (stream as Duplex & { _forwardDestroy: boolean })._forwardDestroy = false;
+  return stream;
 }
 
 /**

@@ -38,6 +38,9 @@ export function sealStream(keyArn: string, context: EncryptionContext): Duplex {
  */
 export function openStream(keyArn: string, context: EncryptionContext): Duplex {
   const stream = client.decryptUnsignedMessageStream(new KmsKeyringNode({ keyIds: [keyArn] }));
+  // Destroyed before anything was piped into it, as when S3 has no such object, it emits an error that nobody waits for and
+  // that would take the process along. While a pipeline runs, that one hears of errors as well.
+  stream.on('error', () => undefined);
   stream.once('MessageHeader', (header: { encryptionContext: Readonly<EncryptionContext> }) => {
     const found = header.encryptionContext;
     const differs = Object.keys({ ...found, ...context }).some((name) => found[name] !== context[name]);

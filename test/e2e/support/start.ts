@@ -1,0 +1,64 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { eventually } from './api.ts';
+
+const startPath = fileURLToPath(new URL('../../../local/start.ts', import.meta.url));
+
+export interface Started {
+  /** What it has printed so far. */
+  readonly printed: string;
+  /** Waits until it has printed all there is to print; rejects when it ends before. */
+  ready(): Promise<string>;
+  /** Sends a signal and waits for the end. */
+  end(signal: 'SIGINT' | 'SIGTERM'): Promise<number | null>;
+  ended(): Promise<number | null>;
+}
+
+/** Runs `node local/start.ts` with `folder` as its working folder, where it keeps its state. */
+export function runStart(folder: string, ...options: string[]): Started {
+  const child: ChildProcess = spawn(process.execPath, [startPath, ...options], {
+    cwd: folder,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let printed = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream?.setEncoding('utf8').on('data', (text: string) => {
+      printed += text;
+    });
+  const exit = once(child, 'close').then(([code]) => code as number | null);
+  const over = () => child.exitCode !== null || child.signalCode !== null;
+  return {
+    get printed() {
+      return printed;
+    },
+    async ready() {
+      const isReady = () => /^Then, for instance\n(?:\n|.)*\/jobs\n/m.test(printed);
+      await eventually(isReady, (yes) => yes || over());
+      if (!isReady()) throw new Error(`It ended:\n${printed}`);
+      return printed;
+    },
+    end(signal) {
+      child.kill(signal);
+      return exit;
+    },
+    ended: () => exit,
+  };
+}
+
+/** Processes that work in a folder or were told of it; none where the system does not say. */
+export function processesIn(folder: string): string[] {
+  const read = (pid: string): string => {
+    try {
+      return `${readlinkSync(`/proc/${pid}/cwd`)} ${readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')}`;
+    } catch {
+      return '';
+    }
+  };
+  if (process.platform !== 'linux') return [];
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map((pid) => `${pid} ${read(pid)}`)
+    .filter((text) => text.includes(folder));
+}

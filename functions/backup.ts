@@ -1,3 +1,4 @@
+import './durable/collect-rarely.ts';
 import { withDurableExecution } from '@aws/durable-execution-sdk-js';
 import { dynamodbClient, s3Client, secretsManagerClient } from '../shared/aws/clients.ts';
 import { runBackup } from '../shared/backup/export/run-backup.ts';

@@ -1,3 +1,4 @@
+import './durable/collect-rarely.ts';
 import { withDurableExecution } from '@aws/durable-execution-sdk-js';
 import { dynamodbClient, s3Client, secretsManagerClient } from '../shared/aws/clients.ts';
 import { runRestore } from '../shared/backup/restore/run-restore.ts';

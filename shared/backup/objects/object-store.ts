@@ -7,7 +7,8 @@ import { Upload } from '@aws-sdk/lib-storage';
 import { OperationError } from '../../errors.ts';
 import { type EncryptionContext, openStream, sealStream } from './seal.ts';
 
-const PART_BYTES = 8 * 1_048_576;
+/** The least that S3 takes; several parts are in memory at a time. */
+const PART_BYTES = 5 * 1_048_576;
 const PARTS_IN_FLIGHT = 2;
 const STREAM_BLOCK_BYTES = 262_144;
 
@@ -70,7 +71,7 @@ function zstdParameters(level: number): Record<number, number> {
   return {
     [constants.ZSTD_c_compressionLevel]: level,
     [constants.ZSTD_c_windowLog]: 23,
-    ...(level <= 2 ? { [constants.ZSTD_c_hashLog]: 17 } : {}),
+    ...(level <= 2 ? { [constants.ZSTD_c_hashLog]: 16 } : {}),
     [constants.ZSTD_c_checksumFlag]: 1,
   };
 }

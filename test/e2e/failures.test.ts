@@ -1,4 +1,10 @@
-import { CreateBucketCommand, DeleteBucketCommand, DeleteObjectCommand } from '@aws-sdk/client-s3';
+import {
+  CreateBucketCommand,
+  DeleteBucketCommand,
+  DeleteObjectCommand,
+  GetObjectCommand,
+  PutObjectCommand,
+} from '@aws-sdk/client-s3';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Job } from '../../shared/contract/schemas/job.ts';
 import { anyServer, createScratchDatabase, type ScratchDatabase, type TestServer } from '../support/servers.ts';
@@ -35,7 +41,7 @@ beforeAll(async () => {
   shop = await createScratchDatabase(server);
   warehouse = await createScratchDatabase(server);
   for (const [database, sql] of [
-    [shop, 'CREATE TABLE item AS SELECT n FROM generate_series(1, 100) AS n'],
+    [shop, 'CREATE TABLE item AS SELECT generate_series(1, 100) AS n; CREATE TABLE other AS TABLE item'],
     [warehouse, big],
   ] as const) {
     const client = await database.connect();
@@ -166,28 +172,52 @@ describe('a backup fails in words and leaves nothing', () => {
   });
 });
 
-describe('a restore fails in words and leaves nothing', () => {
-  const databases = async (): Promise<string[]> => {
-    const client = await shop.connect();
-    const { rows } = await client.query<{ datname: string }>('SELECT datname FROM pg_database ORDER BY 1');
-    await client.end();
-    return rows.map(({ datname }) => datname);
-  };
+async function databaseNames(): Promise<string[]> {
+  const client = await shop.connect();
+  const { rows } = await client.query<{ datname: string }>('SELECT datname FROM pg_database ORDER BY 1');
+  await client.end();
+  return rows.map(({ datname }) => datname);
+}
 
+describe('a restore fails in words and leaves nothing', () => {
   test.each([
     ['KMS refuses the key', { service: 'kms', operation: 'Decrypt', code: 'AccessDeniedException' }, 'key_refused'],
     ['an object is gone', { service: 's3', operation: 'GetObject', code: 'NoSuchKey', after: 2 }, 'object_missing'],
   ] as const)('when %s', async (_, fault, code) => {
     const made = await endOf(system.current, (await startBackup(system.current, 'shop')).id);
-    const before = await databases();
+    const before = await databaseNames();
     const status = fault.service === 's3' ? 404 : 400;
     await system.current.services.faults.set({ ...fault, status, times: Number.POSITIVE_INFINITY });
     const request = { database: 'shop', backup: made.backup_id ?? '', target: uniqueName('never') };
     const { status: end, error } = await endOf(system.current, (await startRestore(system.current, request)).id);
     expect([end, error?.code]).toEqual(['failed', code]);
     expect(error?.next_step).toMatch(/\w+ \w+/);
-    expect(await databases()).toEqual(before);
+    expect(await databaseNames()).toEqual(before);
     expect((await getBackup(system.current, request.backup)).status).toBe('available');
+  });
+});
+
+describe('a restore of a changed object fails before anything is offered', () => {
+  const get = async (Key: string): Promise<Uint8Array> => {
+    const { Body } = await bucket.s3.send(new GetObjectCommand({ Bucket: bucket.name, Key }));
+    return (await Body?.transformToByteArray()) ?? new Uint8Array();
+  };
+
+  test.each<[string, string, (own: Uint8Array, other: Uint8Array) => Uint8Array]>([
+    ['a byte changed', 'object_damaged', (own) => own.map((byte, at) => (at === own.length - 40 ? byte ^ 1 : byte))],
+    ['the end cut off', 'object_damaged', (own) => own.subarray(0, own.length - 20)],
+    ["another object's content", 'object_misplaced', (_, other) => other],
+  ])('%s', async (_, code, change) => {
+    const { backup_id } = await endOf(system.current, (await startBackup(system.current, 'shop')).id);
+    const [own = '', other = ''] = (await bucket.keys(backup_id ?? '')).filter((key) => key.includes('/data/'));
+    const Body = change(await get(own), await get(other));
+    await bucket.s3.send(new PutObjectCommand({ Bucket: bucket.name, Key: own, Body }));
+    const target = uniqueName('never');
+    const job = await startRestore(system.current, { database: 'shop', backup: backup_id ?? '', target });
+    const { status, error } = await endOf(system.current, job.id);
+    expect([status, error?.code]).toEqual(['failed', code]);
+    expect(error?.message).toContain(own.slice(own.indexOf('data/')));
+    expect((await databaseNames()).filter((name) => name === target || /restor|stag/.test(name))).toEqual([]);
   });
 });
 

@@ -269,7 +269,7 @@ export function explainStoreFailure(error: unknown, key: string): unknown {
     );
   }
   if (
-    /unable to authenticate|Malformed|commitment|unsupported state|bad decrypt|ZSTD|zstd|Unknown frame|premature|ERR_STREAM_PREMATURE|message format|Invalid|out of (range|bounds)|Content (sequence|type)/i.test(
+    /unable to authenticate|Malformed|commitment|unsupported state|bad decrypt|ZSTD|zstd|Unknown frame|premature|ERR_STREAM_PREMATURE|message format|Incomplete (?:header|message)|Unknown format|Unrecognized content|Unsupported ciphertext|Invalid|out of (range|bounds)|Content (sequence|type)/i.test(
       related,
     )
   ) {

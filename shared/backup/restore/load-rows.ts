@@ -75,16 +75,18 @@ async function loadChunk(
   }
 }
 
+/** @param into - the table that takes the rows; see `findLoadTargets` */
 export function loadTableChunk(
   client: pg.Client,
   source: BackupSource,
   table: Table,
+  into: Pick<Table, 'schema' | 'name'>,
   chunk: StoredChunk,
   onBytes: (bytes: number) => void,
   signal: AbortSignal,
 ): Promise<void> {
   return loadChunk(client, source, {
-    sql: copyInSql(table),
+    sql: copyInSql({ ...into, columns: table.columns }),
     chunk,
     what: `${table.schema}.${table.name}`,
     onBytes,
@@ -142,8 +144,8 @@ export async function loadLargeObjects(
     const object = `LARGE OBJECT ${oid}`;
     const statements = [
       ...(comment === null ? [] : [`COMMENT ON ${object} IS ${quoteLiteral(comment)}`]),
-      ...(hasPrivileges ? grantStatements(object, privileges, { owner }) : []),
       `ALTER ${object} OWNER TO ${quoteIdentifier(owner)}`,
+      ...(hasPrivileges ? grantStatements(object, privileges, { owner }) : []),
     ];
     for (const statement of statements) {
       try {

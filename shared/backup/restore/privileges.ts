@@ -2,7 +2,8 @@ import { quoteIdentifier } from '../../postgres/identifiers.ts';
 import type { Privilege } from '../manifest.ts';
 
 /**
- * Statements that turn an object's default privileges into the given ones. The owner's own are left to ownership.
+ * Statements that turn an object's default privileges into the given ones. Run them once the object has its owner, whose own
+ * privileges, which it may have given up, are among them.
  *
  * @param object - as GRANT names it, quoted: `DATABASE "shop"`, `LARGE OBJECT 4711`
  */
@@ -11,11 +12,9 @@ export function grantStatements(
   privileges: readonly Privilege[],
   { owner }: { owner: string },
 ): string[] {
-  const grants = privileges
-    .filter(({ grantee }) => grantee !== owner)
-    .map(
-      ({ grantee, privilege, grantable }) =>
-        `GRANT ${privilege} ON ${object} TO ${grantee === null ? 'PUBLIC' : quoteIdentifier(grantee)}${grantable ? ' WITH GRANT OPTION' : ''}`,
-    );
-  return [`REVOKE ALL ON ${object} FROM PUBLIC`, ...grants];
+  const grants = privileges.map(
+    ({ grantee, privilege, grantable }) =>
+      `GRANT ${privilege} ON ${object} TO ${grantee === null ? 'PUBLIC' : quoteIdentifier(grantee)}${grantable ? ' WITH GRANT OPTION' : ''}`,
+  );
+  return [`REVOKE ALL ON ${object} FROM PUBLIC`, `REVOKE ALL ON ${object} FROM ${quoteIdentifier(owner)}`, ...grants];
 }

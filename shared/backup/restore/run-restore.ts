@@ -2,9 +2,9 @@ import { setTimeout } from 'node:timers/promises';
 import type pg from 'pg';
 import type { BackupSettings } from '../../configuration/runtime.ts';
 import { OperationError } from '../../errors.ts';
-import { type ProgressMeter, type ReportProgress, startProgress } from '../../progress/progress.ts';
 import { type ConnectionTarget, connect } from '../../postgres/connect.ts';
 import { type SchemaDump, schemaDumpSchema } from '../../postgres/pg-dump/schema-dump.ts';
+import { type ProgressMeter, type ReportProgress, startProgress } from '../../progress/progress.ts';
 import { runLanes } from '../export/lanes.ts';
 import { MANIFEST } from '../layout.ts';
 import { backupLocation } from '../location.ts';
@@ -17,6 +17,7 @@ import {
   refreshMaterializedViews,
 } from './finish-schema.ts';
 import { type BackupSource, loadLargeObjects, loadTableChunk, setSequences } from './load-rows.ts';
+import { findLoadTargets } from './load-targets.ts';
 import { createMissingRoles } from './roles.ts';
 import { scheduleEntries } from './schedule-entries.ts';
 import { isForgivable } from './schema-entry.ts';
@@ -145,6 +146,7 @@ async function fillDatabase(
     warnings.push(...(await createEntriesInOrder(main, preData, signal)));
 
     progress.phase('data');
+    const loadTarget = await findLoadTargets(main);
     const chunks = manifest.tables.flatMap((table) => {
       const left = { count: table.chunks.length };
       return table.chunks.map((chunk): LoadTask => ({ table, chunk, left }));
@@ -154,7 +156,7 @@ async function fillDatabase(
     await runLanes(chunks, settings.connections, {
       open: () => openRestoreSession(target, database, manifest.encoding),
       work: async (client, { table, chunk, left }, laneSignal) => {
-        await loadTableChunk(client, source, table, chunk, addBytes, laneSignal);
+        await loadTableChunk(client, source, table, loadTarget(table), chunk, addBytes, laneSignal);
         left.count -= 1;
         progress.add({ rows: chunk.rows, tables: left.count === 0 ? 1 : 0 });
       },
@@ -176,7 +178,7 @@ async function fillDatabase(
       progress.phase('materialized views');
       warnings.push(...(await refreshMaterializedViews(main, manifest, preData, signal)));
       progress.phase('statistics');
-      await analyzeTables(clients, signal);
+      warnings.push(...(await analyzeTables(clients, signal)));
       warnings.push(...(await createEntriesInOrder(main, last, signal)));
     } finally {
       await Promise.all(others.map((client) => client.end().catch(() => undefined)));

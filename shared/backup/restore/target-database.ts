@@ -114,10 +114,10 @@ export function propertyStatements(database: string, properties: DatabasePropert
       ? []
       : [`ALTER DATABASE ${name} CONNECTION LIMIT ${properties.connection_limit}`]),
     ...properties.settings.map(({ role, setting }) => settingStatement(database, role, setting)),
+    `ALTER DATABASE ${name} OWNER TO ${quoteIdentifier(properties.owner)}`,
     ...(properties.has_privileges
       ? grantStatements(`DATABASE ${name}`, properties.privileges, { owner: properties.owner })
       : []),
-    `ALTER DATABASE ${name} OWNER TO ${quoteIdentifier(properties.owner)}`,
   ];
 }
 

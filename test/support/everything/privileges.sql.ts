@@ -104,7 +104,7 @@ ALTER DATABASE ${name} SET "DateStyle" = 'SQL, DMY';
 ALTER DATABASE ${name} SET everything.own_setting = 'it''s; \\';
 ALTER ROLE everything_reader IN DATABASE ${name} SET statement_timeout = '1min';
 ALTER DATABASE ${name} CONNECTION LIMIT 50;
-REVOKE TEMPORARY ON DATABASE ${name} FROM PUBLIC;
+REVOKE TEMPORARY ON DATABASE ${name} FROM PUBLIC, everything_owner;
 GRANT CREATE ON DATABASE ${name} TO everything_reader WITH GRANT OPTION;
 `;
 }

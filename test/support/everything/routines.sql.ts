@@ -66,7 +66,8 @@ CREATE TEXT SEARCH PARSER own_parser (START = prsd_start, GETTOKEN = prsd_nextto
 CREATE ACCESS METHOD own_heap TYPE TABLE HANDLER heap_tableam_handler;
 CREATE TABLE in_own_heap (a int) USING own_heap;
 INSERT INTO in_own_heap SELECT generate_series(1, 10);
-CREATE TRUSTED LANGUAGE own_language HANDLER plpgsql_call_handler;
+CREATE FUNCTION own_handler() RETURNS language_handler LANGUAGE c AS '$libdir/plpgsql', 'plpgsql_call_handler';
+CREATE TRUSTED LANGUAGE own_language HANDLER own_handler;
 CREATE FUNCTION text_in(internal) RETURNS internal LANGUAGE internal IMMUTABLE STRICT AS 'range_in';
 CREATE TRANSFORM FOR pair LANGUAGE sql (FROM SQL WITH FUNCTION text_in(internal));
 RESET search_path;

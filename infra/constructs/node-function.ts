@@ -31,6 +31,12 @@ export interface NodeFunctionProps {
 const HISTORY = Duration.days(14);
 
 /**
+ * Makes the C library give a buffer's memory back when it is freed, in place of keeping it for the thread that had it: a backup's
+ * peak is then the same however long the function has been warm.
+ */
+const returnMemory = { MALLOC_ARENA_MAX: '1', MALLOC_TRIM_THRESHOLD_: '8000000' };
+
+/**
  * A deployed function: bundled, on Node.js 24 and arm64, with a log group that forgets, traces, and a role with no managed
  * policy that may do just what is said.
  */
@@ -79,7 +85,7 @@ export class NodeFunction extends Construct {
       logGroup,
       loggingFormat: lambda.LoggingFormat.JSON,
       tracing: lambda.Tracing.ACTIVE,
-      environment: environmentOf(props.environment ?? {}),
+      environment: { ...environmentOf(props.environment ?? {}), ...(durableFor ? returnMemory : {}) },
       layers: [...(props.layers ?? [])],
       ...(durableFor ? { durableConfig: { executionTimeout: durableFor, retentionPeriod: HISTORY } } : {}),
       ...network,

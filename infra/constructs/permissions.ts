@@ -14,7 +14,7 @@ const allow = (actions: readonly string[], resources: readonly string[], conditi
 
 /** Reads and writes of single items; `Query` reads the index of collections alone. */
 export function useState(
-  table: dynamodb.ITable,
+  table: dynamodb.Table,
   operations: readonly ('Get' | 'Put' | 'Update' | 'Delete' | 'Query')[],
 ): iam.PolicyStatement[] {
   const items = operations.filter((operation) => operation !== 'Query').map((operation) => `dynamodb:${operation}Item`);
@@ -27,7 +27,7 @@ export function useState(
 }
 
 /** Stores sealed objects. An object's path is made when the backup is, so its rights reach over all backups. */
-export function writeBackups(bucket: s3.IBucket, key: kms.IKey): iam.PolicyStatement[] {
+export function writeBackups(bucket: s3.Bucket, key: kms.Key): iam.PolicyStatement[] {
   return [
     allow(['s3:PutObject', 's3:AbortMultipartUpload'], [bucket.arnForObjects(BACKUP_PATHS)]),
     // S3 itself decrypts with the key when it joins the parts of an upload.
@@ -35,12 +35,12 @@ export function writeBackups(bucket: s3.IBucket, key: kms.IKey): iam.PolicyState
   ];
 }
 
-export function readBackups(bucket: s3.IBucket, key: kms.IKey): iam.PolicyStatement[] {
+export function readBackups(bucket: s3.Bucket, key: kms.Key): iam.PolicyStatement[] {
   return [allow(['s3:GetObject'], [bucket.arnForObjects(BACKUP_PATHS)]), allow(['kms:Decrypt'], [key.keyArn])];
 }
 
 /** Deletes a backup's objects and aborts its unfinished uploads. Former versions are beyond it: the bucket keeps them. */
-export function removeBackups(bucket: s3.IBucket): iam.PolicyStatement[] {
+export function removeBackups(bucket: s3.Bucket): iam.PolicyStatement[] {
   return [
     allow(['s3:DeleteObject', 's3:AbortMultipartUpload'], [bucket.arnForObjects(BACKUP_PATHS)]),
     allow(['s3:ListBucket', 's3:ListBucketMultipartUploads'], [bucket.bucketArn], {

@@ -13,9 +13,9 @@ import type { Deployment } from '../config/schema.ts';
 export interface BackupSchedulesProps {
   readonly deployment: Deployment;
   /** The backup function, with its alias. */
-  readonly target: lambda.IFunction;
+  readonly target: lambda.Alias;
   /** Receives what could not be started. */
-  readonly deadLetterQueue: sqs.IQueue;
+  readonly deadLetterQueue: sqs.Queue;
 }
 
 /** The backup types that run by themselves. */
@@ -44,7 +44,8 @@ export class BackupSchedules extends Construct {
             toEventBridgeCron(expression),
             TimeZone.of(schedules.time_zone),
           ),
-          target: new targets.LambdaInvoke(target, {
+          // Here and in the stacks: CDK's classes do not fit its own interfaces under exactOptionalPropertyTypes.
+          target: new targets.LambdaInvoke(target as lambda.IFunction, {
             // A role that stands alone keeps the narrow rights above; CDK would add the function's every version.
             role: role.withoutPolicyUpdates(),
             input: scheduler.ScheduleTargetInput.fromObject({ database, backup_type } satisfies Partial<BackupEvent>),

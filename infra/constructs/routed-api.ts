@@ -10,9 +10,9 @@ import { answerWithProblems } from './gateway-problems.ts';
 
 export interface RoutedApiProps {
   readonly deployment: Deployment;
-  readonly authorizer: lambda.IFunction;
+  readonly authorizer: lambda.Function;
   /** Serve the routes, by their names in the route table. */
-  readonly functions: Readonly<Record<ApiFunction, lambda.IFunction>>;
+  readonly functions: Readonly<Record<ApiFunction, lambda.Function>>;
 }
 
 /** How long a caller's roles are believed after they were looked at. */
@@ -66,7 +66,7 @@ export class RoutedApi extends Construct {
     this.addRoutes(authorizer, functions);
   }
 
-  private addRoutes(authorizer: lambda.IFunction, functions: RoutedApiProps['functions']): void {
+  private addRoutes(authorizer: lambda.Function, functions: RoutedApiProps['functions']): void {
     const guard = new apigateway.RequestAuthorizer(this, 'Authorizer', {
       handler: authorizer,
       // Both, so that what was decided for one address is not believed from another.

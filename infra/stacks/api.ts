@@ -82,7 +82,7 @@ function shapesOf(
   { backup, restore }: BackupsStack,
 ): Record<ApiFunction, ApiFunctionShape> {
   const state = { stateTable: stateTable.tableName };
-  const invoke = (target: lambda.IFunction) =>
+  const invoke = (target: lambda.Alias) =>
     new iam.PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: [target.functionArn] });
   return {
     'backups-api': {

@@ -102,7 +102,7 @@ export class BackupsStack extends Stack {
   private liveAlias({ fn }: NodeFunction, { queue }: DeadLetterQueue): lambda.Alias {
     return new lambda.Alias(this, `${fn.node.scope?.node.id}Live`, {
       aliasName: 'live',
-      version: fn.currentVersion,
+      version: fn.currentVersion as lambda.IVersion,
       // The job repeats what is worth repeating. An execution that Lambda began anew would be another backup.
       retryAttempts: 0,
       maxEventAge: Duration.hours(6),

@@ -77,7 +77,7 @@ export class StorageStack extends Stack {
       // Fewer calls to KMS; the objects are sealed once more with data keys of their own before they arrive.
       bucketKeyEnabled: true,
       versioned: true,
-      serverAccessLogsBucket: accessLogs,
+      serverAccessLogsBucket: accessLogs as s3.IBucket,
       lifecycleRules: [
         {
           abortIncompleteMultipartUploadAfter: Duration.days(1),

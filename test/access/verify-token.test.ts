@@ -1,7 +1,7 @@
 import { generateKeyPair } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTokenVerifier, type Identity, TokenRefused } from '../../shared/access/verify-token.ts';
-import { identitySchema } from '../../shared/configuration/runtime.ts';
+import { createTokenVerifier, TokenRefused } from '../../shared/access/verify-token.ts';
+import { type Identity, identitySchema } from '../../shared/configuration/runtime.ts';
 import { now, startIssuer, type TestIssuer } from './issuer.ts';
 
 let issuer: TestIssuer;

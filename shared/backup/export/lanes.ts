@@ -1,9 +1,9 @@
 /**
- * Works through `items` on `lanes` at a time, in order. The first failure stops the taking of new items, aborts `signal`
+ * Works through `items` on `lanes` at a time; the next one is asked for when a lane is free. The first failure stops the taking of new items, aborts `signal`
  * of the work under way, and is thrown once every lane has ended.
  */
 export async function runLanes<Item, Lane>(
-  items: readonly Item[],
+  items: Iterable<Item>,
   lanes: number,
   {
     open,
@@ -19,17 +19,18 @@ export async function runLanes<Item, Lane>(
 ): Promise<void> {
   const stop = new AbortController();
   const combined = AbortSignal.any([signal, stop.signal]);
-  let next = 0;
+  const source = items[Symbol.iterator]();
   let failure: { error: unknown } | undefined;
 
   const run = async (): Promise<void> => {
     let lane: Lane | undefined;
     try {
-      while (next < items.length && !combined.aborted) {
+      while (!combined.aborted) {
+        const { done, value } = source.next();
+        if (done) break;
         lane ??= await open();
         if (combined.aborted) break;
-        const item = items[next++];
-        if (item !== undefined) await work(lane, item, combined);
+        await work(lane, value, combined);
       }
     } catch (error) {
       failure ??= { error };
@@ -38,7 +39,7 @@ export async function runLanes<Item, Lane>(
       if (lane !== undefined) await close(lane).catch(() => undefined);
     }
   };
-  await Promise.all(Array.from({ length: Math.max(1, Math.min(lanes, items.length)) }, run));
+  await Promise.all(Array.from({ length: Math.max(1, lanes) }, run));
   if (failure) throw failure.error;
   signal.throwIfAborted();
 }

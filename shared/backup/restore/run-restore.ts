@@ -16,6 +16,7 @@ import {
   createEntriesInParallel,
   refreshMaterializedViews,
 } from './finish-schema.ts';
+import { loadOrder } from './load-order.ts';
 import { type BackupSource, loadLargeObjects, loadTableChunk, setSequences } from './load-rows.ts';
 import { findLoadTargets } from './load-targets.ts';
 import { createMissingRoles } from './roles.ts';
@@ -149,14 +150,16 @@ async function fillDatabase(
     const loadTarget = await findLoadTargets(main);
     const chunks = manifest.tables.flatMap((table) => {
       const left = { count: table.chunks.length };
-      return table.chunks.map((chunk): LoadTask => ({ table, chunk, left }));
+      return table.chunks.map((chunk): LoadTask => ({ table, chunk, bytes: chunk.bytes, left }));
     });
-    chunks.sort((a, b) => b.chunk.bytes - a.chunk.bytes);
+    const order = loadOrder(chunks);
     const addBytes = (loaded: number): void => progress.add({ bytes: loaded });
-    await runLanes(chunks, settings.connections, {
+    await runLanes(order, settings.connections, {
       open: () => openRestoreSession(target, database, manifest.encoding),
-      work: async (client, { table, chunk, left }, laneSignal) => {
+      work: async (client, task, laneSignal) => {
+        const { table, chunk, left } = task;
         await loadTableChunk(client, source, table, loadTarget(table), chunk, addBytes, laneSignal);
+        order.done(task);
         left.count -= 1;
         progress.add({ rows: chunk.rows, tables: left.count === 0 ? 1 : 0 });
       },
@@ -192,6 +195,7 @@ async function fillDatabase(
 interface LoadTask {
   table: Manifest['tables'][number];
   chunk: StoredChunk;
+  bytes: number;
   left: { count: number };
 }
 

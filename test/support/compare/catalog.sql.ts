@@ -118,7 +118,9 @@ SELECT t.oid::regtype::text AS name, jsonb_build_object('kind', t.typtype, 'owne
                             'multirange', to_jsonb(r) ->> 'rngmultitypid' IS NOT NULL)
                      FROM pg_range r WHERE r.rngtypid = t.oid)) AS definition
   FROM pg_type t WHERE ${own('pg_type', 't.oid')}
-   AND NOT (t.typrelid <> 0 AND (SELECT relpersistence = 't' OR relkind = 't' FROM pg_class WHERE oid = t.typrelid))`,
+   -- Neither the types of tables' rows nor those of arrays: they come with what they are of.
+   AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = t.typrelid AND c.relkind <> 'c')
+   AND NOT EXISTS (SELECT FROM pg_type element WHERE element.typarray = t.oid)`,
     cast: `
 SELECT ${identity('pg_cast', 'c.oid')} AS name, jsonb_build_object('function', nullif(c.castfunc, 0)::regprocedure,
          'context', c.castcontext, 'method', c.castmethod) AS definition

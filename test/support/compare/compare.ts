@@ -10,31 +10,24 @@ import { schemaDifferences } from './schema.ts';
  * @returns the differences in words; none when the databases are equal
  */
 export async function databaseDifferences(first: ScratchDatabase, second: ScratchDatabase): Promise<string[]> {
-  return await inTransactions(first, second, async (one, other) => [
-    ...(await schemaDifferences({ database: first, client: one }, { database: second, client: other })),
-    ...(await contentDifferences(one, other)),
-    ...(await positionDifferences(one, other)),
-  ]);
+  const one = await beginComparison(first);
+  const other = await beginComparison(second);
+  try {
+    return [
+      ...(await schemaDifferences({ database: first, client: one }, { database: second, client: other })),
+      ...(await contentDifferences(one, other)),
+      ...(await positionDifferences(one, other)),
+    ];
+  } finally {
+    await one.end();
+    await other.end();
+  }
 }
 
-/** Gives a connection to each database, in a transaction that sees one moment. */
-async function inTransactions<Result>(
-  first: ScratchDatabase,
-  second: ScratchDatabase,
-  use: (one: pg.Client, other: pg.Client) => Promise<Result>,
-): Promise<Result> {
-  const clients: pg.Client[] = [];
-  try {
-    for (const database of [first, second]) {
-      const client = await database.connect();
-      clients.push(client);
-      await client.query('BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY');
-      await client.query(exactText);
-    }
-    const [one, other] = clients;
-    if (!one || !other) throw new Error('Two databases are compared');
-    return await use(one, other);
-  } finally {
-    for (const client of clients) await client.end();
-  }
+/** A connection in a transaction that sees one moment, with values' texts as the comparison needs them. The caller ends it. */
+export async function beginComparison(database: ScratchDatabase): Promise<pg.Client> {
+  const client = await database.connect();
+  await client.query('BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY');
+  await client.query(exactText);
+  return client;
 }

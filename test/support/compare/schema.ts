@@ -54,9 +54,13 @@ async function dump(database: ScratchDatabase, pgDump: string | undefined): Prom
   return entries;
 }
 
-/** pg_dump names the server in the preamble, and ends with a word that is another each time. */
+/** pg_dump names the server in the preamble, and says at the end that it is one, with a word that is another each time. */
 function withoutVersions(text: string): string {
-  return text.replace(/^-- Dumped .*$/gm, '').replace(/^\\(un)?restrict \w+$/gm, '');
+  return text
+    .replace(/^-- Dumped .*$/gm, '')
+    .replace(/^\\(un)?restrict \w+$/gm, '')
+    .replace(/^--\n-- PostgreSQL database dump complete\n--\n/m, '')
+    .trim();
 }
 
 /** Definitions by kind and name of the object. */

@@ -74,9 +74,9 @@ function valuesOf(text: string, field: Field): Set<number> {
     if (range === '' || (from === '*' && to !== undefined)) {
       throw new Error(`"${part}" is not understood as ${field.label}; use numbers, names, ranges, lists and steps`);
     }
-    const start = from === '*' ? field.first : valueOf(from, field);
+    const start = from === '*' ? field.first : numberOf(from, field);
     const open = from === '*' || stepText !== undefined;
-    const end = to !== undefined ? valueOf(to, field) : open ? field.last : start;
+    const end = to !== undefined ? numberOf(to, field) : open ? field.last : start;
     const step = Number(stepText ?? 1);
     if (end < start) throw new Error(`"${part}" as ${field.label} ends before it begins; write it as a list`);
     if (step < 1) throw new Error(`"${part}" as ${field.label} has a step of 0`);
@@ -85,7 +85,7 @@ function valuesOf(text: string, field: Field): Set<number> {
   return values;
 }
 
-function valueOf(text: string, { label, first, last, names }: Field): number {
+function numberOf(text: string, { label, first, last, names }: Field): number {
   const named = names.indexOf(text.toUpperCase());
   const value = named >= 0 ? named + first : /^\d{1,2}$/.test(text) ? Number(text) : Number.NaN;
   if (value >= first && value <= last) return value;

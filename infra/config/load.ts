@@ -27,17 +27,26 @@ export function checkDeployment(given: unknown, source: string): Deployment {
 
 async function readConfiguration(path: string): Promise<unknown> {
   try {
-    if (path.endsWith('.json')) return JSON.parse(await readFile(path, 'utf8'));
+    const text = await readFile(path, 'utf8');
+    if (path.endsWith('.json')) return JSON.parse(text);
     const module = (await import(pathToFileURL(path).href)) as { default?: unknown };
+    if (module.default === undefined) throw new Error('it has no default export');
     return module.default;
   } catch (error) {
-    throw new ConfigurationError(`The configuration ${path} cannot be read: ${(error as Error).message}`);
+    const { code, path: missing, message } = error as NodeJS.ErrnoException;
+    const reason = code === 'ENOENT' && missing === path ? 'there is no such file' : message;
+    throw new ConfigurationError(`The configuration ${path} cannot be read: ${reason}`);
   }
 }
 
 function describe(issue: z.core.$ZodIssue): string[] {
   const { path, message } = issue;
   if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => `${dotted([...path, key])}: is not known`);
+  if (issue.code === 'invalid_union' && issue.errors.length > 0) {
+    // What a union itself says is only that nothing fits.
+    const reasons = issue.errors.flatMap((alternative) => alternative.map((each) => each.message));
+    return [`${dotted(path)}: ${[...new Set(reasons)].join(', or: ')}`];
+  }
   return [`${dotted(path)}: ${message}`];
 }
 

@@ -48,6 +48,9 @@ const logDays = [
   1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
 ];
 
+/** EventBridge Scheduler's names have 64 characters; the longest type of backup is `incremental`. */
+const LONGEST_NAMES = 64 - '-incremental-'.length;
+
 /** A deployment: what the functions read at run time, and the shape of what is deployed around them. */
 export const deploymentSchema = runtimeConfigurationSchema
   .extend({
@@ -117,9 +120,24 @@ export const deploymentSchema = runtimeConfigurationSchema
     removal_policy: z.enum(['retain', 'destroy']).default('retain'),
     deletion_protection: z.boolean().default(true),
   })
-  .superRefine(({ databases }, context) => {
+  .superRefine(({ prefix, databases }, context) => {
     const [first] = databases.filter(({ vpc }) => vpc);
-    databases.forEach(({ vpc, login, secret_key_arn }, index) => {
+    databases.forEach(({ id, vpc, login, secret_key_arn }, index) => {
+      if (prefix.length + id.length > LONGEST_NAMES) {
+        context.addIssue({
+          code: 'custom',
+          path: ['databases', index, 'id'],
+          message: `is too long: with the prefix it may have ${LONGEST_NAMES} characters, as both are in the names of schedules`,
+        });
+      }
+      for (const [field, value] of Object.entries({ ...login, secret_key_arn })) {
+        if (!/[*?]/.test(value ?? '')) continue;
+        context.addIssue({
+          code: 'custom',
+          path: ['databases', index, ...(field === 'secret_key_arn' ? [] : ['login']), field],
+          message: 'must not hold * or ?: in the policies of the functions they would stand for anything',
+        });
+      }
       if (vpc && JSON.stringify(vpc) !== JSON.stringify(first?.vpc)) {
         context.addIssue({
           code: 'custom',

@@ -7,6 +7,7 @@ import * as logs from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { type EnvironmentName, environmentNames } from '../../shared/configuration/environment.ts';
 import type { Deployment } from '../config/schema.ts';
+import { networkInterfaces } from './network-interfaces.ts';
 
 export interface NodeFunctionProps {
   /** Name of the file in `functions/`, without its ending. */
@@ -56,7 +57,7 @@ export class NodeFunction extends Construct {
       description: `Role of the function ${deployment.prefix}-${name}`,
     });
     logGroup.grantWrite(this.role);
-    for (const statement of [...(vpc ? [networkInterfaces()] : []), ...(props.statements ?? [])]) {
+    for (const statement of [...(vpc ? networkInterfaces(this, vpc) : []), ...(props.statements ?? [])]) {
       this.role.addToPolicy(statement);
     }
 
@@ -123,21 +124,6 @@ export class NodeFunction extends Construct {
 /** X-Ray offers no resource-level permission for sending traces. */
 function traces(): iam.PolicyStatement {
   return new iam.PolicyStatement({ actions: ['xray:PutTraceSegments', 'xray:PutTelemetryRecords'], resources: ['*'] });
-}
-
-/** Lambda makes a VPC function's network interfaces in its name; EC2 knows none of them by name beforehand. */
-function networkInterfaces(): iam.PolicyStatement {
-  return new iam.PolicyStatement({
-    actions: [
-      'ec2:CreateNetworkInterface',
-      'ec2:DescribeNetworkInterfaces',
-      'ec2:DescribeSubnets',
-      'ec2:DeleteNetworkInterface',
-      'ec2:AssignPrivateIpAddresses',
-      'ec2:UnassignPrivateIpAddresses',
-    ],
-    resources: ['*'],
-  });
 }
 
 function environmentOf(given: Partial<Record<EnvironmentName, string>>): Record<string, string> {

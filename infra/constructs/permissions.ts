@@ -6,7 +6,7 @@ import type * as s3 from 'aws-cdk-lib/aws-s3';
 import { stateKeys } from '../../shared/state/table.ts';
 import type { Deployment } from '../config/schema.ts';
 
-/** Where all backups lie; see shared/backup/layout.ts. */
+/** Where all backups lie; see shared/backup/layout.ts. A wildcard, because a backup's path is made when the backup is. */
 export const BACKUP_PATHS = 'databases/*';
 
 const allow = (actions: readonly string[], resources: readonly string[], conditions?: Record<string, unknown>) =>
@@ -26,7 +26,7 @@ export function useState(
   ];
 }
 
-/** Stores sealed objects. An object's path is made when the backup is, so its rights reach over all backups. */
+/** Stores sealed objects. */
 export function writeBackups(bucket: s3.Bucket, key: kms.Key): iam.PolicyStatement[] {
   return [
     allow(['s3:PutObject', 's3:AbortMultipartUpload'], [bucket.arnForObjects(BACKUP_PATHS)]),
@@ -35,17 +35,23 @@ export function writeBackups(bucket: s3.Bucket, key: kms.Key): iam.PolicyStateme
   ];
 }
 
+/** Opens sealed objects of any backup. */
 export function readBackups(bucket: s3.Bucket, key: kms.Key): iam.PolicyStatement[] {
-  return [allow(['s3:GetObject'], [bucket.arnForObjects(BACKUP_PATHS)]), allow(['kms:Decrypt'], [key.keyArn])];
+  return [
+    allow(['s3:GetObject'], [bucket.arnForObjects(BACKUP_PATHS)]),
+    // S3 says of a missing object that it is missing only to whoever may list the bucket; to others, that access is denied.
+    allow(['s3:ListBucket'], [bucket.bucketArn]),
+    allow(['kms:Decrypt'], [key.keyArn]),
+  ];
 }
 
 /** Deletes a backup's objects and aborts its unfinished uploads. Former versions are beyond it: the bucket keeps them. */
 export function removeBackups(bucket: s3.Bucket): iam.PolicyStatement[] {
   return [
     allow(['s3:DeleteObject', 's3:AbortMultipartUpload'], [bucket.arnForObjects(BACKUP_PATHS)]),
-    allow(['s3:ListBucket', 's3:ListBucketMultipartUploads'], [bucket.bucketArn], {
-      StringLike: { 's3:prefix': BACKUP_PATHS },
-    }),
+    allow(['s3:ListBucket'], [bucket.bucketArn], { StringLike: { 's3:prefix': BACKUP_PATHS } }),
+    // S3 knows no condition on the prefix here, so such a condition would never be met.
+    allow(['s3:ListBucketMultipartUploads'], [bucket.bucketArn]),
   ];
 }
 

@@ -102,6 +102,7 @@ export class StorageStack extends Stack {
           effect: iam.Effect.DENY,
           principals: [new iam.AnyPrincipal()],
           actions: ['s3:PutObject'],
+          // A refusal: the wider, the safer.
           resources: [bucket.arnForObjects('*')],
           conditions: { Null: { [condition]: 'false' }, StringNotEquals: { [condition]: value } },
         }),

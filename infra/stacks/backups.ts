@@ -1,6 +1,7 @@
 import { Duration, Stack, type StackProps } from 'aws-cdk-lib';
 import * as events from 'aws-cdk-lib/aws-events';
 import * as targets from 'aws-cdk-lib/aws-events-targets';
+import * as iam from 'aws-cdk-lib/aws-iam';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as destinations from 'aws-cdk-lib/aws-lambda-destinations';
 import type { Construct } from 'constructs';
@@ -48,6 +49,11 @@ export class BackupsStack extends Stack {
       backupKeyArn: key.keyArn,
     };
     const logIn = logInToDatabases(this, deployment.databases);
+    // Lambda hands over what it could not start in the name of the function's role.
+    const handOver = new iam.PolicyStatement({
+      actions: ['sqs:SendMessage'],
+      resources: [deadLetters.queue.queueArn],
+    });
 
     const backup = new NodeFunction(this, 'Backup', {
       ...durable,
@@ -60,6 +66,7 @@ export class BackupsStack extends Stack {
         ...writeBackups(bucket, key),
         ...removeBackups(bucket),
         ...logIn,
+        handOver,
       ],
     });
     const restore = new NodeFunction(this, 'Restore', {
@@ -68,7 +75,12 @@ export class BackupsStack extends Stack {
       description: 'Restores one backup into a new database: a durable job',
       memoryMegabytes: 3072,
       environment,
-      statements: [...useState(stateTable, ['Get', 'Update', 'Delete']), ...readBackups(bucket, key), ...logIn],
+      statements: [
+        ...useState(stateTable, ['Get', 'Update', 'Delete']),
+        ...readBackups(bucket, key),
+        ...logIn,
+        handOver,
+      ],
     });
     this.backup = this.liveAlias(backup, deadLetters);
     this.restore = this.liveAlias(restore, deadLetters);

@@ -3,6 +3,7 @@ import { withDurableExecution } from '@aws/durable-execution-sdk-js';
 import { dynamodbClient, s3Client, secretsManagerClient } from '../shared/aws/clients.ts';
 import { runBackup } from '../shared/backup/export/run-backup.ts';
 import { backupPrefix } from '../shared/backup/layout.ts';
+import { explainStoreFailure } from '../shared/backup/objects/object-store.ts';
 import { removeObjects } from '../shared/backup/remove.ts';
 import { environmentNames, readEnvironment } from '../shared/configuration/environment.ts';
 import { findDatabase, loadConfiguration } from '../shared/configuration/load.ts';
@@ -70,7 +71,13 @@ export const handler = withDurableExecution(async (input: unknown, context) => {
         },
       );
     },
-    sweep: ({ database }, backupId) => removeObjects(store, backupPrefix(database, backupId)),
+    sweep: async ({ database }, backupId) => {
+      const prefix = backupPrefix(database, backupId);
+      // It goes before a further attempt, so that its failure may come to be the job's.
+      await removeObjects(store, prefix).catch((error: unknown) => {
+        throw explainStoreFailure(error, prefix);
+      });
+    },
     succeed: (jobId, backupId, facts, warnings) => succeedBackup(table, { jobId, backupId, facts, warnings }),
     fail: async (jobId, _backupId, error) => {
       await failJob(table, jobId, error);

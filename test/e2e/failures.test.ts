@@ -71,8 +71,8 @@ afterAll(async () => {
 async function expectFailedBackup(job: Job, code: string): Promise<NonNullable<Job['error']>> {
   const ended = await endOf(system.current, job.id);
   expect(ended.status).toBe('failed');
-  expect(ended.error?.code).toBe(code);
-  expect(ended.error?.message).not.toBe('');
+  expect(ended.error).toMatchObject({ code });
+
   expect(ended.error?.next_step).toMatch(/\w+ \w+/);
   expect(ended.ended_at).not.toBeNull();
 

@@ -278,7 +278,7 @@ function explainExportFailure(error: unknown): unknown {
       { cause: error },
     );
   }
-  if (code !== '') {
+  if (/^[0-9A-Z]{5}$/.test(code)) {
     return new OperationError(
       'export_failed',
       `The server refused a statement of the backup (SQLSTATE ${code}): ${error.message}`,

@@ -113,15 +113,21 @@ export function writeObject(
     leavePartsOnError: false,
   });
   let failure: unknown;
+  const failed = Promise.withResolvers<void>();
   const fail = async (error: unknown): Promise<void> => {
     failure ??= error;
+    failed.resolve();
     compress.destroy();
     seal.destroy();
     meter.destroy();
     await upload.abort().catch(() => undefined);
   };
-  const flow = pipeline(compress, seal, meter, { signal }).catch(fail);
   const stored = upload.done().catch(fail);
+  const flow = pipeline(compress, seal, meter, { signal }).catch(async (error: Error) => {
+    // An upload that fails closes its source first, whose error then says no more than that: the upload's own is the cause.
+    if (error.name === 'AbortError' && !signal.aborted) await stored;
+    await fail(error);
+  });
 
   const rethrow = (): void => {
     if (failure !== undefined) throw explainStoreFailure(failure, location.prefix + path);
@@ -131,9 +137,11 @@ export function writeObject(
     async write(block) {
       rethrow();
       // Settled when the block is compressed, not when it is queued: the caller uses its memory again.
-      await new Promise<void>((resolve) => {
+      const compressed = new Promise<void>((resolve) => {
         compress.write(block, () => resolve());
       });
+      // A compressor that is destroyed while it waits for room never says what became of its block.
+      await Promise.race([compressed, failed.promise]);
       rethrow();
     },
     async finish() {

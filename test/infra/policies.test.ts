@@ -1,0 +1,268 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import example from '../../infra/config/example.ts';
+import type { DeploymentInput } from '../../infra/config/schema.ts';
+import { matches } from '../../local/gateway/authorization.ts';
+import { routes } from '../../shared/contract/routes.ts';
+import { type Statement, statementsOf } from './support/policies.ts';
+import { type Synthesized, synthesize } from './support/synthesize.ts';
+
+const secretKey = 'arn:aws:kms:eu-central-1:123456789012:key/0a1b2c3d-0000-4000-8000-000000000000';
+const [shop, ledger] = example.databases;
+if (shop === undefined || ledger === undefined) throw new Error('The example has no two databases');
+/** With everything that brings a policy along. */
+const deployment: DeploymentInput = { ...example, databases: [{ ...shop, secret_key_arn: secretKey }, ledger] };
+
+let synthesized: Synthesized;
+let statements: Statement[];
+/** Names for the ARNs that the rules below speak of. */
+let names: [arn: string, name: string][];
+beforeAll(() => {
+  synthesized = synthesize(deployment);
+  statements = statementsOf(synthesized);
+  const { one, ofType } = synthesized;
+  names = [
+    [one('AWS::S3::Bucket', 'Backups').arn, 'backups'],
+    [one('AWS::S3::Bucket', 'AccessLogs').arn, 'access-logs'],
+    [one('AWS::DynamoDB::Table', 'State').arn, 'state'],
+    [one('AWS::DynamoDB::Table', 'Audit').arn, 'audit'],
+    [one('AWS::KMS::Key').arn, 'backup-key'],
+    [secretKey, 'secret-key'],
+    [one('AWS::SQS::Queue').arn, 'dead-letters'],
+    ...ofType('AWS::Lambda::Function').map(({ arn, name }): [string, string] => [arn, name]),
+    ...ofType('AWS::Logs::LogGroup').map(({ arn }): [string, string] => [arn, 'log-group:*']),
+  ];
+});
+afterAll(() => synthesized?.remove());
+
+/** An ARN by the name of what it is of; the longest first, as `dbms-backup` begins `dbms-backups-api`. */
+function named(resource: string): string {
+  const known = names.filter(([arn]) => resource.startsWith(arn)).sort(([a], [b]) => b.length - a.length)[0];
+  return known ? known[1] + resource.slice(known[0].length) : resource;
+}
+/** Each pair of an action and a resource. */
+const pairsIn = (some: readonly Statement[]) =>
+  some.flatMap(({ effect, actions, resources }) =>
+    actions.flatMap((action) =>
+      resources.map((resource) => ({ effect, action, resource, right: `${action} ${named(resource)}` })),
+    ),
+  );
+const rightsIn = (some: readonly Statement[]) => pairsIn(some).map(({ right }) => right);
+const hasWildcard = (text: string) => /[*?]/.test(text);
+
+/** Every wildcard that stands in a policy: what it allows (or refuses), and why AWS offers nothing narrower. */
+const wildcards: Record<string, string> = {
+  'allow xray:PutTraceSegments *': 'X-Ray has no resources for traces.',
+  'allow xray:PutTelemetryRecords *': 'X-Ray has no resources for traces.',
+  'allow logs:CreateLogStream log-group:*': 'A log group’s ARN; the streams in it are named by Lambda.',
+  'allow logs:PutLogEvents log-group:*': 'A log group’s ARN; the streams in it are named by Lambda.',
+  'allow ec2:DescribeNetworkInterfaces *': 'EC2 has no resource-level permission for describing.',
+  'allow ec2:DescribeSubnets *': 'EC2 has no resource-level permission for describing.',
+  'allow ec2:CreateNetworkInterface arn:aws:ec2:eu-central-1:123456789012:network-interface/*': 'It has no id yet.',
+  'allow ec2:CreateNetworkInterface arn:aws:ec2:eu-central-1:*:subnet/subnet-0aaaaaaaaaaaaaaa1':
+    'One subnet by its id; another account may own a shared network.',
+  'allow ec2:CreateNetworkInterface arn:aws:ec2:eu-central-1:*:subnet/subnet-0bbbbbbbbbbbbbbb2':
+    'One subnet by its id; another account may own a shared network.',
+  'allow ec2:CreateNetworkInterface arn:aws:ec2:eu-central-1:*:security-group/sg-0123456789abcdef0':
+    'One group by its id; another account may own a shared network.',
+  'allow ec2:DeleteNetworkInterface arn:aws:ec2:eu-central-1:123456789012:*/*': 'The form that Lambda asks for.',
+  'allow ec2:AssignPrivateIpAddresses arn:aws:ec2:eu-central-1:123456789012:*/*': 'The form that Lambda asks for.',
+  'allow ec2:UnassignPrivateIpAddresses arn:aws:ec2:eu-central-1:123456789012:*/*': 'The form that Lambda asks for.',
+  'allow lambda:CheckpointDurableExecution dbms-backup:*': 'An execution’s ARN has its version, name and id.',
+  'allow lambda:GetDurableExecutionState dbms-backup:*': 'An execution’s ARN has its version, name and id.',
+  'allow lambda:CheckpointDurableExecution dbms-restore:*': 'An execution’s ARN has its version, name and id.',
+  'allow lambda:GetDurableExecutionState dbms-restore:*': 'An execution’s ARN has its version, name and id.',
+  'allow s3:PutObject backups/databases/*': 'Objects get their keys when a backup is made.',
+  'allow s3:GetObject backups/databases/*': 'Objects get their keys when a backup is made.',
+  'allow s3:DeleteObject backups/databases/*': 'Objects get their keys when a backup is made.',
+  'allow s3:AbortMultipartUpload backups/databases/*': 'Objects get their keys when a backup is made.',
+  'allow s3:PutObject access-logs/*': 'S3 names the logs that it writes, from the one bucket in the condition.',
+  'allow kms:* *': 'A key’s own policy: the resource is the key itself, and the account must keep the hold of it.',
+  'deny s3:* backups': 'A refusal of all that comes without TLS.',
+  'deny s3:* backups/*': 'A refusal of all that comes without TLS.',
+  'deny s3:* access-logs': 'A refusal of all that comes without TLS.',
+  'deny s3:* access-logs/*': 'A refusal of all that comes without TLS.',
+  'deny sqs:* dead-letters': 'A refusal of all that comes without TLS.',
+  'deny s3:PutObject backups/*': 'A refusal of every other encryption.',
+};
+
+describe('wildcards', () => {
+  it('stand only where AWS offers nothing narrower', () => {
+    const found = pairsIn(statements)
+      .filter(({ action, resource }) => hasWildcard(action) || hasWildcard(resource))
+      .map(({ effect, right }) => `${effect.toLowerCase()} ${right}`);
+    expect([...new Set(found)].sort()).toEqual(Object.keys(wildcards).sort());
+  });
+
+  it('never turn a statement around', () => {
+    const wrong = statements.filter(({ text }) => /"Not(Action|Resource|Principal)"/.test(text));
+    expect(wrong).toEqual([]);
+  });
+
+  it('let everybody in nowhere: only refusals are for all', () => {
+    const open = statements.filter(
+      ({ principal, effect }) => /"\*"/.test(JSON.stringify(principal ?? '')) && effect === 'Allow',
+    );
+    expect(open).toEqual([]);
+  });
+
+  it('of the key’s policy are for the account alone', () => {
+    const [all, ...more] = statements.filter(({ actions }) => actions.includes('kms:*'));
+    expect(all).toMatchObject({ principal: { AWS: 'arn:aws:iam::123456789012:root' }, conditions: {} });
+    expect([all?.holder.type, more]).toEqual(['AWS::KMS::Key', []]);
+  });
+
+  it('in the callers of functions stand only for path parameters', () => {
+    const parameterized = routes.filter(({ path }) => path.includes('{')).length;
+    const permissions = synthesized.ofType('AWS::Lambda::Permission').map(({ properties }) => properties);
+    for (const { Principal, SourceArn } of permissions) {
+      expect(Principal).toMatch(/^(apigateway|events)\.amazonaws\.com$/);
+      expect(SourceArn).toMatch(/^arn:aws:(execute-api|events):/);
+    }
+    const wide = permissions.filter(({ SourceArn }) => hasWildcard(String(SourceArn)));
+    expect(wide.map(({ SourceArn }) => String(SourceArn).split('/v1/')[1])).toEqual(
+      Array(parameterized).fill(expect.stringMatching(/^[A-Z]+\/api\/database\/\w+\/\*$/)),
+    );
+  });
+});
+
+/** What each function may do, beyond its log, traces and network interfaces. */
+const rights: Record<string, string[]> = {
+  'dbms-backup': [
+    'dynamodb:DeleteItem state',
+    'dynamodb:GetItem state',
+    'dynamodb:PutItem state',
+    'dynamodb:UpdateItem state',
+    'kms:Decrypt backup-key',
+    'kms:Decrypt secret-key',
+    'kms:GenerateDataKey backup-key',
+    'lambda:CheckpointDurableExecution dbms-backup:*',
+    'lambda:GetDurableExecutionState dbms-backup:*',
+    'rds-db:connect arn:aws:rds-db:eu-central-1:123456789012:dbuser:cluster-ABCDEFGHIJKLMNOPQRSTUVWXYZ/dbms',
+    's3:AbortMultipartUpload backups/databases/*',
+    's3:DeleteObject backups/databases/*',
+    's3:ListBucket backups',
+    's3:ListBucketMultipartUploads backups',
+    's3:PutObject backups/databases/*',
+    'secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-shop-AbCdEf',
+    'sqs:SendMessage dead-letters',
+  ],
+  'dbms-restore': [
+    'dynamodb:DeleteItem state',
+    'dynamodb:GetItem state',
+    'dynamodb:UpdateItem state',
+    'kms:Decrypt backup-key',
+    'kms:Decrypt secret-key',
+    'lambda:CheckpointDurableExecution dbms-restore:*',
+    'lambda:GetDurableExecutionState dbms-restore:*',
+    'rds-db:connect arn:aws:rds-db:eu-central-1:123456789012:dbuser:cluster-ABCDEFGHIJKLMNOPQRSTUVWXYZ/dbms',
+    's3:GetObject backups/databases/*',
+    's3:ListBucket backups',
+    'secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-shop-AbCdEf',
+    'sqs:SendMessage dead-letters',
+  ],
+  'dbms-execution-ended': ['dynamodb:DeleteItem state', 'dynamodb:GetItem state', 'dynamodb:UpdateItem state'],
+  'dbms-authorizer': [],
+  'dbms-backups-api': [
+    'dynamodb:DeleteItem state',
+    'dynamodb:GetItem state',
+    'dynamodb:PutItem state',
+    'dynamodb:Query state/index/by_collection',
+    'dynamodb:UpdateItem state',
+    'lambda:InvokeFunction dbms-backup:live',
+    's3:AbortMultipartUpload backups/databases/*',
+    's3:DeleteObject backups/databases/*',
+    's3:ListBucket backups',
+    's3:ListBucketMultipartUploads backups',
+  ],
+  'dbms-restore-api': [
+    'dynamodb:DeleteItem state',
+    'dynamodb:GetItem state',
+    'dynamodb:PutItem state',
+    'dynamodb:UpdateItem state',
+    'lambda:InvokeFunction dbms-restore:live',
+  ],
+  'dbms-jobs-api': ['dynamodb:GetItem state', 'dynamodb:Query state/index/by_collection'],
+  'dbms-docs-api': [],
+};
+
+describe('least privilege', () => {
+  const everywhere = /^(logs|xray|ec2):/;
+  const of = (name: string) => statements.filter(({ roles }) => roles.includes(name));
+
+  it('gives each function what it calls, and nothing more', () => {
+    const functions = synthesized.ofType('AWS::Lambda::Function').map(({ name }) => name);
+    const found = functions.map((name) => [
+      name,
+      rightsIn(of(name))
+        .filter((right) => !everywhere.test(right))
+        .sort(),
+    ]);
+    expect(Object.fromEntries(found)).toEqual(rights);
+  });
+
+  it('lets each function write just its own log', () => {
+    for (const { name, properties } of synthesized.ofType('AWS::Lambda::Function')) {
+      const log = synthesized
+        .ofType('AWS::Logs::LogGroup')
+        .find((group) => group.name === (properties.LoggingConfig as { LogGroup: string }).LogGroup);
+      const logs = of(name).filter(({ actions }) => actions.includes('logs:PutLogEvents'));
+      expect(logs.map(({ resources }) => resources)).toEqual([[log?.arn]]);
+    }
+  });
+
+  it('lets schedules start backups and hand over what was not started', () => {
+    const role = synthesized.one('AWS::IAM::Role', 'Schedules').name;
+    expect(rightsIn(of(role)).sort()).toEqual([
+      'lambda:InvokeFunction dbms-backup:live',
+      'sqs:SendMessage dead-letters',
+    ]);
+  });
+
+  it('opens secrets only through Secrets Manager', () => {
+    const open = statements.filter(({ resources }) => resources.includes(secretKey));
+    expect(open).toHaveLength(2);
+    for (const { conditions, actions } of open) {
+      expect(actions).toEqual(['kms:Decrypt']);
+      expect(conditions).toEqual({ StringEquals: { 'kms:ViaService': 'secretsmanager.eu-central-1.amazonaws.com' } });
+    }
+  });
+
+  it('asks for a prefix only where S3 knows of one', () => {
+    const conditional = statements.filter(({ conditions }) => JSON.stringify(conditions).includes('s3:prefix'));
+    expect(conditional.length).toBeGreaterThan(0);
+    expect(conditional.flatMap(({ actions }) => actions).filter((action) => action !== 's3:ListBucket')).toEqual([]);
+  });
+
+  it('lets nobody change or delete what was audited', () => {
+    const audit = synthesized.one('AWS::DynamoDB::Table', 'Audit').arn;
+    const allowed = statements
+      .filter(({ effect, holder }) => effect === 'Allow' && holder.type !== 'AWS::KMS::Key')
+      .filter(({ resources }) =>
+        [audit, `${audit}/index/any`].some((arn) => resources.some((wide) => matches(wide, arn))),
+      )
+      .flatMap(({ actions }) => actions)
+      .filter((action) => /^(\*|dynamodb:)/.test(action));
+    const harmless = new Set(['GetItem', 'Query', 'PutItem', 'DescribeTable'].map((action) => `dynamodb:${action}`));
+    expect(allowed.filter((action) => !harmless.has(action))).toEqual([]);
+  });
+
+  it('lets AWS services alone take on a role', () => {
+    const trusted = statements.filter(({ actions }) => actions.includes('sts:AssumeRole'));
+    expect(trusted).toHaveLength(synthesized.ofType('AWS::IAM::Role').length);
+    const services = trusted.map(({ principal }) => (principal as { Service: string }).Service);
+    expect(new Set(services)).toEqual(
+      new Set(['lambda.amazonaws.com', 'scheduler.amazonaws.com', 'apigateway.amazonaws.com']),
+    );
+  });
+
+  it('brings no managed policy, but the one that API Gateway asks for on its account-wide role', () => {
+    const managed = synthesized.app.resources.filter(({ properties }) => properties.ManagedPolicyArns !== undefined);
+    expect(managed.map(({ type, properties }) => [type, properties.ManagedPolicyArns])).toEqual([
+      ['AWS::IAM::Role', ['arn:aws:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs']],
+    ]);
+    expect(managed[0]?.properties.AssumeRolePolicyDocument).toMatchObject({
+      Statement: [{ Principal: { Service: 'apigateway.amazonaws.com' } }],
+    });
+    expect(synthesized.ofType('AWS::IAM::ManagedPolicy')).toEqual([]);
+  });
+});

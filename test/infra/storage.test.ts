@@ -1,0 +1,118 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import example from '../../infra/config/example.ts';
+import { stateKeys } from '../../shared/state/table.ts';
+import { plain } from './support/plain.ts';
+import { type Synthesized, synthesize } from './support/synthesize.ts';
+
+let full: Synthesized;
+let bare: Synthesized;
+beforeAll(() => {
+  full = synthesize(example);
+  bare = synthesize(plain);
+});
+afterAll(() => {
+  full?.remove();
+  bare?.remove();
+});
+
+describe('the storage', () => {
+  it('has one customer-managed key, which rotates', () => {
+    expect(full.one('AWS::KMS::Key').properties).toMatchObject({ EnableKeyRotation: true, PendingWindowInDays: 30 });
+    expect(full.one('AWS::KMS::Alias').properties.AliasName).toBe('alias/dbms-backups');
+  });
+
+  it('keeps backups under that key, in versions, and ends forgotten uploads', () => {
+    expect(full.one('AWS::S3::Bucket', 'Backups').properties).toMatchObject({
+      BucketEncryption: {
+        ServerSideEncryptionConfiguration: [
+          {
+            BucketKeyEnabled: true,
+            ServerSideEncryptionByDefault: { SSEAlgorithm: 'aws:kms', KMSMasterKeyID: full.one('AWS::KMS::Key').arn },
+          },
+        ],
+      },
+      VersioningConfiguration: { Status: 'Enabled' },
+      OwnershipControls: { Rules: [{ ObjectOwnership: 'BucketOwnerEnforced' }] },
+      LoggingConfiguration: { DestinationBucketName: full.one('AWS::S3::Bucket', 'AccessLogs').name },
+    });
+    const rules = (synthesized: Synthesized) =>
+      (synthesized.one('AWS::S3::Bucket', 'Backups').properties.LifecycleConfiguration as { Rules: unknown[] }).Rules;
+    const rule = (days: number) => ({
+      Status: 'Enabled',
+      AbortIncompleteMultipartUpload: { DaysAfterInitiation: 1 },
+      NoncurrentVersionExpiration: { NoncurrentDays: days },
+      ExpiredObjectDeleteMarker: true,
+    });
+    // Nothing in it lets a backup expire: retention is the system's own.
+    expect([rules(full), rules(bare)]).toEqual([[rule(30)], [rule(3)]]);
+  });
+
+  it('is closed to the public and to plain text', () => {
+    const buckets = full.ofType('AWS::S3::Bucket');
+    expect(buckets).toHaveLength(2);
+    for (const { arn, name, properties } of buckets) {
+      expect(properties.PublicAccessBlockConfiguration).toEqual({
+        BlockPublicAcls: true,
+        BlockPublicPolicy: true,
+        IgnorePublicAcls: true,
+        RestrictPublicBuckets: true,
+      });
+      const policy = full.ofType('AWS::S3::BucketPolicy').find((each) => each.properties.Bucket === name);
+      const everything = { Effect: 'Deny', Principal: { AWS: '*' }, Action: 's3:*', Resource: [arn, `${arn}/*`] };
+      expect(policy?.properties.PolicyDocument).toMatchObject({
+        Statement: expect.arrayContaining([
+          { ...everything, Condition: { Bool: { 'aws:SecureTransport': 'false' } } },
+          { ...everything, Condition: { NumericLessThan: { 's3:TlsVersion': 1.2 } } },
+        ]),
+      });
+    }
+  });
+
+  it('refuses objects under any other encryption', () => {
+    const bucket = full.one('AWS::S3::Bucket', 'Backups');
+    const refusal = (sid: string, key: string, value: string) => ({
+      Sid: sid,
+      Effect: 'Deny',
+      Principal: { AWS: '*' },
+      Action: 's3:PutObject',
+      Resource: `${bucket.arn}/*`,
+      Condition: { Null: { [key]: 'false' }, StringNotEquals: { [key]: value } },
+    });
+    expect(full.one('AWS::S3::BucketPolicy', 'Backups').properties.PolicyDocument).toMatchObject({
+      Statement: expect.arrayContaining([
+        refusal('OnlyKms', 's3:x-amz-server-side-encryption', 'aws:kms'),
+        refusal('OnlyTheBackupKey', 's3:x-amz-server-side-encryption-aws-kms-key-id', full.one('AWS::KMS::Key').arn),
+      ]),
+    });
+  });
+
+  it('has the two tables, recoverable, protected, encrypted and with a time to live', () => {
+    const tables = full.ofType('AWS::DynamoDB::Table');
+    expect(tables.map(({ logicalId }) => logicalId.slice(0, 5))).toEqual(['State', 'Audit']);
+    for (const { properties } of tables) {
+      expect(properties).toMatchObject({
+        BillingMode: 'PAY_PER_REQUEST',
+        PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
+        DeletionProtectionEnabled: true,
+        TimeToLiveSpecification: { AttributeName: stateKeys.timeToLive, Enabled: true },
+        SSESpecification: { SSEEnabled: true },
+        KeySchema: [
+          { AttributeName: stateKeys.partition, KeyType: 'HASH' },
+          { AttributeName: stateKeys.sort, KeyType: 'RANGE' },
+        ],
+      });
+    }
+    expect(tables[0]?.properties.GlobalSecondaryIndexes).toMatchObject([{ IndexName: stateKeys.index }]);
+  });
+
+  it('outlives the app, unless the configuration says otherwise', () => {
+    for (const type of ['AWS::KMS::Key', 'AWS::S3::Bucket', 'AWS::DynamoDB::Table']) {
+      const policies = (synthesized: Synthesized) =>
+        new Set(synthesized.written(type).map(({ DeletionPolicy }) => DeletionPolicy));
+      expect([policies(full), policies(bare)], type).toEqual([new Set(['Retain']), new Set(['Delete'])]);
+    }
+    const isProtected = (synthesized: Synthesized) =>
+      synthesized.ofType('AWS::DynamoDB::Table').map(({ properties }) => properties.DeletionProtectionEnabled);
+    expect(isProtected(bare)).toEqual([false, false]);
+  });
+});

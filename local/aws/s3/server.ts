@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import { finished } from 'node:stream/promises';
 import { AwsError, asAwsError } from '../errors.ts';
 import type { FaultList } from '../faults.ts';
 import { escapeXml } from '../xml.ts';
@@ -24,7 +25,7 @@ export function serveS3(store: Store, faults: FaultList): RequestListener {
       if (!run) throw new AwsError('NotImplemented', `The local S3 has no ${route.operation}`, 501);
       await run({ store, request, response, bucketName: route.bucketName, key: route.key, query: url.searchParams });
     } catch (error) {
-      sendError(request, response, error);
+      await sendError(request, response, error);
     }
   };
 }
@@ -40,12 +41,14 @@ function requireCredentials(request: IncomingMessage, url: URL): void {
   if (Date.now() > expiresAt) throw new AwsError('AccessDenied', 'Request has expired', 403);
 }
 
-function sendError(request: IncomingMessage, response: ServerResponse, error: unknown): void {
+async function sendError(request: IncomingMessage, response: ServerResponse, error: unknown): Promise<void> {
   // Half an answer cannot be taken back: the client must see it break off.
   if (response.headersSent || response.destroyed) {
     response.destroy();
     return;
   }
+  // A client in the middle of sending would find the connection closed before it reads the answer.
+  if (!request.readableEnded && !request.destroyed) await finished(request.resume()).catch(() => undefined);
   const { code, message, status } = asAwsError(error);
   const body =
     request.method === 'HEAD'

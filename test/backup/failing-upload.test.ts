@@ -1,0 +1,42 @@
+import { randomBytes } from 'node:crypto';
+import { CreateBucketCommand, ListMultipartUploadsCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
+import { beforeAll, expect, test } from 'vitest';
+import { backupLocation } from '../../shared/backup/location.ts';
+import { type ObjectStore, writeObject } from '../../shared/backup/objects/object-store.ts';
+import { clientOptions, useServices } from '../local/aws/support.ts';
+
+const MEBIBYTE = 1_048_576;
+const Bucket = 'backups';
+const services = useServices();
+let store: ObjectStore;
+
+beforeAll(async () => {
+  // The encryption library makes its own client of KMS.
+  Object.assign(process.env, services.current.environment());
+  const s3 = new S3Client(clientOptions(services.current.endpoints.s3));
+  await s3.send(new CreateBucketCommand({ Bucket }));
+  store = { s3, bucket: Bucket, keyArn: await services.current.createKey() };
+});
+
+// Which of the streams hears of the failure first differs from one time to the next.
+test.each([0, 1, 2, 0, 1, 2, 0, 1, 2])(
+  'an upload that S3 refuses after %i parts names S3, and leaves nothing',
+  async (after) => {
+    const fault = { service: 's3', operation: 'UploadPart', status: 403, code: 'AccessDenied' } as const;
+    await services.current.faults.set({ ...fault, after, times: Number.POSITIVE_INFINITY });
+    const { signal } = new AbortController();
+    const writer = writeObject(store, backupLocation('shop', 'one'), 'x', { compressionLevel: 1, signal });
+    const writing = (async () => {
+      for (let block = 0; block < 60; block++) await writer.write(randomBytes(MEBIBYTE));
+      await writer.finish();
+    })();
+    await expect(writing).rejects.toMatchObject({
+      code: 'store_failed',
+      message: expect.stringContaining('AccessDenied'),
+    });
+    await writer.abort();
+    await services.current.faults.clear();
+    expect((await store.s3.send(new ListMultipartUploadsCommand({ Bucket }))).Uploads ?? []).toEqual([]);
+    expect((await store.s3.send(new ListObjectsV2Command({ Bucket }))).Contents ?? []).toEqual([]);
+  },
+);

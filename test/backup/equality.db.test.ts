@@ -1,10 +1,24 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import type { Manifest } from '../../shared/backup/manifest.ts';
 import { databaseDifferences } from '../support/compare/compare.ts';
-import { createEverything } from '../support/everything/create-everything.ts';
+import { createEverything, createEverythingRoles } from '../support/everything/create-everything.ts';
 import { createNorthwind, northwindIsPresent } from '../support/northwind.ts';
 import { forEachServer, type ScratchDatabase } from '../support/servers.ts';
 import { useBackupHarness } from './support/harness.ts';
+
+/**
+ * How the same database reads on a newer server. What a view answers is compared with the rows, whatever its text.
+ */
+const VERSION_DIFFERENCES = [
+  // From 16 on, columns in the text of a view are not qualified where it has but one table.
+  /^dump of .*; Type: (VIEW|MATERIALIZED VIEW|RULE); .*: differs/s,
+  /^catalog of relation .*, query: differs/s,
+  /^catalog of rule "_RETURN" on .*, definition: differs/s,
+  // From 17 on there is one more privilege on tables, which shows where an owner gave up another one.
+  /^dump of TABLE (mine|nobodys); Type: ACL; Schema: owned; .*: differs: .*MAINTAIN/s,
+  // From 18 on NOT NULL is a constraint, whose name shows where a long table's name cuts it short.
+  /^dump of ü{31}y; Type: TABLE; .*: differs: .*_id_not_null/s,
+];
 
 const harness = useBackupHarness();
 
@@ -27,6 +41,20 @@ forEachServer((server) => {
       expect(await databaseDifferences(source, restored)).toEqual([]);
       await restored.drop();
     });
+
+    test.for(inject('servers').filter(({ version }) => version > server.version))(
+      'comes back equal on $label',
+      async (newer) => {
+        await createEverythingRoles(newer);
+        const restored = await harness.restore(manifest, newer);
+        expect(restored.summary.warnings).toEqual([]);
+        const differences = await databaseDifferences(source, restored);
+        expect(differences.filter((difference) => !VERSION_DIFFERENCES.some((one) => one.test(difference)))).toEqual(
+          [],
+        );
+        await restored.drop();
+      },
+    );
   });
 
   test.runIf(northwindIsPresent)(

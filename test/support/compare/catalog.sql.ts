@@ -6,8 +6,8 @@
  * An index that was left invalid is no part of it: pg_dump leaves it out, as it is of no use to anybody.
  *
  * @param version - major version of the server
- * @param sameVersion - whether the other server has the same one; otherwise versions of extensions, and the privilege that only
- *   17 and later know, are left out
+ * @param sameVersion - whether the other server has the same one; otherwise what only one of them has is left out: versions of
+ *   extensions, the privilege MAINTAIN, NOT NULL as a constraint, the names of a foreign key's parts on partitions
  */
 export function catalogSql(version: number, sameVersion: boolean): Record<string, string> {
   const acl = (column: string, kind: string, owner: string): string => `(
@@ -21,6 +21,8 @@ export function catalogSql(version: number, sameVersion: boolean): Record<string
       CROSS JOIN LATERAL (SELECT concat_ws(' ', x.grantee::regrole, x.privilege_type, x.is_grantable, x.grantor::regrole)) AS one (entry))`;
   const identity = (catalog: string, oid: string): string =>
     `(pg_identify_object('${catalog}'::regclass, ${oid}, 0)).identity`;
+  /** Versions differ in how they call a transform. */
+  const sameWords = (name: string): string => `replace(${name}, ' on language ', ' language ')`;
   /** Made by the user: not by initdb, not by an extension. */
   const own = (catalog: string, oid: string): string => `(${oid} >= 16384 AND NOT EXISTS (
     SELECT FROM pg_depend member WHERE member.classid = '${catalog}'::regclass AND member.objid = ${oid} AND member.deptype = 'e'))`;
@@ -69,7 +71,7 @@ SELECT concat_ws(' ', ${identity('pg_class', 'c.oid')}, quote_ident(a.attname)) 
 SELECT ${identity('pg_constraint', 'c.oid')} AS name, jsonb_build_object(
          'kind', c.contype, 'definition', pg_get_constraintdef(c.oid), 'validated', c.convalidated, 'local', c.conislocal,
          'parents', c.coninhcount, 'not inherited', CASE WHEN c.contype IN ('c', 'n') THEN c.connoinherit END, 'enforced', coalesce(to_jsonb(c) -> 'conenforced', 'true')) AS definition
-  FROM pg_constraint c WHERE ${own('pg_constraint', 'c.oid')}`,
+  FROM pg_constraint c WHERE ${own('pg_constraint', 'c.oid')}${sameVersion ? '' : " AND c.contype <> 'n' AND c.conparentid = 0"}`,
     index: `
 SELECT ${identity('pg_class', 'i.indexrelid')} AS name, jsonb_build_object(
          'definition', pg_get_indexdef(i.indexrelid), 'valid', i.indisvalid, 'clustered', i.indisclustered,
@@ -189,7 +191,7 @@ SELECT p.pubname AS name, jsonb_build_object('owner', p.pubowner::regrole,
              : ''
          }) ORDER BY r.prrelid::regclass::text) FROM pg_publication_rel r WHERE r.prpubid = p.oid)
          ${version >= 15 ? ", 'schemas', (SELECT jsonb_agg(n.pnnspid::regnamespace::text ORDER BY n.pnnspid::regnamespace::text) FROM pg_publication_namespace n WHERE n.pnpubid = p.oid)" : ''})
-       || (${row('p', 'pubname,pubowner')}) AS definition
+       || (${row('p', `pubname,pubowner${sameVersion ? '' : ',pubgencols'}`)}) AS definition
   FROM pg_publication p`,
     statistics: `
 SELECT ${identity('pg_statistic_ext', 's.oid')} AS name, jsonb_build_object('owner', s.stxowner::regrole,
@@ -202,13 +204,13 @@ SELECT l.lanname AS name, jsonb_build_object('owner', l.lanowner::regrole, 'trus
          'acl', ${acl('l.lanacl', "'l'", 'l.lanowner')}) AS definition
   FROM pg_language l WHERE l.lanispl`,
     transform: `
-SELECT ${identity('pg_transform', 't.oid')} AS name, jsonb_build_object('from', t.trffromsql::regproc, 'to', t.trftosql::regproc) AS definition
+SELECT ${sameWords(identity('pg_transform', 't.oid'))} AS name, jsonb_build_object('from', t.trffromsql::regproc, 'to', t.trftosql::regproc) AS definition
   FROM pg_transform t WHERE ${own('pg_transform', 't.oid')}`,
     'access method': `
 SELECT a.amname AS name, jsonb_build_object('handler', a.amhandler, 'type', a.amtype) AS definition
   FROM pg_am a WHERE ${own('pg_am', 'a.oid')}`,
     comment: `
-SELECT concat_ws(' ', o.type, o.identity) AS name, to_jsonb(d.description) AS definition
+SELECT concat_ws(' ', o.type, ${sameWords('o.identity')}) AS name, to_jsonb(d.description) AS definition
   FROM pg_description d CROSS JOIN LATERAL pg_identify_object(d.classoid, d.objoid, d.objsubid) o
  WHERE d.objoid >= 16384 AND d.classoid NOT IN ('pg_largeobject'::regclass, 'pg_extension'::regclass)
    AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = d.classoid AND e.objid = d.objoid AND e.deptype = 'e')

@@ -12,7 +12,8 @@ SET LOCAL row_security = off;
 SET LOCAL statement_timeout = 0`;
 
 /**
- * What holds rows: tables, each without its children, and materialized views. Where a partition's rows are found by the hash of
+ * What has rows: tables, each without its children, materialized views, and views, whose text alone would not tell what they
+ * answer; but not what extensions bring to look at the server. Where a partition's rows are found by the hash of
  * an enum's number, which another database gives anew, the partitioned table stands for its partitions.
  */
 export const rowsOfSql = `
@@ -25,9 +26,10 @@ WITH hashed AS (
   SELECT c.oid, c.relkind, c.relispopulated,
          (SELECT pg_partition_root(c.oid) FROM pg_partition_ancestors(c.oid) AS a (oid) JOIN hashed USING (oid) LIMIT 1) AS root
     FROM pg_class c
-   WHERE c.relkind IN ('r', 'm') AND c.relpersistence <> 't' AND c.oid >= 16384
+   WHERE c.relkind IN ('r', 'm', 'v') AND c.relpersistence <> 't' AND c.oid >= 16384
+     AND NOT (c.relkind = 'v' AND EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = c.oid AND deptype = 'e'))
 )
-SELECT DISTINCT coalesce(root, oid::regclass)::text AS name, root IS NULL AS only, relispopulated AS populated,
+SELECT DISTINCT coalesce(root, oid::regclass)::text AS name, root IS NULL AND relkind <> 'v' AS only, relispopulated AS populated,
        (SELECT coalesce(array_agg(quote_ident(attname)), '{}') FROM pg_attribute
          WHERE attrelid = coalesce(root::oid, placed.oid) AND attnum > 0 AND NOT attisdropped) AS columns
   FROM placed

@@ -76,6 +76,11 @@ async function runTheme(client: Client, theme: string, sql: string): Promise<voi
   }
 }
 
+/** Makes the roles on another server, to which such a database is to be restored. */
+export async function createEverythingRoles(server: TestServer): Promise<void> {
+  await withClient(server, 'postgres', (client) => client.query(rolesSql));
+}
+
 async function dropEverything(scratch: ScratchDatabase): Promise<void> {
   await scratch.drop();
   await withClient(scratch.server, 'postgres', async (client) => {

@@ -31,7 +31,7 @@ SET ROLE everything_owner;
 GRANT SELECT ON owned.mine TO everything_grantor WITH GRANT OPTION;
 GRANT UPDATE (public_part), SELECT (public_part, id) ON owned.mine TO everything_reader;
 GRANT INSERT (secret) ON owned.mine TO PUBLIC;
-GRANT TRIGGER, REFERENCES, TRUNCATE ON owned.mine TO ${odd};
+GRANT SELECT, TRIGGER, REFERENCES, TRUNCATE ON owned.mine TO ${odd};
 REVOKE DELETE ON owned.mine FROM everything_owner;
 RESET ROLE;
 SET ROLE everything_grantor;

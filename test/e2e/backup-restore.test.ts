@@ -1,9 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import type { Job } from '../../shared/contract/schemas/job.ts';
 import { databaseDifferences } from '../support/compare/compare.ts';
 import { createEverything } from '../support/everything/create-everything.ts';
+import { createNorthwind, northwindIsPresent } from '../support/northwind.ts';
 import {
   connectTo,
   createScratchDatabase,
@@ -28,10 +27,6 @@ import {
 } from './support/api.ts';
 import { managed, openBucket, sessionsOn, startTestSystem, type TestSystem } from './support/system.ts';
 
-/** A real database that lies beside the repository where it is tested continuously. */
-const northwindPath = fileURLToPath(new URL('../../../shared/data/northwind.sql', import.meta.url));
-const hasNorthwind = existsSync(northwindPath);
-
 const idOf = (kind: string, server: TestServer): string => `${kind}-${server.version}`;
 
 /** By id. */
@@ -41,10 +36,7 @@ let system: TestSystem;
 beforeAll(async () => {
   for (const server of inject('servers')) {
     databases.set(idOf('everything', server), await createEverything(server));
-    if (!hasNorthwind) continue;
-    const northwind = await createScratchDatabase(server);
-    databases.set(idOf('northwind', server), northwind);
-    await withClient(server, northwind.name, (client) => client.query(readFileSync(northwindPath, 'utf8')));
+    if (northwindIsPresent) databases.set(idOf('northwind', server), await createNorthwind(server));
   }
   system = await startTestSystem({
     databases: [...databases].map(([id, { server, name }]) => managed(server, id, name)),
@@ -78,8 +70,8 @@ forEachServer((server) => {
   describe.each([
     ['everything', true],
     [
-      hasNorthwind ? 'northwind' : 'northwind, which is left out as ../shared/data/northwind.sql is not there',
-      hasNorthwind,
+      northwindIsPresent ? 'northwind' : 'northwind, which is left out as ../shared/data/northwind.sql is not there',
+      northwindIsPresent,
     ],
   ])('%s', (kind, isThere) => {
     const id = idOf(kind, server);

@@ -5,12 +5,12 @@ import { fileURLToPath } from 'node:url';
 const nodeModules = fileURLToPath(new URL('../../node_modules', import.meta.url));
 
 /**
- * The packages of the layer and the folders of each that run. None of them needs another package at run time: the parser
- * takes its node types from `@pgsql/types`, and pglite-tools its `@electric-sql/pglite`, as TypeScript types alone or for
- * what is not used here.
+ * The packages of the layer, and of each the files and folders that run. The parser's CommonJS form, the one that a layer can
+ * serve, loads `@pgsql/types`; pglite-tools takes from `@electric-sql/pglite` types alone, or what is not used here.
  */
 const packages: Readonly<Record<string, readonly string[]>> = {
   '@electric-sql/pglite-tools': ['dist'],
+  '@pgsql/types': ['index.js', 'types.js', 'enums.js'],
   'libpg-query': ['wasm'],
 };
 
@@ -25,12 +25,12 @@ const leftOut = /\.(map|d\.c?ts)$/;
  * @throws Error when a package is not installed or has another form
  */
 export function assemblePostgresTools(folder: string): void {
-  for (const [name, folders] of Object.entries(packages)) {
+  for (const [name, parts] of Object.entries(packages)) {
     const from = join(nodeModules, name);
     const to = join(folder, 'nodejs', 'node_modules', name);
     mkdirSync(to, { recursive: true });
     const rest = readdirSync(from).filter((file) => file === 'package.json' || /^licen[cs]e/i.test(file));
-    for (const part of [...folders, ...rest]) {
+    for (const part of [...parts, ...rest]) {
       cpSync(join(from, part), join(to, part), { recursive: true, filter: (file) => !leftOut.test(file) });
     }
   }

@@ -308,8 +308,7 @@ describe.each(servers)('dumping the schema of PostgreSQL $version', (binaries) =
       const outfile = join(folder, 'index.mjs');
       await build({
         stdin: {
-          contents: `import { ArchiveError, readArchive } from '../../shared/postgres/pg-dump/archive.ts';
-import { dumpSchema } from './shared/postgres/pg-dump/dump-schema.ts';
+          contents: `import { dumpSchema } from './shared/postgres/pg-dump/dump-schema.ts';
             const target = { ...JSON.parse(process.argv[2]), credentials: async () => ({ user: 'postgres', password: process.argv[3] }) };
             const { entries } = await dumpSchema({ target, postgresToolsPath: process.argv[4] });
             console.log(entries.length);`,

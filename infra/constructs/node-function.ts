@@ -35,7 +35,7 @@ const HISTORY = Duration.days(14);
  * Makes the C library give a buffer's memory back when it is freed, in place of keeping it for the thread that had it: a backup's
  * peak is then the same however long the function has been warm.
  */
-const returnMemory = { MALLOC_ARENA_MAX: '1', MALLOC_TRIM_THRESHOLD_: '8000000' };
+const returnMemory = { MALLOC_ARENA_MAX: '1' };
 
 /**
  * A deployed function: bundled, on Node.js 24 and arm64, with a log group that forgets, traces, and a role with no managed

@@ -4,11 +4,12 @@ import type { SchemaEntry } from '../../postgres/pg-dump/schema-dump.ts';
 import type { Manifest } from '../manifest.ts';
 import { entryQueue, type ScheduledEntry } from './schedule-entries.ts';
 import { createEntry } from './schema-entry.ts';
+import { analyzeTable, isAnalyze } from './statistics.ts';
 
 /**
- * Builds indexes, keys, triggers, policies and the like on several sessions at a time.
+ * Builds indexes, keys, triggers, policies and the like, and gathers statistics, on several sessions at a time.
  *
- * @returns warnings about owners and privileges that could not be set
+ * @returns warnings about owners, privileges and statistics that could not be set
  */
 export async function createEntriesInParallel(
   clients: readonly pg.Client[],
@@ -27,7 +28,7 @@ export async function createEntriesInParallel(
         if (!scheduled) break;
         const client = idle.pop();
         if (!client) break;
-        createEntry(client, scheduled.entry)
+        create(client, scheduled.entry)
           .then((found) => warnings.push(...found))
           .catch((error: unknown) => {
             failure ??= { error };
@@ -48,6 +49,12 @@ export async function createEntriesInParallel(
   });
   if (failure) throw (failure as { error: unknown }).error;
   return warnings;
+}
+
+function create(client: pg.Client, entry: SchemaEntry): Promise<string[]> {
+  return isAnalyze(entry)
+    ? analyzeTable(client, { schema: entry.schema ?? '', name: entry.name })
+    : createEntry(client, entry);
 }
 
 /** Creates entries one after the other. */
@@ -86,51 +93,5 @@ export async function refreshMaterializedViews(
       warnings.push(`Materialized view ${schema}.${name} could not be refreshed: ${(error as Error).message}`);
     }
   }
-  return warnings;
-}
-
-/**
- * Everything ANALYZE takes, the largest first. Not what has foreign tables among its partitions or children: it would go and read
- * the servers behind them.
- */
-const analyzableSql = `
-WITH RECURSIVE above_foreign AS (
-  SELECT i.inhparent AS oid
-    FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class f ON f.oid = i.inhrelid WHERE f.relkind = 'f'
-   UNION
-  SELECT i.inhparent FROM above_foreign a JOIN pg_catalog.pg_inherits i ON i.inhrelid = a.oid
-)
-SELECT n.nspname AS schema, c.relname AS name
-  FROM pg_catalog.pg_class c
-  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
- WHERE c.relkind IN ('r', 'p', 'm')
-   AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\\_%'
-   AND c.oid NOT IN (SELECT oid FROM above_foreign)
- ORDER BY pg_catalog.pg_relation_size(c.oid) DESC, c.oid`;
-
-/**
- * Gives the planner its statistics before the first query comes. They are not the data: what cannot be had is a warning.
- *
- * @returns the warnings
- */
-export async function analyzeTables(clients: readonly pg.Client[], signal: AbortSignal): Promise<string[]> {
-  const { rows } = (await clients[0]?.query<{ schema: string; name: string }>(analyzableSql)) ?? { rows: [] };
-  const warnings: string[] = [];
-  let next = 0;
-  await Promise.all(
-    clients.map(async (client) => {
-      while (next < rows.length) {
-        signal.throwIfAborted();
-        const table = rows[next++];
-        if (!table) continue;
-        const name = quoteQualified(table.schema, table.name);
-        await client.query(`ANALYZE ${name}`).catch((error: Error & { code?: string }) => {
-          // Codes of a lost connection or a server that goes down are no trait of the table.
-          if (!/^(?!57|08)[0-9A-Z]{5}$/.test(error.code ?? '')) throw error;
-          warnings.push(`No statistics for ${name}: ${error.message}`);
-        });
-      }
-    }),
-  );
   return warnings;
 }

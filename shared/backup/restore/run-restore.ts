@@ -10,12 +10,7 @@ import { MANIFEST } from '../layout.ts';
 import { backupLocation } from '../location.ts';
 import { type Manifest, parseManifest, type StoredChunk } from '../manifest.ts';
 import { type ObjectStore, readWhole } from '../objects/object-store.ts';
-import {
-  analyzeTables,
-  createEntriesInOrder,
-  createEntriesInParallel,
-  refreshMaterializedViews,
-} from './finish-schema.ts';
+import { createEntriesInOrder, createEntriesInParallel, refreshMaterializedViews } from './finish-schema.ts';
 import { loadOrder } from './load-order.ts';
 import { type BackupSource, loadLargeObjects, loadTableChunk, setSequences } from './load-rows.ts';
 import { findLoadTargets } from './load-targets.ts';
@@ -23,6 +18,7 @@ import { createMissingRoles } from './roles.ts';
 import { scheduleEntries } from './schedule-entries.ts';
 import { isForgivable } from './schema-entry.ts';
 import { openRestoreSession } from './session.ts';
+import { analyzeTables, listAnalyzable, scheduleAnalyze } from './statistics.ts';
 import {
   assertCreatable,
   createStagingDatabase,
@@ -176,12 +172,13 @@ async function fillDatabase(
       while (others.length < settings.connections - 1) others.push(await openRestoreSession(target, database, 'UTF8'));
       const clients = [main, ...others];
       progress.phase('indexes and keys');
-      warnings.push(...(await createEntriesInParallel(clients, parallel, signal)));
+      const analyze = scheduleAnalyze(await listAnalyzable(main), preData, parallel);
+      warnings.push(...(await createEntriesInParallel(clients, [...parallel, ...analyze.entries], signal)));
       warnings.push(...(await createEntriesInOrder(main, privileges, signal)));
       progress.phase('materialized views');
       warnings.push(...(await refreshMaterializedViews(main, manifest, preData, signal)));
       progress.phase('statistics');
-      warnings.push(...(await analyzeTables(clients, signal)));
+      warnings.push(...(await analyzeTables(clients, analyze.later, signal)));
       warnings.push(...(await createEntriesInOrder(main, last, signal)));
     } finally {
       await Promise.all(others.map((client) => client.end().catch(() => undefined)));

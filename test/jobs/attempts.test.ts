@@ -1,0 +1,67 @@
+import { expect, it } from 'vitest';
+import { OperationError } from '../../shared/errors.ts';
+import { type DurableSteps, runAttempts, toJobError } from '../../shared/jobs/attempts.ts';
+
+/** Steps that run at once, with a log of what was asked for. `ends`: names of steps in whose middle the function is ended. */
+function steps(ends: readonly string[] = []): DurableSteps & { log: string[] } {
+  const log: string[] = [];
+  return {
+    log,
+    step: async (name, work) => {
+      log.push(name);
+      const result = await work();
+      if (ends.includes(name)) throw new Error('The step was interrupted');
+      return result;
+    },
+    wait: async (name, seconds) => {
+      log.push(`${name} ${seconds}`);
+    },
+  };
+}
+
+const lost = () => new OperationError('connection_lost', 'The server ended the connection', 'Try again.');
+
+it('tries again after a passing cause, waiting longer each time, and succeeds', async () => {
+  const run = steps();
+  const outcome = await runAttempts(run, 'backup', async (attempt) => {
+    if (attempt < 3) throw lost();
+    return attempt;
+  });
+  expect(outcome).toEqual({ status: 'done', result: 3 });
+  expect(run.log).toEqual(['backup-1', 'backup-wait-1 5', 'backup-2', 'backup-wait-2 20', 'backup-3']);
+});
+
+it('gives up after three attempts with the cause of the last', async () => {
+  const run = steps();
+  const outcome = await runAttempts(run, 'backup', async () => {
+    throw lost();
+  });
+  expect(outcome).toMatchObject({ status: 'failed', error: { code: 'connection_lost' } });
+  expect(run.log.filter((name) => !name.includes('wait'))).toHaveLength(3);
+});
+
+it('does not try again what would fail again', async () => {
+  const run = steps();
+  const outcome = await runAttempts(run, 'backup', async () => {
+    throw new OperationError('wrong_password', 'The password is wrong', 'Correct the secret.');
+  });
+  expect(outcome).toMatchObject({
+    status: 'failed',
+    error: { code: 'wrong_password', next_step: 'Correct the secret.' },
+  });
+  expect(run.log).toEqual(['backup-1']);
+});
+
+it('counts an attempt in whose middle the function was ended, and says so when it was the last', async () => {
+  const run = steps(['backup-1', 'backup-2', 'backup-3']);
+  const outcome = await runAttempts(run, 'backup', async () => 'never seen');
+  expect(outcome).toMatchObject({ status: 'failed', error: { code: 'function_ended' } });
+  expect(run.log).toContain('backup-3');
+});
+
+it('names an unexpected error by its kind, and a time limit as one', () => {
+  expect(toJobError(new TypeError('x is not a function'))).toMatchObject({ code: 'internal_error' });
+  expect(toJobError(AbortSignal.timeout(0).reason ?? new DOMException('late', 'TimeoutError'))).toMatchObject({
+    code: 'time_exceeded',
+  });
+});

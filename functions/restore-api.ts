@@ -1,8 +1,9 @@
 import { dynamodbClient, lambdaClient } from '../shared/aws/clients.ts';
 import { readEnvironment } from '../shared/configuration/environment.ts';
-import { findDatabase, loadConfiguration } from '../shared/configuration/load.ts';
+import { loadConfiguration } from '../shared/configuration/load.ts';
 import { acceptedJob } from '../shared/http/accepted.ts';
 import { createApiHandler } from '../shared/http/api-handler.ts';
+import { restoreTarget } from '../shared/jobs/restore-target.ts';
 import { functionStarter, startRestore } from '../shared/jobs/start.ts';
 import { openTable } from '../shared/state/table.ts';
 
@@ -14,13 +15,18 @@ const startFunction = functionStarter(lambdaClient(), environment.restoreFunctio
 export const handler = createApiHandler('restore-api', {
   createRestore: async (request) => {
     const { query, body, caller, claim } = request;
+    const { backup_id, confirm: _, mode, target_database: __, environment: ___, ...options } = body;
+    const target = restoreTarget(configuration, query, body);
     const started = await startRestore(
       { table, startFunction },
       {
-        database: findDatabase(configuration, query.database).id,
+        database: target.database,
         requestedBy: caller.sub,
-        backupId: body.backup_id,
-        targetDatabase: body.target_database,
+        backupId: backup_id,
+        targetDatabase: target.targetDatabase,
+        mode,
+        environment: target.environment,
+        options,
         claim,
       },
     );

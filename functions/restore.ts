@@ -1,6 +1,7 @@
 import './durable/collect-rarely.ts';
 import { withDurableExecution } from '@aws/durable-execution-sdk-js';
 import { dynamodbClient, s3Client, secretsManagerClient } from '../shared/aws/clients.ts';
+import { restoreOptionsOf } from '../shared/backup/restore/request-options.ts';
 import { runRestore } from '../shared/backup/restore/run-restore.ts';
 import { readEnvironment } from '../shared/configuration/environment.ts';
 import { findDatabase, loadConfiguration } from '../shared/configuration/load.ts';
@@ -18,7 +19,7 @@ const table = openTable(dynamodbClient(), environment.stateTable);
 const jobs = createJobStore(table);
 const store = { s3: s3Client(), bucket: environment.backupBucket, keyArn: environment.backupKeyArn };
 
-/** Restores one backup into a new database on its own server. */
+/** Restores one backup into a new database, which may take the place of another. */
 export const handler = withDurableExecution(async (input: unknown, context) => {
   const event = restoreEventSchema.parse(input);
   return runRestoreJob(event, durableSteps(context), {
@@ -26,13 +27,20 @@ export const handler = withDurableExecution(async (input: unknown, context) => {
     report: async (jobId, progress) => {
       await jobs.reportProgress(jobId, progress);
     },
-    restore: ({ database: id, backup_id, target_database, job_id }, report) => {
-      const database = findDatabase(configuration, id);
+    restore: (event, report) => {
+      const { database, backup_id, target_database, mode, job_id } = event;
       return runRestore(
-        { jobId: job_id, backupId: backup_id, database: database.id, targetDatabase: target_database },
+        {
+          jobId: job_id,
+          backupId: backup_id,
+          database: findDatabase(configuration, database).id,
+          targetDatabase: target_database,
+          mode,
+          ...restoreOptionsOf(event.options),
+        },
         {
           target: connectionTarget(
-            database,
+            findDatabase(configuration, event.environment ?? database),
             configuration.connections,
             { secretsManager: secretsManagerClient() },
             `dbms restore ${job_id}`,
@@ -44,7 +52,7 @@ export const handler = withDurableExecution(async (input: unknown, context) => {
         },
       );
     },
-    succeed: (jobId, warnings) => succeedRestore(table, { jobId, backupId: event.backup_id, warnings }),
+    succeed: (jobId, outcome) => succeedRestore(table, { jobId, backupId: event.backup_id, ...outcome }),
     fail: async (jobId, error) => {
       await failJob(table, jobId, error);
     },

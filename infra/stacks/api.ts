@@ -7,7 +7,7 @@ import { type ApiFunction, basePath } from '../../shared/contract/routes.ts';
 import type { Deployment } from '../config/schema.ts';
 import { configurationLayer, layerPaths } from '../constructs/layers.ts';
 import { NodeFunction } from '../constructs/node-function.ts';
-import { removeBackups, useState } from '../constructs/permissions.ts';
+import { logInToDatabases, readBackups, removeBackups, useState } from '../constructs/permissions.ts';
 import { RoutedApi } from '../constructs/routed-api.ts';
 import { UserPool } from '../constructs/user-pool.ts';
 import type { BackupsStack } from './backups.ts';
@@ -25,6 +25,8 @@ interface ApiFunctionShape {
   readonly description: string;
   readonly environment: Partial<Record<EnvironmentName, string>>;
   readonly statements: readonly iam.PolicyStatement[];
+  /** The network of the databases, for a function that connects to them. */
+  readonly vpc?: Deployment['databases'][number]['vpc'];
 }
 
 /** API Gateway waits 29 seconds for a function. */
@@ -36,7 +38,7 @@ export class ApiStack extends Stack {
     super(scope, id, { ...props, description: 'HTTP API of the database management system' });
     storage.acknowledgeBackupPaths(this);
     const layers = [configurationLayer(this, buildFolder, deployment)];
-    const make = (name: string, timeout: Duration, { description, environment, statements }: ApiFunctionShape) =>
+    const make = (name: string, timeout: Duration, { description, environment, statements, vpc }: ApiFunctionShape) =>
       new NodeFunction(this, name, {
         name,
         description,
@@ -47,6 +49,7 @@ export class ApiStack extends Stack {
         layers,
         environment: { configurationPath: layerPaths.configuration, ...environment },
         statements,
+        vpc,
       }).fn;
 
     const pool = deployment.identity ? null : new UserPool(this, 'UserPool', deployment);
@@ -55,7 +58,9 @@ export class ApiStack extends Stack {
       environment: pool ? { identityIssuer: pool.issuer, identityAudience: pool.audience } : {},
       statements: [],
     });
-    const shapes = shapesOf(storage, backups);
+    const logIn = logInToDatabases(this, deployment.databases);
+    const vpc = deployment.databases.find((database) => database.vpc)?.vpc;
+    const shapes = shapesOf(storage, backups, { logIn, vpc });
     const functions = Object.fromEntries(
       Object.entries(shapes).map(([name, shape]) => [name, make(name, REQUEST, shape)]),
     ) as Record<ApiFunction, lambda.Function>;
@@ -78,8 +83,9 @@ export class ApiStack extends Stack {
 }
 
 function shapesOf(
-  { bucket, stateTable }: StorageStack,
+  { bucket, key, stateTable }: StorageStack,
   { backup, restore }: BackupsStack,
+  { logIn, vpc }: { logIn: readonly iam.PolicyStatement[]; vpc: ApiFunctionShape['vpc'] },
 ): Record<ApiFunction, ApiFunctionShape> {
   const state = { stateTable: stateTable.tableName };
   const invoke = (target: lambda.Alias) =>
@@ -98,6 +104,12 @@ function shapesOf(
       description: 'Starts restores',
       environment: { ...state, restoreFunctionArn: restore.functionArn },
       statements: [...useState(stateTable, ['Get', 'Put', 'Update', 'Delete']), invoke(restore)],
+    },
+    'restore-server-api': {
+      description: 'Checks restores against the database server, and swaps databases back',
+      environment: { ...state, backupBucket: bucket.bucketName, backupKeyArn: key.keyArn },
+      statements: [...useState(stateTable, ['Get', 'Update']), ...readBackups(bucket, key), ...logIn],
+      ...(vpc ? { vpc } : {}),
     },
     'jobs-api': {
       description: 'Lists and shows jobs',

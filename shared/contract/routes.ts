@@ -3,7 +3,12 @@ import { defineRoute } from './define-route.ts';
 import { backupIdSchema, backupRequestSchema, backupSchema, backupStatusSchema } from './schemas/backup.ts';
 import { databaseQuerySchema, pageOf, pageQuerySchema } from './schemas/common.ts';
 import { jobIdSchema, jobSchema } from './schemas/job.ts';
-import { restoreRequestSchema } from './schemas/restore.ts';
+import {
+  restoreCheckRequestSchema,
+  restoreCheckSchema,
+  restoreRequestSchema,
+  swapBackRequestSchema,
+} from './schemas/restore.ts';
 
 export { basePath } from './define-route.ts';
 
@@ -84,15 +89,51 @@ export const routes = [
     leastRole: 'admin',
     servedBy: 'restore-api',
     tag: 'Restore',
-    summary: 'Restore a backup into a new database',
+    summary: 'Restore a backup',
     description:
-      'Starts a job that builds a new database on the same server and offers it under its name only when every row is loaded and counted. An existing database is never overwritten.',
+      'Starts a job that builds a new database, on the same server or that of another configured database, and offers it under its name only when every row is loaded and counted. An existing database is never overwritten; with `"mode": "swap"` it is kept under a dated name. The job first makes the check of `restore/check`, and fails with all problems when there are any.',
     query: databaseQuerySchema,
     body: restoreRequestSchema,
     bodyExample: { backup_id: 'bkp-01JZ8Q4F7M3N5P6R8S9T0V1W2X', confirm: true, target_database: 'shop_restored' },
     responses: { 202: jobAccepted },
     refusals: { 404: 'There is no such backup of this database.', 409: 'The backup is not available.' },
     idempotent: true,
+  }),
+  defineRoute({
+    operationId: 'checkRestore',
+    method: 'POST',
+    path: '/restore/check',
+    leastRole: 'admin',
+    servedBy: 'restore-server-api',
+    tag: 'Restore',
+    summary: 'Check a restore without beginning it',
+    description:
+      'Holds the backup against the server: versions, extensions, roles, rights, names, locale, connections, and whether the backup holds what is selected. All problems are in one answer; nothing is created.',
+    query: databaseQuerySchema,
+    body: restoreCheckRequestSchema,
+    bodyExample: {
+      backup_id: 'bkp-01JZ8Q4F7M3N5P6R8S9T0V1W2X',
+      target_database: 'shop_orders',
+      tables: ['sales.orders'],
+    },
+    responses: { 200: { description: 'What the restore would meet.', schema: restoreCheckSchema } },
+    refusals: { 404: 'There is no such backup of this database.', 409: 'The backup is not available.' },
+  }),
+  defineRoute({
+    operationId: 'swapBackRestore',
+    method: 'POST',
+    path: '/restore/{id}/swap-back',
+    leastRole: 'admin',
+    servedBy: 'restore-server-api',
+    tag: 'Restore',
+    summary: 'Swap a replaced database back',
+    description:
+      'Gives the database that a restore with `"mode": "swap"` replaced its name again. The restored one is kept under a dated name. Sessions on both are ended.',
+    params: z.strictObject({ id: jobIdSchema }),
+    body: swapBackRequestSchema,
+    bodyExample: { confirm: true },
+    responses: { 200: { description: 'The job of the restore.', schema: jobSchema } },
+    refusals: { 409: 'The job has not swapped databases, or they cannot be swapped now.' },
   }),
   defineRoute({
     operationId: 'listJobs',

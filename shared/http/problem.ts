@@ -43,6 +43,12 @@ const failures: Readonly<Record<string, { status: number; fields?: readonly `${s
   idempotency_key_reused: { status: 422, fields: ['headers.idempotency-key'] },
   job_not_started: { status: 503 },
   objects_left: { status: 503 },
+  not_swapped: { status: 409, fields: ['path.id'] },
+  kept_database_missing: { status: 409, fields: ['path.id'] },
+  swap_refused: { status: 409 },
+  database_unreachable: { status: 503 },
+  login_refused: { status: 503 },
+  tls_failed: { status: 503 },
 };
 
 const RETRY_AFTER_SECONDS = 5;

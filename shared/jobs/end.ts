@@ -24,9 +24,15 @@ export async function succeedBackup(
 /** Records that a restore is complete, and lets go of its backup. Safe to repeat. */
 export async function succeedRestore(
   table: StateTable,
-  { jobId, backupId, warnings }: { jobId: string; backupId: string; warnings: readonly string[] },
+  {
+    jobId,
+    backupId,
+    warnings,
+    keptDatabase = null,
+  }: { jobId: string; backupId: string; warnings: readonly string[]; keptDatabase?: string | null },
 ): Promise<void> {
-  await createJobStore(table).succeed(jobId, { warnings });
+  const swap = keptDatabase === null ? null : { kept_database: keptDatabase, swapped_back_at: null };
+  await createJobStore(table).succeed(jobId, { warnings, swap });
   await createBackupCatalog(table).releaseRestore(backupId, jobId);
 }
 

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { databaseIdSchema } from '../configuration/runtime.ts';
 import { backupIdSchema, backupTypeSchema, customNameSchema } from '../contract/schemas/backup.ts';
 import { jobIdSchema } from '../contract/schemas/job.ts';
-import { targetDatabaseSchema } from '../contract/schemas/restore.ts';
+import { restoreOptionsSchema, targetDatabaseSchema } from '../contract/schemas/restore.ts';
 
 /** What starts the durable backup function. A schedule gives no ids; the function then makes them and the job itself. */
 export const backupEventSchema = z.object({
@@ -19,6 +19,10 @@ export const restoreEventSchema = z.object({
   database: databaseIdSchema,
   backup_id: backupIdSchema,
   target_database: targetDatabaseSchema,
+  mode: z.enum(['new', 'swap']).default('new'),
+  /** The configured database to whose server it goes; by default the backup's own. */
+  environment: databaseIdSchema.optional(),
+  options: restoreOptionsSchema.default({}),
   requested_by: z.string().min(1),
   job_id: jobIdSchema,
 });

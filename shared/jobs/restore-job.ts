@@ -8,7 +8,7 @@ export interface RestoreJobDependencies {
   start(jobId: string): Promise<void>;
   report(jobId: string, progress: Progress): Promise<void>;
   restore(event: RestoreEvent, report: (progress: Progress) => Promise<void>): Promise<RestoreSummary>;
-  succeed(jobId: string, warnings: string[]): Promise<void>;
+  succeed(jobId: string, outcome: { warnings: string[]; keptDatabase: string | null }): Promise<void>;
   fail(jobId: string, error: JobError): Promise<void>;
 }
 
@@ -25,9 +25,12 @@ export async function runRestoreJob(
 ): Promise<{ job_id: string; status: 'succeeded' | 'failed' }> {
   await steps.step('start', () => dependencies.start(event.job_id));
   const outcome = await runAttempts(steps, 'restore', async () => {
-    const { warnings } = await dependencies.restore(event, (progress) => dependencies.report(event.job_id, progress));
+    const { warnings, keptDatabase } = await dependencies.restore(event, (progress) =>
+      dependencies.report(event.job_id, progress),
+    );
     const more = warnings.length - MAX_WARNINGS;
-    return more > 0 ? [...warnings.slice(0, MAX_WARNINGS), `... and ${more} more of the kind`] : warnings;
+    const kept = more > 0 ? [...warnings.slice(0, MAX_WARNINGS), `... and ${more} more of the kind`] : warnings;
+    return { warnings: kept, keptDatabase };
   });
   await steps.step('record', () =>
     outcome.status === 'done'

@@ -1,6 +1,7 @@
 import { InvokeCommand, type LambdaClient } from '@aws-sdk/client-lambda';
 import type { BackupType } from '../contract/schemas/backup.ts';
 import type { Job, JobError } from '../contract/schemas/job.ts';
+import type { RestoreOptionFields } from '../contract/schemas/restore.ts';
 import { OperationError } from '../errors.ts';
 import { createBackupCatalog, runningBackup, unknownBackup } from '../state/backups.ts';
 import { type Begun, beginBackup, beginRestore, type Claim, releaseClaim } from '../state/begin.ts';
@@ -29,6 +30,10 @@ export interface BackupRequest extends Request {
 export interface RestoreRequest extends Request {
   backupId: string;
   targetDatabase: string;
+  mode?: 'new' | 'swap';
+  /** The configured database to whose server it goes; by default the backup's own. */
+  environment?: string | undefined;
+  options?: RestoreOptionFields;
 }
 
 export interface Started {
@@ -99,13 +104,13 @@ export async function startBackup(
  */
 export async function startRestore(
   { table, startFunction }: { table: StateTable; startFunction: StartFunction<RestoreEvent> },
-  { database, requestedBy, backupId, targetDatabase, claim }: RestoreRequest,
+  { database, requestedBy, backupId, targetDatabase, mode = 'new', environment, options = {}, claim }: RestoreRequest,
 ): Promise<Started> {
   const jobId = newJobId();
   const shared = { database, requested_by: requestedBy, backup_id: backupId, target_database: targetDatabase };
   const beginning = {
-    job: queuedJob({ ...shared, id: jobId, kind: 'restore' }),
-    event: { ...shared, job_id: jobId } satisfies RestoreEvent,
+    job: queuedJob({ ...shared, id: jobId, kind: 'restore', environment: environment ?? null }),
+    event: { ...shared, mode, ...(environment ? { environment } : {}), options, job_id: jobId } satisfies RestoreEvent,
     claim,
   };
   const begun = await beginRestore<RestoreEvent>(table, beginning).catch(async (error: unknown) => {
@@ -122,8 +127,23 @@ async function explainUnavailable(
   error: unknown,
 ): Promise<unknown> {
   if (!(error instanceof OperationError) || error.code !== 'backup_not_available') return error;
+  return (await whyUnavailable(table, database, backupId)) ?? error;
+}
+
+/** @throws OperationError `unknown_backup` (also of another database), or `backup_not_available` */
+export async function assertRestorable(table: StateTable, database: string, backupId: string): Promise<void> {
+  const reason = await whyUnavailable(table, database, backupId);
+  if (reason) throw reason;
+}
+
+async function whyUnavailable(
+  table: StateTable,
+  database: string,
+  backupId: string,
+): Promise<OperationError | undefined> {
   const backup = await createBackupCatalog(table).find(backupId);
   if (backup?.database !== database) return unknownBackup(backupId);
+  if (backup.status === 'available') return undefined;
   return new OperationError(
     'backup_not_available',
     `The backup ${backupId} is ${backup.status}; only an available one can be restored`,

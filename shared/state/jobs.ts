@@ -1,11 +1,12 @@
 import { DeleteCommand, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
-import { type Job, type JobError, jobIdSchema, jobSchema, type Progress } from '../contract/schemas/job.ts';
+import { type Job, type JobError, jobIdSchema, jobSchema, type Progress, type Swap } from '../contract/schemas/job.ts';
 import { OperationError } from '../errors.ts';
 import { type Page, type PageRequest, queryPage } from './pages.ts';
 import { type StateTable, setExpression, wasWritten } from './table.ts';
 
 /** What there is to say of a job that begins; the rest follows. */
-export type NewJob = Pick<Job, 'id' | 'kind' | 'database' | 'requested_by' | 'backup_id' | 'target_database'>;
+export type NewJob = Pick<Job, 'id' | 'kind' | 'database' | 'requested_by' | 'backup_id' | 'target_database'> &
+  Partial<Pick<Job, 'environment'>>;
 
 /** States of a job that may still change. An ended job never does. */
 const OPEN: readonly Job['status'][] = ['queued', 'running'];
@@ -30,10 +31,12 @@ export interface JobStore {
   /** @returns false when the job does not run (any more), and nothing is changed */
   reportProgress(id: string, progress: Progress): Promise<boolean>;
   /** @returns false when the job had ended already; likewise below */
-  succeed(id: string, outcome: { warnings: readonly string[] }): Promise<boolean>;
+  succeed(id: string, outcome: { warnings: readonly string[]; swap?: Swap | null }): Promise<boolean>;
   /** @param from - the states in which it may fail; by default any open one */
   fail(id: string, error: JobError, from?: readonly Job['status'][]): Promise<boolean>;
   cancel(id: string): Promise<boolean>;
+  /** Notes at a restore that succeeded which of its two databases is in place. */
+  recordSwap(id: string, swap: Swap): Promise<boolean>;
   /** Removes a job for good; for jobs that came to nothing, and tests. */
   remove(id: string): Promise<void>;
 }
@@ -43,6 +46,8 @@ export const jobKey = (id: string): { pk: string; sk: string } => ({ pk: `JOB#${
 /** A job as it is when it begins. */
 export function queuedJob(job: NewJob, now: Date = new Date()): Job {
   return {
+    environment: null,
+    swap: null,
     ...job,
     status: 'queued',
     created_at: now.toISOString(),
@@ -115,7 +120,9 @@ export function createJobStore(table: StateTable, now: () => Date = () => new Da
       throw new OperationError('job_ended', `The job ${id} has ended already (${job.status})`, 'Start a new one.');
     },
     reportProgress: (id, progress) => change(id, ['running'], { progress }),
-    succeed: (id, { warnings }) => end(id, ['running'], { status: 'succeeded', warnings: [...warnings], error: null }),
+    succeed: (id, { warnings, swap = null }) =>
+      end(id, ['running'], { status: 'succeeded', warnings: [...warnings], swap, error: null }),
+    recordSwap: (id, swap) => change(id, ['succeeded'], { swap }),
     fail: (id, error, from = OPEN) => end(id, from, { status: 'failed', error }),
     cancel: (id) => end(id, OPEN, { status: 'cancelled' }),
     async remove(id) {

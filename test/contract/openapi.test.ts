@@ -43,5 +43,7 @@ test('what goes in and what comes out share one schema each', () => {
     'JobError',
     'Problem',
     'Progress',
+    'RestoreCheck',
+    'Swap',
   ]);
 });

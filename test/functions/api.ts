@@ -68,12 +68,14 @@ export async function startApi(
     [environmentNames.configurationPath]: configurationPath,
     [environmentNames.stateTable]: state.table.name,
     [environmentNames.backupBucket]: bucket,
+    [environmentNames.backupKeyArn]: 'arn:aws:kms:eu-west-1:111122223333:key/backups',
     [environmentNames.backupFunctionArn]: 'arn:aws:lambda:eu-west-1:111122223333:function:backup:live',
     [environmentNames.restoreFunctionArn]: 'arn:aws:lambda:eu-west-1:111122223333:function:restore:live',
   });
   const handlers = {
     'backups-api': (await import('../../functions/backups-api.ts')).handler,
     'restore-api': (await import('../../functions/restore-api.ts')).handler,
+    'restore-server-api': (await import('../../functions/restore-server-api.ts')).handler,
     'jobs-api': (await import('../../functions/jobs-api.ts')).handler,
     'docs-api': (await import('../../functions/docs-api.ts')).handler,
   };

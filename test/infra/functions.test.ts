@@ -20,7 +20,8 @@ describe('the functions', () => {
   const names = readdirSync(new URL('../../functions', import.meta.url), { withFileTypes: true })
     .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
     .map(({ name }) => name.slice(0, -'.ts'.length));
-  const inVpc = ['dbms-backup', 'dbms-restore'];
+  const durableOnes = ['dbms-backup', 'dbms-restore'];
+  const inVpc = [...durableOnes, 'dbms-restore-server-api'];
 
   it('are those of functions/, each once', () => {
     const deployed = full.ofType('AWS::Lambda::Function').map(({ name }) => name);
@@ -79,7 +80,7 @@ describe('the functions', () => {
     // Without its rights, a function in a VPC is refused: its policy comes first.
     for (const { DependsOn, Properties } of full.written('AWS::Lambda::Function')) {
       if (Properties?.VpcConfig !== undefined) {
-        expect(DependsOn).toContainEqual(expect.stringMatching(/^(Backup|Restore)RoleDefaultPolicy/));
+        expect(DependsOn).toContainEqual(expect.stringMatching(/^(Backup|Restore|restoreserverapi)RoleDefaultPolicy/));
       }
     }
   });
@@ -87,7 +88,7 @@ describe('the functions', () => {
   it('that are durable have a time limit, an alias to be invoked by, and dead letters in place of retries', () => {
     const queue = full.one('AWS::SQS::Queue');
     for (const { name, durable, qualifiers, asyncConfigs } of full.app.functions) {
-      const isDurable = inVpc.includes(name);
+      const isDurable = durableOnes.includes(name);
       expect(durable, name).toEqual(isDurable ? { executionTimeoutSeconds: 24 * 3600, retentionDays: 14 } : null);
       expect(qualifiers.has('live'), name).toBe(isDurable);
       expect(asyncConfigs.get('live'), name).toEqual(

@@ -120,7 +120,7 @@ describe('wildcards', () => {
     }
     const wide = permissions.filter(({ SourceArn }) => hasWildcard(String(SourceArn)));
     expect(wide.map(({ SourceArn }) => String(SourceArn).split('/v1/')[1])).toEqual(
-      Array(parameterized).fill(expect.stringMatching(/^[A-Z]+\/api\/database\/\w+\/\*$/)),
+      Array(parameterized).fill(expect.stringMatching(/^[A-Z]+\/api\/database\/\w+\/\*(\/[\w-]+)?$/)),
     );
   });
 });
@@ -181,6 +181,16 @@ const rights: Record<string, string[]> = {
     'dynamodb:UpdateItem state',
     'lambda:InvokeFunction dbms-restore:live',
   ],
+  'dbms-restore-server-api': [
+    'dynamodb:GetItem state',
+    'dynamodb:UpdateItem state',
+    'kms:Decrypt backup-key',
+    'kms:Decrypt secret-key',
+    'rds-db:connect arn:aws:rds-db:eu-central-1:123456789012:dbuser:cluster-ABCDEFGHIJKLMNOPQRSTUVWXYZ/dbms',
+    's3:GetObject backups/databases/*',
+    's3:ListBucket backups',
+    'secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-shop-AbCdEf',
+  ],
   'dbms-jobs-api': ['dynamodb:GetItem state', 'dynamodb:Query state/index/by_collection'],
   'dbms-docs-api': [],
 };
@@ -220,7 +230,7 @@ describe('least privilege', () => {
 
   it('opens secrets only through Secrets Manager', () => {
     const open = statements.filter(({ resources }) => resources.includes(secretKey));
-    expect(open).toHaveLength(2);
+    expect(open).toHaveLength(3);
     for (const { conditions, actions } of open) {
       expect(actions).toEqual(['kms:Decrypt']);
       expect(conditions).toEqual({ StringEquals: { 'kms:ViaService': 'secretsmanager.eu-central-1.amazonaws.com' } });

@@ -123,8 +123,11 @@ export async function loadLargeObjects(
   client: pg.Client,
   source: BackupSource,
   { objects, chunks }: Manifest['large_objects'],
-  onBytes: (bytes: number) => void,
-  signal: AbortSignal,
+  {
+    withoutOwners = false,
+    onBytes,
+    signal,
+  }: { withoutOwners?: boolean | undefined; onBytes: (bytes: number) => void; signal: AbortSignal },
 ): Promise<string[]> {
   if (objects.length === 0) return [];
   await client.query('SELECT pg_catalog.lo_create(number) FROM pg_catalog.unnest($1::oid[]) AS number', [
@@ -144,7 +147,7 @@ export async function loadLargeObjects(
     const object = `LARGE OBJECT ${oid}`;
     const statements = [
       ...(comment === null ? [] : [`COMMENT ON ${object} IS ${quoteLiteral(comment)}`]),
-      `ALTER ${object} OWNER TO ${quoteIdentifier(owner)}`,
+      ...(withoutOwners ? [] : [`ALTER ${object} OWNER TO ${quoteIdentifier(owner)}`]),
       ...(hasPrivileges ? grantStatements(object, privileges, { owner }) : []),
     ];
     for (const statement of statements) {

@@ -2,25 +2,28 @@ import { setTimeout } from 'node:timers/promises';
 import type pg from 'pg';
 import type { BackupSettings } from '../../configuration/runtime.ts';
 import { OperationError } from '../../errors.ts';
-import { type ConnectionTarget, connect } from '../../postgres/connect.ts';
-import { type SchemaDump, schemaDumpSchema } from '../../postgres/pg-dump/schema-dump.ts';
+import type { ConnectionTarget } from '../../postgres/connect.ts';
+import type { SchemaDump } from '../../postgres/pg-dump/schema-dump.ts';
 import { type ProgressMeter, type ReportProgress, startProgress } from '../../progress/progress.ts';
 import { runLanes } from '../export/lanes.ts';
-import { MANIFEST } from '../layout.ts';
-import { backupLocation } from '../location.ts';
-import { type Manifest, parseManifest, type StoredChunk } from '../manifest.ts';
-import { type ObjectStore, readWhole } from '../objects/object-store.ts';
+import type { Manifest, StoredChunk } from '../manifest.ts';
+import type { ObjectStore } from '../objects/object-store.ts';
+import { verifyRowCounts } from './count-rows.ts';
+import { assertNoProblems } from './findings.ts';
 import { createEntriesInOrder, createEntriesInParallel, refreshMaterializedViews } from './finish-schema.ts';
 import { loadOrder } from './load-order.ts';
 import { type BackupSource, loadLargeObjects, loadTableChunk, setSequences } from './load-rows.ts';
 import { findLoadTargets } from './load-targets.ts';
+import { avoidedDatabases, prepareRestore } from './prepare.ts';
 import { createMissingRoles } from './roles.ts';
 import { scheduleEntries } from './schedule-entries.ts';
 import { isForgivable } from './schema-entry.ts';
+import { openServerSession } from './server-session.ts';
 import { openRestoreSession } from './session.ts';
 import { analyzeTables, listAnalyzable, scheduleAnalyze } from './statistics.ts';
+import { datedName, presentDatabases, swapDatabases } from './swap.ts';
+import type { RestoreOptions } from './tailor.ts';
 import {
-  assertCreatable,
   createStagingDatabase,
   dropStagingDatabase,
   offerDatabase,
@@ -28,13 +31,19 @@ import {
   stagingName,
 } from './target-database.ts';
 
-export interface RestoreRequest {
+export interface RestoreRequest extends RestoreOptions {
   jobId: string;
   backupId: string;
   /** The configured database that the backup is of. */
   database: string;
-  /** The new database's name. */
+  /** The new database's name; with `mode: 'swap'`, of the one whose place it takes. */
   targetDatabase: string;
+  /** `swap`: the new database takes the place of `targetDatabase`, which is kept under a dated name. By default `new`. */
+  mode?: 'new' | 'swap' | undefined;
+  /** By default they are created, without login. */
+  missingRoles?: 'create' | 'skip' | undefined;
+  /** Sessions that load at a time, in place of the settings'. */
+  connections?: number | undefined;
 }
 
 export interface RestoreDependencies {
@@ -52,54 +61,81 @@ export interface RestoreSummary {
   rows: number;
   bytes: number;
   warnings: string[];
+  /** The name under which a swap keeps the database that was replaced; null without one. */
+  keptDatabase: string | null;
 }
 
 /**
  * Restores a backup into a new database. It is built under another name and gets its own only when every row is loaded and
- * counted, so a restore that fails offers nothing, and one that succeeds never replaces anything.
+ * counted, so a restore that fails offers nothing, and one that succeeds never removes anything: a swap keeps what it replaces.
  *
  * @throws OperationError with the cause; the unfinished database is dropped
  */
 export async function runRestore(request: RestoreRequest, dependencies: RestoreDependencies): Promise<RestoreSummary> {
-  const { target, store, signal } = dependencies;
+  const { target, signal } = dependencies;
+  const { jobId, targetDatabase, mode = 'new', missingRoles = 'create' } = request;
+  const connections = request.connections ?? dependencies.settings.connections;
+  const settings = { ...dependencies.settings, connections };
+  const planned = { mode, targetDatabase, missingRoles, connections };
+  const keptDatabase = mode === 'swap' ? datedName(targetDatabase, 'replaced', jobId) : null;
   const progress = startProgress(dependencies.report);
-  const staging = stagingName(request.jobId);
+  const staging = stagingName(jobId);
   let control: pg.Client | undefined;
   let created = false;
   try {
     signal.throwIfAborted();
     progress.phase('checking');
-    const source: BackupSource = { store, location: backupLocation(request.database, request.backupId) };
-    control = await connect(target, { statementTimeoutMs: 0, idleInTransactionTimeoutMs: 0 });
-    await control.query('SET statement_timeout = 0');
-    await assertCreatable(control, request.targetDatabase);
-    const manifest = parseManifest(await readWhole(store, source.location, MANIFEST, { compressed: false, signal }));
-    const schema = await readSchema(source, manifest, signal);
-    const { rows } = await control.query<{ version: number }>(
-      `SELECT current_setting('server_version_num')::int AS version`,
+    control = await openServerSession(target, avoidedDatabases(planned));
+    const prepared = await prepareRestore(
+      control,
+      { database: request.database, backupId: request.backupId, options: request, planned },
+      dependencies,
     );
+    const { source, checked } = prepared;
+    const { manifest, schema } = prepared.backup;
+    const { tables, rows, bytes } = manifest.totals;
+    const summary = { tables, rows, bytes, keptDatabase };
+    // An attempt before this one ended between the swap and the record of it.
+    if (keptDatabase !== null && (await presentDatabases(control, [keptDatabase])).has(keptDatabase)) {
+      return { ...summary, warnings: ['An earlier attempt of this job had swapped the databases already'] };
+    }
+    assertNoProblems(checked.problems);
 
     progress.phase('schema');
-    const warnings = await createMissingRoles(
-      control,
-      manifest.roles.map(({ name }) => name),
-    );
+    const warnings = [...prepared.backup.warnings];
+    if (missingRoles === 'create') {
+      const names = manifest.roles.map(({ name }) => name);
+      warnings.push(...(await createMissingRoles(control, names)));
+    }
     created = true;
+    warnings.push(...(await createStagingDatabase(control, staging, manifest.database_properties, checked.version)));
     warnings.push(
-      ...(await createStagingDatabase(control, staging, manifest.database_properties, rows[0]?.version ?? 0)),
+      ...(await fillDatabase(staging, manifest, schema, {
+        ...dependencies,
+        settings,
+        source,
+        progress,
+        withoutOwners: request.withoutOwners,
+      })),
     );
-    warnings.push(...(await fillDatabase(staging, manifest, schema, { ...dependencies, source, progress })));
-    for (const statement of propertyStatements(staging, manifest.database_properties)) {
+    for (const statement of propertyStatements(staging, manifest.database_properties, request)) {
       await control.query(statement).catch((error: unknown) => {
         if (!isForgivable(statement, error) && !/^ALTER (DATABASE|ROLE) .* SET /.test(statement)) throw error;
         warnings.push(`Database property: ${(error as Error).message}`);
       });
     }
     signal.throwIfAborted();
-    await offerDatabase(control, staging, request.targetDatabase);
+    if (keptDatabase === null) await offerDatabase(control, staging, targetDatabase);
+    else {
+      progress.phase('counting');
+      warnings.push(...(await verifyRowCounts(target, staging, manifest, { connections, signal })));
+      progress.phase('swapping');
+      const ending = await openServerSession(target, avoidedDatabases(planned));
+      const swap = { live: targetDatabase, away: keptDatabase, replacement: staging };
+      await swapDatabases(control, ending, swap).finally(() => ending.end().catch(() => undefined));
+    }
     created = false;
-    const { tables, rows: rowCount, bytes } = manifest.totals;
-    return { tables, rows: rowCount, bytes, warnings };
+    return { ...summary, warnings };
   } catch (error) {
     throw explainRestoreFailure(signal.aborted ? (signal.reason ?? error) : error);
   } finally {
@@ -108,15 +144,6 @@ export async function runRestore(request: RestoreRequest, dependencies: RestoreD
       await Promise.race([control.end().catch(() => undefined), setTimeout(1000, undefined, { ref: false })]);
     await progress.close();
   }
-}
-
-async function readSchema(source: BackupSource, manifest: Manifest, signal: AbortSignal): Promise<SchemaDump> {
-  const bytes = await readWhole(source.store, source.location, manifest.schema.path, {
-    compressed: true,
-    expected: manifest.schema,
-    signal,
-  });
-  return schemaDumpSchema.parse(JSON.parse(bytes.toString('utf8')));
 }
 
 /** Fills the new database: definitions, rows, positions, then all that is faster or only right once the rows are there. */
@@ -130,7 +157,12 @@ async function fillDatabase(
     signal,
     source,
     progress,
-  }: RestoreDependencies & { source: BackupSource; progress: ProgressMeter },
+    withoutOwners,
+  }: RestoreDependencies & {
+    source: BackupSource;
+    progress: ProgressMeter;
+    withoutOwners: boolean | undefined;
+  },
 ): Promise<string[]> {
   const warnings: string[] = [];
   const preData = schema.entries.filter(({ section }) => section === 'pre-data');
@@ -162,7 +194,9 @@ async function fillDatabase(
       close: (client) => client.end(),
       signal,
     });
-    warnings.push(...(await loadLargeObjects(main, source, manifest.large_objects, addBytes, signal)));
+    warnings.push(
+      ...(await loadLargeObjects(main, source, manifest.large_objects, { withoutOwners, onBytes: addBytes, signal })),
+    );
     await setSequences(main, manifest.sequences);
 
     const tableBytes = new Map(manifest.tables.map((table) => [table.oid, table.bytes]));
@@ -199,7 +233,7 @@ interface LoadTask {
 /** A new connection, as the old one may be what failed. What cannot be dropped now is dropped by the next attempt. */
 async function removeStaging(target: ConnectionTarget, staging: string): Promise<void> {
   try {
-    const client = await connect(target, { statementTimeoutMs: 60_000 });
+    const client = await openServerSession(target, []);
     await dropStagingDatabase(client, staging).finally(() => client.end());
   } catch {
     // The server is out of reach; the name says what the database is, and it was never offered.

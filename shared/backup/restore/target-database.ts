@@ -3,6 +3,7 @@ import { OperationError } from '../../errors.ts';
 import { quoteIdentifier, quoteLiteral } from '../../postgres/identifiers.ts';
 import type { DatabaseProperties } from '../manifest.ts';
 import { grantStatements } from './privileges.ts';
+import type { RestoreOptions } from './tailor.ts';
 
 /**
  * The name under which a database is built before it is offered. Derived from the job, so that a second attempt finds and
@@ -10,33 +11,6 @@ import { grantStatements } from './privileges.ts';
  */
 export function stagingName(jobId: string): string {
   return `dbms_restoring_${jobId.toLowerCase().replace(/[^a-z0-9]/g, '_')}`.slice(0, 63);
-}
-
-/**
- * Checks, before anything is created, that the target's name is free and the login may create a database.
- *
- * @throws OperationError `target_exists` or `create_refused`
- */
-export async function assertCreatable(client: pg.Client, name: string): Promise<void> {
-  const { rows } = await client.query<{ taken: boolean; may_create: boolean }>(
-    `SELECT EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = $1) AS taken,
-            rolcreatedb OR rolsuper AS may_create FROM pg_catalog.pg_roles WHERE rolname = current_user`,
-    [name],
-  );
-  if (rows[0]?.taken) {
-    throw new OperationError(
-      'target_exists',
-      `A database named "${name}" exists already; a restore never overwrites one`,
-      'Choose another target_database.',
-    );
-  }
-  if (!rows[0]?.may_create) {
-    throw new OperationError(
-      'create_refused',
-      'The login may not create databases on this server',
-      'Give it the CREATEDB attribute: ALTER ROLE ... CREATEDB.',
-    );
-  }
 }
 
 /** Makes the empty database with the source's encoding and locale. Answers what could not be had, in words. */
@@ -106,7 +80,11 @@ function unquote(element: string): string {
 }
 
 /** Statements that give the database what the source's had, each of which may be refused without harm to the data. */
-export function propertyStatements(database: string, properties: DatabaseProperties): string[] {
+export function propertyStatements(
+  database: string,
+  properties: DatabaseProperties,
+  { withoutOwners = false, withoutPrivileges = false }: Pick<RestoreOptions, 'withoutOwners' | 'withoutPrivileges'>,
+): string[] {
   const name = quoteIdentifier(database);
   return [
     ...(properties.comment === null ? [] : [`COMMENT ON DATABASE ${name} IS ${quoteLiteral(properties.comment)}`]),
@@ -114,8 +92,8 @@ export function propertyStatements(database: string, properties: DatabasePropert
       ? []
       : [`ALTER DATABASE ${name} CONNECTION LIMIT ${properties.connection_limit}`]),
     ...properties.settings.map(({ role, setting }) => settingStatement(database, role, setting)),
-    `ALTER DATABASE ${name} OWNER TO ${quoteIdentifier(properties.owner)}`,
-    ...(properties.has_privileges
+    ...(withoutOwners ? [] : [`ALTER DATABASE ${name} OWNER TO ${quoteIdentifier(properties.owner)}`]),
+    ...(properties.has_privileges && !withoutPrivileges
       ? grantStatements(`DATABASE ${name}`, properties.privileges, { owner: properties.owner })
       : []),
   ];

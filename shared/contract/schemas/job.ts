@@ -35,6 +35,20 @@ export const jobErrorSchema = z
   })
   .meta({ id: 'JobError', description: 'Why a job failed.' });
 
+export const swapSchema = z
+  .object({
+    kept_database: z.string().meta({
+      description:
+        'The dated name of the database that does not have the live name: the former one, or after a swap back the restored one.',
+      examples: ['shop_replaced_20260131_120000_x2y3'],
+    }),
+    swapped_back_at: z.iso
+      .datetime()
+      .nullable()
+      .meta({ description: 'null: the restored database has the live name.' }),
+  })
+  .meta({ id: 'Swap', description: 'A database that took the place of another.' });
+
 export const jobSchema = z
   .object({
     id: jobIdSchema,
@@ -46,7 +60,15 @@ export const jobSchema = z
     ended_at: z.iso.datetime().nullable(),
     requested_by: z.string().meta({ description: '`sub` of the caller, or `schedule`.' }),
     backup_id: z.string().nullable().meta({ description: 'The backup that is made or restored.' }),
-    target_database: z.string().nullable().meta({ description: 'The database that a restore creates.' }),
+    target_database: z
+      .string()
+      .nullable()
+      .meta({ description: 'The database that a restore creates, or whose place it takes.' }),
+    environment: databaseIdSchema
+      .nullable()
+      .default(null)
+      .meta({ description: "The configured database whose server a restore goes to; null: the backup's own." }),
+    swap: swapSchema.nullable().default(null).meta({ description: 'Of a restore that replaced a database.' }),
     progress: progressSchema.nullable(),
     error: jobErrorSchema.nullable(),
     warnings: z
@@ -57,4 +79,5 @@ export const jobSchema = z
 
 export type Job = z.output<typeof jobSchema>;
 export type Progress = z.output<typeof progressSchema>;
+export type Swap = z.output<typeof swapSchema>;
 export type JobError = z.output<typeof jobErrorSchema>;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { databaseIdSchema } from '../../configuration/runtime.ts';
 import { backupIdSchema } from './backup.ts';
 
 /** Databases that every server has for itself; a restore never takes their names. */
@@ -20,10 +21,129 @@ export const targetDatabaseSchema = z
   .refine((name) => !SYSTEM_DATABASES.has(name), 'is the name of a system database; choose another one')
   .meta({ description: 'Name of the database to create; it must not exist yet. 1 to 63 bytes of UTF-8.' });
 
-export const restoreRequestSchema = z.strictObject({
+const fitsName = (name: string): boolean => new TextEncoder().encode(name).length <= MAX_NAME_BYTES;
+
+/** The name of an object or role, exactly as PostgreSQL has it: without quotes, with its upper and lower case. */
+const nameSchema = z
+  .string()
+  .min(1)
+  .refine(fitsName, `must be at most ${MAX_NAME_BYTES} bytes of UTF-8`)
+  .refine((name) => name.isWellFormed() && !name.includes('\0'), 'must be Unicode text without NUL characters');
+
+const tableSchema = z
+  .union([
+    z
+      .string()
+      .regex(/^[^.]+\.[^.]+$/, 'must be schema.table; send names with dots as {"schema": ..., "table": ...}')
+      .refine((name) => name.split('.').every((part) => nameSchema.safeParse(part).success), 'holds no legal names'),
+    z.strictObject({ schema: nameSchema, table: nameSchema }),
+  ])
+  .meta({ description: 'A table, view, materialized view, foreign table or sequence by its exact name.' });
+
+const MAX_SELECTED = 2000;
+
+const restoreFields = z.strictObject({
   backup_id: backupIdSchema,
-  confirm: z
-    .literal(true, { error: 'must be true: a restore creates a database on the server; send "confirm": true to agree' })
-    .meta({ description: 'Must be true.' }),
-  target_database: targetDatabaseSchema,
+  mode: z.enum(['new', 'swap']).default('new').meta({
+    description:
+      '`new`: into a database that does not exist yet. `swap`: the restored database takes the place of an existing one, which is kept under a dated name and can be swapped back; sessions on it are ended.',
+  }),
+  target_database: targetDatabaseSchema.optional().meta({
+    description:
+      'Name of the database to create (1 to 63 bytes of UTF-8). With `swap`, of the one to replace; by default the configured one.',
+  }),
+  environment: databaseIdSchema.optional().meta({
+    description: "Id of the configured database to whose server it is restored; by default, the backup's own.",
+    examples: ['staging'],
+  }),
+  schemas: z.array(nameSchema).min(1).max(MAX_SELECTED).optional().meta({
+    description: 'Only these schemas, with what they need. Together with `tables`: both.',
+  }),
+  tables: z
+    .array(tableSchema)
+    .min(1)
+    .max(MAX_SELECTED)
+    .optional()
+    .meta({
+      description:
+        'Only these tables, with what they need: types, sequences, functions, indexes, keys, triggers, policies, privileges. A partitioned table comes with its partitions. Foreign keys whose parent is not selected are left out; warnings name them.',
+      examples: [['sales.orders', { schema: 'sales', table: 'Order.Items' }]],
+    }),
+  owner_mapping: z
+    .record(nameSchema, nameSchema)
+    .optional()
+    .meta({
+      description:
+        'Roles that take the place of those of the backup, as owners and wherever privileges and policies name them.',
+      examples: [{ shop_owner: 'staging_owner' }],
+    }),
+  without_owners: z.boolean().default(false).meta({ description: 'Everything belongs to the login that restores.' }),
+  without_privileges: z.boolean().default(false).meta({ description: 'Nothing is granted or revoked.' }),
+  missing_roles: z.enum(['create', 'skip']).default('create').meta({
+    description:
+      '`create`: roles that the server lacks are created, without login and password. `skip`: what they own belongs to the login, what they are granted is left out.',
+  }),
+  connections: z.int().min(1).max(32).optional().meta({
+    description: 'Sessions that load at a time; by default the configured number.',
+  }),
 });
+
+/** What fields of a request ask for only together, or never. */
+function checkFields(body: z.output<typeof restoreFields>, context: z.RefinementCtx): void {
+  const refuse = (field: string, message: string) => context.addIssue({ code: 'custom', path: [field], message });
+  if (body.mode === 'new' && body.target_database === undefined) refuse('target_database', 'is missing');
+  if (body.mode === 'swap') {
+    for (const field of ['schemas', 'tables'] as const) {
+      if (body[field]) refuse(field, 'cannot go with "mode": "swap", which replaces a whole database');
+    }
+  }
+}
+
+const confirmSchema = z
+  .literal(true, { error: 'must be true: a restore creates a database on the server; send "confirm": true to agree' })
+  .meta({ description: 'Must be true.' });
+
+export const restoreRequestSchema = restoreFields.extend({ confirm: confirmSchema }).superRefine(checkFields);
+
+/** A restore that is only checked: nothing to confirm. */
+export const restoreCheckRequestSchema = restoreFields.superRefine(checkFields);
+
+const findingSchema = z.object({
+  code: z.string().meta({ description: 'Stable and machine-readable.', examples: ['extension_missing'] }),
+  message: z.string().meta({ description: 'What was found, in words.' }),
+  next_step: z.string().meta({ description: 'What to do about it.' }),
+});
+
+export const restoreCheckSchema = z
+  .object({
+    problems: z
+      .array(findingSchema)
+      .meta({ description: 'Each stands against the restore; without any, it can begin.' }),
+    warnings: z.array(findingSchema).meta({ description: 'What will be different, or could not be found out.' }),
+    restores: z
+      .object({ tables: z.int(), rows: z.int(), bytes: z.int().meta({ description: 'Bytes of COPY text.' }) })
+      .nullable()
+      .meta({ description: 'What would be restored; null when the backup or the server could not be read.' }),
+    server_version: z
+      .int()
+      .nullable()
+      .meta({
+        description: '`server_version_num` of the server; null when it could not be asked.',
+        examples: [180004],
+      }),
+  })
+  .meta({ id: 'RestoreCheck', description: 'What a restore would meet.' });
+
+export const swapBackRequestSchema = z.strictObject({
+  confirm: z
+    .literal(true, { error: 'must be true: sessions on the database are ended; send "confirm": true to agree' })
+    .meta({ description: 'Must be true.' }),
+});
+
+/** The options of a restore, as its job carries them. */
+export const restoreOptionsSchema = restoreFields
+  .omit({ backup_id: true, target_database: true, mode: true, environment: true })
+  .partial();
+
+export type RestoreBody = z.output<typeof restoreFields>;
+export type RestoreOptionFields = z.output<typeof restoreOptionsSchema>;

@@ -18,6 +18,7 @@ import type { Manifest } from '../../../shared/backup/manifest.ts';
 import type { ObjectStore } from '../../../shared/backup/objects/object-store.ts';
 import {
   type RestoreDependencies,
+  type RestoreRequest,
   type RestoreSummary,
   runRestore,
 } from '../../../shared/backup/restore/run-restore.ts';
@@ -46,6 +47,8 @@ export interface RestoreOptions extends Partial<Omit<RestoreDependencies, 'setti
   name?: string;
   /** Where CREATE DATABASE is sent from, and as whom; by default the server's `postgres` as superuser. */
   target?: ConnectionTarget;
+  /** What else is asked for: a selection, a swap, a mapping of roles. */
+  request?: Partial<RestoreRequest>;
 }
 
 /** A restored database. It is dropped at the end of the test file. */
@@ -120,10 +123,10 @@ export function useBackupHarness(): BackupHarness {
           ...changes,
         },
       ),
-    async restore({ id }, server, { jobId = newJobId(), settings, name, target, ...changes } = {}) {
+    async restore({ id }, server, { jobId = newJobId(), settings, name, target, request, ...changes } = {}) {
       const targetDatabase = name ?? `restored_${randomBytes(6).toString('hex')}`;
       const summary = await runRestore(
-        { jobId, backupId: id, database: DATABASE_ID, targetDatabase },
+        { jobId, backupId: id, database: DATABASE_ID, targetDatabase, ...request },
         {
           target: target ?? targetFor(server, 'postgres'),
           store,

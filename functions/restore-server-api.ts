@@ -1,0 +1,63 @@
+import { dynamodbClient, s3Client, secretsManagerClient } from '../shared/aws/clients.ts';
+import { checkRestore } from '../shared/backup/restore/prepare.ts';
+import { restoreOptionsOf } from '../shared/backup/restore/request-options.ts';
+import { swapBack } from '../shared/backup/restore/swap-back.ts';
+import { readEnvironment } from '../shared/configuration/environment.ts';
+import { findDatabase, loadConfiguration } from '../shared/configuration/load.ts';
+import type { Database } from '../shared/configuration/runtime.ts';
+import { createApiHandler } from '../shared/http/api-handler.ts';
+import { restoreTarget } from '../shared/jobs/restore-target.ts';
+import { assertRestorable } from '../shared/jobs/start.ts';
+import { connectionTarget } from '../shared/postgres/target.ts';
+import { createJobStore } from '../shared/state/jobs.ts';
+import { openTable } from '../shared/state/table.ts';
+
+const environment = readEnvironment(['stateTable', 'backupBucket', 'backupKeyArn']);
+const configuration = loadConfiguration();
+const table = openTable(dynamodbClient(), environment.stateTable);
+const jobs = createJobStore(table);
+const store = { s3: s3Client(), bucket: environment.backupBucket, keyArn: environment.backupKeyArn };
+
+/** A check ends before API Gateway gives up waiting. */
+const CHECK_MS = 24_000;
+
+const targetOf = (server: Database, purpose: string) =>
+  connectionTarget(server, configuration.connections, { secretsManager: secretsManagerClient() }, `dbms ${purpose}`);
+
+/** The routes of restores that need the database server at once, and so the network that it is in. */
+export const handler = createApiHandler('restore-server-api', {
+  checkRestore: async ({ query, body }) => {
+    const { database, server, targetDatabase } = restoreTarget(configuration, query, body);
+    await assertRestorable(table, database, body.backup_id);
+    const { missingRoles, connections = configuration.backups.connections, ...options } = restoreOptionsOf(body);
+    const found = await checkRestore(
+      {
+        database,
+        backupId: body.backup_id,
+        options,
+        planned: { mode: body.mode, targetDatabase, missingRoles, connections },
+      },
+      { target: targetOf(server, 'restore check'), store, signal: AbortSignal.timeout(CHECK_MS) },
+    );
+    const written = ({ code, message, nextStep }: (typeof found.problems)[number]) => ({
+      code,
+      message,
+      next_step: nextStep,
+    });
+    return {
+      status: 200,
+      body: {
+        problems: found.problems.map(written),
+        warnings: found.warnings.map(written),
+        restores: found.restores,
+        server_version: found.serverVersion,
+      },
+    };
+  },
+  swapBackRestore: async ({ params }) => {
+    const job = await jobs.get(params.id);
+    const server = findDatabase(configuration, job.environment ?? job.database);
+    await jobs.recordSwap(job.id, await swapBack(job, targetOf(server, `swap back ${job.id}`)));
+    return { status: 200, body: await jobs.get(job.id) };
+  },
+});

@@ -1,0 +1,268 @@
+import type pg from 'pg';
+import type { Manifest } from '../manifest.ts';
+import { liveDatabaseSql, localeSql, missingExtensionsSql, rolesSql, serverFactsSql } from './check.sql.ts';
+import { type Finding, listed } from './findings.ts';
+import { unsupportedEntries } from './newer-features.ts';
+import { roleNames } from './role-names.ts';
+import type { TailoredBackup } from './tailor.ts';
+
+/** What a restore is about to do to a server. */
+export interface PlannedRestore {
+  mode: 'new' | 'swap';
+  targetDatabase: string;
+  missingRoles: 'create' | 'skip';
+  connections: number;
+}
+
+export interface CheckedServer {
+  /** `server_version_num` */
+  version: number;
+  /** Each stands against the restore. */
+  problems: Finding[];
+  warnings: Finding[];
+}
+
+interface ServerFacts {
+  version: number;
+  read_only: boolean;
+  superuser: boolean;
+  may_create_databases: boolean;
+  may_create_roles: boolean;
+  free_connections: number;
+}
+
+/** Sessions beside the lanes: the one that creates databases, and one to end others during a swap. */
+const OTHER_CONNECTIONS = 2;
+
+/**
+ * Looks for all that stands against a restore or is worth knowing, before anything is created. Changes nothing.
+ *
+ * @param client - of the login that will restore, in any database of the server
+ */
+export async function checkServer(
+  client: pg.Client,
+  backup: TailoredBackup,
+  planned: PlannedRestore,
+): Promise<CheckedServer> {
+  const { rows } = await client.query<ServerFacts>(serverFactsSql);
+  const facts = rows[0] as ServerFacts;
+  const problems: Finding[] = [];
+  const warnings: Finding[] = [];
+  checkSelection(backup, problems, warnings);
+  checkRights(facts, planned, problems);
+  await checkNames(client, planned, problems, warnings);
+  checkVersion(facts, backup, problems, warnings);
+  await checkExtensions(client, backup, problems);
+  await checkRoles(client, backup, planned, facts, problems, warnings);
+  await checkLocale(client, backup.manifest, facts, warnings);
+  warnings.push({
+    code: 'free_space_unknown',
+    message: `The server does not say how much disk space is free; the rows alone are ${backup.manifest.totals.bytes} bytes of text, and indexes come on top`,
+    nextStep: "Compare it with the server's free storage.",
+  });
+  return { version: facts.version, problems, warnings };
+}
+
+function checkSelection({ unknown, warnings: left }: TailoredBackup, problems: Finding[], warnings: Finding[]): void {
+  if (unknown.length > 0) {
+    problems.push({
+      code: 'selection_unknown',
+      message: `The backup does not hold: ${listed(unknown)}`,
+      nextStep: 'Correct schemas and tables; names are exact, with their upper and lower case.',
+    });
+  }
+  for (const message of left) {
+    warnings.push({ code: 'selection_incomplete', message, nextStep: 'Select what is missing too, if it is needed.' });
+  }
+}
+
+function checkRights(facts: ServerFacts, { connections }: PlannedRestore, problems: Finding[]): void {
+  if (facts.read_only) {
+    problems.push({
+      code: 'server_read_only',
+      message: 'The server is a standby: nothing can be created on it',
+      nextStep: 'Restore to its primary.',
+    });
+  }
+  if (!facts.may_create_databases) {
+    problems.push({
+      code: 'create_refused',
+      message: 'The login may not create databases on this server',
+      nextStep: 'Give it the CREATEDB attribute: ALTER ROLE ... CREATEDB.',
+    });
+  }
+  if (facts.free_connections < connections + OTHER_CONNECTIONS) {
+    problems.push({
+      code: 'too_few_connections',
+      message: `The restore needs ${connections + OTHER_CONNECTIONS} connections; the server has ${Math.max(0, facts.free_connections)} left`,
+      nextStep: 'Ask for fewer with "connections", or raise max_connections.',
+    });
+  }
+}
+
+async function checkNames(
+  client: pg.Client,
+  { mode, targetDatabase }: PlannedRestore,
+  problems: Finding[],
+  warnings: Finding[],
+): Promise<void> {
+  const { rows } = await client.query<{
+    template: boolean;
+    owned: boolean;
+    prepared: number;
+    slots: number;
+    untouchable: number;
+  }>(liveDatabaseSql, [targetDatabase]);
+  const live = rows[0];
+  if (mode === 'new') {
+    if (!live) return;
+    problems.push({
+      code: 'target_exists',
+      message: `A database named "${targetDatabase}" exists already; a restore never overwrites one`,
+      nextStep: 'Choose another target_database.',
+    });
+    return;
+  }
+  if (!live) {
+    problems.push({
+      code: 'target_missing',
+      message: `There is no database named "${targetDatabase}" to swap with`,
+      nextStep: 'Restore it as a new database.',
+    });
+    return;
+  }
+  if (!live.owned || live.template) {
+    problems.push({
+      code: 'swap_not_allowed',
+      message: live.template
+        ? `"${targetDatabase}" is a template`
+        : `The login does not own the database "${targetDatabase}", so it may not rename it`,
+      nextStep: live.template ? 'Choose another database.' : 'Make the login a member of its owner.',
+    });
+  }
+  if (live.untouchable > 0) {
+    problems.push({
+      code: 'sessions_untouchable',
+      message: `${live.untouchable} sessions on "${targetDatabase}" belong to roles whose sessions the login may not end`,
+      nextStep: 'End them, or GRANT pg_signal_backend to the login; sessions of superusers only a superuser ends.',
+    });
+  }
+  if (live.prepared > 0) {
+    problems.push({
+      code: 'prepared_transactions',
+      message: `"${targetDatabase}" has ${live.prepared} prepared transactions, with which a database cannot be renamed`,
+      nextStep: 'COMMIT PREPARED or ROLLBACK PREPARED them.',
+    });
+  }
+  if (live.slots > 0) {
+    warnings.push({
+      code: 'replication_slots',
+      message: `${live.slots} logical replication slots of "${targetDatabase}" stay with the database that is kept`,
+      nextStep: 'Set replication up anew after the swap.',
+    });
+  }
+}
+
+const major = (version: number): number => Math.floor(version / 10_000);
+
+function checkVersion(
+  { version }: ServerFacts,
+  { manifest, schema }: TailoredBackup,
+  problems: Finding[],
+  warnings: Finding[],
+): void {
+  if (major(manifest.server_version) <= major(version)) return;
+  warnings.push({
+    code: 'newer_version',
+    message: `The backup is of PostgreSQL ${major(manifest.server_version)}, the server is ${major(version)}: functions and settings that came later are missing there`,
+    nextStep: 'Try it; what the server refuses is named.',
+  });
+  const unsupported = unsupportedEntries(schema.entries, version);
+  if (unsupported.length === 0) return;
+  const named = unsupported.map(
+    ({ entry, what, since }) =>
+      `${entry.type} ${entry.schema === null ? '' : `${entry.schema}.`}${entry.name} (${what}, since ${since})`,
+  );
+  problems.push({
+    code: 'version_too_old',
+    message: `PostgreSQL ${major(version)} does not have what these need: ${listed(named)}`,
+    nextStep: 'Restore to a newer server, or select tables without them.',
+  });
+}
+
+async function checkExtensions(client: pg.Client, { schema }: TailoredBackup, problems: Finding[]): Promise<void> {
+  const names = schema.entries.filter(({ type }) => type === 'EXTENSION').map(({ name }) => name);
+  const { rows } = await client.query<{ name: string }>(missingExtensionsSql, [names]);
+  if (rows.length === 0) return;
+  problems.push({
+    code: 'extension_missing',
+    message: `The server does not have the extensions ${listed(rows.map(({ name }) => name))}`,
+    nextStep: 'Install them on the server (CREATE EXTENSION is done by the restore).',
+  });
+}
+
+async function checkRoles(
+  client: pg.Client,
+  { manifest, schema }: TailoredBackup,
+  { missingRoles }: PlannedRestore,
+  facts: ServerFacts,
+  problems: Finding[],
+  warnings: Finding[],
+): Promise<void> {
+  const names = manifest.roles.map(({ name }) => name);
+  const { rows } = await client.query<{ name: string; present: boolean; member: boolean }>(rolesSql, [names]);
+  const missing = rows.filter(({ present }) => !present).map(({ name }) => name);
+  const foreign = rows.filter(({ present, member }) => present && !member).map(({ name }) => name);
+  const willBeCreated = missingRoles === 'create' && facts.may_create_roles;
+  if (missing.length > 0) {
+    warnings.push({
+      code: 'roles_missing',
+      message: `Roles missing on the server: ${listed(missing)}; ${willBeCreated ? 'they will be created without login' : 'what they own or are granted is left out'}`,
+      nextStep: willBeCreated
+        ? 'Map them with owner_mapping to use others.'
+        : 'Create them, or map them with owner_mapping.',
+    });
+  }
+  if (foreign.length > 0) {
+    warnings.push({
+      code: 'roles_not_granted',
+      message: `The login is no member of ${listed(foreign)}, so what they own will belong to the login`,
+      nextStep: 'GRANT these roles to the login, or map them with owner_mapping.',
+    });
+  }
+  if (willBeCreated) return;
+  const absent = new Set(missing);
+  const policies = schema.entries.filter(
+    (entry) => /^(POLICY|USER MAPPING)$/.test(entry.type) && roleNames(entry).some((name) => absent.has(name)),
+  );
+  if (policies.length === 0) return;
+  problems.push({
+    code: 'policy_role_missing',
+    message: `These name roles that are missing on the server: ${listed(policies.map(({ type, schema: of, name }) => `${type} ${of === null ? '' : `${of}.`}${name}`))}`,
+    nextStep: 'Create the roles, or map them with owner_mapping.',
+  });
+}
+
+async function checkLocale(
+  client: pg.Client,
+  { database_properties: properties }: Manifest,
+  { version }: ServerFacts,
+  warnings: Finding[],
+): Promise<void> {
+  const { locale_provider: provider, collate, locale } = properties;
+  const { rows } = await client.query<{ icu: boolean; known: boolean }>(localeSql, [collate]);
+  const reason =
+    provider === 'b' && version < 170_000
+      ? `has no built-in locales (${locale})`
+      : provider === 'i' && (version < 150_000 || !rows[0]?.icu)
+        ? `has no ICU locales (${locale})`
+        : !['C', 'POSIX'].includes(collate) && !rows[0]?.known
+          ? `does not list the locale ${collate}`
+          : undefined;
+  if (reason === undefined) return;
+  warnings.push({
+    code: 'locale_unknown',
+    message: `The server ${reason}: the database may get the server's default, and text may sort in another order`,
+    nextStep: 'Install the locale on the server, or accept the other order.',
+  });
+}

@@ -1,0 +1,49 @@
+/** The server and the login, as far as a restore depends on them. */
+export const serverFactsSql = `
+SELECT pg_catalog.current_setting('server_version_num')::int AS version,
+       pg_catalog.pg_is_in_recovery() AS read_only,
+       r.rolsuper AS superuser,
+       r.rolcreatedb OR r.rolsuper AS may_create_databases,
+       r.rolcreaterole OR r.rolsuper AS may_create_roles,
+       pg_catalog.current_setting('max_connections')::int
+         - CASE WHEN r.rolsuper THEN 0 ELSE pg_catalog.current_setting('superuser_reserved_connections')::int
+             + coalesce(pg_catalog.current_setting('reserved_connections', true)::int, 0) END
+         - (SELECT count(*)::int FROM pg_catalog.pg_stat_activity WHERE backend_type = 'client backend')
+         AS free_connections
+  FROM pg_catalog.pg_roles r
+ WHERE r.rolname = current_user`;
+
+/** Of the given roles: whether each exists, and whether the login may make it an owner. */
+export const rolesSql = `
+SELECT wanted.name, r.oid IS NOT NULL AS present,
+       coalesce(pg_catalog.pg_has_role(current_user, r.oid, 'MEMBER'), false) AS member
+  FROM pg_catalog.unnest($1::text[]) AS wanted(name)
+  LEFT JOIN pg_catalog.pg_roles r ON r.rolname = wanted.name`;
+
+export const missingExtensionsSql = `
+SELECT wanted.name FROM pg_catalog.unnest($1::text[]) AS wanted(name)
+ WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_available_extensions e WHERE e.name = wanted.name)`;
+
+/** Whether the server has ICU, and a collation of the operating system by one of the given names. */
+export const localeSql = `
+SELECT EXISTS (SELECT FROM pg_catalog.pg_collation WHERE collprovider = 'i') AS icu,
+       EXISTS (SELECT FROM pg_catalog.pg_collation
+                WHERE collprovider = 'c'
+                  AND pg_catalog.lower(pg_catalog.replace(collcollate, '-', '')) = pg_catalog.lower(pg_catalog.replace($1, '-', '')))
+         AS known`;
+
+/** A database that is to be replaced. */
+export const liveDatabaseSql = `
+SELECT d.datistemplate AS template,
+       pg_catalog.pg_has_role(current_user, d.datdba, 'USAGE') AS owned,
+       (SELECT count(*)::int FROM pg_catalog.pg_prepared_xacts x WHERE x.database = d.datname) AS prepared,
+       (SELECT count(*)::int FROM pg_catalog.pg_replication_slots s WHERE s.database = d.datname) AS slots,
+       (SELECT count(*)::int FROM pg_catalog.pg_stat_activity a
+          JOIN pg_catalog.pg_roles r ON r.oid = a.usesysid
+         WHERE a.datname = d.datname
+           AND NOT (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user)
+           AND (r.rolsuper OR NOT (pg_catalog.pg_has_role(current_user, r.oid, 'MEMBER')
+                                   OR pg_catalog.pg_has_role(current_user, 'pg_signal_backend', 'MEMBER'))))
+         AS untouchable
+  FROM pg_catalog.pg_database d
+ WHERE d.datname = $1`;

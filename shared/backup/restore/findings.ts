@@ -1,0 +1,32 @@
+import { OperationError } from '../../errors.ts';
+
+/** Something found before a restore begins. */
+export interface Finding {
+  code: string;
+  message: string;
+  nextStep: string;
+}
+
+const MAX_NAMED = 20;
+
+/** Names, the first ones of many. */
+export function listed(names: readonly string[]): string {
+  const more = names.length - MAX_NAMED;
+  return more > 0 ? `${names.slice(0, MAX_NAMED).join(', ')} and ${more} more` : names.join(', ');
+}
+
+/**
+ * Refuses a restore for all of its problems at once; for none, does nothing.
+ *
+ * @throws OperationError with the problem's own code, or `restore_refused` for several
+ */
+export function assertNoProblems(problems: readonly Finding[]): void {
+  const [first, ...others] = problems;
+  if (!first) return;
+  if (others.length === 0) throw new OperationError(first.code, first.message, first.nextStep);
+  throw new OperationError(
+    'restore_refused',
+    `${problems.length} problems stand against the restore: ${problems.map(({ message }, index) => `(${index + 1}) ${message}`).join('; ')}`,
+    problems.map(({ nextStep }, index) => `(${index + 1}) ${nextStep}`).join(' '),
+  );
+}

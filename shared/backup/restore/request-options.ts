@@ -1,0 +1,25 @@
+import type { RestoreOptionFields } from '../../contract/schemas/restore.ts';
+import type { TableName } from './select-entries.ts';
+import type { RestoreOptions } from './tailor.ts';
+
+/** The options of a request in the words of the restore. */
+export function restoreOptionsOf(fields: RestoreOptionFields): RestoreOptions & {
+  missingRoles: 'create' | 'skip';
+  connections: number | undefined;
+} {
+  const { schemas, tables } = fields;
+  return {
+    selection: schemas || tables ? { schemas: schemas ?? [], tables: (tables ?? []).map(tableName) } : undefined,
+    ownerMapping: fields.owner_mapping,
+    withoutOwners: fields.without_owners,
+    withoutPrivileges: fields.without_privileges,
+    missingRoles: fields.missing_roles ?? 'create',
+    connections: fields.connections,
+  };
+}
+
+function tableName(table: string | TableName): TableName {
+  if (typeof table !== 'string') return table;
+  const dot = table.indexOf('.');
+  return { schema: table.slice(0, dot), table: table.slice(dot + 1) };
+}

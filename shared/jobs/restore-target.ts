@@ -1,0 +1,37 @@
+import { findDatabase } from '../configuration/load.ts';
+import type { Database, RuntimeConfiguration } from '../configuration/runtime.ts';
+import { type RestoreBody, targetDatabaseSchema } from '../contract/schemas/restore.ts';
+import { invalidRequest } from '../http/read-request.ts';
+
+export interface RestoreTarget {
+  /** The configured database that the backup is of. */
+  database: string;
+  /** The configured database whose server it is restored to. */
+  server: Database;
+  /** Its id, where the request names one. */
+  environment: string | undefined;
+  /** The database to create, or to replace. */
+  targetDatabase: string;
+}
+
+/**
+ * Says where a request restores to.
+ *
+ * @throws OperationError `unknown_database`; Refusal 400 for an environment that is not configured, or a system database
+ */
+export function restoreTarget(
+  configuration: Pick<RuntimeConfiguration, 'databases'>,
+  query: { database?: string | undefined },
+  { environment, target_database: given }: Pick<RestoreBody, 'environment' | 'target_database'>,
+): RestoreTarget {
+  const database = findDatabase(configuration, query.database);
+  const server = environment === undefined ? database : configuration.databases.find(({ id }) => id === environment);
+  if (!server) {
+    const ids = configuration.databases.map(({ id }) => id).join(', ');
+    throw invalidRequest([{ field: 'body.environment', message: `is not a configured database; use one of: ${ids}` }]);
+  }
+  // Only a swap may leave the name out: it then replaces the configured database.
+  const parsed = targetDatabaseSchema.safeParse(given ?? server.name);
+  if (parsed.success) return { database: database.id, server, environment, targetDatabase: parsed.data };
+  throw invalidRequest(parsed.error.issues.map(({ message }) => ({ field: 'body.target_database', message })));
+}

@@ -8,6 +8,7 @@ import type { ConnectionTarget } from '../../postgres/connect.ts';
 import { copyOut } from '../../postgres/copy/copy-out.ts';
 import { quoteLiteral, quoteQualified } from '../../postgres/identifiers.ts';
 import { dumpSchema } from '../../postgres/pg-dump/dump-schema.ts';
+import { isSessionLost, LOCK_NOT_AVAILABLE } from '../../postgres/session-errors.ts';
 import { type ReportProgress, startProgress } from '../../progress/progress.ts';
 import { FORMAT_VERSION, largeObjectChunk, MANIFEST, SCHEMA, tableChunk } from '../layout.ts';
 import { backupLocation } from '../location.ts';
@@ -199,7 +200,7 @@ export async function runBackup(request: BackupRequest, dependencies: BackupDepe
     });
     return manifest;
   } catch (error) {
-    throw explainExportFailure(error);
+    throw explainExportFailure(signal.aborted ? (signal.reason ?? error) : error);
   } finally {
     await closeHolder(snapshot?.holder);
     await progress.close();
@@ -265,16 +266,19 @@ async function closeHolder(holder: pg.Client | undefined): Promise<void> {
 function explainExportFailure(error: unknown): unknown {
   if (error instanceof OperationError || !(error instanceof Error)) return error;
   const code = (error as { code?: string }).code ?? '';
-  if (
-    code === '57P01' ||
-    code === '57P02' ||
-    code === '57P03' ||
-    /Connection terminated|ECONNRESET|EPIPE/.test(error.message)
-  ) {
+  if (isSessionLost(error)) {
     return new OperationError(
       'connection_lost',
       `The server ended a connection of the backup: ${error.message}`,
       'Try again; if it persists, look in the server log for a restart or a terminated session.',
+      { cause: error },
+    );
+  }
+  if (code === LOCK_NOT_AVAILABLE) {
+    return new OperationError(
+      'table_locked',
+      'Another session holds an exclusive lock on a table (ALTER, TRUNCATE, VACUUM FULL, ...) for longer than the lock time-out',
+      'Try again when it has ended, or raise connections.lock_timeout_ms.',
       { cause: error },
     );
   }

@@ -96,8 +96,8 @@ const LOCK_BATCH = 500;
  * Keeps the tables from being dropped or altered while the backup runs. ACCESS SHARE is the lock of a plain SELECT: it never
  * blocks a reader or a writer.
  *
- * @throws OperationError `table_locked` when another session holds a table longer than the lock time-out, or `table_changed`
- *   when one was dropped since the snapshot
+ * @throws OperationError `table_changed` when one was dropped since the snapshot; the server's error when another session holds one
+ *   longer than the lock time-out
  */
 export async function lockTables(holder: pg.Client, tables: readonly PlannedTable[]): Promise<void> {
   for (let start = 0; start < tables.length; start += LOCK_BATCH) {
@@ -108,14 +108,6 @@ export async function lockTables(holder: pg.Client, tables: readonly PlannedTabl
       await holder.query(`LOCK TABLE ${names.join(', ')} IN ACCESS SHARE MODE`);
     } catch (error) {
       const { code, message } = error as { code?: string; message: string };
-      if (code === '55P03') {
-        throw new OperationError(
-          'table_locked',
-          'Another session holds an exclusive lock on a table (ALTER, TRUNCATE, VACUUM FULL, ...) for longer than the lock time-out',
-          'Try again when it has ended, or raise connections.lock_timeout_ms.',
-          { cause: error },
-        );
-      }
       if (code === '42P01') {
         throw new OperationError(
           'table_changed',

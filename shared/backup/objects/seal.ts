@@ -1,4 +1,4 @@
-import type { Duplex } from 'node:stream';
+import { Duplex } from 'node:stream';
 import { AlgorithmSuiteIdentifier, buildClient, CommitmentPolicy, KmsKeyringNode } from '@aws-crypto/client-node';
 import { OperationError } from '../../errors.ts';
 
@@ -21,15 +21,33 @@ const client = buildClient({
  * makes for it. `aws-encryption-cli --decrypt` opens it too.
  */
 export function sealStream(keyArn: string, context: EncryptionContext): Duplex {
-  const stream = client.encryptStream(new KmsKeyringNode({ generatorKeyId: keyArn }), {
-    suiteId: AlgorithmSuiteIdentifier.ALG_AES256_GCM_IV12_TAG16_HKDF_SHA512_COMMIT_KEY,
-    encryptionContext: context,
-    frameLength: FRAME_LENGTH,
+  return undestroyed(
+    client.encryptStream(new KmsKeyringNode({ generatorKeyId: keyArn }), {
+      suiteId: AlgorithmSuiteIdentifier.ALG_AES256_GCM_IV12_TAG16_HKDF_SHA512_COMMIT_KEY,
+      encryptionContext: context,
+      frameLength: FRAME_LENGTH,
+    }),
+  );
+}
+
+/**
+ * A stream that works like `inner` and leaves it to the garbage collector when it is destroyed itself. The library joins its
+ * inner streams by a pipeline without a callback: one that is destroyed before its end throws where nobody can catch it, and
+ * takes the process along. They hold nothing but memory.
+ */
+function undestroyed(inner: Duplex): Duplex {
+  const outer = new Duplex({
+    write: (chunk: Buffer, encoding, done) => void inner.write(chunk, encoding, done),
+    final: (done) => void inner.end(done),
+    read: () => void inner.resume(),
   });
-  // The library joins its inner streams by a pipeline without a callback: one that is destroyed before its end would throw
-  // where nobody can catch it, and take the process along. They hold nothing but memory.
-  (stream as Duplex & { _forwardDestroy: boolean })._forwardDestroy = false;
-  return stream;
+  inner.pause();
+  inner.on('data', (chunk: Buffer) => {
+    if (!outer.push(chunk)) inner.pause();
+  });
+  inner.on('end', () => void outer.push(null));
+  inner.on('error', (error) => void outer.destroy(error));
+  return outer;
 }
 
 /**

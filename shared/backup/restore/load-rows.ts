@@ -2,6 +2,7 @@ import type pg from 'pg';
 import { OperationError } from '../../errors.ts';
 import { copyIn } from '../../postgres/copy/copy-in.ts';
 import { quoteIdentifier, quoteLiteral } from '../../postgres/identifiers.ts';
+import { DISK_FULL, isSessionLost } from '../../postgres/session-errors.ts';
 import type { Manifest, StoredChunk } from '../manifest.ts';
 import { type BackupLocation, type ObjectStore, readObject } from '../objects/object-store.ts';
 import { copyInSql } from '../plan/plan.ts';
@@ -56,13 +57,12 @@ async function loadChunk(
     rows = await copyIn(client, sql, counted(), signal);
   } catch (error) {
     const { code, message } = error as { code?: string; message: string };
-    if (error instanceof OperationError || !/^[0-9A-Z]{5}$/.test(code ?? '')) throw error;
+    const isOfTheRows = /^[0-9A-Z]{5}$/.test(code ?? '') && code !== DISK_FULL && !isSessionLost(error);
+    if (error instanceof OperationError || !isOfTheRows) throw error;
     throw new OperationError(
       'rows_refused',
       `The server refused rows of ${what} (SQLSTATE ${code}): ${message}`,
-      code === '53100'
-        ? 'Free disk space on the target server, then restore again.'
-        : 'Mend the cause on the target server, then restore again.',
+      'Mend the cause on the target server, then restore again.',
       { cause: error },
     );
   }

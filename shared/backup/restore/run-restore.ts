@@ -4,6 +4,7 @@ import type { BackupSettings } from '../../configuration/runtime.ts';
 import { OperationError } from '../../errors.ts';
 import type { ConnectionTarget } from '../../postgres/connect.ts';
 import type { SchemaDump } from '../../postgres/pg-dump/schema-dump.ts';
+import { DISK_FULL, isSessionLost } from '../../postgres/session-errors.ts';
 import { type ProgressMeter, type ReportProgress, startProgress } from '../../progress/progress.ts';
 import { runLanes } from '../export/lanes.ts';
 import type { Manifest, StoredChunk } from '../manifest.ts';
@@ -243,7 +244,7 @@ async function removeStaging(target: ConnectionTarget, staging: string): Promise
 function explainRestoreFailure(error: unknown): unknown {
   if (error instanceof OperationError || !(error instanceof Error)) return error;
   const code = (error as { code?: string }).code ?? '';
-  if (code.startsWith('57P') || /Connection terminated|ECONNRESET|EPIPE/.test(error.message)) {
+  if (isSessionLost(error)) {
     return new OperationError(
       'connection_lost',
       `The server ended a connection of the restore: ${error.message}`,
@@ -251,7 +252,7 @@ function explainRestoreFailure(error: unknown): unknown {
       { cause: error },
     );
   }
-  if (code === '53100') {
+  if (code === DISK_FULL) {
     return new OperationError(
       'disk_full',
       `The target server has no disk space left: ${error.message}`,

@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { OperationError } from '../../errors.ts';
 import type { SchemaEntry } from '../../postgres/pg-dump/schema-dump.ts';
+import { DISK_FULL, isSessionLost } from '../../postgres/session-errors.ts';
 import { splitStatements } from '../../postgres/statements.ts';
 
 /**
@@ -34,7 +35,7 @@ export async function createEntry(client: pg.Client, entry: SchemaEntry): Promis
     await client.query(entry.sql);
     return [];
   } catch (error) {
-    if ((error as { code?: string }).code === undefined) throw error;
+    if ((error as { code?: string }).code === undefined || isSessionLost(error)) throw error;
     // Several statements sent as one are one transaction: nothing of them was kept, so each is tried alone.
     return createStatements(client, entry);
   }
@@ -48,6 +49,7 @@ async function createStatements(client: pg.Client, entry: SchemaEntry): Promise<
     } catch (error) {
       const { code, message } = error as { code?: string; message: string };
       if (isPresentAlready(statement, error)) continue;
+      if (code === DISK_FULL || isSessionLost(error)) throw error;
       if (!isForgivable(statement, error)) {
         throw new OperationError(
           'schema_refused',

@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { quoteQualified } from '../../postgres/identifiers.ts';
 import type { SchemaEntry } from '../../postgres/pg-dump/schema-dump.ts';
+import { isSessionLost } from '../../postgres/session-errors.ts';
 import type { ScheduledEntry } from './schedule-entries.ts';
 
 export interface AnalyzableTable {
@@ -48,8 +49,7 @@ export async function analyzeTable(
     return [];
   } catch (error) {
     const { code = '', message } = error as Error & { code?: string };
-    // Codes of a lost connection or a server that goes down are no trait of the table.
-    if (!/^(?!57|08)[0-9A-Z]{5}$/.test(code)) throw error;
+    if (!/^[0-9A-Z]{5}$/.test(code) || isSessionLost(error)) throw error;
     return [`No statistics for ${table}: ${message}`];
   }
 }

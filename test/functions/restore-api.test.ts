@@ -1,0 +1,132 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { succeedBackup, succeedRestore } from '../../shared/jobs/end.ts';
+import { restoreEventSchema } from '../../shared/jobs/events.ts';
+import { newBackupId, newJobId } from '../../shared/state/ids.ts';
+import { createJobStore } from '../../shared/state/jobs.ts';
+import { type Answer, startApi, type TestApi } from './api.ts';
+
+let api: TestApi;
+let backup: string;
+beforeAll(async () => {
+  api = await startApi();
+});
+afterAll(() => api?.close());
+
+/** An available backup of `shop`. */
+beforeEach(async () => {
+  const { body: job } = await api.call({ method: 'POST', path: '/backups', body: { backup_type: 'full' } });
+  await createJobStore(api.table).start(job.id);
+  const facts = {
+    snapshot_at: '2026-01-01T00:00:00.000Z',
+    ended_at: '2026-01-01T00:00:01.000Z',
+    server_version: 180_004,
+    tables: 1,
+    rows: 1,
+    bytes: 1,
+    stored_bytes: 1,
+    objects: 3,
+    expires_at: '2030-01-01T00:00:00.000Z',
+  };
+  await succeedBackup(api.table, { jobId: job.id, backupId: job.backup_id, facts, warnings: [] });
+  backup = job.backup_id;
+  api.invocations.length = 0;
+});
+
+const restore = (body: object, path = '/restore'): Promise<Answer> =>
+  api.call({ method: 'POST', path, body: { backup_id: backup, ...body } });
+const fieldsOf = ({ problem }: Answer): string[] | undefined => problem.errors?.map(({ field }) => field);
+
+describe('a restore', () => {
+  test('hands all that was asked for to its job', async () => {
+    const options = {
+      schemas: ['sales'],
+      tables: ['public.orders', { schema: 'a.b', table: 'Ü "x"' }],
+      owner_mapping: { old: 'new' },
+      without_owners: false,
+      without_privileges: true,
+      missing_roles: 'skip',
+      connections: 7,
+    };
+    const { status, body } = await restore({ confirm: true, target_database: 'copy', environment: 'crm', ...options });
+    expect(status).toBe(202);
+    expect(body).toMatchObject({ database: 'shop', environment: 'crm', target_database: 'copy', swap: null });
+    const [invocation] = api.invocations;
+    expect(invocation?.event).toMatchObject({ database: 'shop', mode: 'new', environment: 'crm', options });
+    expect(restoreEventSchema.parse(invocation?.event)).toEqual(invocation?.event);
+  });
+
+  test('in place replaces the configured database, unless another is named', async () => {
+    const { body } = await restore({ confirm: true, mode: 'swap' });
+    expect(body).toMatchObject({ target_database: 'shop', environment: null });
+    const other = await restore({ confirm: true, mode: 'swap', environment: 'crm' });
+    expect(other.body).toMatchObject({ target_database: 'crm', environment: 'crm' });
+    const named = await restore({ confirm: true, mode: 'swap', target_database: 'shop_2' });
+    expect(named.body.target_database).toBe('shop_2');
+    expect(api.invocations.map(({ event }) => event.mode)).toEqual(['swap', 'swap', 'swap']);
+  });
+
+  test.each([
+    [{ confirm: true }, ['body.target_database']],
+    [{ mode: 'swap' }, ['body.confirm']],
+    [{ confirm: true, mode: 'swap', tables: ['a.b'], schemas: ['c'] }, ['body.schemas', 'body.tables']],
+    [{ confirm: true, target_database: 'x', environment: 'unknown' }, ['body.environment']],
+    [{ confirm: true, target_database: 'x', connections: 33 }, ['body.connections']],
+    [{ confirm: true, target_database: 'x', connections: 0 }, ['body.connections']],
+    [{ confirm: true, target_database: 'x', missing_roles: 'drop' }, ['body.missing_roles']],
+    [{ confirm: true, target_database: 'x', tables: [] }, ['body.tables']],
+    [{ confirm: true, target_database: 'x', tables: ['orders'] }, ['body.tables.0']],
+    [{ confirm: true, target_database: 'x', tables: ['a.b.c'] }, ['body.tables.0']],
+    [{ confirm: true, target_database: 'x', owner_mapping: { a: 'é'.repeat(32) } }, ['body.owner_mapping.a']],
+    [{ confirm: true, target_database: 'postgres', mode: 'swap' }, ['body.target_database']],
+  ])('%j is refused at %j', async (body, fields) => {
+    const answer = await restore(body);
+    expect(answer.status).toBe(400);
+    expect(fieldsOf(answer)).toEqual(fields);
+    expect(api.invocations).toEqual([]);
+  });
+});
+
+describe('a check', () => {
+  test('needs nothing confirmed, begins nothing, and says that the server is out of reach', async () => {
+    const { status, body } = await restore({ target_database: 'copy' }, '/restore/check');
+    expect(status).toBe(200);
+    expect(body).toMatchObject({ warnings: [], restores: null, server_version: null });
+    expect(body.problems).toHaveLength(1);
+    expect(Object.keys(body.problems[0]).sort()).toEqual(['code', 'message', 'next_step']);
+    expect(api.invocations).toEqual([]);
+  });
+
+  test('is of a backup that can be restored', async () => {
+    const unknown = await restore({ backup_id: newBackupId(), target_database: 'x' }, '/restore/check');
+    expect([unknown.status, unknown.problem.code]).toEqual([404, 'unknown_backup']);
+    const { body: running } = await api.call({ method: 'POST', path: '/backups', body: { backup_type: 'full' } });
+    const early = await restore({ backup_id: running.backup_id, target_database: 'x' }, '/restore/check');
+    expect([early.status, early.problem.code]).toEqual([409, 'backup_not_available']);
+    const confirmed = await restore({ confirm: true, target_database: 'x' }, '/restore/check');
+    expect(fieldsOf(confirmed)).toEqual(['body.confirm']);
+  });
+});
+
+describe('a swap back', () => {
+  const swapBack = (id: string, body: object = { confirm: true }) =>
+    api.call({ method: 'POST', path: `/restore/${id}/swap-back`, body });
+
+  test('is of a job that has swapped, and is confirmed', async () => {
+    expect((await swapBack(newJobId())).status).toBe(404);
+    const { body: job } = await restore({ confirm: true, mode: 'swap' });
+    const early = await swapBack(job.id);
+    expect([early.status, early.problem.code]).toEqual([409, 'not_swapped']);
+    expect(fieldsOf(await swapBack(job.id, {}))).toEqual(['body.confirm']);
+
+    const jobs = createJobStore(api.table);
+    await jobs.start(job.id);
+    await succeedRestore(api.table, { jobId: job.id, backupId: backup, warnings: [], keptDatabase: 'shop_replaced' });
+    const swap = { kept_database: 'shop_replaced', swapped_back_at: null };
+    const shown = await api.call({ method: 'GET', path: `/jobs/${job.id}` });
+    expect(shown.body).toMatchObject({ status: 'succeeded', swap });
+    await jobs.recordSwap(job.id, { ...swap, swapped_back_at: '2026-02-01T00:00:00.000Z' });
+    const again = await swapBack(job.id);
+    expect([again.status, again.problem.code]).toEqual([409, 'not_swapped']);
+    expect(again.problem.detail).toContain('2026-02-01');
+  });
+});

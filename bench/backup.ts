@@ -9,7 +9,7 @@ import { type Job, jobSchema } from '../shared/contract/schemas/job.ts';
 import { embeddedBinaries, installedBinaries } from '../test/support/postgres-binaries.ts';
 import { startServer } from '../test/support/postgres-server.ts';
 import { fillBenchmarkDatabase } from './database.ts';
-import { type BenchServer, hasTool, pgBackRest, pgDump, pgRestore } from './peers.ts';
+import { type BenchServer, hasTool, pgBackRest, pgDump, pgRestore, vacuumdbAnalyze } from './peers.ts';
 import { functionUsage } from './processes.ts';
 import { type Measurement, median, type Ratio, ratio, report } from './report.ts';
 
@@ -75,7 +75,9 @@ export async function benchmarkBackup(options: BackupBenchmark): Promise<void> {
       const dump = join(folder, 'dump');
       add(await pgDump(server, SOURCE, dump));
       await recreate(server, 'bench_peer');
-      add(await pgRestore(server, 'bench_peer', dump));
+      const restored = await pgRestore(server, 'bench_peer', dump);
+      add(restored);
+      if (hasTool('vacuumdb', server.version)) add(together(restored, await vacuumdbAnalyze(server, 'bench_peer')));
       await drop(server, 'bench_peer');
     }
     if (hasTool('pgbackrest', 0, 'version')) {
@@ -105,9 +107,22 @@ function ratios(all: readonly Measurement[]): Ratio[] {
   const pairs = [
     [find(OUR_BACKUP), find('pg_dump')],
     [find(OUR_RESTORE), find('pg_restore')],
+    [find(OUR_RESTORE), find('pg_restore -j2 + ')],
     [find(OUR_BACKUP), find('pgBackRest')],
   ];
   return pairs.flatMap(([ours, peer]) => (ours && peer ? [ratio(ours, peer)] : []));
+}
+
+/** One program after the other. */
+function together(first: Measurement, second: Measurement): Measurement {
+  const sum = (a: number | null, b: number | null): number | null => (a === null || b === null ? null : a + b);
+  return {
+    name: `${first.name} + ${second.name}`,
+    wallSeconds: first.wallSeconds + second.wallSeconds,
+    cpuSeconds: sum(first.cpuSeconds, second.cpuSeconds),
+    peakBytes: first.peakBytes === null ? null : Math.max(first.peakBytes, second.peakBytes ?? 0),
+    storedBytes: null,
+  };
 }
 
 async function ourBackup(system: LocalSystem): Promise<Measurement & { backupId: string }> {

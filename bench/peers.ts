@@ -86,6 +86,17 @@ export async function pgRestore(server: BenchServer, database: string, folder: s
   return { ...measured, storedBytes: null };
 }
 
+/** `vacuumdb --analyze-only -j2`: the statistics that a restore of ours has gathered, and that of pg_restore has not. */
+export async function vacuumdbAnalyze(server: BenchServer, database: string): Promise<Measurement> {
+  const measured = await run(
+    'vacuumdb -Z -j2',
+    'vacuumdb',
+    [...['-h', server.host, '-p', String(server.port), '-U', server.user], ...['--analyze-only', '-j2', database]],
+    server,
+  );
+  return { ...measured, storedBytes: null };
+}
+
 /**
  * A full pgBackRest backup of the whole cluster: physical, zst 1, AES-256, 2 processes. It needs the server's data folder and
  * socket, so it runs only against a server of this machine that allows `archive_mode`-less backups.

@@ -46,6 +46,14 @@ export const largeObjectSchema = z.object({
   privileges: z.array(privilegeSchema),
 });
 
+/** A role, without its password and rights. The lists are absent in backups that did not save them yet. */
+export const roleEntrySchema = z.object({
+  name: z.string(),
+  /** As `name=value`. */
+  settings: z.array(z.string()).optional(),
+  member_of: z.array(z.object({ role: z.string(), admin: z.boolean() })).optional(),
+});
+
 /**
  * All that a restore needs to know of a backup; the bucket alone is enough. Written last: it is what makes the backup exist.
  */
@@ -81,8 +89,8 @@ export const manifestSchema = z.object({
       chunks: z.array(chunkSchema),
     }),
   ),
-  /** Roles that own something in the database or are named in its privileges and policies. */
-  roles: z.array(z.object({ name: z.string() })),
+  /** Roles that own something in the database or are named in its privileges and policies, and those that they belong to. */
+  roles: z.array(roleEntrySchema),
   sequences: z.array(
     z.object({ schema: z.string(), name: z.string(), last_value: z.string(), is_called: z.boolean() }),
   ),
@@ -101,6 +109,7 @@ export const manifestSchema = z.object({
 export type Manifest = z.output<typeof manifestSchema>;
 export type StoredChunk = z.output<typeof chunkSchema>;
 export type DatabaseProperties = z.output<typeof databasePropertiesSchema>;
+export type RoleEntry = z.output<typeof roleEntrySchema>;
 export type Privilege = z.output<typeof privilegeSchema>;
 
 /**

@@ -12,7 +12,7 @@ import { isSessionLost, LOCK_NOT_AVAILABLE } from '../../postgres/session-errors
 import { type ReportProgress, startProgress } from '../../progress/progress.ts';
 import { FORMAT_VERSION, largeObjectChunk, MANIFEST, SCHEMA, tableChunk } from '../layout.ts';
 import { backupLocation } from '../location.ts';
-import { databasePropertiesSchema, type Manifest, type StoredChunk } from '../manifest.ts';
+import { databasePropertiesSchema, type Manifest, roleEntrySchema, type StoredChunk } from '../manifest.ts';
 import {
   type ObjectStore,
   type ObjectWriter,
@@ -152,7 +152,7 @@ export async function runBackup(request: BackupRequest, dependencies: BackupDepe
     const materializedViews = z
       .array(z.object({ oid: z.coerce.number(), schema: z.string(), name: z.string() }))
       .parse((await snapshot.holder.query(populatedMaterializedViewsSql)).rows);
-    const roles = z.array(z.object({ name: z.string() })).parse((await snapshot.holder.query(referencedRolesSql)).rows);
+    const roles = z.array(roleEntrySchema).parse((await snapshot.holder.query(referencedRolesSql)).rows);
     const { pgDumpVersion, ...schemaDump } = dumped.value;
     const schemaObject = await writeWhole(store, location, SCHEMA, Buffer.from(JSON.stringify(schemaDump)), writing);
 

@@ -123,12 +123,32 @@ SELECT m.oid::int8::text AS oid,
   FROM pg_catalog.pg_largeobject_metadata m
  ORDER BY m.oid`;
 
-/** Roles that own something in the database, or that its privileges and policies name. */
+/**
+ * Roles that own something in the database or that its privileges and policies name, and the roles that these are members of,
+ * with their memberships and their settings. The server's own roles (`pg_...`) are not followed.
+ */
 export const referencedRolesSql = `
-SELECT DISTINCT r.rolname AS name
-  FROM pg_catalog.pg_shdepend d
-  JOIN pg_catalog.pg_roles r ON r.oid = d.refobjid
-  JOIN pg_catalog.pg_database db ON db.datname = pg_catalog.current_database()
- WHERE d.refclassid = 'pg_catalog.pg_authid'::regclass
-   AND (d.dbid = db.oid OR (d.dbid = 0 AND d.classid = 'pg_catalog.pg_database'::regclass AND d.objid = db.oid))
+WITH RECURSIVE concerned AS (
+  SELECT d.refobjid AS oid
+    FROM pg_catalog.pg_shdepend d
+    JOIN pg_catalog.pg_database db ON db.datname = pg_catalog.current_database()
+   WHERE d.refclassid = 'pg_catalog.pg_authid'::regclass
+     AND (d.dbid = db.oid OR (d.dbid = 0 AND d.classid = 'pg_catalog.pg_database'::regclass AND d.objid = db.oid))
+   UNION
+  SELECT m.roleid
+    FROM concerned c
+    JOIN pg_catalog.pg_auth_members m ON m.member = c.oid
+    JOIN pg_catalog.pg_roles g ON g.oid = m.roleid
+   WHERE g.rolname NOT LIKE 'pg\\_%'
+)
+SELECT r.rolname AS name,
+       coalesce(r.rolconfig, '{}') AS settings,
+       coalesce((
+         SELECT pg_catalog.array_agg(pg_catalog.json_build_object('role', g.rolname, 'admin', m.admin) ORDER BY g.rolname)
+           FROM (SELECT roleid, pg_catalog.bool_or(admin_option) AS admin
+                   FROM pg_catalog.pg_auth_members WHERE member = r.oid GROUP BY roleid) m
+           JOIN pg_catalog.pg_roles g ON g.oid = m.roleid
+       ), '{}') AS member_of
+  FROM concerned
+  JOIN pg_catalog.pg_roles r ON r.oid = concerned.oid
  ORDER BY r.rolname`;

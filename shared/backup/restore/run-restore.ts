@@ -104,10 +104,7 @@ export async function runRestore(request: RestoreRequest, dependencies: RestoreD
 
     progress.phase('schema');
     const warnings = [...prepared.backup.warnings];
-    if (missingRoles === 'create') {
-      const names = manifest.roles.map(({ name }) => name);
-      warnings.push(...(await createMissingRoles(control, names)));
-    }
+    if (missingRoles === 'create') warnings.push(...(await createMissingRoles(control, manifest.roles)));
     created = true;
     warnings.push(...(await createStagingDatabase(control, staging, manifest.database_properties, checked.version)));
     warnings.push(

@@ -1,5 +1,5 @@
 import type { SchemaDump, SchemaEntry } from '../../postgres/pg-dump/schema-dump.ts';
-import type { Manifest, Privilege } from '../manifest.ts';
+import type { Manifest, Privilege, RoleEntry } from '../manifest.ts';
 import { type RenameRole, renameRoles, roleNames, withoutOwner } from './role-names.ts';
 import { type Selection, selectEntries } from './select-entries.ts';
 
@@ -66,8 +66,19 @@ export function tailorBackup(manifest: Manifest, schema: SchemaDump, options: Re
       ],
     ),
   ]);
-  const known = manifest.roles.map((role) => ({ ...role, name: mapped(role.name) }));
-  const roles = [...new Map(known.map((role) => [role.name, role])).values()].filter(({ name }) => named.has(name));
+  const known = new Map(
+    manifest.roles.map((role): [string, RoleEntry] => [
+      mapped(role.name),
+      {
+        ...role,
+        name: mapped(role.name),
+        ...(role.member_of ? { member_of: role.member_of.map((of) => ({ ...of, role: mapped(of.role) })) } : {}),
+      },
+    ]),
+  );
+  // A set takes what is added while it is walked through: the roles that these belong to, and so on.
+  for (const name of named) for (const { role } of known.get(name)?.member_of ?? []) named.add(role);
+  const roles = [...known.values()].filter(({ name }) => named.has(name));
   return {
     manifest: { ...adapted, roles },
     schema: { ...schema, entries },

@@ -59,19 +59,19 @@ const LIST_VARIABLES = new Set([
   'unix_socket_directories',
 ]);
 
-/** `ALTER DATABASE ... SET` of one stored setting (`name=value`). */
-export function settingStatement(database: string, role: string | null, setting: string): string {
+/** `ALTER DATABASE ... SET` or `ALTER ROLE ... [IN DATABASE ...] SET` of one stored setting (`name=value`). */
+export function settingStatement(database: string | null, role: string | null, setting: string): string {
   const separator = setting.indexOf('=');
   const name = setting.slice(0, separator);
   const value = setting.slice(separator + 1);
   const list = LIST_VARIABLES.has(name.toLowerCase());
   const elements = list ? (value.match(/"(?:[^"]|"")*"|[^,\s][^,]*/g) ?? []).map(unquote) : [value];
-  const subject =
-    role === null
-      ? `ALTER DATABASE ${quoteIdentifier(database)}`
-      : `ALTER ROLE ${quoteIdentifier(role)} IN DATABASE ${quoteIdentifier(database)}`;
+  const subject = [
+    ...(role === null ? [] : [`ROLE ${quoteIdentifier(role)}`]),
+    ...(database === null ? [] : [`DATABASE ${quoteIdentifier(database)}`]),
+  ].join(' IN ');
   const variable = name.split('.').map(quoteIdentifier).join('.');
-  return `${subject} SET ${variable} TO ${elements.length === 0 ? "''" : elements.map(quoteLiteral).join(', ')}`;
+  return `ALTER ${subject} SET ${variable} TO ${elements.length === 0 ? "''" : elements.map(quoteLiteral).join(', ')}`;
 }
 
 function unquote(element: string): string {

@@ -143,3 +143,35 @@ test('a policy for a role that is to be skipped is named before anything is crea
     message: 'These name roles that are missing on the server: POLICY app.things of_two',
   });
 });
+
+test('roles that are created get their settings and their memberships of each other, and no rights of roles that are there', async () => {
+  const origin = await createScratchDatabase(server);
+  await withClient(server, origin.name, (client) =>
+    client.query(`
+      CREATE ROLE old_group; CREATE ROLE old_head LOGIN CREATEDB; CREATE ROLE old_member IN ROLE pg_monitor, new_owner;
+      GRANT old_group TO old_member WITH ADMIN OPTION; GRANT old_head TO old_group;
+      ALTER ROLE old_member SET search_path = "a b", public; ALTER ROLE old_head SET statement_timeout = '7s';
+      CREATE TABLE mine (n int); ALTER TABLE mine OWNER TO old_member;`),
+  );
+  const backup = await harness.backUp(origin.target());
+  await origin.drop();
+  await asSuperuser('DROP ROLE old_member, old_group, old_head');
+
+  const restored = await harness.restore(backup, server);
+  const { rows } = await asSuperuser(`
+    SELECT r.rolname AS name, r.rolcanlogin OR r.rolcreatedb AS able, r.rolconfig AS settings,
+           (SELECT array_agg(g.rolname || CASE WHEN admin_option THEN '!' ELSE '' END ORDER BY 1)::text
+              FROM pg_auth_members JOIN pg_roles g ON g.oid = roleid WHERE member = r.oid) AS groups
+      FROM pg_roles r WHERE r.rolname LIKE 'old%' ORDER BY 1`);
+  expect(rows).toEqual([
+    { name: 'old_group', able: false, settings: null, groups: '{old_head}' },
+    { name: 'old_head', able: false, settings: ['statement_timeout=7s'], groups: null },
+    { name: 'old_member', able: false, settings: ['search_path="a b", public'], groups: '{old_group!}' },
+  ]);
+  expect(restored.summary.warnings.filter((warning) => warning.includes('not granted'))).toEqual([
+    'Role "old_member" was a member of "new_owner": not granted, as that role has rights of its own here',
+    'Role "old_member" was a member of "pg_monitor": not granted, as that role has rights of its own here',
+  ]);
+  await restored.drop();
+  await asSuperuser('DROP ROLE old_member, old_group, old_head');
+});

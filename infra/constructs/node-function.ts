@@ -32,10 +32,12 @@ export interface NodeFunctionProps {
 const HISTORY = Duration.days(14);
 
 /**
- * Makes the C library give a buffer's memory back when it is freed, in place of keeping it for the thread that had it: a backup's
- * peak is then the same however long the function has been warm.
+ * For functions through which rows pass as buffers, whose memory lies outside V8's heap. The C library gives it back when it is
+ * freed, in place of keeping it for the thread that had it: the peak is the same however long the function has been warm. And a
+ * small young generation lets go of buffers soon and cheaply: by its own measure V8 would wait for 64 MB of them and then mark the
+ * whole heap, which took a fifth of a restore's processor time.
  */
-const returnMemory = { MALLOC_ARENA_MAX: '1' };
+const bufferMemory = { MALLOC_ARENA_MAX: '1', NODE_OPTIONS: '--max-semi-space-size=2' };
 
 /**
  * A deployed function: bundled, on Node.js 24 and arm64, with a log group that forgets, traces, and a role with no managed
@@ -86,7 +88,7 @@ export class NodeFunction extends Construct {
       logGroup,
       loggingFormat: lambda.LoggingFormat.JSON,
       tracing: lambda.Tracing.ACTIVE,
-      environment: { ...environmentOf(props.environment ?? {}), ...(durableFor ? returnMemory : {}) },
+      environment: { ...environmentOf(props.environment ?? {}), ...(durableFor ? bufferMemory : {}) },
       layers: [...(props.layers ?? [])],
       ...(durableFor ? { durableConfig: { executionTimeout: durableFor, retentionPeriod: HISTORY } } : {}),
       ...network,

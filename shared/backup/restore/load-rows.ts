@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { OperationError } from '../../errors.ts';
 import { copyIn } from '../../postgres/copy/copy-in.ts';
-import { quoteIdentifier, quoteLiteral } from '../../postgres/identifiers.ts';
+import { quoteIdentifier, quoteLiteral, quoteQualified } from '../../postgres/identifiers.ts';
 import { DISK_FULL, isSessionLost } from '../../postgres/session-errors.ts';
 import type { Manifest, StoredChunk } from '../manifest.ts';
 import { type BackupLocation, type ObjectStore, readObject } from '../objects/object-store.ts';
@@ -75,23 +75,48 @@ async function loadChunk(
   }
 }
 
-/** @param into - the table that takes the rows; see `findLoadTargets` */
-export function loadTableChunk(
+/** Where a table's rows go, and how. */
+export interface LoadInto extends Pick<Table, 'schema' | 'name'> {
+  /** The table was made by this restore, has no rows but those to come, and takes them all in one transaction. */
+  frozen: boolean;
+}
+
+/**
+ * Loads chunks of a table one after the other.
+ *
+ * Rows that a table gets in the transaction that emptied it can be written as frozen: nobody can see them half done. Indexes,
+ * foreign keys and statistics are then made faster, as no row's transaction is looked up, the first queries set no hint bits,
+ * and no later VACUUM must read the table to freeze it.
+ *
+ * @param into - the table that takes the rows; see `findLoadTargets`
+ */
+export async function loadTableChunks(
   client: pg.Client,
   source: BackupSource,
-  table: Table,
-  into: Pick<Table, 'schema' | 'name'>,
-  chunk: StoredChunk,
-  onBytes: (bytes: number) => void,
-  signal: AbortSignal,
-): Promise<void> {
-  return loadChunk(client, source, {
-    sql: copyInSql({ ...into, columns: table.columns }),
-    chunk,
-    what: `${table.schema}.${table.name}`,
+  {
+    table,
+    into,
+    chunks,
     onBytes,
+    onChunk,
     signal,
-  });
+  }: {
+    table: Table;
+    into: LoadInto;
+    chunks: readonly StoredChunk[];
+    onBytes: (bytes: number) => void;
+    onChunk: (chunk: StoredChunk) => void;
+    signal: AbortSignal;
+  },
+): Promise<void> {
+  // Its rows count as inserted by the transaction that emptied it, which COPY asks for.
+  if (into.frozen) await client.query(`BEGIN; TRUNCATE ONLY ${quoteQualified(into.schema, into.name)}`);
+  const sql = copyInSql({ ...into, columns: table.columns }) + (into.frozen ? ' WITH (FREEZE)' : '');
+  for (const chunk of chunks) {
+    await loadChunk(client, source, { sql, chunk, what: `${table.schema}.${table.name}`, onBytes, signal });
+    onChunk(chunk);
+  }
+  if (into.frozen) await client.query('COMMIT');
 }
 
 /** Sets every sequence to its recorded position, a batch a statement. */

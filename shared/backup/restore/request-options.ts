@@ -6,6 +6,7 @@ import type { RestoreOptions } from './tailor.ts';
 export function restoreOptionsOf(fields: RestoreOptionFields): RestoreOptions & {
   missingRoles: 'create' | 'skip';
   connections: number | undefined;
+  analyze: boolean | undefined;
 } {
   const { schemas, tables } = fields;
   return {
@@ -15,6 +16,7 @@ export function restoreOptionsOf(fields: RestoreOptionFields): RestoreOptions & 
     withoutPrivileges: fields.without_privileges,
     missingRoles: fields.missing_roles ?? 'create',
     connections: fields.connections,
+    analyze: fields.analyze,
   };
 }
 

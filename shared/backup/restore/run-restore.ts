@@ -3,24 +3,26 @@ import type pg from 'pg';
 import type { BackupSettings } from '../../configuration/runtime.ts';
 import { OperationError } from '../../errors.ts';
 import type { ConnectionTarget } from '../../postgres/connect.ts';
+import { quoteQualified } from '../../postgres/identifiers.ts';
 import type { SchemaDump } from '../../postgres/pg-dump/schema-dump.ts';
 import { DISK_FULL, isSessionLost } from '../../postgres/session-errors.ts';
 import { type ProgressMeter, type ReportProgress, startProgress } from '../../progress/progress.ts';
 import { runLanes } from '../export/lanes.ts';
-import type { Manifest, StoredChunk } from '../manifest.ts';
+import type { Manifest } from '../manifest.ts';
 import type { ObjectStore } from '../objects/object-store.ts';
 import { verifyRowCounts } from './count-rows.ts';
 import { assertNoProblems } from './findings.ts';
 import { createEntriesInOrder, createEntriesInParallel, refreshMaterializedViews } from './finish-schema.ts';
 import { loadOrder } from './load-order.ts';
-import { type BackupSource, loadLargeObjects, loadTableChunk, setSequences } from './load-rows.ts';
+import { type BackupSource, loadLargeObjects, loadTableChunks, setSequences } from './load-rows.ts';
 import { findLoadTargets } from './load-targets.ts';
+import { planLoads } from './plan-loads.ts';
 import { avoidedDatabases, prepareRestore } from './prepare.ts';
 import { createMissingRoles } from './roles.ts';
 import { scheduleEntries } from './schedule-entries.ts';
 import { isForgivable } from './schema-entry.ts';
 import { openServerSession } from './server-session.ts';
-import { openRestoreSession } from './session.ts';
+import { allowBuildMemory, openRestoreSession } from './session.ts';
 import { analyzeTables, listAnalyzable, scheduleAnalyze } from './statistics.ts';
 import { datedName, presentDatabases, swapDatabases } from './swap.ts';
 import type { RestoreOptions } from './tailor.ts';
@@ -45,6 +47,8 @@ export interface RestoreRequest extends RestoreOptions {
   missingRoles?: 'create' | 'skip' | undefined;
   /** Sessions that load at a time, in place of the settings'. */
   connections?: number | undefined;
+  /** Whether to gather the planner's statistics; by default, yes. */
+  analyze?: boolean | undefined;
 }
 
 export interface RestoreDependencies {
@@ -65,6 +69,9 @@ export interface RestoreSummary {
   /** The name under which a swap keeps the database that was replaced; null without one. */
   keptDatabase: string | null;
 }
+
+/** Below it, emptying the table costs more than what frozen rows save. */
+const WORTH_FREEZING_BYTES = 1_048_576;
 
 /**
  * Restores a backup into a new database. It is built under another name and gets its own only when every row is loaded and
@@ -114,6 +121,7 @@ export async function runRestore(request: RestoreRequest, dependencies: RestoreD
         source,
         progress,
         withoutOwners: request.withoutOwners,
+        analyze: request.analyze ?? true,
       })),
     );
     for (const statement of propertyStatements(staging, manifest.database_properties, request)) {
@@ -156,10 +164,12 @@ async function fillDatabase(
     source,
     progress,
     withoutOwners,
+    analyze,
   }: RestoreDependencies & {
     source: BackupSource;
     progress: ProgressMeter;
     withoutOwners: boolean | undefined;
+    analyze: boolean;
   },
 ): Promise<string[]> {
   const warnings: string[] = [];
@@ -174,20 +184,33 @@ async function fillDatabase(
 
     progress.phase('data');
     const loadTarget = await findLoadTargets(main);
-    const chunks = manifest.tables.flatMap((table) => {
-      const left = { count: table.chunks.length };
-      return table.chunks.map((chunk): LoadTask => ({ table, chunk, bytes: chunk.bytes, left }));
-    });
-    const order = loadOrder(chunks);
+    const created = new Set(
+      preData.filter(({ type }) => type === 'TABLE').map((entry) => quoteQualified(entry.schema ?? '', entry.name)),
+    );
+    const order = loadOrder(planLoads(manifest.tables, settings.connections));
+    const left = new Map(manifest.tables.map((table) => [table, table.chunks.length]));
     const addBytes = (loaded: number): void => progress.add({ bytes: loaded });
     await runLanes(order, settings.connections, {
       open: () => openRestoreSession(target, database, manifest.encoding),
       work: async (client, task, laneSignal) => {
-        const { table, chunk, left } = task;
-        await loadTableChunk(client, source, table, loadTarget(table), chunk, addBytes, laneSignal);
+        const { table, chunks, whole, bytes } = task;
+        const into = loadTarget(table);
+        const isOwn = into.schema === table.schema && into.name === table.name;
+        // Tables of extensions may have rows already, which the extension put there.
+        const isNew = isOwn && created.has(quoteQualified(into.schema, into.name));
+        await loadTableChunks(client, source, {
+          table,
+          into: { ...into, frozen: whole && isNew && bytes >= WORTH_FREEZING_BYTES },
+          chunks,
+          onBytes: addBytes,
+          onChunk: ({ rows }) => {
+            const remaining = (left.get(table) ?? 0) - 1;
+            left.set(table, remaining);
+            progress.add({ rows, tables: remaining === 0 ? 1 : 0 });
+          },
+          signal: laneSignal,
+        });
         order.done(task);
-        left.count -= 1;
-        progress.add({ rows: chunk.rows, tables: left.count === 0 ? 1 : 0 });
       },
       close: (client) => client.end(),
       signal,
@@ -203,14 +226,15 @@ async function fillDatabase(
     try {
       while (others.length < settings.connections - 1) others.push(await openRestoreSession(target, database, 'UTF8'));
       const clients = [main, ...others];
+      for (const client of clients) await allowBuildMemory(client, clients.length);
       progress.phase('indexes and keys');
-      const analyze = scheduleAnalyze(await listAnalyzable(main), preData, parallel);
-      warnings.push(...(await createEntriesInParallel(clients, [...parallel, ...analyze.entries], signal)));
+      const analyses = scheduleAnalyze(analyze ? await listAnalyzable(main) : [], preData, parallel);
+      warnings.push(...(await createEntriesInParallel(clients, [...parallel, ...analyses.entries], signal)));
       warnings.push(...(await createEntriesInOrder(main, privileges, signal)));
       progress.phase('materialized views');
       warnings.push(...(await refreshMaterializedViews(main, manifest, preData, signal)));
-      progress.phase('statistics');
-      warnings.push(...(await analyzeTables(clients, analyze.later, signal)));
+      if (analyze) progress.phase('statistics');
+      warnings.push(...(await analyzeTables(clients, analyses.later, signal)));
       warnings.push(...(await createEntriesInOrder(main, last, signal)));
     } finally {
       await Promise.all(others.map((client) => client.end().catch(() => undefined)));
@@ -219,13 +243,6 @@ async function fillDatabase(
   } finally {
     await main.end().catch(() => undefined);
   }
-}
-
-interface LoadTask {
-  table: Manifest['tables'][number];
-  chunk: StoredChunk;
-  bytes: number;
-  left: { count: number };
 }
 
 /** A new connection, as the old one may be what failed. What cannot be dropped now is dropped by the next attempt. */

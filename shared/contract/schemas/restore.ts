@@ -83,6 +83,10 @@ const restoreFields = z.strictObject({
     description:
       '`create`: roles that the server lacks are created, without login and password. `skip`: what they own belongs to the login, what they are granted is left out.',
   }),
+  analyze: z.boolean().default(true).meta({
+    description:
+      "Gather the planner's statistics (`ANALYZE`), so that the first queries are planned well. `false`: leave it to autovacuum.",
+  }),
   connections: z.int().min(1).max(32).optional().meta({
     description: 'Sessions that load at a time; by default the configured number.',
   }),

@@ -1,0 +1,41 @@
+import type { Manifest, StoredChunk } from '../manifest.ts';
+
+type Table = Manifest['tables'][number];
+
+/** Chunks of one table that one lane loads one after the other. */
+export interface LoadTask {
+  table: Table;
+  chunks: StoredChunk[];
+  bytes: number;
+  /** They are all of the table, so they can be one transaction. */
+  whole: boolean;
+}
+
+/** How much longer than an even share a lane may work so that a table stays whole. */
+const UNEVENNESS = 1.1;
+
+/**
+ * Cuts the loading of tables into tasks: tables stay whole as long as the lanes are busy for about as long as each other, and
+ * only what does not fit is loaded by several lanes. The assignment is the longest-processing-time rule (Graham, 1969); which
+ * lane takes what is decided when one is free.
+ */
+export function planLoads(tables: readonly Table[], lanes: number): LoadTask[] {
+  const share = tables.reduce((sum, { bytes }) => sum + bytes, 0) / lanes;
+  const loads = Array.from({ length: lanes }, () => 0);
+  const tasks: LoadTask[] = [];
+  for (const table of [...tables].sort((a, b) => b.bytes - a.bytes)) {
+    const least = loads.indexOf(Math.min(...loads));
+    const load = (loads[least] ?? 0) + table.bytes;
+    if (table.chunks.length === 1 || (table.chunks.length > 1 && load <= share * UNEVENNESS)) {
+      loads[least] = load;
+      tasks.push({ table, chunks: table.chunks, bytes: table.bytes, whole: true });
+      continue;
+    }
+    for (const chunk of table.chunks) {
+      const least = loads.indexOf(Math.min(...loads));
+      loads[least] = (loads[least] ?? 0) + chunk.bytes;
+      tasks.push({ table, chunks: [chunk], bytes: chunk.bytes, whole: false });
+    }
+  }
+  return tasks;
+}

@@ -64,12 +64,12 @@ export async function runBackup(request: BackupRequest, dependencies: BackupDepe
   const location = backupLocation(request.database, request.id);
   const progress = startProgress(dependencies.report);
   const writing: WriteOptions = { compressionLevel: settings.compression_level, signal };
+  const lost = new AbortController();
   let snapshot: Snapshot | undefined;
   try {
     signal.throwIfAborted();
     progress.phase('snapshot');
     snapshot = await takeSnapshot(target);
-    const lost = new AbortController();
     snapshot.holder.once('end', () =>
       lost.abort(
         new OperationError(
@@ -200,7 +200,9 @@ export async function runBackup(request: BackupRequest, dependencies: BackupDepe
     });
     return manifest;
   } catch (error) {
-    throw explainExportFailure(signal.aborted ? (signal.reason ?? error) : error);
+    // What is ended by a signal may say no more than that it was ended.
+    const wasEnded = (error as { name?: string } | undefined)?.name === 'AbortError' && lost.signal.aborted;
+    throw explainExportFailure(signal.aborted ? (signal.reason ?? error) : wasEnded ? lost.signal.reason : error);
   } finally {
     await closeHolder(snapshot?.holder);
     await progress.close();

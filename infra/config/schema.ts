@@ -3,6 +3,7 @@ import {
   databaseSchema,
   databasesOf,
   identitySchema,
+  isTimeZone,
   runtimeConfigurationSchema,
 } from '../../shared/configuration/runtime.ts';
 import { toEventBridgeCron } from './cron.ts';
@@ -170,13 +171,4 @@ export function runtimePart(deployment: Deployment): Record<string, unknown> {
   const known = Object.entries(deployment).filter(([name]) => name in runtimeConfigurationSchema.shape);
   const databases = deployment.databases.map(({ vpc: _vpc, secret_key_arn: _key, ...database }) => database);
   return { ...Object.fromEntries(known), databases };
-}
-
-function isTimeZone(name: string): boolean {
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: name });
-    return true;
-  } catch {
-    return false;
-  }
 }

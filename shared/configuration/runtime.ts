@@ -20,6 +20,21 @@ const loginSchema = z.discriminatedUnion('type', [
   }),
 ]);
 
+const countSchema = z.int().min(0).max(1000).default(0);
+
+/** Which backups of a database are kept: those that any of these rules keeps; see docs/retention.md. */
+const retentionSchema = z.strictObject({
+  /** Every backup for this long; by default `backups.retention_days`. */
+  days: z.int().min(1).max(3650).optional(),
+  /** The first backup of each of this many latest days, weeks (from Monday), months and years that have one. */
+  daily: countSchema,
+  weekly: countSchema,
+  monthly: countSchema,
+  yearly: countSchema,
+  /** IANA time zone in which days begin. */
+  time_zone: z.string().refine(isTimeZone, 'must be an IANA time zone such as UTC or Europe/Vienna').default('UTC'),
+});
+
 /** One PostgreSQL database under management, as the functions see it. */
 export const databaseSchema = z.strictObject({
   id: databaseIdSchema,
@@ -36,6 +51,7 @@ export const databaseSchema = z.strictObject({
       ca: z.string().optional(),
     })
     .prefault({}),
+  retention: retentionSchema.optional(),
 });
 
 /** Limits of the connections a function opens; times in milliseconds unless named otherwise. */
@@ -58,6 +74,10 @@ const backupSettingsSchema = z.strictObject({
   connections: z.int().min(1).max(32).default(2),
   /** Heap bytes that one chunk (one stored object) covers. */
   chunk_bytes: z.int().min(1_048_576).default(134_217_728),
+  /** Objects are locked in S3 for this long after they are stored. In mode `compliance` nobody can undo it, the account's root included. */
+  object_lock: z
+    .strictObject({ mode: z.enum(['governance', 'compliance']), days: z.int().min(1).max(3650) })
+    .optional(),
 });
 
 /** The list of databases; the deployment describes each with more fields than the functions see. */
@@ -101,3 +121,12 @@ export type RuntimeConfiguration = z.output<typeof runtimeConfigurationSchema>;
 export type ConnectionLimits = RuntimeConfiguration['connections'];
 export type BackupSettings = RuntimeConfiguration['backups'];
 export type Identity = z.output<typeof identitySchema>;
+
+export function isTimeZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
+}

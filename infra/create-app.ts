@@ -4,6 +4,7 @@ import type { Deployment } from './config/schema.ts';
 import { bundleFunctions } from './constructs/bundle.ts';
 import { ApiStack } from './stacks/api.ts';
 import { BackupsStack } from './stacks/backups.ts';
+import { CopiesStack } from './stacks/copies.ts';
 import { StorageStack } from './stacks/storage.ts';
 
 export interface AppOptions {
@@ -41,6 +42,11 @@ export function createApp(deployment: Deployment, { buildFolder, outdir }: AppOp
     terminationProtection: deployment.deletion_protection,
   };
   const storage = new StorageStack(app, `${prefix}-storage`, props);
+  if (deployment.copies) {
+    const env = { ...props.env, region: deployment.copies.region };
+    // S3 takes the rule that copies only when there is a bucket to copy to.
+    storage.addStackDependency(new CopiesStack(app, `${prefix}-copies`, { ...props, env }));
+  }
   const backups = new BackupsStack(app, `${prefix}-backups`, { ...props, storage });
   new ApiStack(app, `${prefix}-api`, { ...props, storage, backups });
   Tags.of(app).add('application', prefix);

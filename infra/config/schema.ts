@@ -42,6 +42,8 @@ const scheduleSchema = z
   })
   .nullable();
 
+const regionSchema = z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'must be a region such as eu-central-1');
+
 const ratio = z.number().gt(0).max(1);
 
 /** CloudWatch keeps logs for these numbers of days only. */
@@ -62,10 +64,7 @@ export const deploymentSchema = runtimeConfigurationSchema
       .regex(/^[a-z][a-z0-9-]{0,19}$/, 'must be 1 to 20 lower-case letters, digits and hyphens, starting with a letter')
       .default('dbms'),
     /** Without region and account, those of the caller's credentials. */
-    region: z
-      .string()
-      .regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'must be a region such as eu-central-1')
-      .optional(),
+    region: regionSchema.optional(),
     account: z
       .string()
       .regex(/^\d{12}$/, 'must be an account number of 12 digits')
@@ -105,8 +104,12 @@ export const deploymentSchema = runtimeConfigurationSchema
           .default(90),
         /** Former versions of deleted or overwritten objects. */
         noncurrent_version_days: z.int().min(1).max(3653).default(30),
+        /** When backups that no rule keeps are removed, in `schedules.time_zone`. Null: never. */
+        expiry: scheduleSchema.default('30 4 * * *'),
       })
       .prefault({}),
+    /** A second region, into whose bucket S3 copies every object; see docs/retention.md. Needs `region` and `account`. */
+    copies: z.strictObject({ region: regionSchema }).optional(),
     /** Receive the alerts. */
     alert_emails: z.array(z.email()).default([]),
     api: z
@@ -121,7 +124,15 @@ export const deploymentSchema = runtimeConfigurationSchema
     removal_policy: z.enum(['retain', 'destroy']).default('retain'),
     deletion_protection: z.boolean().default(true),
   })
-  .superRefine(({ prefix, databases }, context) => {
+  .superRefine(({ prefix, databases, copies, region, account }, context) => {
+    if (copies && (region === undefined || account === undefined || region === copies.region)) {
+      context.addIssue({
+        code: 'custom',
+        path: ['copies', 'region'],
+        message:
+          region === copies.region ? 'is the region of the backups itself' : 'needs region and account to be set',
+      });
+    }
     const [first] = databases.filter(({ vpc }) => vpc);
     databases.forEach(({ id, vpc, login, secret_key_arn }, index) => {
       if (prefix.length + id.length > LONGEST_NAMES) {

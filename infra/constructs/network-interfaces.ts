@@ -47,7 +47,7 @@ export function networkInterfaces(scope: Construct, vpc: Vpc): iam.PolicyStateme
 }
 
 /** An ARN in cdk-nag's writing: references in angle brackets. */
-function written(arn: string | { 'Fn::Join': [string, (string | { Ref: string })[]] }): string {
+export function written(arn: string | { 'Fn::Join': [string, (string | { Ref: string })[]] }): string {
   if (typeof arn === 'string') return arn;
   return arn['Fn::Join'][1].map((part) => (typeof part === 'string' ? part : `<${part.Ref}>`)).join('');
 }

@@ -55,6 +55,11 @@ export function removeBackups(bucket: s3.Bucket): iam.PolicyStatement[] {
   ];
 }
 
+/** Asks until when S3 keeps an object from being deleted. */
+export function readLocks(bucket: s3.Bucket): iam.PolicyStatement[] {
+  return [allow(['s3:GetObjectRetention'], [bucket.arnForObjects(BACKUP_PATHS)])];
+}
+
 /** Logs in to the configured databases: reads just their secrets, or signs in as just their users. */
 export function logInToDatabases(stack: Stack, databases: Deployment['databases']): iam.PolicyStatement[] {
   return databases.flatMap(({ login, secret_key_arn }) => {

@@ -6,7 +6,10 @@ import * as s3 from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
 import { stateKeys } from '../../shared/state/table.ts';
 import type { Deployment } from '../config/schema.ts';
+import { defaultLock } from '../constructs/object-lock.ts';
 import { BACKUP_PATHS } from '../constructs/permissions.ts';
+import { Replication } from '../constructs/replication.ts';
+import { namesOfCopies } from './copies.ts';
 
 export interface StorageStackProps extends StackProps {
   readonly deployment: Deployment;
@@ -77,6 +80,7 @@ export class StorageStack extends Stack {
       // Fewer calls to KMS; the objects are sealed once more with data keys of their own before they arrive.
       bucketKeyEnabled: true,
       versioned: true,
+      ...defaultLock(deployment),
       serverAccessLogsBucket: accessLogs as s3.IBucket,
       lifecycleRules: [
         {
@@ -87,6 +91,11 @@ export class StorageStack extends Stack {
       ],
     });
     this.refuseOtherEncryption(bucket);
+    const copies = namesOfCopies(deployment);
+    if (copies && deployment.copies) {
+      const destination = { ...copies, region: deployment.copies.region };
+      new Replication(this, 'Replication', { source: bucket, sourceKey: this.key, destination });
+    }
     return bucket;
   }
 

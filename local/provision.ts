@@ -7,7 +7,12 @@ import {
   ResourceInUseException,
   UpdateTimeToLiveCommand,
 } from '@aws-sdk/client-dynamodb';
-import { CreateBucketCommand, HeadBucketCommand, S3Client } from '@aws-sdk/client-s3';
+import {
+  CreateBucketCommand,
+  HeadBucketCommand,
+  PutObjectLockConfigurationCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
 import { ConflictException, CreateScheduleGroupCommand, SchedulerClient } from '@aws-sdk/client-scheduler';
 import { DescribeSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { z } from 'zod';
@@ -34,6 +39,12 @@ const tableSchema = z.object({
     )
     .default([]),
   TimeToLiveSpecification: z.object({ AttributeName: z.string().optional(), Enabled: z.boolean() }).optional(),
+});
+
+const lockSchema = z.object({ Mode: z.enum(['GOVERNANCE', 'COMPLIANCE']), Days: z.number() });
+type ObjectLock = z.output<typeof lockSchema>;
+const bucketSchema = z.object({
+  ObjectLockConfiguration: z.object({ Rule: z.object({ DefaultRetention: lockSchema }) }).optional(),
 });
 
 const keySchema = z.object({ Description: z.string().optional(), EnableKeyRotation: z.boolean().default(false) });
@@ -85,7 +96,8 @@ export async function provision(resources: readonly Resource[], services: Servic
     }
     for (const resource of ofType('AWS::DynamoDB::Table', 'AWS::DynamoDB::GlobalTable'))
       await makeTable(dynamodb, resource);
-    for (const { name } of ofType('AWS::S3::Bucket')) await makeBucket(s3, name);
+    for (const { name, properties } of ofType('AWS::S3::Bucket'))
+      await makeBucket(s3, name, bucketSchema.parse(properties).ObjectLockConfiguration?.Rule.DefaultRetention);
     for (const { name, properties } of ofType('AWS::SecretsManager::Secret')) {
       const { SecretString } = secretSchema.parse(properties);
       const exists = await secrets.send(new DescribeSecretCommand({ SecretId: name })).then(
@@ -135,12 +147,19 @@ async function makeTable(client: DynamoDBClient, { name, properties }: Resource)
   );
 }
 
-async function makeBucket(client: S3Client, name: string): Promise<void> {
+async function makeBucket(client: S3Client, name: string, lock: ObjectLock | undefined): Promise<void> {
   const exists = await client.send(new HeadBucketCommand({ Bucket: name })).then(
     () => true,
     () => false,
   );
   if (!exists) await client.send(new CreateBucketCommand({ Bucket: name }));
+  if (!lock) return;
+  await client.send(
+    new PutObjectLockConfigurationCommand({
+      Bucket: name,
+      ObjectLockConfiguration: { ObjectLockEnabled: 'Enabled', Rule: { DefaultRetention: lock } },
+    }),
+  );
 }
 
 type Defined<Value> = { [Key in keyof Value]: Exclude<Value[Key], undefined> };

@@ -11,10 +11,10 @@ export interface StateService {
   close(): Promise<void>;
 }
 
-/** Local AWS services on free ports with an empty State table, over HTTP through the real SDK. */
-export async function startState(): Promise<StateService> {
-  const folder = await mkdtemp(join(tmpdir(), 'dbms-state-'));
-  const services = await startServices({ stateFolder: folder });
+/** Makes an empty State table in local AWS services. */
+export async function createStateTable(
+  services: LocalServices,
+): Promise<{ table: StateTable; client: DynamoDBClient }> {
   const environment = services.environment();
   const client = new DynamoDBClient({
     endpoint: services.endpoints.dynamodb,
@@ -45,8 +45,16 @@ export async function startState(): Promise<StateService> {
       ],
     }),
   );
+  return { table: openTable(client, name), client };
+}
+
+/** Local AWS services on free ports with an empty State table, over HTTP through the real SDK. */
+export async function startState(): Promise<StateService> {
+  const folder = await mkdtemp(join(tmpdir(), 'dbms-state-'));
+  const services = await startServices({ stateFolder: folder });
+  const { table, client } = await createStateTable(services);
   return {
-    table: openTable(client, name),
+    table,
     services,
     async close() {
       client.destroy();

@@ -56,6 +56,10 @@ export function header({ request }: Call, name: string): string | undefined {
   return Array.isArray(value) ? value[0] : value;
 }
 
+/** Headers in which S3 tells of an object's lock. */
+export const LOCK_MODE = 'x-amz-object-lock-mode';
+export const LOCKED_UNTIL = 'x-amz-object-lock-retain-until-date';
+
 const keptHeaders = [
   'cache-control',
   'content-disposition',
@@ -66,6 +70,8 @@ const keptHeaders = [
   'x-amz-server-side-encryption-aws-kms-key-id',
   'x-amz-server-side-encryption-bucket-key-enabled',
   'x-amz-storage-class',
+  LOCK_MODE,
+  LOCKED_UNTIL,
 ];
 
 /** The headers of a new object that its reader gets back; the bucket's default encryption stands in for one not given. */
@@ -78,7 +84,23 @@ export function objectHeaders(call: Call, bucket: Bucket): Record<string, string
     .split(/ *, */)
     .filter((one) => one !== '' && one !== 'aws-chunked');
   if (encoding.length > 0) kept['content-encoding'] = encoding.join(', ');
-  return { ...(kept['x-amz-server-side-encryption'] ? {} : defaultEncryption(bucket)), ...kept };
+  return {
+    ...(kept['x-amz-server-side-encryption'] ? {} : defaultEncryption(bucket)),
+    ...(kept[LOCKED_UNTIL] ? {} : defaultLock(bucket)),
+    ...kept,
+  };
+}
+
+const DAY_MS = 86_400_000;
+
+/**
+ * The lock that the bucket gives to new objects. It is told of and nothing more: S3 keeps the version that a deletion hides, and
+ * this store keeps no versions.
+ */
+function defaultLock({ configurations: { 'object-lock': lock = '' } }: Bucket): Record<string, string> {
+  const mode = /<Mode>(.*?)<\/Mode>/.exec(lock)?.[1];
+  const days = Number(/<Days>(.*?)<\/Days>/.exec(lock)?.[1]);
+  return mode && days ? { [LOCK_MODE]: mode, [LOCKED_UNTIL]: new Date(Date.now() + days * DAY_MS).toISOString() } : {};
 }
 
 function defaultEncryption({ configurations: { encryption = '' } }: Bucket): Record<string, string> {

@@ -10,6 +10,8 @@ import {
   type Call,
   encryptionHeaders,
   header,
+  LOCK_MODE,
+  LOCKED_UNTIL,
   objectHeaders,
   objectOf,
   type S3Operation,
@@ -141,6 +143,20 @@ async function* readPieces(
   }
 }
 
+const getObjectRetention: S3Operation = (call) => {
+  const bucket = bucketOf(call);
+  const { headers } = objectOf(bucket, call.key);
+  if (!bucket.configurations['object-lock'])
+    throw new AwsError('InvalidRequest', 'Bucket is missing Object Lock Configuration');
+  const until = headers[LOCKED_UNTIL];
+  if (!until) throw new AwsError('NoSuchObjectLockConfiguration', 'The object has no object lock configuration', 404);
+  sendXml(
+    call,
+    'Retention',
+    `<Mode>${escapeXml(headers[LOCK_MODE] ?? '')}</Mode><RetainUntilDate>${escapeXml(until)}</RetainUntilDate>`,
+  );
+};
+
 const deleteObject: S3Operation = async (call) => {
   await call.store.deleteObject(bucketOf(call), call.key);
   sendEmpty(call, 204);
@@ -165,6 +181,7 @@ export const objectOperations: Readonly<Record<string, S3Operation>> = {
   CopyObject: copyObject,
   GetObject: getObject,
   HeadObject: getObject,
+  GetObjectRetention: getObjectRetention,
   DeleteObject: deleteObject,
   DeleteObjects: deleteObjects,
 };

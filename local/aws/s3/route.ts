@@ -37,11 +37,12 @@ function bucketOperation(method: string, query: URLSearchParams): string {
 }
 
 /** Sub-resources of an object that the local endpoint does not have; without this list they would pass for the object. */
-const unsupported = ['acl', 'attributes', 'legal-hold', 'restore', 'retention', 'select', 'tagging', 'torrent'];
+const unsupported = ['acl', 'attributes', 'legal-hold', 'restore', 'select', 'tagging', 'torrent'];
 
 function objectOperation(method: string, query: URLSearchParams, headers: NodeJS.Dict<string | string[]>): string {
   const subresource = unsupported.find((name) => query.has(name));
   if (subresource) return `${method} ?${subresource}`;
+  if (query.has('retention')) return method === 'GET' ? 'GetObjectRetention' : `${method} ?retention`;
   switch (method) {
     case 'PUT':
       if (query.has('uploadId')) return headers['x-amz-copy-source'] ? 'UploadPartCopy' : 'UploadPart';

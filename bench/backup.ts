@@ -70,7 +70,8 @@ export async function benchmarkBackup(options: BackupBenchmark): Promise<void> {
     for (let run = 0; run < options.runs; run++) {
       const { backupId, ...backup } = await ourBackup(system);
       add(backup);
-      add(await ourRestore(system, server, backupId));
+      add(await ourRestore(system, server, backupId, false));
+      add(await ourRestore(system, server, backupId, true));
       if (!peers) continue;
       const dump = join(folder, 'dump');
       add(await pgDump(server, SOURCE, dump));
@@ -100,14 +101,17 @@ export async function benchmarkBackup(options: BackupBenchmark): Promise<void> {
 }
 
 const OUR_BACKUP = 'backup (encrypted)';
-const OUR_RESTORE = 'restore (with ANALYZE)';
+const OUR_RESTORE = 'restore';
+const OUR_ANALYZED_RESTORE = 'restore + ANALYZE';
 
 function ratios(all: readonly Measurement[]): Ratio[] {
-  const find = (start: string): Measurement | undefined => all.find(({ name }) => name.startsWith(start));
+  const find = (start: string): Measurement | undefined =>
+    all.find(({ name }) => name === start) ?? all.find(({ name }) => name.startsWith(start));
   const pairs = [
     [find(OUR_BACKUP), find('pg_dump')],
-    [find(OUR_RESTORE), find('pg_restore')],
-    [find(OUR_RESTORE), find('pg_restore -j2 + ')],
+    [find(OUR_RESTORE), find('pg_restore -j2')],
+    [find(OUR_ANALYZED_RESTORE), find('pg_restore -j2 + ')],
+    [find(OUR_ANALYZED_RESTORE), find('pg_restore -j2')],
     [find(OUR_BACKUP), find('pgBackRest')],
   ];
   return pairs.flatMap(([ours, peer]) => (ours && peer ? [ratio(ours, peer)] : []));
@@ -132,15 +136,21 @@ async function ourBackup(system: LocalSystem): Promise<Measurement & { backupId:
   return { name: OUR_BACKUP, ...usage, storedBytes: backup.stored_bytes, backupId };
 }
 
-async function ourRestore(system: LocalSystem, server: BenchServer, backupId: string): Promise<Measurement> {
+async function ourRestore(
+  system: LocalSystem,
+  server: BenchServer,
+  backupId: string,
+  analyze: boolean,
+): Promise<Measurement> {
   const target = 'bench_ours';
   const { job: _, ...usage } = await runJob(system, '-restore', 'restore', {
     backup_id: backupId,
     confirm: true,
     target_database: target,
+    analyze,
   });
   await drop(server, target);
-  return { name: OUR_RESTORE, ...usage, storedBytes: null };
+  return { name: analyze ? OUR_ANALYZED_RESTORE : OUR_RESTORE, ...usage, storedBytes: null };
 }
 
 /** Starts a job over the API and waits for its end: from the request to the state `succeeded`, as a caller sees it. */

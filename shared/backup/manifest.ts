@@ -63,6 +63,13 @@ export const manifestSchema = z.object({
   database: z.string(),
   backup_type: backupTypeSchema,
   custom_name: z.string().nullable(),
+  /** The patterns of what the backup is of; absent or null: of the whole database. */
+  selection: z
+    .object({ include: z.array(z.string()).nullable(), exclude: z.array(z.string()).nullable() })
+    .nullable()
+    .optional(),
+  /** The backups without which this one cannot be restored; absent: none. */
+  depends_on: z.array(backupIdSchema).optional(),
   requested_by: z.string(),
   created_at: z.string(),
   ended_at: z.string(),
@@ -73,10 +80,12 @@ export const manifestSchema = z.object({
     lsn: z.string().nullable(),
   }),
   server_version: z.int(),
-  pg_dump_version: z.string(),
+  /** null where pg_dump was not asked: a backup of rows alone. */
+  pg_dump_version: z.string().nullable(),
   /** Encoding of the COPY text; also the database's own. */
   encoding: z.string(),
   database_properties: databasePropertiesSchema,
+  /** The definitions. That of a backup of rows alone holds none. */
   schema: objectSchema,
   tables: z.array(
     z.object({
@@ -84,6 +93,8 @@ export const manifestSchema = z.object({
       schema: z.string(),
       name: z.string(),
       columns: z.array(z.string()),
+      /** The columns' types, as `format_type` writes them without a search path; in backups of rows alone. */
+      types: z.array(z.string()).optional(),
       rows: countSchema,
       bytes: countSchema,
       chunks: z.array(chunkSchema),

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { largeObjectSchema } from '../manifest.ts';
 import { largeObjectsSql } from '../plan/relations.sql.ts';
 
-/** Large objects of one stored object. */
+/** Large objects of one stored object, at most. */
 const OBJECTS_PER_CHUNK = 10_000;
 /** Bytes of large object in one row: what the server and any reader hold in memory at a time. */
 const PIECE_BYTES = 1_048_576;
@@ -15,11 +15,24 @@ export async function listLargeObjects(client: pg.Client): Promise<LargeObject[]
   return z.array(largeObjectSchema).parse(rows);
 }
 
-/** Groups the objects' numbers (sorted) into ranges of one stored object each. */
-export function largeObjectRanges(objects: readonly LargeObject[]): { from: number; to: number; count: number }[] {
+/** Bytes that all large objects take together; what each of them takes is known only by opening it. */
+export async function measureLargeObjects(client: pg.Client): Promise<number> {
+  const { rows } = await client.query<{ bytes: string }>(
+    "SELECT pg_catalog.pg_table_size('pg_catalog.pg_largeobject')::text AS bytes",
+  );
+  return Number(rows[0]?.bytes ?? 0);
+}
+
+/** Groups the objects' numbers (sorted) into ranges of one stored object each, of about `chunkBytes` if all are of one size. */
+export function largeObjectRanges(
+  objects: readonly LargeObject[],
+  { bytes, chunkBytes }: { bytes: number; chunkBytes: number },
+): { from: number; to: number; count: number }[] {
   const ranges = [];
-  for (let start = 0; start < objects.length; start += OBJECTS_PER_CHUNK) {
-    const group = objects.slice(start, start + OBJECTS_PER_CHUNK);
+  const fitting = Math.floor((chunkBytes * objects.length) / Math.max(1, bytes));
+  const size = Math.max(1, Math.min(OBJECTS_PER_CHUNK, fitting));
+  for (let start = 0; start < objects.length; start += size) {
+    const group = objects.slice(start, start + size);
     ranges.push({ from: group[0]?.oid ?? 0, to: group.at(-1)?.oid ?? 0, count: group.length });
   }
   return ranges;

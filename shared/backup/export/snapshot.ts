@@ -5,6 +5,7 @@ import { type ConnectionTarget, connect } from '../../postgres/connect.ts';
 import { quoteLiteral, quoteQualified } from '../../postgres/identifiers.ts';
 import type { PlannedTable } from '../plan/plan.ts';
 import { snapshotSql } from '../plan/relations.sql.ts';
+import type { SnapshotFacts } from './prepare.ts';
 
 /**
  * Settings under which every value's text is exact and means the same on any server; pg_dump sets the same ones.
@@ -34,11 +35,7 @@ const snapshotRowSchema = z.object({
 
 export interface Snapshot {
   id: string;
-  transactions: string;
-  lsn: string | null;
-  takenAt: string;
-  serverVersion: number;
-  blockSize: number;
+  facts: SnapshotFacts;
   /** The session that keeps the snapshot; ending it ends the snapshot. */
   holder: pg.Client;
 }
@@ -62,11 +59,13 @@ export async function takeSnapshot(target: ConnectionTarget): Promise<Snapshot> 
     const row = snapshotRowSchema.parse(rows[0]);
     return {
       id: row.snapshot_id,
-      transactions: row.transactions,
-      lsn: row.lsn,
-      takenAt: row.taken_at,
-      serverVersion: row.server_version,
-      blockSize: row.block_size,
+      facts: {
+        transactions: row.transactions,
+        lsn: row.lsn,
+        takenAt: row.taken_at,
+        serverVersion: row.server_version,
+        blockSize: row.block_size,
+      },
       holder,
     };
   } catch (error) {

@@ -57,11 +57,18 @@ const TID_RANGE_SCAN_VERSION = 140_000;
 /**
  * Lists the tables of the snapshot's database.
  *
+ * @param isChosen - whether a table's rows are backed up, by its OID; by default all are
  * @throws OperationError `table_not_readable` naming every table that the login may not read
  */
-export async function listTables(client: pg.Client): Promise<{ tables: PlannedTable[]; rangeable: Set<number> }> {
+export async function listTables(
+  client: pg.Client,
+  isChosen: (oid: number) => boolean = () => true,
+): Promise<{ tables: PlannedTable[]; rangeable: Set<number> }> {
   const { rows } = await client.query(tablesSql);
-  const found = z.array(tableRowSchema).parse(rows);
+  const found = z
+    .array(tableRowSchema)
+    .parse(rows)
+    .filter(({ oid }) => isChosen(oid));
   const refused = found.filter(({ readable }) => !readable).map(({ schema, name }) => quoteQualified(schema, name));
   if (refused.length > 0) {
     throw new OperationError(

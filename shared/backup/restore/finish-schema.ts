@@ -3,8 +3,9 @@ import { quoteQualified } from '../../postgres/identifiers.ts';
 import type { SchemaEntry } from '../../postgres/pg-dump/schema-dump.ts';
 import type { Manifest } from '../manifest.ts';
 import { entryQueue, type ScheduledEntry } from './schedule-entries.ts';
-import { createEntry } from './schema-entry.ts';
-import { analyzeTable, isAnalyze } from './statistics.ts';
+
+/** Creates one entry; answers warnings about what could not be set. */
+export type CreateEntry = (client: pg.Client, entry: SchemaEntry) => Promise<string[]>;
 
 /**
  * Builds indexes, keys, triggers, policies and the like, and gathers statistics, on several sessions at a time.
@@ -14,6 +15,7 @@ import { analyzeTable, isAnalyze } from './statistics.ts';
 export async function createEntriesInParallel(
   clients: readonly pg.Client[],
   entries: readonly ScheduledEntry[],
+  create: CreateEntry,
   signal: AbortSignal,
 ): Promise<string[]> {
   const queue = entryQueue(entries);
@@ -39,34 +41,31 @@ export async function createEntriesInParallel(
             begin();
           });
       }
-      if (idle.length !== clients.length) return;
+      // Told to stop, it leaves the server at work: some of it may come to an end, and be found by the next attempt.
+      if (idle.length !== clients.length && !signal.aborted) return;
       // Nobody works and nothing can begin: done, failed, or a circle of dependencies, which pg_dump never writes.
       if (queue.remaining > 0)
         failure ??= { error: signal.reason ?? new Error('The schema entries depend on each other in a circle') };
       resolve();
     };
+    signal.addEventListener('abort', begin, { once: true });
     begin();
   });
   if (failure) throw (failure as { error: unknown }).error;
   return warnings;
 }
 
-function create(client: pg.Client, entry: SchemaEntry): Promise<string[]> {
-  return isAnalyze(entry)
-    ? analyzeTable(client, { schema: entry.schema ?? '', name: entry.name })
-    : createEntry(client, entry);
-}
-
 /** Creates entries one after the other. */
 export async function createEntriesInOrder(
   client: pg.Client,
   entries: readonly SchemaEntry[],
+  create: CreateEntry,
   signal: AbortSignal,
 ): Promise<string[]> {
   const warnings: string[] = [];
   for (const entry of entries) {
     signal.throwIfAborted();
-    warnings.push(...(await createEntry(client, entry)));
+    warnings.push(...(await create(client, entry)));
   }
   return warnings;
 }
@@ -86,8 +85,15 @@ export async function refreshMaterializedViews(
   const warnings: string[] = [];
   for (const { schema, name } of [...views].sort((a, b) => order(a.oid) - order(b.oid))) {
     signal.throwIfAborted();
+    const view = quoteQualified(schema, name);
     try {
-      await client.query(`REFRESH MATERIALIZED VIEW ${quoteQualified(schema, name)}`);
+      // An earlier attempt may have come this far.
+      const { rows } = await client.query(
+        'SELECT relispopulated AS done FROM pg_catalog.pg_class WHERE oid = $1::regclass',
+        [view],
+      );
+      if (rows[0]?.done) continue;
+      await client.query(`REFRESH MATERIALIZED VIEW ${view}`);
     } catch (error) {
       if ((error as { code?: string }).code === undefined) throw error;
       warnings.push(`Materialized view ${schema}.${name} could not be refreshed: ${(error as Error).message}`);

@@ -7,6 +7,7 @@ import type { Manifest, StoredChunk } from '../manifest.ts';
 import { type BackupLocation, type ObjectStore, readObject } from '../objects/object-store.ts';
 import { copyInSql } from '../plan/plan.ts';
 import { grantStatements } from './privileges.ts';
+import { type RestoreRecord, recordItem } from './restore-record.ts';
 import { isForgivable } from './schema-entry.ts';
 
 /** Where a restore reads from. */
@@ -97,6 +98,7 @@ export async function loadTableChunks(
     table,
     into,
     chunks,
+    record,
     onBytes,
     onChunk,
     signal,
@@ -104,19 +106,31 @@ export async function loadTableChunks(
     table: Table;
     into: LoadInto;
     chunks: readonly StoredChunk[];
+    /** Gets each chunk in the transaction of its rows. */
+    record: RestoreRecord;
     onBytes: (bytes: number) => void;
     onChunk: (chunk: StoredChunk) => void;
     signal: AbortSignal;
   },
 ): Promise<void> {
-  // Its rows count as inserted by the transaction that emptied it, which COPY asks for.
-  if (into.frozen) await client.query(`BEGIN; TRUNCATE ONLY ${quoteQualified(into.schema, into.name)}`);
-  const sql = copyInSql({ ...into, columns: table.columns }) + (into.frozen ? ' WITH (FREEZE)' : '');
-  for (const chunk of chunks) {
-    await loadChunk(client, source, { sql, chunk, what: `${table.schema}.${table.name}`, onBytes, signal });
-    onChunk(chunk);
+  const { frozen } = into;
+  const sql = copyInSql({ ...into, columns: table.columns }) + (frozen ? ' WITH (FREEZE)' : '');
+  const load = (chunk: StoredChunk): Promise<void> =>
+    loadChunk(client, source, { sql, chunk, what: `${table.schema}.${table.name}`, onBytes, signal });
+  const groups = frozen ? [chunks] : chunks.map((chunk) => [chunk]);
+  for (const group of groups) {
+    // Its rows count as inserted by the transaction that emptied it, which COPY asks for.
+    await client.query(frozen ? `BEGIN; TRUNCATE ONLY ${quoteQualified(into.schema, into.name)}` : 'BEGIN');
+    for (const chunk of group) {
+      await load(chunk);
+      onChunk(chunk);
+    }
+    await record.add(
+      client,
+      group.map(({ path }) => recordItem.chunk(path)),
+    );
+    await client.query('COMMIT');
   }
-  if (into.frozen) await client.query('COMMIT');
 }
 
 /** Sets every sequence to its recorded position, a batch a statement. */
@@ -149,21 +163,38 @@ export async function loadLargeObjects(
   source: BackupSource,
   { objects, chunks }: Manifest['large_objects'],
   {
+    record,
     withoutOwners = false,
     onBytes,
     signal,
-  }: { withoutOwners?: boolean | undefined; onBytes: (bytes: number) => void; signal: AbortSignal },
+  }: {
+    record: RestoreRecord;
+    withoutOwners?: boolean | undefined;
+    onBytes: (bytes: number) => void;
+    signal: AbortSignal;
+  },
 ): Promise<string[]> {
   if (objects.length === 0) return [];
-  await client.query('SELECT pg_catalog.lo_create(number) FROM pg_catalog.unnest($1::oid[]) AS number', [
-    objects.map(({ oid }) => oid),
-  ]);
-  await client.query('CREATE TEMPORARY TABLE restored_pieces (object oid, start int8, piece bytea)');
+  if (!record.has(recordItem.largeObjects)) {
+    await client.query('BEGIN');
+    await client.query('SELECT pg_catalog.lo_create(number) FROM pg_catalog.unnest($1::oid[]) AS number', [
+      objects.map(({ oid }) => oid),
+    ]);
+    await record.add(client, [recordItem.largeObjects]);
+    await client.query('COMMIT');
+  }
+  await client.query(
+    'CREATE TEMPORARY TABLE restored_pieces (object oid, start int8, piece bytea) ON COMMIT DELETE ROWS',
+  );
   for (const chunk of chunks) {
+    const item = recordItem.chunk(chunk.path);
+    if (record.has(item)) continue;
     const sql = 'COPY pg_temp.restored_pieces FROM STDIN';
+    await client.query('BEGIN');
     await loadChunk(client, source, { sql, chunk, what: 'the large objects', onBytes, signal });
     await client.query('SELECT pg_catalog.count(pg_catalog.lo_put(object, start, piece)) FROM pg_temp.restored_pieces');
-    await client.query('TRUNCATE pg_temp.restored_pieces');
+    await record.add(client, [item]);
+    await client.query('COMMIT');
   }
   await client.query('DROP TABLE pg_temp.restored_pieces');
 

@@ -20,6 +20,9 @@ export const isForgivable = (sql: string, error: unknown): boolean =>
 const isPresentAlready = (sql: string, error: unknown): boolean =>
   (error as { code?: string }).code === '42P06' && /^\s*CREATE\s+SCHEMA\s/i.test(sql);
 
+/** duplicate_table (or index), duplicate_object (constraint, trigger, policy, ...), a second primary key */
+const DUPLICATE_CODES = new Set(['42P07', '42710', '42P16']);
+
 function describe(entry: SchemaEntry): string {
   return `${entry.type} ${entry.schema === null ? '' : `${entry.schema}.`}${entry.name}`;
 }
@@ -27,28 +30,33 @@ function describe(entry: SchemaEntry): string {
 /**
  * Creates what one entry of the schema describes.
  *
+ * @param repeated - an earlier attempt may have created it, or a part of it: what is there already is left as it is
  * @returns warnings about owners and privileges that could not be set
  * @throws OperationError `schema_refused` naming the object, its cause and its SQLSTATE
  */
-export async function createEntry(client: pg.Client, entry: SchemaEntry): Promise<string[]> {
+export async function createEntry(
+  client: pg.Client,
+  entry: SchemaEntry,
+  { repeated = false }: { repeated?: boolean } = {},
+): Promise<string[]> {
   try {
     await client.query(entry.sql);
     return [];
   } catch (error) {
     if ((error as { code?: string }).code === undefined || isSessionLost(error)) throw error;
     // Several statements sent as one are one transaction: nothing of them was kept, so each is tried alone.
-    return createStatements(client, entry);
+    return createStatements(client, entry, repeated);
   }
 }
 
-async function createStatements(client: pg.Client, entry: SchemaEntry): Promise<string[]> {
+async function createStatements(client: pg.Client, entry: SchemaEntry, repeated: boolean): Promise<string[]> {
   const warnings: string[] = [];
   for (const statement of splitStatements(entry.sql)) {
     try {
       await client.query(statement);
     } catch (error) {
       const { code, message } = error as { code?: string; message: string };
-      if (isPresentAlready(statement, error)) continue;
+      if (isPresentAlready(statement, error) || (repeated && DUPLICATE_CODES.has(code ?? ''))) continue;
       if (code === DISK_FULL || isSessionLost(error)) throw error;
       if (!isForgivable(statement, error)) {
         throw new OperationError(

@@ -5,11 +5,16 @@ export interface TableName {
   table: string;
 }
 
-/** What is to be restored of a backup; both lists together. */
+/** What is wanted of a database or a backup; both lists together. */
 export interface Selection {
   schemas: readonly string[];
   /** Tables, views, materialized views, foreign tables and sequences by their exact names. */
   tables: readonly TableName[];
+  /** In place of both lists: all there is, with what belongs to the database as a whole. */
+  everything?: boolean;
+  extensions?: readonly string[];
+  /** Not chosen, though it is in a list. It comes along where something else needs it. */
+  excluded?: { schemas: readonly string[]; tables: readonly TableName[] };
 }
 
 export interface SelectedEntries {
@@ -39,8 +44,9 @@ const REMARKS = new Set(['ACL', 'COMMENT', 'SECURITY LABEL']);
 const KEYS = new Set(['CONSTRAINT', 'INDEX']);
 /** What joins two objects that may each come alone. */
 const JOINTS = new Set(['FK CONSTRAINT', 'INDEX ATTACH', 'SEQUENCE OWNED BY', 'TABLE ATTACH']);
+const PUBLISHED = new Set(['PUBLICATION TABLE', 'PUBLICATION TABLES IN SCHEMA']);
 /** Concern the whole database or other servers; a selection leaves them out. */
-const OF_THE_DATABASE = new Set(['DEFAULT ACL', 'PUBLICATION TABLE', 'PUBLICATION TABLES IN SCHEMA']);
+const OF_THE_DATABASE = new Set(['DEFAULT ACL', ...PUBLISHED]);
 
 const nameOf = ({ schema, name }: SchemaEntry): string => (schema === null ? name : `${schema}.${name}`);
 const key = (schema: string | null, name: string): string => JSON.stringify([schema, name]);
@@ -88,16 +94,27 @@ export function selectEntries({ entries }: SchemaDump, selection: Selection): Se
     if (wanted.has(entry)) return;
     wanted.add(entry);
     include(entry);
-    for (const partition of partitions.childrenOf.get(entry) ?? []) want(partition);
+    for (const partition of partitions.childrenOf.get(entry) ?? []) if (!isExcluded(partition)) want(partition);
   };
+
+  const { everything = false, extensions = [], excluded = { schemas: [], tables: [] } } = selection;
+  const excludedSchemas = new Set(excluded.schemas);
+  const excludedTables = new Set(excluded.tables.map(({ schema, table }) => key(schema, table)));
+  const isExcluded = ({ type, schema, name }: SchemaEntry): boolean =>
+    excludedSchemas.has(type === 'SCHEMA' ? name : (schema ?? '')) ||
+    (RELATIONS.has(type) && excludedTables.has(key(schema, name)));
 
   const schemas = new Set(selection.schemas);
   for (const entry of entries) {
+    if (isExcluded(entry)) continue;
     const isChosen =
+      (everything && !isPart(entry)) ||
       (entry.type === 'SCHEMA' && schemas.has(entry.name)) ||
+      (entry.type === 'EXTENSION' && extensions.includes(entry.name)) ||
       (entry.schema !== null && schemas.has(entry.schema) && !isPart(entry));
     if (isChosen) want(entry);
-    if (entry.type === 'DEFAULT ACL' && entry.schema !== null && schemas.has(entry.schema)) include(entry);
+    const isDefault = entry.type === 'DEFAULT ACL' && (everything || schemas.has(entry.schema ?? ''));
+    if (isDefault) include(entry);
   }
   const relations = new Map(
     entries.filter(({ type }) => RELATIONS.has(type)).map((entry) => [key(entry.schema, entry.name), entry]),
@@ -131,8 +148,16 @@ export function selectEntries({ entries }: SchemaDump, selection: Selection): Se
     }
     if (REMARKS.has(entry.type)) {
       const about = needs(entry);
+      if (about.length > 0) return about.every(isIncluded);
       // The schema `public` has no entry of its own: every database has it.
-      return about.length > 0 ? about.every(isIncluded) : entry.name === 'SCHEMA public' && schemas.has('public');
+      if (entry.name === 'SCHEMA public')
+        return (everything && !excludedSchemas.has('public')) || schemas.has('public');
+      return everything;
+    }
+    if (PUBLISHED.has(entry.type)) {
+      return (
+        everything && needs(entry).every((need) => (TABLES.has(need.type) ? wanted.has(need) : included.has(need)))
+      );
     }
     // Also a sequence that an identity column is made of, or that goes when its table does.
     if (entry.type === 'SEQUENCE') return needsOf(entry, TABLES).some((table) => wanted.has(table));

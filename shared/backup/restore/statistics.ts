@@ -2,6 +2,7 @@ import type pg from 'pg';
 import { quoteQualified } from '../../postgres/identifiers.ts';
 import type { SchemaEntry } from '../../postgres/pg-dump/schema-dump.ts';
 import { isSessionLost } from '../../postgres/session-errors.ts';
+import { RECORD_SCHEMA } from './restore-record.ts';
 import type { ScheduledEntry } from './schedule-entries.ts';
 
 export interface AnalyzableTable {
@@ -26,7 +27,7 @@ SELECT n.nspname AS schema, c.relname AS name, c.relkind = 'r' AS is_loaded
   FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind IN ('r', 'p', 'm')
-   AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\\_%'
+   AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> '${RECORD_SCHEMA}'
    AND c.oid NOT IN (SELECT oid FROM above_foreign)
  ORDER BY pg_catalog.pg_relation_size(c.oid) DESC, c.oid`;
 

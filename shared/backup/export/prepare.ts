@@ -1,0 +1,124 @@
+import type pg from 'pg';
+import { z } from 'zod';
+import type { BackupType } from '../../contract/schemas/backup.ts';
+import type { DumpedSchema } from '../../postgres/pg-dump/dump-schema.ts';
+import type { SchemaDump } from '../../postgres/pg-dump/schema-dump.ts';
+import {
+  type DatabaseProperties,
+  databasePropertiesSchema,
+  type Manifest,
+  type RoleEntry,
+  roleEntrySchema,
+} from '../manifest.ts';
+import type { BackupSelection } from '../plan/choose.ts';
+import { decideContents } from '../plan/contents.ts';
+import { listTables, type PlannedTable } from '../plan/plan.ts';
+import { databaseSql, populatedMaterializedViewsSql, referencedRolesSql, sequencesSql } from '../plan/relations.sql.ts';
+import { columnTypesSql } from '../plan/selectable.sql.ts';
+import { type LargeObject, listLargeObjects, measureLargeObjects } from './large-objects.ts';
+
+export interface BackupRequest {
+  id: string;
+  database: string;
+  backupType: BackupType;
+  customName: string | null;
+  /** Which schemas and tables it is of; null or absent: the whole database. */
+  selection?: BackupSelection | null;
+  requestedBy: string;
+}
+
+/** What is known of a snapshot from the moment it is taken. */
+export interface SnapshotFacts {
+  transactions: string;
+  lsn: string | null;
+  takenAt: string;
+  serverVersion: number;
+  blockSize: number;
+}
+
+/** What a backup holds and how its rows are cut, found before the first row is read. Plain data, so that it can be stored. */
+export interface PreparedExport {
+  snapshot: SnapshotFacts;
+  /** Bytes of table that one stored object covers. */
+  chunkBytes: number;
+  tables: PlannedTable[];
+  /** Numbers of the tables that can be read by ranges of pages. */
+  rangeable: number[];
+  properties: DatabaseProperties;
+  largeObjects: LargeObject[];
+  /** Of all large objects together. */
+  largeObjectBytes: number;
+  /** Sequences whose positions are read when the rows are. */
+  sequences: { schema: string; name: string }[];
+  materializedViews: Manifest['materialized_views'];
+  roles: RoleEntry[];
+  /** Types of each table's columns by its OID, where there are no definitions to tell them. */
+  types: Record<string, string[]> | null;
+  warnings: string[];
+}
+
+/** The definitions; the dump is null where they are dumped beside the rows, whole. */
+export type PreparedSchema = { dump: SchemaDump; pgDumpVersion: string | null } | null;
+
+const LARGE_OBJECTS_LEFT =
+  'Large objects are left out: a backup of chosen schemas or tables cannot tell which ones belong to it';
+
+/**
+ * Finds what a backup is of.
+ *
+ * @param client - a session in the snapshot
+ * @param dump - dumps the whole schema of the snapshot
+ * @throws OperationError as {@link decideContents} and {@link listTables}
+ */
+export async function prepareExport(
+  client: pg.Client,
+  { backupType, selection = null }: Pick<BackupRequest, 'backupType' | 'selection'>,
+  { snapshot, chunkBytes, dump }: { snapshot: SnapshotFacts; chunkBytes: number; dump: () => Promise<DumpedSchema> },
+): Promise<{ prepared: PreparedExport; schema: PreparedSchema }> {
+  const contents = await decideContents(client, { backupType, selection }, dump);
+  const { tables, rangeable } = await listTables(client, contents.hasRows);
+  const present = backupType === 'schema' ? [] : await listLargeObjects(client);
+  const largeObjects = contents.largeObjects ? present : [];
+  const sequences = (await client.query<{ schema: string; name: string }>(sequencesSql)).rows;
+  const prepared: PreparedExport = {
+    snapshot,
+    chunkBytes,
+    tables,
+    rangeable: [...rangeable],
+    properties: databasePropertiesSchema.parse((await client.query(databaseSql(snapshot.serverVersion))).rows[0]),
+    largeObjects,
+    largeObjectBytes: largeObjects.length > 0 ? await measureLargeObjects(client) : 0,
+    sequences: sequences.filter(contents.hasPosition),
+    materializedViews: z
+      .array(z.object({ oid: z.coerce.number(), schema: z.string(), name: z.string() }))
+      .parse((await client.query(populatedMaterializedViewsSql)).rows)
+      .filter(contents.isFilled),
+    roles: z.array(roleEntrySchema).parse((await client.query(referencedRolesSql)).rows),
+    // A restore holds them against the columns that there are; with definitions, it makes the columns itself.
+    types: backupType === 'data' ? await readColumnTypes(client, tables) : null,
+    warnings: [...contents.warnings, ...(present.length > largeObjects.length ? [LARGE_OBJECTS_LEFT] : [])],
+  };
+  return { prepared, schema: contents.schema };
+}
+
+async function readColumnTypes(
+  client: pg.Client,
+  tables: readonly { oid: number }[],
+): Promise<Record<string, string[]>> {
+  const { rows } = await client.query<{ oid: string; types: string[] }>(columnTypesSql, [tables.map(({ oid }) => oid)]);
+  return Object.fromEntries(rows.map(({ oid, types }) => [oid, types]));
+}
+
+/** What a progress counts up to, as far as the catalog tells. */
+export function estimateTotals({ tables, largeObjectBytes }: PreparedExport): {
+  tables: number;
+  rows: number | null;
+  bytes: number;
+} {
+  const known = tables.every(({ estimatedRows }) => estimatedRows !== null);
+  return {
+    tables: tables.length,
+    rows: known ? Math.round(tables.reduce((sum, { estimatedRows }) => sum + (estimatedRows ?? 0), 0)) : null,
+    bytes: tables.reduce((sum, { tableBytes }) => sum + tableBytes, largeObjectBytes),
+  };
+}

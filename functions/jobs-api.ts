@@ -2,16 +2,19 @@ import { dynamodbClient } from '../shared/aws/clients.ts';
 import { readEnvironment } from '../shared/configuration/environment.ts';
 import { findDatabase, loadConfiguration } from '../shared/configuration/load.ts';
 import { createApiHandler } from '../shared/http/api-handler.ts';
+import { requestCancellation } from '../shared/jobs/cancel.ts';
 import { createJobStore } from '../shared/state/jobs.ts';
 import { openTable } from '../shared/state/table.ts';
 
 const configuration = loadConfiguration();
-const jobs = createJobStore(openTable(dynamodbClient(), readEnvironment(['stateTable']).stateTable));
+const table = openTable(dynamodbClient(), readEnvironment(['stateTable']).stateTable);
+const jobs = createJobStore(table);
 
 export const handler = createApiHandler('jobs-api', {
   listJobs: async ({ query }) => ({
     status: 200,
     body: await jobs.list({ ...query, database: findDatabase(configuration, query.database).id }),
   }),
+  cancelJob: async ({ params }) => ({ status: 202, body: await requestCancellation(table, params.id) }),
   getJob: async ({ params }) => ({ status: 200, body: await jobs.get(params.id) }),
 });

@@ -4,6 +4,7 @@ import { loadConfiguration } from '../shared/configuration/load.ts';
 import { acceptedJob } from '../shared/http/accepted.ts';
 import { createApiHandler } from '../shared/http/api-handler.ts';
 import { restoreTarget } from '../shared/jobs/restore-target.ts';
+import { resumeRestore } from '../shared/jobs/resume.ts';
 import { functionStarter, startRestore } from '../shared/jobs/start.ts';
 import { openTable } from '../shared/state/table.ts';
 
@@ -31,5 +32,10 @@ export const handler = createApiHandler('restore-api', {
       },
     );
     return acceptedJob(request, started);
+  },
+  resumeRestore: async (request) => {
+    const { params, caller, claim } = request;
+    const resumed = { jobId: params.id, requestedBy: caller.sub, claim };
+    return acceptedJob(request, await resumeRestore({ table, startFunction }, resumed));
   },
 });

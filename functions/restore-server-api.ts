@@ -1,12 +1,14 @@
 import { dynamodbClient, s3Client, secretsManagerClient } from '../shared/aws/clients.ts';
 import { checkRestore } from '../shared/backup/restore/prepare.ts';
 import { restoreOptionsOf } from '../shared/backup/restore/request-options.ts';
+import { discardDatabase } from '../shared/backup/restore/restore-record.ts';
 import { swapBack } from '../shared/backup/restore/swap-back.ts';
 import { readEnvironment } from '../shared/configuration/environment.ts';
 import { findDatabase, loadConfiguration } from '../shared/configuration/load.ts';
 import type { Database } from '../shared/configuration/runtime.ts';
 import { createApiHandler } from '../shared/http/api-handler.ts';
 import { restoreTarget } from '../shared/jobs/restore-target.ts';
+import { assertUnfinished } from '../shared/jobs/resume.ts';
 import { assertRestorable } from '../shared/jobs/start.ts';
 import { connectionTarget } from '../shared/postgres/target.ts';
 import { createJobStore } from '../shared/state/jobs.ts';
@@ -53,6 +55,14 @@ export const handler = createApiHandler('restore-server-api', {
         server_version: found.serverVersion,
       },
     };
+  },
+  discardRestore: async ({ params }) => {
+    const job = await jobs.get(params.id);
+    assertUnfinished(job);
+    const server = findDatabase(configuration, job.environment ?? job.database);
+    await discardDatabase(targetOf(server, `discard ${job.id}`), job.unfinished.database);
+    await jobs.forgetUnfinished(job.id);
+    return { status: 200, body: await jobs.get(job.id) };
   },
   swapBackRestore: async ({ params }) => {
     const job = await jobs.get(params.id);

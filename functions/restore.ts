@@ -5,7 +5,8 @@ import { restoreOptionsOf } from '../shared/backup/restore/request-options.ts';
 import { runRestore } from '../shared/backup/restore/run-restore.ts';
 import { readEnvironment } from '../shared/configuration/environment.ts';
 import { findDatabase, loadConfiguration } from '../shared/configuration/load.ts';
-import { failJob, succeedRestore } from '../shared/jobs/end.ts';
+import { withCancellation } from '../shared/jobs/cancellation.ts';
+import { cancelJob, failJob, succeedRestore } from '../shared/jobs/end.ts';
 import { restoreEventSchema } from '../shared/jobs/events.ts';
 import { runRestoreJob } from '../shared/jobs/restore-job.ts';
 import { connectionTarget } from '../shared/postgres/target.ts';
@@ -28,33 +29,40 @@ export const handler = withDurableExecution(async (input: unknown, context) => {
       await jobs.reportProgress(jobId, progress);
     },
     restore: (event, report) => {
-      const { database, backup_id, target_database, mode, job_id } = event;
-      return runRestore(
-        {
-          jobId: job_id,
-          backupId: backup_id,
-          database: findDatabase(configuration, database).id,
-          targetDatabase: target_database,
-          mode,
-          ...restoreOptionsOf(event.options),
-        },
-        {
-          target: connectionTarget(
-            findDatabase(configuration, event.environment ?? database),
-            configuration.connections,
-            { secretsManager: secretsManagerClient() },
-            `dbms restore ${job_id}`,
-          ),
-          store,
-          settings: configuration.backups,
-          report,
-          signal: invocationSignal(context),
-        },
-      );
+      const { database, backup_id, target_database, mode, job_id, resumes } = event;
+      const restore = (cancelled: AbortSignal) =>
+        runRestore(
+          {
+            jobId: job_id,
+            resumes,
+            resumable: true,
+            backupId: backup_id,
+            database: findDatabase(configuration, database).id,
+            targetDatabase: target_database,
+            mode,
+            ...restoreOptionsOf(event.options),
+          },
+          {
+            target: connectionTarget(
+              findDatabase(configuration, event.environment ?? database),
+              configuration.connections,
+              { secretsManager: secretsManagerClient() },
+              `dbms restore ${job_id}`,
+            ),
+            store,
+            settings: configuration.backups,
+            report,
+            signal: AbortSignal.any([invocationSignal(context), cancelled]),
+          },
+        );
+      return withCancellation(jobs, job_id, restore);
     },
     succeed: (jobId, outcome) => succeedRestore(table, { jobId, backupId: event.backup_id, ...outcome }),
-    fail: async (jobId, error) => {
-      await failJob(table, jobId, error);
+    fail: async (jobId, error, unfinished) => {
+      await failJob(table, jobId, error, undefined, unfinished);
+    },
+    cancelled: async (jobId) => {
+      await cancelJob(table, jobId);
     },
   });
 });

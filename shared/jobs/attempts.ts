@@ -1,3 +1,4 @@
+import { UnfinishedRestore } from '../backup/restore/run-restore.ts';
 import type { JobError } from '../contract/schemas/job.ts';
 import { OperationError } from '../errors.ts';
 
@@ -12,7 +13,14 @@ export interface DurableSteps {
   wait(name: string, seconds: number): Promise<void>;
 }
 
-export type Outcome<Result> = { status: 'done'; result: Result } | { status: 'failed'; error: JobError };
+export type Outcome<Result> =
+  | { status: 'done'; result: Result }
+  | {
+      status: 'failed';
+      error: JobError;
+      /** What is kept of the work, and the next attempt goes on with. */
+      kept?: string;
+    };
 
 /** Causes that may be gone a little later. Everything else fails at once: trying again would only hide it. */
 const PASSING = new Set([
@@ -26,6 +34,11 @@ const PASSING = new Set([
 
 const MAX_ATTEMPTS = 3;
 const WAIT_SECONDS = [5, 20];
+/**
+ * How often work that goes on where it was may be ended by the time limit of an invocation. With that of 15 minutes it is five
+ * days; with one operation each, it stays far below the 3,000 that Lambda allows for an execution.
+ */
+const MAX_ROUNDS = 500;
 
 /** The error of a job as it is stored and shown. What is not meant for people is named by its kind only. */
 export function toJobError(error: unknown): JobError {
@@ -44,8 +57,15 @@ export function toJobError(error: unknown): JobError {
   };
 }
 
+function toFailure(error: unknown): Outcome<never> {
+  return error instanceof UnfinishedRestore
+    ? { status: 'failed', error: toJobError(error.cause), kept: error.staging }
+    : { status: 'failed', error: toJobError(error) };
+}
+
 /**
- * Runs one piece of a durable job, again after a passing cause, three times at most.
+ * Runs one piece of a durable job, again after a passing cause, three times at most. Work that keeps what it has done is not
+ * counted when only its time was over.
  *
  * @param work - gets the number of the attempt, from 1; cleans up after itself when it fails
  */
@@ -54,6 +74,7 @@ export async function runAttempts<Result>(
   name: string,
   work: (attempt: number) => Promise<Result>,
 ): Promise<Outcome<Result>> {
+  let counted = 0;
   for (let attempt = 1; ; attempt++) {
     let outcome: Outcome<Result>;
     try {
@@ -61,7 +82,7 @@ export async function runAttempts<Result>(
         try {
           return { status: 'done', result: await work(attempt) };
         } catch (error) {
-          return { status: 'failed', error: toJobError(error) };
+          return toFailure(error);
         }
       });
     } catch {
@@ -75,7 +96,10 @@ export async function runAttempts<Result>(
         },
       };
     }
-    if (outcome.status === 'done' || attempt === MAX_ATTEMPTS || !PASSING.has(outcome.error.code)) return outcome;
-    await steps.wait(`${name}-wait-${attempt}`, WAIT_SECONDS[attempt - 1] ?? 20);
+    if (outcome.status === 'done') return outcome;
+    if (outcome.kept && outcome.error.code === 'time_exceeded' && attempt < MAX_ROUNDS) continue;
+    counted += 1;
+    if (counted === MAX_ATTEMPTS || !PASSING.has(outcome.error.code)) return outcome;
+    await steps.wait(`${name}-wait-${attempt}`, WAIT_SECONDS[counted - 1] ?? 20);
   }
 }

@@ -1,7 +1,9 @@
 import type { Manifest } from '../backup/manifest.ts';
 import type { Backup } from '../contract/schemas/backup.ts';
 import type { JobError, Progress } from '../contract/schemas/job.ts';
+import { DAY_MS } from '../time.ts';
 import { type DurableSteps, runAttempts } from './attempts.ts';
+import { CANCELLED } from './cancellation.ts';
 import type { BackupEvent } from './events.ts';
 
 type BackupFacts = Pick<
@@ -21,18 +23,22 @@ type BackupFacts = Pick<
 export interface BackupJobDependencies {
   /** Creates the job and its catalog entry when a schedule began it; returns their ids. */
   register(event: BackupEvent): Promise<{ jobId: string; backupId: string }>;
-  start(jobId: string): Promise<void>;
+  /** @returns false when the job was cancelled before it began */
+  start(jobId: string): Promise<boolean>;
   report(jobId: string, progress: Progress): Promise<void>;
   /** Takes the backup; ended by the time limit of the invocation. */
-  takeBackup(event: BackupEvent, backupId: string, report: (progress: Progress) => Promise<void>): Promise<Manifest>;
+  takeBackup(
+    event: BackupEvent,
+    ids: { jobId: string; backupId: string },
+    report: (progress: Progress) => Promise<void>,
+  ): Promise<Manifest>;
   /** Removes what an attempt left in the bucket. */
   sweep(event: BackupEvent, backupId: string): Promise<void>;
   succeed(jobId: string, backupId: string, facts: BackupFacts, warnings: string[]): Promise<void>;
   fail(jobId: string, backupId: string, error: JobError): Promise<void>;
+  cancelled(jobId: string): Promise<void>;
   retentionDays: number;
 }
-
-const DAY_MS = 86_400_000;
 
 /** What the catalog says of a finished backup: the manifest's totals, small enough for a durable step's result. */
 function factsOf(manifest: Manifest, retentionDays: number): BackupFacts {
@@ -58,16 +64,16 @@ export async function runBackupJob(
   event: BackupEvent,
   steps: DurableSteps,
   dependencies: BackupJobDependencies,
-): Promise<{ job_id: string; backup_id: string; status: 'succeeded' | 'failed' }> {
-  const { jobId, backupId } = await steps.step('register', async () => {
+): Promise<{ job_id: string; backup_id: string; status: 'succeeded' | 'failed' | 'cancelled' }> {
+  const { jobId, backupId, begun } = await steps.step('register', async () => {
     const ids = await dependencies.register(event);
-    await dependencies.start(ids.jobId);
-    return ids;
+    return { ...ids, begun: await dependencies.start(ids.jobId) };
   });
+  if (!begun) return { job_id: jobId, backup_id: backupId, status: 'cancelled' };
   const outcome = await runAttempts(steps, 'export', async (attempt) => {
     if (attempt > 1) await dependencies.sweep(event, backupId);
     try {
-      const manifest = await dependencies.takeBackup(event, backupId, (progress) =>
+      const manifest = await dependencies.takeBackup(event, { jobId, backupId }, (progress) =>
         dependencies.report(jobId, progress),
       );
       return { facts: factsOf(manifest, dependencies.retentionDays), warnings: manifest.warnings };
@@ -77,6 +83,10 @@ export async function runBackupJob(
       throw error;
     }
   });
+  if (outcome.status === 'failed' && outcome.error.code === CANCELLED) {
+    await steps.step('record', () => dependencies.cancelled(jobId));
+    return { job_id: jobId, backup_id: backupId, status: 'cancelled' };
+  }
   await steps.step('record', () =>
     outcome.status === 'done'
       ? dependencies.succeed(jobId, backupId, outcome.result.facts, outcome.result.warnings)

@@ -1,4 +1,4 @@
-import type { Job, JobError } from '../contract/schemas/job.ts';
+import type { Job, JobError, Unfinished } from '../contract/schemas/job.ts';
 import { type BackupFacts, createBackupCatalog } from '../state/backups.ts';
 import { createJobStore } from '../state/jobs.ts';
 import type { StateTable } from '../state/table.ts';
@@ -48,15 +48,30 @@ export async function failJob(
   jobId: string,
   error: JobError,
   from?: readonly Job['status'][],
+  unfinished: Unfinished | null = null,
 ): Promise<boolean> {
   const jobs = createJobStore(table);
-  const failed = await jobs.fail(jobId, error, from);
-  const job = await jobs.find(jobId);
-  // Also for a job that failed before: a crash may have come between the two writes.
-  if (job?.status === 'failed' && job.backup_id !== null) {
-    const backups = createBackupCatalog(table);
-    if (job.kind === 'backup') await backups.markFailed(job.backup_id, job.error?.message ?? error.message);
-    else await backups.releaseRestore(job.backup_id, jobId);
-  }
+  const failed = await jobs.fail(jobId, error, from, unfinished);
+  await letGo(table, await jobs.find(jobId), error.message);
   return failed;
+}
+
+/**
+ * Records that a job ended because somebody cancelled it, with what follows as in {@link failJob}. Safe to repeat.
+ *
+ * @returns false when the job had ended already (or is in none of the states `from`)
+ */
+export async function cancelJob(table: StateTable, jobId: string, from?: readonly Job['status'][]): Promise<boolean> {
+  const jobs = createJobStore(table);
+  const cancelled = await jobs.cancel(jobId, from);
+  await letGo(table, await jobs.find(jobId), 'It was cancelled');
+  return cancelled;
+}
+
+/** Also for a job that ended before: a crash may have come between the two writes. */
+async function letGo(table: StateTable, job: Job | null, reason: string): Promise<void> {
+  if (job === null || job.backup_id === null || (job.status !== 'failed' && job.status !== 'cancelled')) return;
+  const backups = createBackupCatalog(table);
+  if (job.kind === 'backup') await backups.markFailed(job.backup_id, job.error?.message ?? reason);
+  else await backups.releaseRestore(job.backup_id, job.id);
 }

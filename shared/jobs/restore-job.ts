@@ -1,41 +1,60 @@
+import { KEPT_DAYS } from '../backup/restore/restore-record.ts';
 import type { RestoreSummary } from '../backup/restore/run-restore.ts';
-import type { JobError, Progress } from '../contract/schemas/job.ts';
+import { stagingName } from '../backup/restore/target-database.ts';
+import type { JobError, Progress, Unfinished } from '../contract/schemas/job.ts';
+import { DAY_MS } from '../time.ts';
 import { type DurableSteps, runAttempts } from './attempts.ts';
+import { CANCELLED } from './cancellation.ts';
 import type { RestoreEvent } from './events.ts';
 
 /** What the job of a restore needs from the world; see functions/restore.ts. */
 export interface RestoreJobDependencies {
-  start(jobId: string): Promise<void>;
+  /** @returns false when the job was cancelled before it began */
+  start(jobId: string): Promise<boolean>;
   report(jobId: string, progress: Progress): Promise<void>;
   restore(event: RestoreEvent, report: (progress: Progress) => Promise<void>): Promise<RestoreSummary>;
   succeed(jobId: string, outcome: { warnings: string[]; keptDatabase: string | null }): Promise<void>;
-  fail(jobId: string, error: JobError): Promise<void>;
+  fail(jobId: string, error: JobError, unfinished: Unfinished | null): Promise<void>;
+  cancelled(jobId: string): Promise<void>;
 }
 
 /** Warnings kept with a job: enough to act on, and far below the size limit of its record. */
 const MAX_WARNINGS = 100;
 
 /**
- * The durable job of one restore: each attempt builds the database anew and offers it only when it is whole.
+ * The durable job of one restore: each attempt goes on with the database of the one before, and it is offered only when it is
+ * whole. What the last attempt leaves unfinished after a passing cause is kept for a while, and can be resumed.
  */
 export async function runRestoreJob(
   event: RestoreEvent,
   steps: DurableSteps,
   dependencies: RestoreJobDependencies,
-): Promise<{ job_id: string; status: 'succeeded' | 'failed' }> {
-  await steps.step('start', () => dependencies.start(event.job_id));
+): Promise<{ job_id: string; status: 'succeeded' | 'failed' | 'cancelled' }> {
+  const { job_id } = event;
+  if (!(await steps.step('start', () => dependencies.start(job_id)))) return { job_id, status: 'cancelled' };
   const outcome = await runAttempts(steps, 'restore', async () => {
     const { warnings, keptDatabase } = await dependencies.restore(event, (progress) =>
-      dependencies.report(event.job_id, progress),
+      dependencies.report(job_id, progress),
     );
     const more = warnings.length - MAX_WARNINGS;
     const kept = more > 0 ? [...warnings.slice(0, MAX_WARNINGS), `... and ${more} more of the kind`] : warnings;
     return { warnings: kept, keptDatabase };
   });
-  await steps.step('record', () =>
-    outcome.status === 'done'
-      ? dependencies.succeed(event.job_id, outcome.result)
-      : dependencies.fail(event.job_id, outcome.error),
-  );
-  return { job_id: event.job_id, status: outcome.status === 'done' ? 'succeeded' : 'failed' };
+  if (outcome.status === 'done') {
+    await steps.step('record', () => dependencies.succeed(job_id, outcome.result));
+    return { job_id, status: 'succeeded' };
+  }
+  const { error, kept } = outcome;
+  if (error.code === CANCELLED) {
+    await steps.step('record', () => dependencies.cancelled(job_id));
+    return { job_id, status: 'cancelled' };
+  }
+  // A function that was ended could not say what it left; a resumed restore finds out.
+  const database = kept ?? (error.code === 'function_ended' ? stagingName(event.resumes ?? job_id) : null);
+  await steps.step('record', () => dependencies.fail(job_id, error, database === null ? null : keptFor(database)));
+  return { job_id, status: 'failed' };
+}
+
+function keptFor(database: string): Unfinished {
+  return { database, kept_until: new Date(Date.now() + KEPT_DAYS * DAY_MS).toISOString(), resumed_by: null };
 }

@@ -5,7 +5,8 @@ import { OperationError } from '../errors.ts';
 import { type Page, type PageRequest, queryPage } from './pages.ts';
 import { type StateTable, setExpression, wasWritten } from './table.ts';
 
-export type NewBackup = Pick<Backup, 'id' | 'database' | 'backup_type' | 'custom_name' | 'job_id' | 'requested_by'>;
+export type NewBackup = Pick<Backup, 'id' | 'database' | 'backup_type' | 'custom_name' | 'job_id' | 'requested_by'> &
+  Partial<Pick<Backup, 'include' | 'exclude' | 'depends_on'>>;
 
 /** What is known of a backup once its manifest is written. */
 export type BackupFacts = Pick<
@@ -20,6 +21,12 @@ export type BackupFacts = Pick<
   | 'stored_bytes'
   | 'objects'
 >;
+
+/** A backup with the jobs that are noted to read it. */
+export interface CatalogEntry {
+  backup: Backup;
+  readers: string[];
+}
 
 export interface BackupCatalog {
   /** Lists a backup as `running`. */
@@ -37,6 +44,12 @@ export interface BackupCatalog {
   markAvailable(id: string, facts: BackupFacts): Promise<void>;
   /** @returns false when the backup does not run (any more) */
   markFailed(id: string, message: string): Promise<boolean>;
+  /** Every backup of a database, newest first. */
+  entries(database: string): Promise<CatalogEntry[]>;
+  /** Lists a complete backup that is not listed. @returns false when there is an entry of this id, which stays as it is */
+  addMissing(backup: Backup): Promise<boolean>;
+  /** Notes what S3 says of a backup's manifest. */
+  recordStored(id: string, stored: Pick<Backup, 'stored_at' | 'locked_until'>): Promise<void>;
   /** Jobs that restore from the backup, as far as they are noted; see `releaseRestore`. */
   restoresOf(id: string): Promise<string[]>;
   /** A restore has ended: the backup may be deleted as far as that job is concerned. */
@@ -49,18 +62,26 @@ export interface BackupCatalog {
 
 export const backupKey = (id: string): { pk: string; sk: string } => ({ pk: `BACKUP#${id}`, sk: 'BACKUP' });
 
-/** Attribute (a set of job ids) that keeps a backup from being deleted while restores read it. */
+/** Attribute (a set of job ids) that keeps a backup from being deleted while jobs read it. */
 export const RESTORE_JOBS = 'restore_jobs';
+
+const ENTRIES_PER_PAGE = 500;
 
 /** A backup as it is when its job begins. */
 export function runningBackup(backup: NewBackup, now: Date = new Date()): Backup {
   return {
+    include: null,
+    exclude: null,
+    depends_on: [],
     ...backup,
     status: 'running',
     created_at: now.toISOString(),
     snapshot_at: null,
     ended_at: null,
+    stored_at: null,
+    locked_until: null,
     expires_at: null,
+    retention: null,
     server_version: null,
     tables: null,
     rows: null,
@@ -152,10 +173,32 @@ export function createBackupCatalog(table: StateTable, now: () => Date = () => n
     },
     markFailed: (id, message) =>
       change(id, { status: 'failed', error: message, ended_at: now().toISOString() }, '#status = :running'),
-    async restoresOf(id) {
-      const jobs = (await read(id))?.[RESTORE_JOBS];
-      return z.array(z.string()).parse(jobs instanceof Set ? [...jobs] : []);
+    async entries(database) {
+      const collection = `BACKUPS#${database}`;
+      const found: CatalogEntry[] = [];
+      let cursor: string | undefined;
+      do {
+        const request = { collection, keyOf: backupKey, idSchema: backupIdSchema, limit: ENTRIES_PER_PAGE, cursor };
+        const page = await queryPage(table, request);
+        found.push(...page.items.map((item) => ({ backup: backupSchema.parse(item), readers: readersOf(item) })));
+        cursor = page.next_cursor ?? undefined;
+      } while (cursor !== undefined);
+      return found;
     },
+    addMissing: (backup) =>
+      wasWritten(
+        table.documents.send(
+          new PutCommand({
+            TableName: table.name,
+            Item: backupItem(backup),
+            ConditionExpression: 'attribute_not_exists(pk)',
+          }),
+        ),
+      ),
+    async recordStored(id, { stored_at, locked_until }) {
+      await change(id, { stored_at, locked_until }, '#status = :available');
+    },
+    restoresOf: async (id) => readersOf((await read(id)) ?? {}),
     async releaseRestore(id, jobId) {
       await wasWritten(
         table.documents.send(
@@ -191,6 +234,11 @@ export function createBackupCatalog(table: StateTable, now: () => Date = () => n
       );
     },
   };
+}
+
+function readersOf(item: Record<string, unknown>): string[] {
+  const jobs = item[RESTORE_JOBS];
+  return z.array(z.string()).parse(jobs instanceof Set ? [...jobs] : []);
 }
 
 export function unknownBackup(id: string): OperationError {

@@ -6,7 +6,7 @@ import type { Backup } from '../contract/schemas/backup.ts';
 import { type Job, jobSchema } from '../contract/schemas/job.ts';
 import { OperationError } from '../errors.ts';
 import { backupItem, backupKey, RESTORE_JOBS } from './backups.ts';
-import { jobItem } from './jobs.ts';
+import { jobItem, jobKey } from './jobs.ts';
 import { type StateTable, stateKeys } from './table.ts';
 
 /**
@@ -30,6 +30,8 @@ export interface Beginning<Event> {
   /** The event of its durable function. Kept with the claim, so that a repeat starts it with the very same one. */
   event: Event;
   claim?: Claim | undefined;
+  /** Throws when the job must not begin; not asked for a repeated request. */
+  check?: () => void;
 }
 
 export interface Begun<Event> {
@@ -91,40 +93,83 @@ export async function beginBackup<Event>(
  * @throws OperationError `idempotency_key_reused`, or `backup_not_available` when it is not, or of another database
  */
 export async function beginRestore<Event>(table: StateTable, beginning: Beginning<Event>): Promise<Begun<Event>> {
-  const { id, database, backup_id: backupId } = beginning.job;
-  return begin(table, beginning, {
+  const { id, database, backup_id: backupId, resumes } = beginning.job;
+  return begin(
+    table,
+    beginning,
+    {
+      Update: {
+        TableName: table.name,
+        Key: backupKey(backupId ?? ''),
+        UpdateExpression: 'ADD #jobs :job',
+        ConditionExpression: '#status = :available AND #database = :database',
+        ExpressionAttributeNames: { '#jobs': RESTORE_JOBS, '#status': 'status', '#database': 'database' },
+        ExpressionAttributeValues: { ':job': new Set([id]), ':available': 'available', ':database': database },
+      },
+    },
+    resumes === null ? undefined : takeUnfinished(table, resumes, id),
+  );
+}
+
+/** Of several jobs, one gets to go on with what a failed restore has left. */
+function takeUnfinished(table: StateTable, failed: string, resumedBy: string): Write {
+  return {
     Update: {
       TableName: table.name,
-      Key: backupKey(backupId ?? ''),
-      UpdateExpression: 'ADD #jobs :job',
-      ConditionExpression: '#status = :available AND #database = :database',
-      ExpressionAttributeNames: { '#jobs': RESTORE_JOBS, '#status': 'status', '#database': 'database' },
-      ExpressionAttributeValues: { ':job': new Set([id]), ':available': 'available', ':database': database },
+      Key: jobKey(failed),
+      UpdateExpression: 'SET #unfinished.#by = :job',
+      ConditionExpression: 'attribute_type(#unfinished, :map) AND attribute_type(#unfinished.#by, :none)',
+      ExpressionAttributeNames: { '#unfinished': 'unfinished', '#by': 'resumed_by' },
+      ExpressionAttributeValues: { ':job': resumedBy, ':map': 'M', ':none': 'NULL' },
     },
-  });
+  };
+}
+
+/** The event of a job's function as it was begun; null for a job that is not there or has none. */
+export async function findEvent(table: StateTable, jobId: string): Promise<unknown> {
+  const { Item } = await table.documents.send(
+    new GetCommand({ TableName: table.name, Key: jobKey(jobId), ConsistentRead: true }),
+  );
+  return typeof Item?.event === 'string' ? JSON.parse(Item.event) : null;
 }
 
 async function begin<Event>(
   table: StateTable,
-  { job, event, claim }: Beginning<Event>,
+  { job, event, claim, check }: Beginning<Event>,
   backupWrite: Write,
+  resumeWrite?: Write,
 ): Promise<Begun<Event>> {
   const writes: Write[] = [
-    { Put: { TableName: table.name, Item: jobItem(job), ConditionExpression: 'attribute_not_exists(pk)' } },
+    {
+      Put: {
+        TableName: table.name,
+        Item: { ...jobItem(job), event: JSON.stringify(event) },
+        ConditionExpression: 'attribute_not_exists(pk)',
+      },
+    },
     backupWrite,
+    ...(resumeWrite ? [resumeWrite] : []),
     ...(claim ? [claimWrite(table, claim, { job, event: JSON.stringify(event) })] : []),
   ];
   for (let attempt = 1; ; attempt++) {
     // A repeat is answered before anything is tried: its backup may be gone, or no longer be available.
     const held = claim ? await readClaim(table, claim) : null;
     if (held) return { job: held.job, event: JSON.parse(held.event) as Event, replayed: true };
+    check?.();
     try {
       await table.documents.send(new TransactWriteCommand({ TransactItems: writes }));
       return { job, event, replayed: false };
     } catch (error) {
       if (!(error instanceof TransactionCanceledException)) throw error;
       const codes = (error.CancellationReasons ?? []).map(({ Code }) => Code);
-      const claimed = claim !== undefined && codes[2] === 'ConditionalCheckFailed';
+      const claimed = claim !== undefined && codes.at(-1) === 'ConditionalCheckFailed';
+      if (!claimed && resumeWrite && codes[2] === 'ConditionalCheckFailed') {
+        throw new OperationError(
+          'not_resumable',
+          `The job ${job.resumes} is being resumed, or was discarded`,
+          'List the jobs with GET jobs.',
+        );
+      }
       if (!claimed && codes[1] === 'ConditionalCheckFailed') {
         throw new OperationError(
           'backup_not_available',

@@ -1,12 +1,20 @@
 import { DeleteCommand, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
-import { type Job, type JobError, jobIdSchema, jobSchema, type Progress, type Swap } from '../contract/schemas/job.ts';
+import {
+  type Job,
+  type JobError,
+  jobIdSchema,
+  jobSchema,
+  type Progress,
+  type Swap,
+  type Unfinished,
+} from '../contract/schemas/job.ts';
 import { OperationError } from '../errors.ts';
 import { type Page, type PageRequest, queryPage } from './pages.ts';
 import { type StateTable, setExpression, wasWritten } from './table.ts';
 
 /** What there is to say of a job that begins; the rest follows. */
 export type NewJob = Pick<Job, 'id' | 'kind' | 'database' | 'requested_by' | 'backup_id' | 'target_database'> &
-  Partial<Pick<Job, 'environment'>>;
+  Partial<Pick<Job, 'environment' | 'resumes'>>;
 
 /** States of a job that may still change. An ended job never does. */
 const OPEN: readonly Job['status'][] = ['queued', 'running'];
@@ -25,16 +33,22 @@ export interface JobStore {
   /**
    * Marks a queued job as running; again for a running one is no change.
    *
-   * @throws OperationError `job_ended`, when it failed or was cancelled meanwhile: the work must not begin
+   * @returns false when it was cancelled meanwhile
+   * @throws OperationError `job_ended`, when it ended otherwise: the work must not begin
    */
-  start(id: string): Promise<void>;
+  start(id: string): Promise<boolean>;
   /** @returns false when the job does not run (any more), and nothing is changed */
   reportProgress(id: string, progress: Progress): Promise<boolean>;
   /** @returns false when the job had ended already; likewise below */
   succeed(id: string, outcome: { warnings: readonly string[]; swap?: Swap | null }): Promise<boolean>;
   /** @param from - the states in which it may fail; by default any open one */
-  fail(id: string, error: JobError, from?: readonly Job['status'][]): Promise<boolean>;
-  cancel(id: string): Promise<boolean>;
+  fail(id: string, error: JobError, from?: readonly Job['status'][], unfinished?: Unfinished | null): Promise<boolean>;
+  /** Marks a job as ended by a cancellation. */
+  cancel(id: string, from?: readonly Job['status'][]): Promise<boolean>;
+  /** Asks a running job to end. Again is no change. @returns false when it does not run */
+  requestCancel(id: string): Promise<boolean>;
+  /** Notes that nothing is kept of a failed restore any more. */
+  forgetUnfinished(id: string): Promise<boolean>;
   /** Notes at a restore that succeeded which of its two databases is in place. */
   recordSwap(id: string, swap: Swap): Promise<boolean>;
   /** Removes a job for good; for jobs that came to nothing, and tests. */
@@ -48,6 +62,9 @@ export function queuedJob(job: NewJob, now: Date = new Date()): Job {
   return {
     environment: null,
     swap: null,
+    resumes: null,
+    unfinished: null,
+    cancel_requested_at: null,
     ...job,
     status: 'queued',
     created_at: now.toISOString(),
@@ -114,17 +131,20 @@ export function createJobStore(table: StateTable, now: () => Date = () => new Da
       return { items: page.items.map((item) => jobSchema.parse(item)), next_cursor: page.next_cursor };
     },
     async start(id) {
-      if (await change(id, ['queued'], { status: 'running', started_at: now().toISOString() })) return;
+      if (await change(id, ['queued'], { status: 'running', started_at: now().toISOString() })) return true;
       const job = await get(id);
-      if (!isEnded(job)) return;
+      if (job.status === 'cancelled') return false;
+      if (!isEnded(job)) return true;
       throw new OperationError('job_ended', `The job ${id} has ended already (${job.status})`, 'Start a new one.');
     },
     reportProgress: (id, progress) => change(id, ['running'], { progress }),
     succeed: (id, { warnings, swap = null }) =>
       end(id, ['running'], { status: 'succeeded', warnings: [...warnings], swap, error: null }),
     recordSwap: (id, swap) => change(id, ['succeeded'], { swap }),
-    fail: (id, error, from = OPEN) => end(id, from, { status: 'failed', error }),
-    cancel: (id) => end(id, OPEN, { status: 'cancelled' }),
+    fail: (id, error, from = OPEN, unfinished = null) => end(id, from, { status: 'failed', error, unfinished }),
+    cancel: (id, from = OPEN) => end(id, from, { status: 'cancelled' }),
+    requestCancel: (id) => change(id, ['running'], { cancel_requested_at: now().toISOString() }),
+    forgetUnfinished: (id) => change(id, ['failed'], { unfinished: null }),
     async remove(id) {
       await table.documents.send(new DeleteCommand({ TableName: table.name, Key: jobKey(id) }));
     },

@@ -48,6 +48,7 @@ export async function checkServer(
   const facts = rows[0] as ServerFacts;
   const problems: Finding[] = [];
   const warnings: Finding[] = [];
+  checkType(backup, problems, warnings);
   checkSelection(backup, problems, warnings);
   checkRights(facts, planned, problems);
   await checkNames(client, planned, problems, warnings);
@@ -61,6 +62,23 @@ export async function checkServer(
     nextStep: "Compare it with the server's free storage.",
   });
   return { version: facts.version, problems, warnings };
+}
+
+function checkType({ manifest }: TailoredBackup, problems: Finding[], warnings: Finding[]): void {
+  if (manifest.backup_type === 'data') {
+    problems.push({
+      code: 'definitions_missing',
+      message: 'The backup holds rows without definitions: it cannot become a new database',
+      nextStep: 'Restore it into a database that has the definitions, with "mode": "existing".',
+    });
+  }
+  if (manifest.backup_type === 'schema') {
+    warnings.push({
+      code: 'rows_missing',
+      message: 'The backup holds definitions without rows: the database will be empty',
+      nextStep: 'Use a full backup to get the rows too.',
+    });
+  }
 }
 
 function checkSelection({ unknown, warnings: left }: TailoredBackup, problems: Finding[], warnings: Finding[]): void {

@@ -3,27 +3,25 @@ import type pg from 'pg';
 import type { BackupSettings } from '../../configuration/runtime.ts';
 import { OperationError } from '../../errors.ts';
 import type { ConnectionTarget } from '../../postgres/connect.ts';
-import { quoteQualified } from '../../postgres/identifiers.ts';
-import type { SchemaDump } from '../../postgres/pg-dump/schema-dump.ts';
+import { quoteIdentifier } from '../../postgres/identifiers.ts';
 import { DISK_FULL, isSessionLost } from '../../postgres/session-errors.ts';
-import { type ProgressMeter, type ReportProgress, startProgress } from '../../progress/progress.ts';
-import { runLanes } from '../export/lanes.ts';
-import type { Manifest } from '../manifest.ts';
+import { type ReportProgress, startProgress } from '../../progress/progress.ts';
 import type { ObjectStore } from '../objects/object-store.ts';
 import { verifyRowCounts } from './count-rows.ts';
+import { fillDatabase } from './fill-database.ts';
 import { assertNoProblems } from './findings.ts';
-import { createEntriesInOrder, createEntriesInParallel, refreshMaterializedViews } from './finish-schema.ts';
-import { loadOrder } from './load-order.ts';
-import { type BackupSource, loadLargeObjects, loadTableChunks, setSequences } from './load-rows.ts';
-import { findLoadTargets } from './load-targets.ts';
-import { planLoads } from './plan-loads.ts';
 import { avoidedDatabases, prepareRestore } from './prepare.ts';
+import {
+  awaitEarlierSessions,
+  dropExpiredDatabases,
+  markUnfinished,
+  type RestoreRecord,
+  readRecord,
+} from './restore-record.ts';
 import { createMissingRoles } from './roles.ts';
-import { scheduleEntries } from './schedule-entries.ts';
 import { isForgivable } from './schema-entry.ts';
 import { openServerSession } from './server-session.ts';
-import { allowBuildMemory, openRestoreSession } from './session.ts';
-import { analyzeTables, listAnalyzable, scheduleAnalyze } from './statistics.ts';
+import { openRestoreSession } from './session.ts';
 import { datedName, presentDatabases, swapDatabases } from './swap.ts';
 import type { RestoreOptions } from './tailor.ts';
 import {
@@ -49,6 +47,10 @@ export interface RestoreRequest extends RestoreOptions {
   connections?: number | undefined;
   /** Whether to gather the planner's statistics; by default, yes. */
   analyze?: boolean | undefined;
+  /** The job whose unfinished database this one goes on with; by default its own. */
+  resumes?: string | undefined;
+  /** Keeps an unfinished database when the cause is a passing one, and then throws {@link UnfinishedRestore}. */
+  resumable?: boolean | undefined;
 }
 
 export interface RestoreDependencies {
@@ -70,9 +72,6 @@ export interface RestoreSummary {
   keptDatabase: string | null;
 }
 
-/** Below it, emptying the table costs more than what frozen rows save. */
-const WORTH_FREEZING_BYTES = 1_048_576;
-
 /**
  * Restores a backup into a new database. It is built under another name and gets its own only when every row is loaded and
  * counted, so a restore that fails offers nothing, and one that succeeds never removes anything: a swap keeps what it replaces.
@@ -87,7 +86,7 @@ export async function runRestore(request: RestoreRequest, dependencies: RestoreD
   const planned = { mode, targetDatabase, missingRoles, connections };
   const keptDatabase = mode === 'swap' ? datedName(targetDatabase, 'replaced', jobId) : null;
   const progress = startProgress(dependencies.report);
-  const staging = stagingName(jobId);
+  const staging = stagingName(request.resumes ?? jobId);
   let control: pg.Client | undefined;
   let created = false;
   try {
@@ -110,20 +109,18 @@ export async function runRestore(request: RestoreRequest, dependencies: RestoreD
     assertNoProblems(checked.problems);
 
     progress.phase('schema');
-    const warnings = [...prepared.backup.warnings];
-    if (missingRoles === 'create') warnings.push(...(await createMissingRoles(control, manifest.roles)));
+    await dropExpiredDatabases(control);
+    const found = await findUnfinished(control, target, staging, signal);
     created = true;
-    warnings.push(...(await createStagingDatabase(control, staging, manifest.database_properties, checked.version)));
-    warnings.push(
-      ...(await fillDatabase(staging, manifest, schema, {
-        ...dependencies,
-        settings,
-        source,
-        progress,
-        withoutOwners: request.withoutOwners,
-        analyze: request.analyze ?? true,
-      })),
-    );
+    const before = [...prepared.backup.warnings];
+    if (!found) {
+      if (missingRoles === 'create') before.push(...(await createMissingRoles(control, manifest.roles)));
+      before.push(...(await createStagingDatabase(control, staging, manifest.database_properties, checked.version)));
+    }
+    await markUnfinished(control, staging);
+    const filling = { target, settings, signal, source, progress, record: found };
+    const warnings = await fillDatabase(staging, { manifest, schema, warnings: before }, request, filling);
+    await control.query(`COMMENT ON DATABASE ${quoteIdentifier(staging)} IS NULL`);
     for (const statement of propertyStatements(staging, manifest.database_properties, request)) {
       await control.query(statement).catch((error: unknown) => {
         if (!isForgivable(statement, error) && !/^ALTER (DATABASE|ROLE) .* SET /.test(statement)) throw error;
@@ -143,7 +140,12 @@ export async function runRestore(request: RestoreRequest, dependencies: RestoreD
     created = false;
     return { ...summary, warnings };
   } catch (error) {
-    throw explainRestoreFailure(signal.aborted ? (signal.reason ?? error) : error);
+    const failure = explainRestoreFailure(signal.aborted ? (signal.reason ?? error) : error);
+    if (created && request.resumable && canGoOn(failure)) {
+      created = false;
+      throw new UnfinishedRestore(failure, staging);
+    }
+    throw failure;
   } finally {
     if (created) await removeStaging(target, staging);
     if (control)
@@ -152,96 +154,47 @@ export async function runRestore(request: RestoreRequest, dependencies: RestoreD
   }
 }
 
-/** Fills the new database: definitions, rows, positions, then all that is faster or only right once the rows are there. */
-async function fillDatabase(
-  database: string,
-  manifest: Manifest,
-  schema: SchemaDump,
-  {
-    target,
-    settings,
-    signal,
-    source,
-    progress,
-    withoutOwners,
-    analyze,
-  }: RestoreDependencies & {
-    source: BackupSource;
-    progress: ProgressMeter;
-    withoutOwners: boolean | undefined;
-    analyze: boolean;
-  },
-): Promise<string[]> {
-  const warnings: string[] = [];
-  const preData = schema.entries.filter(({ section }) => section === 'pre-data');
-  const postData = schema.entries.filter(({ section }) => section === 'post-data');
-  const { tables, rows, bytes } = manifest.totals;
-  progress.total({ tables, rows, bytes });
+/** Causes after which a restore can go on from where it was. A full disk is not among them: what fills it must go. */
+const PASSING = new Set([
+  'connection_lost',
+  'database_unreachable',
+  'store_failed',
+  'key_refused',
+  'object_missing',
+  'object_damaged',
+]);
 
-  const main = await openRestoreSession(target, database, 'UTF8');
+function canGoOn(failure: unknown): boolean {
+  return failure instanceof OperationError
+    ? PASSING.has(failure.code)
+    : (failure as Error | null)?.name === 'TimeoutError';
+}
+
+/** A restore that was ended by a passing cause. What is done is kept in the database `staging`, for a day. */
+export class UnfinishedRestore extends Error {
+  override readonly name = 'UnfinishedRestore';
+  readonly staging: string;
+
+  constructor(cause: unknown, staging: string) {
+    super('The restore was ended before it was complete', { cause });
+    this.staging = staging;
+  }
+}
+
+/** What an earlier attempt has done in the database that this one goes on with; null when there is none. */
+async function findUnfinished(
+  control: pg.Client,
+  target: ConnectionTarget,
+  staging: string,
+  signal: AbortSignal,
+): Promise<RestoreRecord | null> {
+  if (!(await presentDatabases(control, [staging])).has(staging)) return null;
+  const client = await openRestoreSession(target, staging, 'UTF8');
   try {
-    warnings.push(...(await createEntriesInOrder(main, preData, signal)));
-
-    progress.phase('data');
-    const loadTarget = await findLoadTargets(main);
-    const created = new Set(
-      preData.filter(({ type }) => type === 'TABLE').map((entry) => quoteQualified(entry.schema ?? '', entry.name)),
-    );
-    const order = loadOrder(planLoads(manifest.tables, settings.connections));
-    const left = new Map(manifest.tables.map((table) => [table, table.chunks.length]));
-    const addBytes = (loaded: number): void => progress.add({ bytes: loaded });
-    await runLanes(order, settings.connections, {
-      open: () => openRestoreSession(target, database, manifest.encoding),
-      work: async (client, task, laneSignal) => {
-        const { table, chunks, whole, bytes } = task;
-        const into = loadTarget(table);
-        const isOwn = into.schema === table.schema && into.name === table.name;
-        // Tables of extensions may have rows already, which the extension put there.
-        const isNew = isOwn && created.has(quoteQualified(into.schema, into.name));
-        await loadTableChunks(client, source, {
-          table,
-          into: { ...into, frozen: whole && isNew && bytes >= WORTH_FREEZING_BYTES },
-          chunks,
-          onBytes: addBytes,
-          onChunk: ({ rows }) => {
-            const remaining = (left.get(table) ?? 0) - 1;
-            left.set(table, remaining);
-            progress.add({ rows, tables: remaining === 0 ? 1 : 0 });
-          },
-          signal: laneSignal,
-        });
-        order.done(task);
-      },
-      close: (client) => client.end(),
-      signal,
-    });
-    warnings.push(
-      ...(await loadLargeObjects(main, source, manifest.large_objects, { withoutOwners, onBytes: addBytes, signal })),
-    );
-    await setSequences(main, manifest.sequences);
-
-    const tableBytes = new Map(manifest.tables.map((table) => [table.oid, table.bytes]));
-    const { parallel, privileges, last } = scheduleEntries(preData, postData, (oid) => tableBytes.get(oid) ?? 0);
-    const others: pg.Client[] = [];
-    try {
-      while (others.length < settings.connections - 1) others.push(await openRestoreSession(target, database, 'UTF8'));
-      const clients = [main, ...others];
-      for (const client of clients) await allowBuildMemory(client, clients.length);
-      progress.phase('indexes and keys');
-      const analyses = scheduleAnalyze(analyze ? await listAnalyzable(main) : [], preData, parallel);
-      warnings.push(...(await createEntriesInParallel(clients, [...parallel, ...analyses.entries], signal)));
-      warnings.push(...(await createEntriesInOrder(main, privileges, signal)));
-      progress.phase('materialized views');
-      warnings.push(...(await refreshMaterializedViews(main, manifest, preData, signal)));
-      if (analyze) progress.phase('statistics');
-      warnings.push(...(await analyzeTables(clients, analyses.later, signal)));
-      warnings.push(...(await createEntriesInOrder(main, last, signal)));
-    } finally {
-      await Promise.all(others.map((client) => client.end().catch(() => undefined)));
-    }
-    return warnings;
+    await awaitEarlierSessions(client, signal);
+    return await readRecord(client);
   } finally {
-    await main.end().catch(() => undefined);
+    await client.end().catch(() => undefined);
   }
 }
 

@@ -1,0 +1,136 @@
+import { setTimeout } from 'node:timers/promises';
+import type pg from 'pg';
+import type { ConnectionTarget } from '../../postgres/connect.ts';
+import { quoteIdentifier, quoteLiteral } from '../../postgres/identifiers.ts';
+import { DAY_MS } from '../../time.ts';
+import { openServerSession } from './server-session.ts';
+
+/** Where a database under construction keeps what is done. Removed before the database is offered. */
+export const RECORD_SCHEMA = 'dbms_restoring';
+const TABLE = `${RECORD_SCHEMA}.done`;
+
+/** What of a restore is done: written in the database it fills, and where rows are loaded in their transaction. */
+export interface RestoreRecord {
+  has(item: string): boolean;
+  readonly warnings: readonly string[];
+  /** Notes items as done, with what there is to say of them. In a transaction they count when it is committed. */
+  add(client: pg.Client, items: readonly string[], warnings?: readonly string[]): Promise<void>;
+}
+
+export const recordItem = {
+  /** Everything before the rows. Without it, a database is begun anew. */
+  definitions: 'definitions',
+  chunk: (path: string): string => `chunk ${path}`,
+  largeObjects: 'large objects',
+  entry: (dumpId: number): string => `entry ${dumpId}`,
+} as const;
+
+/** @param client - in the empty new database */
+export async function createRecord(client: pg.Client): Promise<RestoreRecord> {
+  await client.query(
+    `CREATE SCHEMA ${RECORD_SCHEMA}; CREATE TABLE ${TABLE} (item text PRIMARY KEY, warnings text[] NOT NULL)`,
+  );
+  return recordOf(new Set(), []);
+}
+
+/**
+ * Reads what an earlier attempt has done.
+ *
+ * @returns null when it did not come to the rows, or not begin at all
+ */
+export async function readRecord(client: pg.Client): Promise<RestoreRecord | null> {
+  const { rows: present } = await client.query(`SELECT WHERE pg_catalog.to_regclass('${TABLE}') IS NOT NULL`);
+  if (present.length === 0) return null;
+  const { rows } = await client.query<{ item: string; warnings: string[] }>(`SELECT item, warnings FROM ${TABLE}`);
+  const items = new Set(rows.map(({ item }) => item));
+  return items.has(recordItem.definitions)
+    ? recordOf(
+        items,
+        rows.flatMap(({ warnings }) => warnings),
+      )
+    : null;
+}
+
+export async function dropRecord(client: pg.Client): Promise<void> {
+  await client.query(`DROP SCHEMA IF EXISTS ${RECORD_SCHEMA} CASCADE`);
+}
+
+function recordOf(items: ReadonlySet<string>, earlier: readonly string[]): RestoreRecord {
+  const warnings = [...earlier];
+  return {
+    has: (item) => items.has(item),
+    warnings,
+    async add(client, done, found = []) {
+      warnings.push(...found);
+      await client.query(
+        `INSERT INTO ${TABLE} SELECT item, CASE WHEN number = 1 THEN $2::text[] ELSE '{}' END
+           FROM pg_catalog.unnest($1::text[]) WITH ORDINALITY AS done(item, number)
+             ON CONFLICT (item) DO NOTHING`,
+        [[...done], [...found]],
+      );
+    },
+  };
+}
+
+/** Statements that the server brings to an end although their client is gone. */
+const BUILDING = /^\s*(CREATE|ALTER|REFRESH)\s/i;
+
+/**
+ * Leaves no session in the database but one's own. One that builds an index or checks a key is awaited: the server goes on with
+ * it without its client, and no later attempt could do it in less time. Others are ended.
+ *
+ * @param client - in the database
+ */
+export async function awaitEarlierSessions(client: pg.Client, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    const { rows } = await client.query<{ pid: number; state: string | null; query: string }>(
+      `SELECT pid, state, query FROM pg_catalog.pg_stat_activity
+        WHERE datname = pg_catalog.current_database() AND pid <> pg_catalog.pg_backend_pid() AND backend_type = 'client backend'`,
+    );
+    if (rows.length === 0) return;
+    const ended = rows.filter(({ state, query }) => state !== 'active' || !BUILDING.test(query)).map(({ pid }) => pid);
+    await client.query('SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.unnest($1::int[]) AS pid', [ended]);
+    await setTimeout(ended.length === rows.length ? 50 : 1000, undefined, { signal });
+  }
+}
+
+/** How long a database under construction is kept for a further attempt. */
+export const KEPT_DAYS = 1;
+
+/** Says in words, and for {@link dropExpiredDatabases}, what an unfinished database is. */
+export async function markUnfinished(client: pg.Client, database: string, now = new Date()): Promise<string> {
+  const until = new Date(now.getTime() + KEPT_DAYS * DAY_MS).toISOString();
+  const comment = `Unfinished restore, to be resumed or dropped after ${until}`;
+  await client.query(`COMMENT ON DATABASE ${quoteIdentifier(database)} IS ${quoteLiteral(comment)}`);
+  return until;
+}
+
+/** Drops the database of an unfinished restore, if it is there. */
+export async function discardDatabase(target: ConnectionTarget, name: string): Promise<void> {
+  const client = await openServerSession(target, []);
+  try {
+    await client.query(`DROP DATABASE IF EXISTS ${quoteIdentifier(name)} WITH (FORCE)`);
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+/**
+ * Drops databases of restores that nobody resumed in time. Only what has both the name and the remark of one.
+ *
+ * @param clock - by default the server's own, which also wrote nothing else that is compared here
+ */
+export async function dropExpiredDatabases(client: pg.Client, now = new Date()): Promise<string[]> {
+  const { rows } = await client.query<{ name: string; remark: string | null }>(
+    `SELECT datname AS name, pg_catalog.shobj_description(oid, 'pg_database') AS remark FROM pg_catalog.pg_database
+      WHERE datname LIKE 'dbms\\_restoring\\_%'`,
+  );
+  const dropped: string[] = [];
+  for (const { name, remark } of rows) {
+    const [, until] = /^Unfinished restore, to be resumed or dropped after (\S+)$/.exec(remark ?? '') ?? [];
+    if (until === undefined || !(Date.parse(until) < now.getTime())) continue;
+    await client.query(`DROP DATABASE IF EXISTS ${quoteIdentifier(name)} WITH (FORCE)`);
+    dropped.push(name);
+  }
+  return dropped;
+}

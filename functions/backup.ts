@@ -8,7 +8,8 @@ import { removeObjects } from '../shared/backup/remove.ts';
 import { environmentNames, readEnvironment } from '../shared/configuration/environment.ts';
 import { findDatabase, loadConfiguration } from '../shared/configuration/load.ts';
 import { runBackupJob } from '../shared/jobs/backup-job.ts';
-import { failJob, succeedBackup } from '../shared/jobs/end.ts';
+import { withCancellation } from '../shared/jobs/cancellation.ts';
+import { cancelJob, failJob, succeedBackup } from '../shared/jobs/end.ts';
 import { backupEventSchema } from '../shared/jobs/events.ts';
 import { executionClaim } from '../shared/jobs/execution-ended.ts';
 import { registerBackup } from '../shared/jobs/start.ts';
@@ -28,13 +29,15 @@ export const handler = withDurableExecution(async (input: unknown, context) => {
   const event = backupEventSchema.parse(input);
   return runBackupJob(event, durableSteps(context), {
     retentionDays: configuration.backups.retention_days,
-    register: async ({ database, backup_type, custom_name, requested_by, job_id, backup_id }) => {
+    register: async ({ database, backup_type, custom_name, include, exclude, requested_by, job_id, backup_id }) => {
       if (job_id && backup_id) return { jobId: job_id, backupId: backup_id };
       const { job, event: begun } = await registerBackup(table, {
         database: findDatabase(configuration, database).id,
         requestedBy: requested_by,
         backupType: backup_type,
         customName: custom_name,
+        include,
+        exclude,
         // A repeated step finds the job that the first one made, and so does the end of the execution.
         claim: executionClaim(context.executionContext.durableExecutionArn),
       });
@@ -45,31 +48,35 @@ export const handler = withDurableExecution(async (input: unknown, context) => {
     report: async (jobId, progress) => {
       await jobs.reportProgress(jobId, progress);
     },
-    takeBackup: ({ database: id, backup_type, custom_name, requested_by }, backupId, report) => {
+    takeBackup: (event, { jobId, backupId }, report) => {
+      const { database: id, backup_type, custom_name, include = null, exclude = null, requested_by } = event;
       const database = findDatabase(configuration, id);
-      return runBackup(
-        {
-          id: backupId,
-          database: database.id,
-          backupType: backup_type,
-          customName: custom_name,
-          requestedBy: requested_by,
-        },
-        {
-          target: connectionTarget(
-            database,
-            configuration.connections,
-            { secretsManager: secretsManagerClient() },
-            `dbms backup ${backupId}`,
-          ),
-          store,
-          settings: configuration.backups,
-          postgresToolsPath: environment.postgresToolsPath,
-          pgDumpPath: process.env[environmentNames.pgDumpPath],
-          report,
-          signal: invocationSignal(context),
-        },
-      );
+      const takeBackup = (cancelled: AbortSignal) =>
+        runBackup(
+          {
+            id: backupId,
+            database: database.id,
+            backupType: backup_type,
+            customName: custom_name,
+            selection: include || exclude ? { include, exclude } : null,
+            requestedBy: requested_by,
+          },
+          {
+            target: connectionTarget(
+              database,
+              configuration.connections,
+              { secretsManager: secretsManagerClient() },
+              `dbms backup ${backupId}`,
+            ),
+            store,
+            settings: configuration.backups,
+            postgresToolsPath: environment.postgresToolsPath,
+            pgDumpPath: process.env[environmentNames.pgDumpPath],
+            report,
+            signal: AbortSignal.any([invocationSignal(context), cancelled]),
+          },
+        );
+      return withCancellation(jobs, jobId, takeBackup);
     },
     sweep: async ({ database }, backupId) => {
       const prefix = backupPrefix(database, backupId);
@@ -81,6 +88,9 @@ export const handler = withDurableExecution(async (input: unknown, context) => {
     succeed: (jobId, backupId, facts, warnings) => succeedBackup(table, { jobId, backupId, facts, warnings }),
     fail: async (jobId, _backupId, error) => {
       await failJob(table, jobId, error);
+    },
+    cancelled: async (jobId) => {
+      await cancelJob(table, jobId);
     },
   });
 });

@@ -1,21 +1,34 @@
 import { dynamodbClient, lambdaClient, s3Client } from '../shared/aws/clients.ts';
 import { removeBackup } from '../shared/backup/remove.ts';
+import { withRetention } from '../shared/backup/retention/entries.ts';
+import { retentionPolicy } from '../shared/backup/retention/policy.ts';
 import { readEnvironment } from '../shared/configuration/environment.ts';
 import { findDatabase, loadConfiguration } from '../shared/configuration/load.ts';
+import type { Backup } from '../shared/contract/schemas/backup.ts';
 import { acceptedJob } from '../shared/http/accepted.ts';
 import { createApiHandler } from '../shared/http/api-handler.ts';
 import { withProgress } from '../shared/jobs/backup-progress.ts';
+import { type RebuildEvent, startRebuild } from '../shared/jobs/rebuild-job.ts';
 import { functionStarter, startBackup } from '../shared/jobs/start.ts';
 import { createBackupCatalog } from '../shared/state/backups.ts';
 import { createJobStore } from '../shared/state/jobs.ts';
 import { openTable } from '../shared/state/table.ts';
 
-const environment = readEnvironment(['stateTable', 'backupBucket', 'backupFunctionArn']);
+const environment = readEnvironment(['stateTable', 'backupBucket', 'backupFunctionArn', 'rebuildFunctionArn']);
 const configuration = loadConfiguration();
 const table = openTable(dynamodbClient(), environment.stateTable);
 const backups = createBackupCatalog(table);
 const jobs = createJobStore(table);
 const startFunction = functionStarter(lambdaClient(), environment.backupFunctionArn);
+const startRebuildFunction = functionStarter<RebuildEvent>(lambdaClient(), environment.rebuildFunctionArn);
+
+/** Backups of one database with what is not stored with them: progress, and why they are kept. */
+async function describe(backups: readonly Backup[]): Promise<Backup[]> {
+  const database = configuration.databases.find(({ id }) => id === backups[0]?.database);
+  // Nothing expires of a database that is not configured.
+  const policy = database && retentionPolicy(configuration, database);
+  return withProgress(jobs, await withRetention(table, policy, backups));
+}
 
 export const handler = createApiHandler('backups-api', {
   createBackup: async (request) => {
@@ -27,6 +40,8 @@ export const handler = createApiHandler('backups-api', {
         requestedBy: caller.sub,
         backupType: body.backup_type,
         customName: body.custom_name,
+        include: body.include,
+        exclude: body.exclude,
         claim,
       },
     );
@@ -34,15 +49,23 @@ export const handler = createApiHandler('backups-api', {
   },
   listBackups: async ({ query }) => {
     const page = await backups.list({ ...query, database: findDatabase(configuration, query.database).id });
-    return { status: 200, body: { ...page, items: await withProgress(jobs, page.items) } };
+    return { status: 200, body: { ...page, items: await describe(page.items) } };
   },
   getBackup: async ({ params }) => {
     const backup = await backups.get(params.id);
-    const [body = backup] = await withProgress(jobs, [backup]);
+    const [body = backup] = await describe([backup]);
     return { status: 200, body };
   },
-  deleteBackup: async ({ params }) => {
-    await removeBackup({ s3: s3Client(), bucket: environment.backupBucket, table }, params.id);
+  deleteBackup: async ({ params, query }) => {
+    const bucket = { s3: s3Client(), bucket: environment.backupBucket };
+    await removeBackup({ ...bucket, table }, params.id, { force: query.force === 'true' });
     return { status: 204 };
+  },
+  rebuildCatalog: async (request) => {
+    const job = await startRebuild(
+      { table, startFunction: startRebuildFunction },
+      { database: findDatabase(configuration, request.query.database).id, requestedBy: request.caller.sub },
+    );
+    return acceptedJob(request, { job, replayed: false });
   },
 });

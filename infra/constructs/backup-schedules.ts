@@ -19,7 +19,7 @@ export interface BackupSchedulesProps {
 }
 
 /** The backup types that run by themselves. */
-const scheduled = ['full'] as const satisfies readonly BackupType[];
+const scheduled = ['full', 'schema'] as const satisfies readonly BackupType[];
 
 /** A schedule for each database and type of backup, unless the configuration says null for the type. */
 export class BackupSchedules extends Construct {

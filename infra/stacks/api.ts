@@ -7,7 +7,7 @@ import { type ApiFunction, basePath } from '../../shared/contract/routes.ts';
 import type { Deployment } from '../config/schema.ts';
 import { configurationLayer, layerPaths } from '../constructs/layers.ts';
 import { NodeFunction } from '../constructs/node-function.ts';
-import { logInToDatabases, readBackups, removeBackups, useState } from '../constructs/permissions.ts';
+import { logInToDatabases, readBackups, readLocks, removeBackups, useState } from '../constructs/permissions.ts';
 import { RoutedApi } from '../constructs/routed-api.ts';
 import { UserPool } from '../constructs/user-pool.ts';
 import type { BackupsStack } from './backups.ts';
@@ -84,7 +84,7 @@ export class ApiStack extends Stack {
 
 function shapesOf(
   { bucket, key, stateTable }: StorageStack,
-  { backup, restore }: BackupsStack,
+  { backup, restore, rebuild }: BackupsStack,
   { logIn, vpc }: { logIn: readonly iam.PolicyStatement[]; vpc: ApiFunctionShape['vpc'] },
 ): Record<ApiFunction, ApiFunctionShape> {
   const state = { stateTable: stateTable.tableName };
@@ -93,11 +93,18 @@ function shapesOf(
   return {
     'backups-api': {
       description: 'Starts, lists, shows and deletes backups',
-      environment: { ...state, backupBucket: bucket.bucketName, backupFunctionArn: backup.functionArn },
+      environment: {
+        ...state,
+        backupBucket: bucket.bucketName,
+        backupFunctionArn: backup.functionArn,
+        rebuildFunctionArn: rebuild.functionArn,
+      },
       statements: [
         ...useState(stateTable, ['Get', 'Put', 'Update', 'Delete', 'Query']),
         ...removeBackups(bucket),
+        ...readLocks(bucket),
         invoke(backup),
+        invoke(rebuild),
       ],
     },
     'restore-api': {
@@ -106,15 +113,15 @@ function shapesOf(
       statements: [...useState(stateTable, ['Get', 'Put', 'Update', 'Delete']), invoke(restore)],
     },
     'restore-server-api': {
-      description: 'Checks restores against the database server, and swaps databases back',
+      description: 'Checks restores against the database server, swaps databases back, and drops unfinished ones',
       environment: { ...state, backupBucket: bucket.bucketName, backupKeyArn: key.keyArn },
       statements: [...useState(stateTable, ['Get', 'Update']), ...readBackups(bucket, key), ...logIn],
       ...(vpc ? { vpc } : {}),
     },
     'jobs-api': {
-      description: 'Lists and shows jobs',
+      description: 'Lists, shows and cancels jobs',
       environment: state,
-      statements: useState(stateTable, ['Get', 'Query']),
+      statements: useState(stateTable, ['Get', 'Update', 'Query']),
     },
     'docs-api': { description: 'Describes the API', environment: {}, statements: [] },
   };

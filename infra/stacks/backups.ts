@@ -7,11 +7,19 @@ import * as destinations from 'aws-cdk-lib/aws-lambda-destinations';
 import type { Construct } from 'constructs';
 import type { EnvironmentName } from '../../shared/configuration/environment.ts';
 import type { Deployment } from '../config/schema.ts';
+import { BackupExpiry } from '../constructs/backup-expiry.ts';
 import { BackupSchedules } from '../constructs/backup-schedules.ts';
 import { DeadLetterQueue } from '../constructs/dead-letter-queue.ts';
 import { configurationLayer, layerPaths, postgresToolsLayer } from '../constructs/layers.ts';
 import { NodeFunction } from '../constructs/node-function.ts';
-import { logInToDatabases, readBackups, removeBackups, useState, writeBackups } from '../constructs/permissions.ts';
+import {
+  logInToDatabases,
+  readBackups,
+  readLocks,
+  removeBackups,
+  useState,
+  writeBackups,
+} from '../constructs/permissions.ts';
 import type { StorageStack } from './storage.ts';
 
 export interface BackupsStackProps extends StackProps {
@@ -28,6 +36,7 @@ export class BackupsStack extends Stack {
   /** Aliases, as the executions of a durable function stay with the version that they began with. */
   readonly backup: lambda.Alias;
   readonly restore: lambda.Alias;
+  readonly rebuild: lambda.Alias;
 
   constructor(scope: Construct, id: string, { deployment, buildFolder, storage, ...props }: BackupsStackProps) {
     super(scope, id, { ...props, description: 'Backup and restore of PostgreSQL databases' });
@@ -82,8 +91,28 @@ export class BackupsStack extends Stack {
         handOver,
       ],
     });
+    const rebuild = new NodeFunction(this, 'RebuildCatalog', {
+      ...common,
+      name: 'rebuild-catalog',
+      description: 'Lists the backups in the bucket again: a durable job',
+      timeout: INVOCATION,
+      durableFor: durable.durableFor,
+      memoryMegabytes: 1024,
+      environment: {
+        stateTable: stateTable.tableName,
+        backupBucket: bucket.bucketName,
+        backupKeyArn: key.keyArn,
+      },
+      statements: [
+        ...useState(stateTable, ['Get', 'Put', 'Update', 'Delete']),
+        ...readBackups(bucket, key),
+        ...readLocks(bucket),
+        handOver,
+      ],
+    });
     this.backup = this.liveAlias(backup, deadLetters);
     this.restore = this.liveAlias(restore, deadLetters);
+    this.rebuild = this.liveAlias(rebuild, deadLetters);
 
     const ended = new NodeFunction(this, 'ExecutionEnded', {
       ...common,
@@ -95,19 +124,20 @@ export class BackupsStack extends Stack {
       statements: useState(stateTable, ['Get', 'Update', 'Delete']),
     });
     new events.Rule(this, 'ExecutionEndedBadly', {
-      description: 'Durable executions of backup and restore that failed, timed out or were stopped',
+      description: 'Durable executions that failed, timed out or were stopped',
       eventPattern: {
         source: ['aws.lambda'],
         detailType: ['Durable Execution Status Change'],
         detail: {
           status: ['FAILED', 'TIMED_OUT', 'STOPPED'],
           // Of any version: the ARN ends with one.
-          functionArn: [backup, restore].map(({ fn }) => ({ prefix: fn.functionArn })),
+          functionArn: [backup, restore, rebuild].map(({ fn }) => ({ prefix: fn.functionArn })),
         },
       },
       targets: [new targets.LambdaFunction(ended.fn, { deadLetterQueue: deadLetters.queue })],
     });
 
+    new BackupExpiry(this, 'Expiry', { ...common, storage, deadLetterQueue: deadLetters.queue });
     new BackupSchedules(this, 'Schedules', { deployment, target: this.backup, deadLetterQueue: deadLetters.queue });
   }
 

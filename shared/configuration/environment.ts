@@ -16,6 +16,7 @@ export const environmentNames = {
   backupKeyArn: 'BACKUP_KEY_ARN',
   backupFunctionArn: 'BACKUP_FUNCTION_ARN',
   restoreFunctionArn: 'RESTORE_FUNCTION_ARN',
+  rebuildFunctionArn: 'REBUILD_FUNCTION_ARN',
   /** `node_modules` folder of the postgres-tools layer. */
   postgresToolsPath: 'POSTGRES_TOOLS_PATH',
   /** A native pg_dump to use in place of the WebAssembly one. */

@@ -77,10 +77,29 @@ export const routes = [
     tag: 'Backups',
     summary: 'Delete a backup',
     description:
-      'Deletes an available or failed backup with all its objects. It can be asked again after a failure and then goes on.',
+      'Deletes an available or failed backup with all its objects. It can be asked again after a failure and then goes on. What a job makes or reads, and what S3 has locked, is never deleted.',
     params: backupParams,
+    query: z.strictObject({
+      force: z
+        .enum(['true', 'false'])
+        .default('false')
+        .meta({ description: '`true`: also when other backups need it, which then cannot be restored.' }),
+    }),
     responses: { 204: { description: 'The backup is gone.', schema: null } },
-    refusals: { 409: 'The backup is being made, or a restore is reading it.' },
+    refusals: { 409: 'The backup is being made, a job is reading it, other backups need it, or S3 has locked it.' },
+  }),
+  defineRoute({
+    operationId: 'rebuildCatalog',
+    method: 'POST',
+    path: '/backups/rebuild-catalog',
+    leastRole: 'admin',
+    servedBy: 'backups-api',
+    tag: 'Backups',
+    summary: 'List the backups in the bucket again',
+    description:
+      'Starts a job that reads the manifest of every backup of the database in the bucket and lists those that are missing, as after a loss of the State table. What is listed stays as it is. The warnings of the job say how many were added, and name manifests that cannot be read.',
+    query: databaseQuerySchema,
+    responses: { 202: jobAccepted },
   }),
   defineRoute({
     operationId: 'createRestore',
@@ -136,6 +155,35 @@ export const routes = [
     refusals: { 409: 'The job has not swapped databases, or they cannot be swapped now.' },
   }),
   defineRoute({
+    operationId: 'resumeRestore',
+    method: 'POST',
+    path: '/restore/{id}/resume',
+    leastRole: 'admin',
+    servedBy: 'restore-api',
+    tag: 'Restore',
+    summary: 'Resume a failed restore',
+    description:
+      'Starts a job that goes on with the unfinished database of a failed restore, with the same options: rows that are loaded and indexes that are built are not made again. A restore that failed by a passing cause (a lost connection, S3, KMS, time) keeps its database for a day; its job then has `unfinished`.',
+    params: z.strictObject({ id: jobIdSchema }),
+    responses: { 202: jobAccepted },
+    refusals: { 409: 'The job has left nothing to go on with, or is resumed already; or its backup is gone.' },
+    idempotent: true,
+  }),
+  defineRoute({
+    operationId: 'discardRestore',
+    method: 'POST',
+    path: '/restore/{id}/discard',
+    leastRole: 'admin',
+    servedBy: 'restore-server-api',
+    tag: 'Restore',
+    summary: 'Discard what a failed restore has left',
+    description:
+      'Drops the unfinished database of a failed restore at once, which would be kept for a day to be resumed.',
+    params: z.strictObject({ id: jobIdSchema }),
+    responses: { 200: { description: 'The job of the restore.', schema: jobSchema } },
+    refusals: { 409: 'The job has left nothing, or is being resumed.' },
+  }),
+  defineRoute({
     operationId: 'listJobs',
     method: 'GET',
     path: '/jobs',
@@ -158,6 +206,20 @@ export const routes = [
     description: 'Its state, its progress (tables, rows, bytes, rate, time left), and the cause when it failed.',
     params: z.strictObject({ id: jobIdSchema }),
     responses: { 200: { description: 'The job.', schema: jobSchema } },
+  }),
+  defineRoute({
+    operationId: 'cancelJob',
+    method: 'POST',
+    path: '/jobs/{id}/cancel',
+    leastRole: 'operator',
+    servedBy: 'jobs-api',
+    tag: 'Jobs',
+    summary: 'Cancel a job',
+    description:
+      'A job that waits is cancelled at once. One that runs ends within some seconds and takes back what it has begun: no open transaction, no object, no unfinished database is left. Its state is then `cancelled`; one that was about to end may still succeed.',
+    params: z.strictObject({ id: jobIdSchema }),
+    responses: { 202: { description: 'The job; follow it until it has ended.', schema: jobSchema } },
+    refusals: { 409: 'The job has ended already.' },
   }),
   defineRoute({
     operationId: 'getOpenapi',

@@ -1,6 +1,11 @@
 import { z } from 'zod';
 import { databaseIdSchema } from '../configuration/runtime.ts';
-import { backupIdSchema, backupTypeSchema, customNameSchema } from '../contract/schemas/backup.ts';
+import {
+  backupIdSchema,
+  backupSelectionFields,
+  backupTypeSchema,
+  customNameSchema,
+} from '../contract/schemas/backup.ts';
 import { jobIdSchema } from '../contract/schemas/job.ts';
 import { restoreOptionsSchema, targetDatabaseSchema } from '../contract/schemas/restore.ts';
 
@@ -9,6 +14,8 @@ export const backupEventSchema = z.object({
   database: databaseIdSchema,
   backup_type: backupTypeSchema,
   custom_name: customNameSchema.nullable().default(null),
+  include: backupSelectionFields.include.optional(),
+  exclude: backupSelectionFields.exclude.optional(),
   requested_by: z.string().min(1).default('schedule'),
   job_id: jobIdSchema.optional(),
   backup_id: backupIdSchema.optional(),
@@ -25,6 +32,8 @@ export const restoreEventSchema = z.object({
   options: restoreOptionsSchema.default({}),
   requested_by: z.string().min(1),
   job_id: jobIdSchema,
+  /** The failed job whose unfinished database it goes on with. */
+  resumes: jobIdSchema.optional(),
 });
 
 export type BackupEvent = z.output<typeof backupEventSchema>;

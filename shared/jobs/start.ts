@@ -25,6 +25,9 @@ interface Request {
 export interface BackupRequest extends Request {
   backupType: BackupType;
   customName: string | null;
+  /** Patterns of the schemas and tables that it is of and without; null or absent: the whole database. */
+  include?: string[] | null | undefined;
+  exclude?: string[] | null | undefined;
 }
 
 export interface RestoreRequest extends Request {
@@ -62,7 +65,8 @@ export function functionStarter<Event>(lambda: LambdaClient, functionArn: string
  * The backup's id is the job's `backup_id`.
  */
 export async function registerBackup(table: StateTable, request: BackupRequest): Promise<Begun<BackupEvent>> {
-  const { database, requestedBy, backupType, customName, claim } = request;
+  const { database, requestedBy, backupType, customName, include = null, exclude = null, claim } = request;
+  const selection = { ...(include ? { include } : {}), ...(exclude ? { exclude } : {}) };
   const jobId = newJobId();
   const backupId = newBackupId();
   const shared = { database, requested_by: requestedBy };
@@ -73,11 +77,13 @@ export async function registerBackup(table: StateTable, request: BackupRequest):
     job_id: jobId,
     backup_type: backupType,
     custom_name: customName,
+    ...selection,
   });
   const event: BackupEvent = {
     ...shared,
     backup_type: backupType,
     custom_name: customName,
+    ...selection,
     job_id: jobId,
     backup_id: backupId,
   };
@@ -151,7 +157,8 @@ async function whyUnavailable(
   );
 }
 
-async function launch<Event>(
+/** Hands a job that was begun to its function. */
+export async function launch<Event>(
   table: StateTable,
   startFunction: StartFunction<Event>,
   { job, event, replayed }: Begun<Event>,

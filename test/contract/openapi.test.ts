@@ -44,6 +44,9 @@ test('what goes in and what comes out share one schema each', () => {
     'Problem',
     'Progress',
     'RestoreCheck',
+    'Retention',
+    'RetentionReason',
     'Swap',
+    'UnfinishedDatabase',
   ]);
 });

@@ -17,8 +17,11 @@ afterAll(async () => {
   for (const database of databases ?? []) await database.drop();
 });
 
-const scheduleOf = (id: string) =>
-  system.current.services.schedules.list().find(({ Target }) => JSON.parse(Target.Input ?? '{}').database === id);
+const scheduleOf = (id: string, type = 'full') =>
+  system.current.services.schedules.list().find(({ Target }) => {
+    const { database, backup_type } = JSON.parse(Target.Input ?? '{}');
+    return database === id && backup_type === type;
+  });
 
 test('each database has its weekly backup, on Sunday at 02:00', () => {
   for (const id of ['shop', 'crm']) {
@@ -31,8 +34,14 @@ test('each database has its weekly backup, on Sunday at 02:00', () => {
   }
 });
 
-test('a schedule that falls due takes one backup of its database, asked for by nobody', async () => {
-  const schedule = scheduleOf('crm');
+test('each database has a weekly backup of its schema, on Monday at 01:00', () => {
+  for (const id of ['shop', 'crm']) {
+    expect(scheduleOf(id, 'schema')?.ScheduleExpression).toMatch(/^cron\(0 1 \? \* (2|MON) \*\)$/);
+  }
+});
+
+test.each(['full', 'schema'])('a schedule that falls due takes one backup (%s) of its database', async (type) => {
+  const schedule = scheduleOf('crm', type);
   if (!schedule) throw new Error('There is no schedule');
   const { GroupName, Target, FlexibleTimeWindow } = schedule;
   // The deployed schedule with the next second in place of Sunday.
@@ -45,13 +54,12 @@ test('a schedule that falls due takes one backup of its database, asked for by n
     ScheduleExpression,
   });
 
-  const [backup] = await eventually(
-    () => listBackups(system.current, 'crm'),
-    ({ length }) => length > 0,
-  );
-  expect(backup).toMatchObject({ database: 'crm', requested_by: 'schedule', backup_type: 'full', custom_name: null });
+  const ofType = async () =>
+    (await listBackups(system.current, 'crm')).filter(({ backup_type: taken }) => taken === type);
+  const [backup] = await eventually(ofType, ({ length }) => length > 0);
+  expect(backup).toMatchObject({ database: 'crm', requested_by: 'schedule', custom_name: null, include: null });
   const job = await endOf(system.current, backup?.job_id ?? '');
   expect(job).toMatchObject({ kind: 'backup', status: 'succeeded', requested_by: 'schedule', backup_id: backup?.id });
-  expect(await listBackups(system.current, 'crm')).toMatchObject([{ id: backup?.id, status: 'available' }]);
+  expect(await ofType()).toMatchObject([{ id: backup?.id, status: 'available' }]);
   expect(await listBackups(system.current, 'shop')).toEqual([]);
 });

@@ -20,8 +20,9 @@ describe('the functions', () => {
   const names = readdirSync(new URL('../../functions', import.meta.url), { withFileTypes: true })
     .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
     .map(({ name }) => name.slice(0, -'.ts'.length));
-  const durableOnes = ['dbms-backup', 'dbms-restore'];
-  const inVpc = [...durableOnes, 'dbms-restore-server-api'];
+  const inVpcDurable = ['dbms-backup', 'dbms-restore'];
+  const durableOnes = [...inVpcDurable, 'dbms-rebuild-catalog'];
+  const inVpc = [...inVpcDurable, 'dbms-restore-server-api'];
 
   it('are those of functions/, each once', () => {
     const deployed = full.ofType('AWS::Lambda::Function').map(({ name }) => name);
@@ -96,7 +97,7 @@ describe('the functions', () => {
       );
     }
     const limits = bare.app.functions.flatMap(({ durable }) => durable?.executionTimeoutSeconds ?? []);
-    expect(limits).toEqual([7200, 7200]);
+    expect(limits).toEqual(durableOnes.map(() => 7200));
     expect(queue.properties).toMatchObject({ SqsManagedSseEnabled: true, MessageRetentionPeriod: 14 * 86_400 });
     expect(full.one('AWS::CloudWatch::Alarm').properties).toMatchObject({
       MetricName: 'ApproximateNumberOfMessagesVisible',
@@ -115,7 +116,11 @@ describe('the functions', () => {
       'detail-type': ['Durable Execution Status Change'],
       detail: {
         status: ['FAILED', 'TIMED_OUT', 'STOPPED'],
-        functionArn: [{ prefix: arn('dbms-backup') }, { prefix: arn('dbms-restore') }],
+        functionArn: [
+          { prefix: arn('dbms-backup') },
+          { prefix: arn('dbms-restore') },
+          { prefix: arn('dbms-rebuild-catalog') },
+        ],
       },
     });
     expect(rule?.targets).toEqual([
@@ -125,27 +130,33 @@ describe('the functions', () => {
 });
 
 describe('the schedules', () => {
-  it('start a full backup of each database, at the time and in the time zone of the configuration', () => {
-    const schedules = full.ofType('AWS::Scheduler::Schedule');
-    expect(schedules.map(({ name }) => name)).toEqual(['dbms-full-shop', 'dbms-full-ledger']);
-    for (const [index, { properties }] of schedules.entries()) {
-      expect(properties).toMatchObject({
-        State: 'ENABLED',
-        ScheduleExpression: 'cron(0 2 ? * SUN *)',
-        ScheduleExpressionTimezone: 'Europe/Berlin',
-        FlexibleTimeWindow: { Mode: 'OFF' },
-        Target: {
-          Arn: `${full.app.functions.find(({ name }) => name === 'dbms-backup')?.arn}:live`,
-          RoleArn: full.one('AWS::IAM::Role', 'Schedules').arn,
-          DeadLetterConfig: { Arn: full.one('AWS::SQS::Queue').arn },
-          RetryPolicy: { MaximumRetryAttempts: 10, MaximumEventAgeInSeconds: 6 * 3600 },
-        },
-      });
-      const input = JSON.parse((properties.Target as { Input: string }).Input);
-      expect(input).toEqual({ database: ['shop', 'ledger'][index], backup_type: 'full' });
-      expect(backupEventSchema.parse(input)).toMatchObject({ requested_by: 'schedule', custom_name: null });
-    }
-  });
+  it.each([
+    ['full', 'cron(0 2 ? * SUN *)'],
+    ['schema', 'cron(0 1 ? * MON *)'],
+  ])(
+    'start a %s backup of each database, at the time and in the time zone of the configuration',
+    (type, expression) => {
+      const schedules = full.ofType('AWS::Scheduler::Schedule').filter(({ name }) => name.includes(type));
+      expect(schedules.map(({ name }) => name)).toEqual([`dbms-${type}-shop`, `dbms-${type}-ledger`]);
+      for (const [index, { properties }] of schedules.entries()) {
+        expect(properties).toMatchObject({
+          State: 'ENABLED',
+          ScheduleExpression: expression,
+          ScheduleExpressionTimezone: 'Europe/Berlin',
+          FlexibleTimeWindow: { Mode: 'OFF' },
+          Target: {
+            Arn: `${full.app.functions.find(({ name }) => name === 'dbms-backup')?.arn}:live`,
+            RoleArn: full.one('AWS::IAM::Role', 'Schedules').arn,
+            DeadLetterConfig: { Arn: full.one('AWS::SQS::Queue').arn },
+            RetryPolicy: { MaximumRetryAttempts: 10, MaximumEventAgeInSeconds: 6 * 3600 },
+          },
+        });
+        const input = JSON.parse((properties.Target as { Input: string }).Input);
+        expect(input).toEqual({ database: ['shop', 'ledger'][index], backup_type: type });
+        expect(backupEventSchema.parse(input)).toMatchObject({ requested_by: 'schedule', custom_name: null });
+      }
+    },
+  );
 
   it('are none for null', () => {
     expect(bare.ofType('AWS::Scheduler::Schedule')).toEqual([]);
@@ -157,7 +168,7 @@ describe('the schedules', () => {
     const longest = synthesize({ prefix: 'p'.repeat(20), databases: [{ ...database, id: 'd'.repeat(31) }] });
     const names = longest.ofType('AWS::Scheduler::Schedule').map(({ name }) => name);
     longest.remove();
-    expect(names).toHaveLength(1);
+    expect(names).toHaveLength(3);
     // The longest type of backup is `incremental`.
     expect((names[0] ?? '').replace('full', 'incremental').length).toBeLessThanOrEqual(64);
   });

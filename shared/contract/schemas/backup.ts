@@ -1,13 +1,18 @@
 import { z } from 'zod';
 import { databaseIdSchema } from '../../configuration/runtime.ts';
+import { parseNamePattern } from '../../postgres/name-pattern.ts';
 import { progressSchema } from './job.ts';
+import { retentionSchema } from './retention.ts';
 
 export const backupIdSchema = z
   .string()
   .regex(/^bkp-[0-9A-HJKMNP-TV-Z]{26}$/, 'must be a backup id such as bkp-01J...')
   .meta({ description: 'Id of a backup.', examples: ['bkp-01JZ8Q4F7M3N5P6R8S9T0V1W2X'] });
 
-export const backupTypeSchema = z.enum(['full']);
+export const backupTypeSchema = z.enum(['full', 'schema', 'data']).meta({
+  description:
+    '`full`: definitions and rows. `schema`: definitions only. `data`: rows, positions of sequences and large objects, to be restored into a database that has the definitions.',
+});
 
 export const customNameSchema = z
   .string()
@@ -19,12 +24,53 @@ export const customNameSchema = z
     'may hold letters, digits, spaces, dots, underscores and hyphens, and starts with a letter or digit',
   );
 
+const MAX_PATTERNS = 100;
+
+const patternSchema = z
+  .string()
+  .min(1)
+  .max(300)
+  .superRefine((pattern, context) => {
+    try {
+      parseNamePattern(pattern);
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: (error as Error).message });
+    }
+  })
+  .meta({
+    description:
+      'A pattern as psql and pg_dump read them: `*` stands for any characters, `?` for one, capitals are folded to small letters, what is in double quotes stands for itself. With a dot it names tables, views, materialized views, foreign tables and sequences (`sales.order_?`); without one, schemas with all that is in them (`sales`). Regular expressions are refused.',
+  });
+
+/** Which schemas and tables a backup is of. */
+export const backupSelectionFields = {
+  include: z
+    .array(patternSchema)
+    .min(1)
+    .max(MAX_PATTERNS)
+    .nullable()
+    .default(null)
+    .meta({
+      description:
+        'Only what matches one of these patterns; null: everything. The job fails when one matches nothing. A partitioned table stands for its partitions too.',
+      examples: [['sales.*', 'public.order_?', '"Odd.Schema"']],
+    }),
+  exclude: z
+    .array(patternSchema)
+    .min(1)
+    .max(MAX_PATTERNS)
+    .nullable()
+    .default(null)
+    .meta({ description: 'Not what matches one of these patterns, though it is included.', examples: [['*.audit_*']] }),
+};
+
 /** Only an `available` backup can be restored: its manifest is written. */
 export const backupStatusSchema = z.enum(['running', 'available', 'failed', 'deleting']);
 
 export const backupRequestSchema = z.strictObject({
   backup_type: backupTypeSchema,
   custom_name: customNameSchema.nullable().default(null).meta({ description: 'A name for people to recognize it by.' }),
+  ...backupSelectionFields,
 });
 
 export const backupSchema = z
@@ -33,18 +79,49 @@ export const backupSchema = z
     database: databaseIdSchema,
     backup_type: backupTypeSchema,
     custom_name: z.string().nullable(),
+    include: z
+      .array(z.string())
+      .nullable()
+      .default(null)
+      .meta({ description: 'The patterns of what it is of; null: the whole database.' }),
+    exclude: z
+      .array(z.string())
+      .nullable()
+      .default(null)
+      .meta({ description: 'The patterns of what it is without; null: nothing was excluded.' }),
     status: backupStatusSchema,
     job_id: z.string().meta({ description: 'The job that makes or made it.' }),
     requested_by: z.string().meta({ description: '`sub` of the caller, or `schedule`.' }),
     created_at: z.iso.datetime(),
     snapshot_at: z.iso.datetime().nullable().meta({ description: 'The moment whose state the backup holds.' }),
     ended_at: z.iso.datetime().nullable(),
-    expires_at: z.iso.datetime().nullable(),
+    stored_at: z.iso
+      .datetime()
+      .nullable()
+      .default(null)
+      .meta({ description: "When it was complete, by S3's clock; null until retention has looked at it once." }),
+    locked_until: z.iso
+      .datetime()
+      .nullable()
+      .default(null)
+      .meta({ description: 'How long S3 keeps its objects from being deleted (object lock), as last seen.' }),
+    depends_on: z
+      .array(backupIdSchema)
+      .default([])
+      .meta({ description: 'The backups without which this one cannot be restored.' }),
+    expires_at: z.iso
+      .datetime()
+      .nullable()
+      .meta({ description: 'When retention may remove it, at the earliest; null: nobody can say. See `retention`.' }),
+    retention: retentionSchema
+      .nullable()
+      .default(null)
+      .meta({ description: 'Why it is kept; null while it is being deleted.' }),
     server_version: z
       .int()
       .nullable()
       .meta({ description: '`server_version_num`.', examples: [180004] }),
-    tables: z.int().nullable(),
+    tables: z.int().nullable().meta({ description: 'Tables whose rows it holds.' }),
     rows: z.int().nullable(),
     bytes: z.int().nullable().meta({ description: 'Bytes of COPY text.' }),
     stored_bytes: z.int().nullable().meta({ description: 'Bytes of all objects in the bucket.' }),

@@ -49,10 +49,20 @@ export const swapSchema = z
   })
   .meta({ id: 'Swap', description: 'A database that took the place of another.' });
 
+export const unfinishedSchema = z
+  .object({
+    database: z.string().meta({ description: 'Its name on the server, as long as it is there.' }),
+    kept_until: z.iso.datetime().meta({ description: 'The next restore on the server after this time drops it.' }),
+    resumed_by: jobIdSchema.nullable().meta({ description: 'The job that goes on with it; null when none does.' }),
+  })
+  .meta({ id: 'UnfinishedDatabase', description: 'What a failed restore has done, kept to be resumed.' });
+
 export const jobSchema = z
   .object({
     id: jobIdSchema,
-    kind: z.enum(['backup', 'restore']),
+    kind: z
+      .enum(['backup', 'restore', 'rebuild'])
+      .meta({ description: '`rebuild`: lists the backups in the bucket again.' }),
     database: databaseIdSchema,
     status: z.enum(['queued', 'running', 'succeeded', 'failed', 'cancelled']),
     created_at: z.iso.datetime(),
@@ -69,15 +79,29 @@ export const jobSchema = z
       .default(null)
       .meta({ description: "The configured database whose server a restore goes to; null: the backup's own." }),
     swap: swapSchema.nullable().default(null).meta({ description: 'Of a restore that replaced a database.' }),
+    unfinished: unfinishedSchema
+      .nullable()
+      .default(null)
+      .meta({ description: 'Of a failed restore that can be resumed or discarded.' }),
+    resumes: jobIdSchema
+      .nullable()
+      .default(null)
+      .meta({ description: 'The failed restore that this one goes on with.' }),
+    cancel_requested_at: z.iso
+      .datetime()
+      .nullable()
+      .default(null)
+      .meta({ description: 'When somebody asked for its end; a running job takes some seconds to end.' }),
     progress: progressSchema.nullable(),
     error: jobErrorSchema.nullable(),
     warnings: z
       .array(z.string())
       .meta({ description: 'What to know though the job succeeded, such as a role that was missing.' }),
   })
-  .meta({ id: 'Job', description: 'A backup or a restore at work.' });
+  .meta({ id: 'Job', description: 'A backup, a restore or other work that takes a while.' });
 
 export type Job = z.output<typeof jobSchema>;
 export type Progress = z.output<typeof progressSchema>;
+export type Unfinished = z.output<typeof unfinishedSchema>;
 export type Swap = z.output<typeof swapSchema>;
 export type JobError = z.output<typeof jobErrorSchema>;

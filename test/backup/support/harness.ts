@@ -12,7 +12,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, vi } from 'vitest';
 import { type LocalServices, startServices } from '../../../local/aws/services.ts';
-import { type BackupDependencies, runBackup } from '../../../shared/backup/export/run-backup.ts';
+import { type BackupDependencies, type BackupRequest, runBackup } from '../../../shared/backup/export/run-backup.ts';
 import { backupPrefix } from '../../../shared/backup/layout.ts';
 import type { Manifest } from '../../../shared/backup/manifest.ts';
 import type { ObjectStore } from '../../../shared/backup/objects/object-store.ts';
@@ -38,6 +38,8 @@ export interface BackUpOptions extends Partial<Omit<BackupDependencies, 'setting
   /** The backup's id, for tests that must know it also when the backup fails. */
   id?: string;
   settings?: Partial<BackupSettings>;
+  /** What else is asked for: a type, a selection. By default a full backup of the whole database. */
+  request?: Partial<BackupRequest>;
 }
 
 export interface RestoreOptions extends Partial<Omit<RestoreDependencies, 'settings' | 'target'>> {
@@ -57,7 +59,7 @@ export type RestoredDatabase = ScratchDatabase & { summary: RestoreSummary };
 export interface BackupHarness {
   readonly services: LocalServices;
   readonly store: ObjectStore;
-  /** Takes a full backup with the product's own function. */
+  /** Takes a backup with the product's own function. */
   backUp(target: ConnectionTarget, options?: BackUpOptions): Promise<Manifest>;
   /** Restores a backup, given by its manifest or its id, into a new database of `server` with the product's own function. */
   restore(backup: Pick<Manifest, 'id'>, server: TestServer, options?: RestoreOptions): Promise<RestoredDatabase>;
@@ -110,9 +112,9 @@ export function useBackupHarness(): BackupHarness {
     get store() {
       return store;
     },
-    backUp: (target, { id = newBackupId(), settings, ...changes } = {}) =>
+    backUp: (target, { id = newBackupId(), settings, request, ...changes } = {}) =>
       runBackup(
-        { id, database: DATABASE_ID, backupType: 'full', customName: null, requestedBy: 'test' },
+        { id, database: DATABASE_ID, backupType: 'full', customName: null, requestedBy: 'test', ...request },
         {
           target,
           store,

@@ -5,8 +5,8 @@ import type { DeploymentInput } from '../../../infra/config/schema.ts';
 export const plain: DeploymentInput = {
   prefix: 'plain',
   databases: example.databases.map(({ vpc: _vpc, ...database }) => database),
-  schedules: { full: null },
-  retention: { log_days: 7, noncurrent_version_days: 3 },
+  schedules: { full: null, schema: null },
+  retention: { log_days: 7, noncurrent_version_days: 3, expiry: null },
   job_timeout_hours: 2,
   removal_policy: 'destroy',
   deletion_protection: false,

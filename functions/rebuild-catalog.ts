@@ -1,0 +1,36 @@
+import { withDurableExecution } from '@aws/durable-execution-sdk-js';
+import { dynamodbClient, s3Client } from '../shared/aws/clients.ts';
+import { rebuildCatalog } from '../shared/backup/rebuild-catalog.ts';
+import { readEnvironment } from '../shared/configuration/environment.ts';
+import { withCancellation } from '../shared/jobs/cancellation.ts';
+import { cancelJob, failJob } from '../shared/jobs/end.ts';
+import { rebuildEventSchema, runRebuildJob } from '../shared/jobs/rebuild-job.ts';
+import { createJobStore } from '../shared/state/jobs.ts';
+import { openTable } from '../shared/state/table.ts';
+import { durableSteps, invocationSignal } from './durable/steps.ts';
+
+const environment = readEnvironment(['stateTable', 'backupBucket', 'backupKeyArn']);
+const table = openTable(dynamodbClient(), environment.stateTable);
+const jobs = createJobStore(table);
+const store = { s3: s3Client(), bucket: environment.backupBucket, keyArn: environment.backupKeyArn };
+
+/** Lists the backups of one database again from their manifests in the bucket. */
+export const handler = withDurableExecution(async (input: unknown, context) => {
+  const event = rebuildEventSchema.parse(input);
+  return runRebuildJob(event, durableSteps(context), {
+    start: (jobId) => jobs.start(jobId),
+    rebuild: ({ database, job_id }) =>
+      withCancellation(jobs, job_id, (signal) =>
+        rebuildCatalog(database, { store, table, signal, timeIsOver: invocationSignal(context) }),
+      ),
+    succeed: async (jobId, warnings) => {
+      await jobs.succeed(jobId, { warnings });
+    },
+    fail: async (jobId, error) => {
+      await failJob(table, jobId, error);
+    },
+    cancelled: async (jobId) => {
+      await cancelJob(table, jobId);
+    },
+  });
+});

@@ -1,0 +1,122 @@
+import type { Backup } from '../contract/schemas/backup.ts';
+import { OperationError } from '../errors.ts';
+import { createBackupCatalog } from '../state/backups.ts';
+import type { StateTable } from '../state/table.ts';
+import { MANIFEST } from './layout.ts';
+import { listStoredBackups } from './listing.ts';
+import { backupLocation } from './location.ts';
+import { type Manifest, parseManifest } from './manifest.ts';
+import { explainStoreFailure, type ObjectStore, readWhole } from './objects/object-store.ts';
+import { inspectManifest, type StoredManifest } from './stored-manifest.ts';
+
+export interface RebuildReport {
+  /** Whether every backup in the bucket was looked at. */
+  done: boolean;
+  /** Backups that were missing in the catalog and are listed now. */
+  added: string[];
+  /** How many were listed already. */
+  listed: number;
+  /** Backups whose manifest cannot be read, with the reason. */
+  unreadable: { id: string; message: string }[];
+  /** How many folders hold objects and no manifest: never complete, so no backups. */
+  incomplete: number;
+}
+
+/** The job of a backup whose entry was made anew: its id is kept in the State table alone. */
+const UNKNOWN_JOB = 'unknown';
+
+export interface RebuildDependencies {
+  store: ObjectStore;
+  table: StateTable;
+  /** Ends the work with an error. */
+  signal: AbortSignal;
+  /** Ends it between two backups, with a report that is not `done`. */
+  timeIsOver?: AbortSignal;
+}
+
+/**
+ * Lists in the catalog every complete backup of a database that is in the bucket and not listed. What is listed stays as it
+ * is, so it can be repeated at any time, and goes on where it was.
+ *
+ * @throws OperationError `store_failed` or `bucket_missing`
+ */
+export async function rebuildCatalog(
+  database: string,
+  { store, table, signal, timeIsOver }: RebuildDependencies,
+): Promise<RebuildReport> {
+  const catalog = createBackupCatalog(table);
+  const found: RebuildReport = { done: false, added: [], listed: 0, unreadable: [], incomplete: 0 };
+  const ids = await listStoredBackups(store, database).catch((error: unknown) => {
+    throw explainStoreFailure(error, `databases/${database}/backups/`);
+  });
+  for (const id of ids) {
+    signal.throwIfAborted();
+    if (timeIsOver?.aborted) return found;
+    if (await catalog.find(id)) {
+      found.listed += 1;
+      continue;
+    }
+    const location = backupLocation(database, id);
+    const stored = await inspectManifest(store, location.prefix).catch((error: unknown) => {
+      throw explainStoreFailure(error, location.prefix);
+    });
+    if (stored.storedAt === null) {
+      found.incomplete += 1;
+      continue;
+    }
+    try {
+      const bytes = await readWhole(store, location, MANIFEST, { compressed: false, signal });
+      const backup = listedAs(parseManifest(bytes), stored);
+      if (backup.id !== id || backup.database !== database) throw misplaced(backup, id);
+      if (await catalog.addMissing(backup)) found.added.push(id);
+    } catch (error) {
+      if (!(error instanceof OperationError) || PASSING.has(error.code)) throw error;
+      found.unreadable.push({ id, message: error.message });
+    }
+  }
+  return { ...found, done: true };
+}
+
+/** Failures of which another attempt may be free: they say nothing of the manifest. */
+const PASSING = new Set(['store_failed', 'bucket_missing']);
+
+function misplaced({ id, database }: Backup, expected: string): OperationError {
+  return new OperationError(
+    'object_misplaced',
+    `The manifest of ${expected} is that of ${id} of ${database}`,
+    'The bucket was changed by another hand: restore the object from a former version.',
+  );
+}
+
+/** A backup's entry as its job would have left it, as far as the manifest tells. */
+function listedAs(manifest: Manifest, { storedAt, lockedUntil }: StoredManifest): Backup {
+  const { tables, rows, bytes, stored_bytes, objects } = manifest.totals;
+  const { id, database, backup_type, custom_name, requested_by, created_at, ended_at, server_version } = manifest;
+  return {
+    id,
+    database,
+    backup_type,
+    custom_name,
+    include: manifest.selection?.include ?? null,
+    exclude: manifest.selection?.exclude ?? null,
+    depends_on: manifest.depends_on ?? [],
+    status: 'available',
+    job_id: UNKNOWN_JOB,
+    requested_by,
+    created_at,
+    snapshot_at: new Date(manifest.snapshot.taken_at).toISOString(),
+    ended_at,
+    stored_at: storedAt?.toISOString() ?? null,
+    locked_until: lockedUntil?.toISOString() ?? null,
+    expires_at: null,
+    retention: null,
+    server_version,
+    tables,
+    rows,
+    bytes,
+    stored_bytes,
+    objects,
+    error: null,
+    progress: null,
+  };
+}

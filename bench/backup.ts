@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -68,14 +69,19 @@ export async function benchmarkBackup(options: BackupBenchmark): Promise<void> {
     const peers = hasTool('pg_dump', server.version) && hasTool('pg_restore', server.version);
     // Taken in turns, so that what else the machine does meanwhile falls on all of them.
     for (let run = 0; run < options.runs; run++) {
+      await settle(server);
       const { backupId, ...backup } = await ourBackup(system);
       add(backup);
+      await settle(server);
       add(await ourRestore(system, server, backupId, false));
+      await settle(server);
       add(await ourRestore(system, server, backupId, true));
       if (!peers) continue;
       const dump = join(folder, 'dump');
+      await settle(server);
       add(await pgDump(server, SOURCE, dump));
       await recreate(server, 'bench_peer');
+      await settle(server);
       const restored = await pgRestore(server, 'bench_peer', dump);
       add(restored);
       if (hasTool('vacuumdb', server.version)) add(together(restored, await vacuumdbAnalyze(server, 'bench_peer')));
@@ -200,6 +206,12 @@ async function withClient<Result>(
   } finally {
     await client.end();
   }
+}
+
+/** Brings what was written before to the disk, so that nobody pays for the one before. */
+async function settle(server: BenchServer): Promise<void> {
+  await withClient(server, 'postgres', (client) => client.query('CHECKPOINT'));
+  spawnSync('sync');
 }
 
 async function drop(server: BenchServer, name: string): Promise<void> {

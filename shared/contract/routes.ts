@@ -9,6 +9,7 @@ import {
   restoreRequestSchema,
   swapBackRequestSchema,
 } from './schemas/restore.ts';
+import { scheduleChangeSchema, scheduleSetSchema } from './schemas/schedule.ts';
 
 export { basePath } from './define-route.ts';
 
@@ -55,6 +56,39 @@ export const routes = [
       status: backupStatusSchema.optional().meta({ description: 'Only backups of this status.' }),
     }),
     responses: { 200: { description: 'A page of backups.', schema: pageOf(backupSchema) } },
+  }),
+  defineRoute({
+    operationId: 'getSchedules',
+    method: 'GET',
+    path: '/backups/schedules',
+    leastRole: 'viewer',
+    servedBy: 'schedules-api',
+    tag: 'Backups',
+    summary: 'Show when backups are taken by themselves',
+    description:
+      'For each type of backup: its schedule and where it comes from, the next times it runs, and what came of the last ones, those included that were skipped or never came.',
+    query: databaseQuerySchema,
+    responses: { 200: { description: 'The schedules.', schema: scheduleSetSchema } },
+  }),
+  defineRoute({
+    operationId: 'changeSchedules',
+    method: 'PUT',
+    path: '/backups/schedules',
+    leastRole: 'admin',
+    servedBy: 'schedules-api',
+    tag: 'Backups',
+    summary: 'Change when backups are taken by themselves',
+    description:
+      "Changes the schedules of the types that are named, all of them or none, at once. What is changed here goes before the deployment's configuration, and a later deployment leaves it as it is.",
+    query: databaseQuerySchema,
+    body: scheduleChangeSchema,
+    bodyExample: {
+      version: 0,
+      schedules: { full: { cron: '30 3 * * 0', time_zone: 'Europe/Vienna' }, data: null },
+      as_configured: ['schema'],
+    },
+    responses: { 200: { description: 'The schedules as they are now.', schema: scheduleSetSchema } },
+    refusals: { 409: 'The schedules were changed since that version.' },
   }),
   defineRoute({
     operationId: 'getBackup',

@@ -51,7 +51,8 @@ export const routes = [
     servedBy: 'backups-api',
     tag: 'Backups',
     summary: 'List the backups of a database',
-    description: 'Newest first. A running backup shows the progress of its job.',
+    description:
+      'Newest first. A running backup shows the progress of its job. A database that is no longer configured has a list as long as it has backups.',
     query: pageQuerySchema.extend({
       status: backupStatusSchema.optional().meta({ description: 'Only backups of this status.' }),
     }),
@@ -132,7 +133,11 @@ export const routes = [
     summary: 'List the backups in the bucket again',
     description:
       'Starts a job that reads the manifest of every backup of the database in the bucket and lists those that are missing, as after a loss of the State table. What is listed stays as it is. The warnings of the job say how many were added, and name manifests that cannot be read.',
-    query: databaseQuerySchema,
+    query: databaseQuerySchema.extend({
+      all: z.enum(['true', 'false']).default('false').meta({
+        description: '`true`: of every database that has backups in the bucket, also of those that are not configured.',
+      }),
+    }),
     responses: { 202: jobAccepted },
   }),
   defineRoute({

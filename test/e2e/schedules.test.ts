@@ -1,8 +1,17 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { DeleteItemCommand, DynamoDBClient, ListTablesCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Backup } from '../../shared/contract/schemas/backup.ts';
 import { type ScheduleSet, scheduleSetSchema } from '../../shared/contract/schemas/schedule.ts';
+import { backupKey } from '../../shared/state/backups.ts';
+import { clientOptions } from '../local/aws/support.ts';
 import { anyServer, createScratchDatabase, type ScratchDatabase } from '../support/servers.ts';
 import { call, endOf, eventually, listBackups } from './support/api.ts';
 import { managed, startTestSystem, type TestSystem } from './support/system.ts';
+
+const command = fileURLToPath(new URL('../../commands/rebuild-catalog.ts', import.meta.url));
 
 let databases: ScratchDatabase[];
 let system: TestSystem;
@@ -106,3 +115,31 @@ test('one that was changed over the API runs when due, after a restart as before
   await schedules('shop', { version: after.version, as_configured: ['data', 'full'] });
   expect([scheduleOf('shop', 'data'), scheduleOf('shop')?.State]).toEqual([undefined, 'ENABLED']);
 });
+
+test('the command lists backups of all databases again that the State table has lost, and says how many', async () => {
+  const before = await listBackups(system.current, 'crm');
+  const available = before.filter(({ status }) => status === 'available');
+  expect(available.length).toBeGreaterThan(0);
+  await forget(available.map(({ id }) => id));
+  expect(await listBackups(system.current, 'crm')).toEqual([]);
+  const { stdout } = await promisify(execFile)(process.execPath, [command], {
+    env: { ...process.env, API: `${system.current.apiUrl}/api/database`, ADMIN: system.current.tokens.admin },
+  });
+  expect(stdout).toMatch(new RegExp(`^${available.length} backups were missing in the catalog`, 'm'));
+  expect(stdout).toMatch(/succeeded\n$/);
+  const ids = (backups: Backup[]) => backups.map(({ id }) => id);
+  expect(ids(await listBackups(system.current, 'crm'))).toEqual(ids(available));
+});
+
+/** Takes entries off the State table. */
+async function forget(ids: string[]): Promise<void> {
+  const { endpoints } = system.current.services;
+  const client = new DynamoDBClient(clientOptions(endpoints.dynamodb));
+  const { TableNames = [] } = await client.send(new ListTablesCommand({}));
+  const TableName = TableNames.find((name) => /State/.test(name));
+  for (const id of ids) {
+    const { pk, sk } = backupKey(id);
+    await client.send(new DeleteItemCommand({ TableName, Key: { pk: { S: pk }, sk: { S: sk } } }));
+  }
+  client.destroy();
+}

@@ -292,13 +292,9 @@ describe('restoring', () => {
 test('the backups of a database that is not configured any more are listed, as long as there are any', async () => {
   const list = (database: string) => api.call({ method: 'GET', path: '/backups', query: { database } });
   expect((await list('former')).status).toBe(404);
-  const { backup } = await registerBackup(api.table, {
-    database: 'former',
-    requestedBy: 'schedule',
-    backupType: 'full',
-    customName: null,
-  }).then(({ job }) => ({ backup: job.backup_id }));
-  expect((await list('former')).body.items).toMatchObject([{ id: backup, database: 'former' }]);
+  const former = { database: 'former', requestedBy: 'schedule', backupType: 'full', customName: null } as const;
+  const { job } = await registerBackup(api.table, former);
+  expect((await list('former')).body.items).toMatchObject([{ id: job.backup_id, database: 'former' }]);
 });
 
 test('the catalog is rebuilt of one database, or of all in the bucket', async () => {

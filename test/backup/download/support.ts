@@ -16,6 +16,7 @@ import {
 import type { Manifest } from '../../../shared/backup/manifest.ts';
 import type { DownloadFormat } from '../../../shared/contract/schemas/download.ts';
 import { newJobId } from '../../../shared/state/ids.ts';
+import { expand } from '../../support/expand.ts';
 import { loadScript } from '../../support/psql.ts';
 import { createScratchDatabase, type ScratchDatabase, type TestServer } from '../../support/servers.ts';
 import { type BackupHarness, DATABASE_ID } from '../support/harness.ts';
@@ -76,4 +77,11 @@ export async function loadDownload(
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** The script in a download's file. */
+export async function contentOf(downloads: DownloadStore, key: string): Promise<Buffer> {
+  const { Body } = await downloads.s3.send(new GetObjectCommand({ Bucket: downloads.bucket, Key: key }));
+  const bytes = Buffer.from((await Body?.transformToByteArray()) ?? []);
+  return expand(bytes, key.endsWith('.gz') ? 'gz' : 'zst');
 }

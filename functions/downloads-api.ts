@@ -36,7 +36,8 @@ export const handler = createApiHandler('downloads-api', {
     const { params, query, caller } = request;
     const { database } = await backups.get(params.id);
     const wanted = { database, backupId: params.id, format: query.format, requestedBy: caller.sub };
-    return acceptedJob(request, await startDownload({ table, startFunction }, wanted));
+    const { job } = await startDownload({ table, startFunction }, wanted);
+    return acceptedJob(request, { job, replayed: false });
   },
   getDownload: async (request) => {
     const { params, query } = request;

@@ -65,6 +65,7 @@ export function writeDownloads(downloads: s3.Bucket, key: kms.Key): iam.PolicySt
       ['s3:PutObject', 's3:AbortMultipartUpload', 's3:ListMultipartUploadParts'],
       [downloads.arnForObjects(DOWNLOAD_PATHS)],
     ),
+    allow(['s3:ListBucket'], [downloads.bucketArn]),
     // S3 itself decrypts with the key when it joins the parts of an upload.
     allow(['kms:GenerateDataKey', 'kms:Decrypt'], [key.keyArn]),
   ];

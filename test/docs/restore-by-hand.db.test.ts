@@ -87,7 +87,7 @@ describe.runIf(missing.length === 0)(`docs/restore-by-hand.md${leftOut}`, () => 
     };
     const named = [...variables.matchAll(/(?:export |^.* )(\w+)=/gm)].map(([, variable = '']) => variable);
     expect(Object.keys(environment)).toEqual(expect.arrayContaining(named));
-    expect(commands).toHaveLength(8);
+    expect(commands).toHaveLength(9);
     const script = ['set -eu', ...commands].join('\n');
     const { stdout, stderr } = await promisify(execFile)('bash', ['-c', script], { cwd: folder, env: environment });
     expect(stderr).toBe('');

@@ -178,8 +178,8 @@ describe('an address', () => {
     const { body: job } = await make(id);
     await finish(job);
     const written: string[] = [];
-    const spies = (['log', 'info', 'warn', 'error', 'debug'] as const).map((name) =>
-      vi.spyOn(console, name).mockImplementation((...texts) => void written.push(texts.join(' '))),
+    const spies = [process.stdout, process.stderr].map((stream) =>
+      vi.spyOn(stream, 'write').mockImplementation((text) => written.push(String(text)) > 0),
     );
     vi.stubEnv('POWERTOOLS_LOG_LEVEL', 'DEBUG');
     vi.resetModules();

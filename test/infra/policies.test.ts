@@ -198,6 +198,7 @@ const rights: Record<string, string[]> = {
     's3:AbortMultipartUpload downloads/*',
     's3:GetObject backups/databases/*',
     's3:ListBucket backups',
+    's3:ListBucket downloads',
     's3:ListMultipartUploadParts downloads/*',
     's3:PutObject downloads/*',
     'sqs:SendMessage dead-letters',

@@ -1,9 +1,16 @@
-import { buffer } from 'node:stream/consumers';
-import { createGunzip, createZstdDecompress } from 'node:zlib';
+import { gunzipSync, zstdDecompressSync } from 'node:zlib';
 
-/** Decompresses a file of any number of zstd frames or gzip members; `zstdDecompressSync` would stop after the first frame. */
-export async function expand(bytes: Buffer, format: 'zst' | 'gz'): Promise<Buffer> {
-  const stream = format === 'gz' ? createGunzip() : createZstdDecompress();
-  stream.end(bytes);
-  return buffer(stream);
+/** Decompresses a file of any number of zstd frames or gzip members; Node's own zstd stops after the first frame. */
+export function expand(bytes: Buffer, format: 'zst' | 'gz'): Buffer {
+  if (format === 'gz') return gunzipSync(bytes);
+  const frames: Buffer[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    const { buffer, engine } = zstdDecompressSync(bytes.subarray(at), { info: true }) as unknown as {
+      buffer: Buffer;
+      engine: { bytesWritten: number };
+    };
+    frames.push(buffer);
+    at += engine.bytesWritten;
+  }
+  return Buffer.concat(frames);
 }

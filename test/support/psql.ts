@@ -1,7 +1,7 @@
 import { execFile, execFileSync } from 'node:child_process';
-import { createReadStream } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
-import { createGunzip, createZstdDecompress } from 'node:zlib';
+import { expand } from './expand.ts';
 import type { TestServer } from './postgres-server.ts';
 
 /** Whether a program can be run on this machine. */
@@ -22,7 +22,7 @@ export function psqlEnvironment({ host, port, user, password }: TestServer, data
 }
 
 /**
- * Loads a compressed script with psql, in constant memory. It is decompressed as a person would, with `zstd` or `gzip`; without
+ * Loads a compressed script with psql. It is decompressed as a person would, with `zstd` or `gzip`; without
  * them, with Node.
  *
  * @returns what psql wrote to its standard error
@@ -54,8 +54,8 @@ export async function loadScript(
 }
 
 async function decompress(file: string, into: NodeJS.WritableStream): Promise<void> {
-  const [program, stream] = file.endsWith('.gz') ? ['gzip', createGunzip()] : ['zstd', createZstdDecompress()];
-  if (!isInstalled(program)) return pipeline(createReadStream(file), stream, into);
+  const [program, format] = file.endsWith('.gz') ? (['gzip', 'gz'] as const) : (['zstd', 'zst'] as const);
+  if (!isInstalled(program)) return pipeline([expand(await readFile(file), format)], into);
   const tool = execFile(program, ['-dc', file], { encoding: 'buffer', maxBuffer: Number.POSITIVE_INFINITY });
   const ended = new Promise<number | null>((resolve) => tool.once('close', resolve));
   if (!tool.stdout) throw new Error(`${program} has no standard output`);

@@ -8,7 +8,7 @@ const compressZstd = promisify(zstdCompress);
 const compressGzip = promisify(gzip);
 
 const BLOCK_BYTES = 262_144;
-/** Rows are many and wanted soon: a higher level of gzip takes several times as long for a tenth less. */
+/** Rows are many, and somebody waits for them. */
 const GZIP_LEVEL = 3;
 
 /**

@@ -2,6 +2,7 @@ import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
+  ListObjectsV2Command,
   ListPartsCommand,
   type ListPartsCommandOutput,
   NoSuchUpload,
@@ -161,6 +162,12 @@ async function listParts(
   } while (marker !== undefined && found.length < count);
   if (found.length !== count) throw new Error(`S3 has ${found.length} of ${count} parts of the upload`);
   return found;
+}
+
+/** Bytes of a file that is complete; null when there is none. */
+export async function findFile({ s3, bucket }: DownloadStore, key: string): Promise<number | null> {
+  const { Contents = [] } = await s3.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: key, MaxKeys: 1 }));
+  return Contents.find(({ Key }) => Key === key)?.Size ?? null;
 }
 
 /** Ends an upload whose file is not wanted any more; one that has ended already is no failure. */

@@ -19,8 +19,10 @@ export async function signAddress({ s3, bucket }: Bucket, key: string, seconds: 
   // From a whole second on, as the signature has no smaller ones.
   const signingDate = new Date(Math.floor(Date.now() / 1000) * 1000);
   const command = new GetObjectCommand({ Bucket: bucket, Key: key });
-  const url = await getSignedUrl(s3, command, { expiresIn: seconds, signingDate }).catch(() => {
-    throw new OperationError('address_not_signed', 'The address could not be signed', 'Try again in a few seconds.');
+  const url = await getSignedUrl(s3, command, { expiresIn: seconds, signingDate }).catch((cause: unknown) => {
+    throw new OperationError('address_not_signed', 'The address could not be signed', 'Try again in a few seconds.', {
+      cause,
+    });
   });
   return { url, url_expires_at: new Date(signingDate.getTime() + seconds * 1000).toISOString() };
 }

@@ -1,3 +1,4 @@
+import { NoSuchUpload } from '@aws-sdk/client-s3';
 import { z } from 'zod';
 import type { DownloadFormat } from '../../contract/schemas/download.ts';
 import { OperationError } from '../../errors.ts';
@@ -9,7 +10,15 @@ import { explainStoreFailure, type ObjectStore, readObject, readWhole } from '..
 import { readSchema } from '../stored-schema.ts';
 import { downloadKey } from './download-key.ts';
 import { scriptFormats } from './formats.ts';
-import { abortUpload, beginUpload, type DownloadStore, MOST_BYTES, partBytesFor, writeParts } from './multipart.ts';
+import {
+  abortUpload,
+  beginUpload,
+  type DownloadStore,
+  findFile,
+  MOST_BYTES,
+  partBytesFor,
+  writeParts,
+} from './multipart.ts';
 import { readAhead } from './read-ahead.ts';
 import { scriptPieces } from './script.ts';
 
@@ -133,6 +142,9 @@ export async function writeDownload(
       await writer.settle();
     }
   } catch (error) {
+    // An attempt before this one ended between the end of the upload and the record of it: a job has a key of its own.
+    const bytes = error instanceof NoSuchUpload ? await findFile(downloads, key).catch(() => null) : null;
+    if (bytes !== null) return { bytes };
     if (signal.aborted && (signal.reason as Error | null)?.name === 'TimeoutError') throw objectTooLong();
     throw explainStoreFailure(signal.aborted ? (signal.reason ?? error) : error, key);
   } finally {

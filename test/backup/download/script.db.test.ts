@@ -47,10 +47,13 @@ const leftOut = psqlIsInstalled ? '' : ' (left out, as there is no psql on this 
 
 forEachServer((server) => {
   describe.runIf(psqlIsInstalled)(`psql makes of the script${leftOut}`, () => {
-    test('of one of everything an equal database, in both compressions', async () => {
+    test('of one of everything an equal database', async () => {
       const source = await createEverything(server, { bigRowBytes: 4_000_000 });
       const manifest = await harness.backUp(source.target());
-      for (const format of ['sql.zst', 'sql.gz'] as const) {
+      // The compression has nothing to do with the server.
+      for (const format of server.label === anyServer().label
+        ? (['sql.zst', 'sql.gz'] as const)
+        : (['sql.zst'] as const)) {
         const loaded = await loadDownload(downloads, await make(manifest, format), server);
         expect(loaded.notices).toBe('');
         const properties = propertiesIn(await textOf(manifest), source.name, loaded.name);

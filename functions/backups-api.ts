@@ -14,7 +14,13 @@ import { createBackupCatalog, findListed } from '../shared/state/backups.ts';
 import { createJobStore } from '../shared/state/jobs.ts';
 import { openTable } from '../shared/state/table.ts';
 
-const environment = readEnvironment(['stateTable', 'backupBucket', 'backupFunctionArn', 'rebuildFunctionArn']);
+const environment = readEnvironment([
+  'stateTable',
+  'backupBucket',
+  'downloadBucket',
+  'backupFunctionArn',
+  'rebuildFunctionArn',
+]);
 const configuration = loadConfiguration();
 const table = openTable(dynamodbClient(), environment.stateTable);
 const backups = createBackupCatalog(table);
@@ -57,8 +63,8 @@ export const handler = createApiHandler('backups-api', {
     return { status: 200, body };
   },
   deleteBackup: async ({ params, query }) => {
-    const bucket = { s3: s3Client(), bucket: environment.backupBucket };
-    await removeBackup({ ...bucket, table }, params.id, { force: query.force === 'true' });
+    const { backupBucket: bucket, downloadBucket } = environment;
+    await removeBackup({ s3: s3Client(), bucket, downloadBucket, table }, params.id, { force: query.force === 'true' });
     return { status: 204 };
   },
   rebuildCatalog: async (request) => {

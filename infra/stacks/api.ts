@@ -7,7 +7,15 @@ import { type ApiFunction, basePath } from '../../shared/contract/routes.ts';
 import type { Deployment } from '../config/schema.ts';
 import { configurationLayer, layerPaths } from '../constructs/layers.ts';
 import { NodeFunction } from '../constructs/node-function.ts';
-import { logInToDatabases, readBackups, readLocks, removeBackups, useState } from '../constructs/permissions.ts';
+import {
+  logInToDatabases,
+  readBackups,
+  readDownloads,
+  readLocks,
+  removeBackups,
+  removeDownloads,
+  useState,
+} from '../constructs/permissions.ts';
 import { RoutedApi } from '../constructs/routed-api.ts';
 import { UserPool } from '../constructs/user-pool.ts';
 import type { BackupsStack } from './backups.ts';
@@ -83,8 +91,8 @@ export class ApiStack extends Stack {
 }
 
 function shapesOf(
-  { bucket, key, stateTable }: StorageStack,
-  { backup, restore, rebuild, schedules }: BackupsStack,
+  { bucket, downloads, key, stateTable }: StorageStack,
+  { backup, restore, rebuild, download, schedules }: BackupsStack,
   {
     logIn,
     vpc,
@@ -104,12 +112,14 @@ function shapesOf(
       environment: {
         ...state,
         backupBucket: bucket.bucketName,
+        downloadBucket: downloads.bucketName,
         backupFunctionArn: backup.functionArn,
         rebuildFunctionArn: rebuild.functionArn,
       },
       statements: [
         ...useState(stateTable, ['Get', 'Put', 'Update', 'Delete', 'Query']),
         ...removeBackups(bucket),
+        ...removeDownloads(downloads),
         ...readLocks(bucket),
         invoke(backup),
         invoke(rebuild),
@@ -119,6 +129,23 @@ function shapesOf(
       description: 'Shows and changes when backups are taken by themselves',
       environment: { ...state, ...schedules.environment },
       statements: [...useState(stateTable, ['Get', 'Update', 'Query']), ...changeSchedules],
+    },
+    'downloads-api': {
+      description: 'Starts downloads and signs their addresses',
+      environment: {
+        ...state,
+        backupBucket: bucket.bucketName,
+        backupKeyArn: key.keyArn,
+        downloadBucket: downloads.bucketName,
+        downloadFunctionArn: download.functionArn,
+      },
+      // What it may read is what it can sign addresses of.
+      statements: [
+        ...useState(stateTable, ['Get', 'Put', 'Update', 'Delete']),
+        ...readBackups(bucket, key),
+        ...readDownloads(downloads, key),
+        invoke(download),
+      ],
     },
     'restore-api': {
       description: 'Starts restores',

@@ -19,6 +19,7 @@ import {
   removeBackups,
   useState,
   writeBackups,
+  writeDownloads,
 } from '../constructs/permissions.ts';
 import type { StorageStack } from './storage.ts';
 
@@ -38,10 +39,11 @@ export class BackupsStack extends Stack {
   readonly restore: lambda.Alias;
   readonly rebuild: lambda.Alias;
   readonly schedules: BackupSchedules;
+  readonly download: lambda.Alias;
 
   constructor(scope: Construct, id: string, { deployment, buildFolder, storage, ...props }: BackupsStackProps) {
     super(scope, id, { ...props, description: 'Backup and restore of PostgreSQL databases' });
-    const { key, bucket, stateTable } = storage;
+    const { key, bucket, downloads, stateTable } = storage;
     storage.acknowledgeBackupPaths(this);
     const deadLetters = new DeadLetterQueue(this, 'DeadLetters', `${deployment.prefix}: a backup was not started`);
     const common = { deployment, buildFolder };
@@ -111,9 +113,30 @@ export class BackupsStack extends Stack {
         handOver,
       ],
     });
+    const download = new NodeFunction(this, 'Download', {
+      ...common,
+      name: 'download',
+      description: 'Makes a script of one backup: a durable job',
+      timeout: INVOCATION,
+      durableFor: durable.durableFor,
+      memoryMegabytes: 2048,
+      environment: {
+        stateTable: stateTable.tableName,
+        backupBucket: bucket.bucketName,
+        backupKeyArn: key.keyArn,
+        downloadBucket: downloads.bucketName,
+      },
+      statements: [
+        ...useState(stateTable, ['Get', 'Update', 'Delete']),
+        ...readBackups(bucket, key),
+        ...writeDownloads(downloads, key),
+        handOver,
+      ],
+    });
     this.backup = this.liveAlias(backup, deadLetters);
     this.restore = this.liveAlias(restore, deadLetters);
     this.rebuild = this.liveAlias(rebuild, deadLetters);
+    this.download = this.liveAlias(download, deadLetters);
 
     const ended = new NodeFunction(this, 'ExecutionEnded', {
       ...common,
@@ -132,7 +155,7 @@ export class BackupsStack extends Stack {
         detail: {
           status: ['FAILED', 'TIMED_OUT', 'STOPPED'],
           // Of any version: the ARN ends with one.
-          functionArn: [backup, restore, rebuild].map(({ fn }) => ({ prefix: fn.functionArn })),
+          functionArn: [backup, restore, rebuild, download].map(({ fn }) => ({ prefix: fn.functionArn })),
         },
       },
       targets: [new targets.LambdaFunction(ended.fn, { deadLetterQueue: deadLetters.queue })],

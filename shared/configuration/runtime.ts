@@ -81,6 +81,11 @@ const backupSettingsSchema = z.strictObject({
     .optional(),
 });
 
+const downloadsSchema = z.strictObject({
+  /** How long a signed address holds. */
+  address_minutes: z.int().min(1).max(60).default(15),
+});
+
 /** The list of databases; the deployment describes each with more fields than the functions see. */
 export function databasesOf<Item extends z.ZodType<{ id: string }>>(item: Item) {
   return z
@@ -109,6 +114,7 @@ export const runtimeConfigurationSchema = z.strictObject({
   connections: connectionsSchema.prefault({}),
   backups: backupSettingsSchema.prefault({}),
   schedules: schedulesSchema.prefault({}),
+  downloads: downloadsSchema.prefault({}),
   /** Only the authorizer needs it; the issuer of a user pool of the app's own is told by the environment. */
   identity: identitySchema.optional(),
   /** CIDR ranges callers may come from. */

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { defineRoute } from './define-route.ts';
 import { backupIdSchema, backupRequestSchema, backupSchema, backupStatusSchema } from './schemas/backup.ts';
 import { databaseQuerySchema, pageOf, pageQuerySchema } from './schemas/common.ts';
+import { downloadQuerySchema, downloadSchema, makeDownloadQuerySchema } from './schemas/download.ts';
 import { jobIdSchema, jobSchema } from './schemas/job.ts';
 import {
   restoreCheckRequestSchema,
@@ -124,6 +125,44 @@ export const routes = [
     refusals: { 409: 'The backup is being made, a job is reading it, other backups need it, or S3 has locked it.' },
   }),
   defineRoute({
+    operationId: 'makeDownload',
+    method: 'POST',
+    path: '/backups/{id}/download',
+    leastRole: 'admin',
+    servedBy: 'downloads-api',
+    tag: 'Backups',
+    summary: 'Make a script of a backup',
+    description:
+      'Starts a job that makes one file of the backup: a compressed SQL script that `psql` loads into an empty database. One file is made at a time of each format: as long as a job makes it, or its file is there, the answer is that job. The backup cannot be deleted meanwhile. The file is removed after a day.',
+    params: backupParams,
+    query: makeDownloadQuerySchema,
+    responses: { 202: jobAccepted },
+    refusals: { 409: 'The backup is not available.' },
+  }),
+  defineRoute({
+    operationId: 'getDownload',
+    method: 'GET',
+    path: '/backups/{id}/download',
+    // Who has the file reads every row of the database, though neither the database nor this system lets them in: as much as
+    // a restore gives, which is for admins too.
+    leastRole: 'admin',
+    servedBy: 'downloads-api',
+    tag: 'Backups',
+    summary: 'Get the address of a backup’s script or objects',
+    description:
+      'A signed address of the file that `POST` has made, which needs no token and expires soon; ask again for another one. With `format=objects`: a page of the encrypted objects as they are stored, each with such an address; they are of use to whoever may decrypt with the key. The least role is `admin`, because the file holds every row in plain text, as far as the database lets nobody but its owners read them: it gives as much as a restore.',
+    params: backupParams,
+    query: downloadQuerySchema,
+    responses: {
+      200: { description: 'Where to fetch it.', schema: downloadSchema },
+      202: { ...jobAccepted, description: 'The file is being made; follow the job at the address in `Location`.' },
+    },
+    refusals: {
+      404: 'There is no such backup, or no file of it: nobody has asked for one, its job has failed, or it has expired.',
+      409: 'The backup is not available.',
+    },
+  }),
+  defineRoute({
     operationId: 'rebuildCatalog',
     method: 'POST',
     path: '/backups/rebuild-catalog',
@@ -230,7 +269,7 @@ export const routes = [
     servedBy: 'jobs-api',
     tag: 'Jobs',
     summary: 'List the jobs of a database',
-    description: 'Backups and restores, newest first.',
+    description: 'Backups, restores and other work, newest first.',
     query: pageQuerySchema,
     responses: { 200: { description: 'A page of jobs.', schema: pageOf(jobSchema) } },
   }),

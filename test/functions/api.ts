@@ -41,6 +41,7 @@ export interface Answer {
 
 export interface TestApi extends StateService {
   bucket: string;
+  downloadBucket: string;
   invocations: Invocation[];
   /** Makes Lambda refuse every invocation from now on, or none. */
   refuseInvocations(refuse: boolean): void;
@@ -67,23 +68,27 @@ export async function startApi(
   const lambda = await startLambda();
   await makeScheduleGroup(state.services.endpoints.scheduler);
   const bucket = 'backups';
+  const downloadBucket = 'downloads';
   Object.assign(process.env, state.services.environment(), {
     AWS_ENDPOINT_URL_LAMBDA: lambda.url,
     POWERTOOLS_LOG_LEVEL: 'SILENT',
     [environmentNames.configurationPath]: configurationPath,
     [environmentNames.stateTable]: state.table.name,
     [environmentNames.backupBucket]: bucket,
+    [environmentNames.downloadBucket]: downloadBucket,
     [environmentNames.backupKeyArn]: 'arn:aws:kms:eu-west-1:111122223333:key/backups',
     [environmentNames.backupFunctionArn]: 'arn:aws:lambda:eu-west-1:111122223333:function:backup:live',
     [environmentNames.rebuildFunctionArn]: 'arn:aws:lambda:eu-west-1:111122223333:function:rebuild-catalog:live',
     [environmentNames.scheduleGroup]: SCHEDULE_GROUP,
     [environmentNames.scheduleRoleArn]: 'arn:aws:iam::111122223333:role/schedules',
     [environmentNames.deadLetterQueueArn]: 'arn:aws:sqs:eu-west-1:111122223333:dead-letters',
+    [environmentNames.downloadFunctionArn]: 'arn:aws:lambda:eu-west-1:111122223333:function:download:live',
     [environmentNames.restoreFunctionArn]: 'arn:aws:lambda:eu-west-1:111122223333:function:restore:live',
   });
   const handlers = {
     'backups-api': (await import('../../functions/backups-api.ts')).handler,
     'schedules-api': (await import('../../functions/schedules-api.ts')).handler,
+    'downloads-api': (await import('../../functions/downloads-api.ts')).handler,
     'restore-api': (await import('../../functions/restore-api.ts')).handler,
     'restore-server-api': (await import('../../functions/restore-server-api.ts')).handler,
     'jobs-api': (await import('../../functions/jobs-api.ts')).handler,
@@ -93,6 +98,7 @@ export async function startApi(
   return {
     ...state,
     bucket,
+    downloadBucket,
     invocations: lambda.invocations,
     refuseInvocations: lambda.refuse,
     async call({ method, path, as = ['admin'], sub = 'alice', query = {}, body, headers = {}, raw = {} }) {

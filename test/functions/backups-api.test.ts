@@ -19,7 +19,7 @@ let s3: S3Client;
 beforeAll(async () => {
   api = await startApi();
   s3 = (await import('../../shared/aws/clients.ts')).s3Client();
-  await s3.send(new CreateBucketCommand({ Bucket: api.bucket }));
+  for (const Bucket of [api.bucket, api.downloadBucket]) await s3.send(new CreateBucketCommand({ Bucket }));
 });
 afterAll(() => api?.close());
 

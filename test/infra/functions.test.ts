@@ -20,7 +20,7 @@ describe('the functions', () => {
     .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
     .map(({ name }) => name.slice(0, -'.ts'.length));
   const inVpcDurable = ['dbms-backup', 'dbms-restore'];
-  const durableOnes = [...inVpcDurable, 'dbms-rebuild-catalog'];
+  const durableOnes = [...inVpcDurable, 'dbms-rebuild-catalog', 'dbms-download'];
   const inVpc = [...inVpcDurable, 'dbms-restore-server-api'];
 
   it('are those of functions/, each once', () => {
@@ -118,6 +118,7 @@ describe('the functions', () => {
           { prefix: arn('dbms-backup') },
           { prefix: arn('dbms-restore') },
           { prefix: arn('dbms-rebuild-catalog') },
+          { prefix: arn('dbms-download') },
         ],
       },
     });

@@ -1,11 +1,11 @@
 import type pg from 'pg';
 import { OperationError } from '../../errors.ts';
 import type { ConnectionTarget } from '../../postgres/connect.ts';
-import { type SchemaDump, schemaDumpSchema } from '../../postgres/pg-dump/schema-dump.ts';
 import { MANIFEST } from '../layout.ts';
 import { backupLocation } from '../location.ts';
-import { type Manifest, parseManifest } from '../manifest.ts';
+import { parseManifest } from '../manifest.ts';
 import { type ObjectStore, readWhole } from '../objects/object-store.ts';
+import { readSchema } from '../stored-schema.ts';
 import { type CheckedServer, checkServer, type PlannedRestore } from './check-server.ts';
 import type { Finding } from './findings.ts';
 import type { BackupSource } from './load-rows.ts';
@@ -33,19 +33,10 @@ export async function prepareRestore(
 ): Promise<PreparedRestore> {
   const source: BackupSource = { store, location: backupLocation(database, backupId) };
   const manifest = parseManifest(await readWhole(store, source.location, MANIFEST, { compressed: false, signal }));
-  const tailored = tailorBackup(manifest, await readSchema(source, manifest, signal), options);
+  const tailored = tailorBackup(manifest, await readSchema(store, source.location, manifest, signal), options);
   const checked = await checkServer(client, tailored, planned);
   const { schema, warnings } = adaptToVersion(tailored.schema, checked.version);
   return { source, checked, backup: { ...tailored, schema, warnings: [...tailored.warnings, ...warnings] } };
-}
-
-async function readSchema(source: BackupSource, manifest: Manifest, signal: AbortSignal): Promise<SchemaDump> {
-  const bytes = await readWhole(source.store, source.location, manifest.schema.path, {
-    compressed: true,
-    expected: manifest.schema,
-    signal,
-  });
-  return schemaDumpSchema.parse(JSON.parse(bytes.toString('utf8')));
 }
 
 /** The answer of a check that is made without restoring. */

@@ -39,8 +39,8 @@ export async function changeSchedules(
       { cause: error },
     );
   }
-  // Another may have applied what was stored before, at the same time.
-  await applySchedules(database, dependencies);
+  // Another may have applied what was stored before, at the same time. The change stands, whatever comes of this look: there are more.
+  await applySchedules(database, dependencies).catch(() => undefined);
 }
 
 function changesOf(

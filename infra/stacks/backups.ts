@@ -10,6 +10,7 @@ import type { Deployment } from '../config/schema.ts';
 import { BackupExpiry } from '../constructs/backup-expiry.ts';
 import { BackupSchedules } from '../constructs/backup-schedules.ts';
 import { DeadLetterQueue } from '../constructs/dead-letter-queue.ts';
+import { ExportFunctions } from '../constructs/export-functions.ts';
 import { configurationLayer, layerPaths, postgresToolsLayer } from '../constructs/layers.ts';
 import { NodeFunction } from '../constructs/node-function.ts';
 import {
@@ -28,9 +29,6 @@ export interface BackupsStackProps extends StackProps {
   readonly storage: StorageStack;
 }
 
-/** The longest that Lambda lets one invocation take. */
-const INVOCATION = Duration.minutes(15);
-
 /** The durable functions that back up and restore, what starts them on time, and what hears of their end. */
 export class BackupsStack extends Stack {
   /** Aliases, as the executions of a durable function stay with the version that they began with. */
@@ -44,12 +42,18 @@ export class BackupsStack extends Stack {
     storage.acknowledgeBackupPaths(this);
     const deadLetters = new DeadLetterQueue(this, 'DeadLetters', `${deployment.prefix}: a backup was not started`);
     const common = { deployment, buildFolder };
-    const durable = {
+    const invocation = Duration.seconds(deployment.invocation_seconds);
+    const configurationPart = configurationLayer(this, buildFolder, deployment);
+    const shared = {
       ...common,
-      timeout: INVOCATION,
-      durableFor: Duration.hours(deployment.job_timeout_hours),
-      layers: [configurationLayer(this, buildFolder, deployment), postgresToolsLayer(this, buildFolder)],
+      timeout: invocation,
       vpc: deployment.databases.find(({ vpc }) => vpc)?.vpc,
+      layers: [configurationPart],
+    };
+    const durable = {
+      ...shared,
+      durableFor: Duration.hours(deployment.job_timeout_hours),
+      layers: [configurationPart, postgresToolsLayer(this, buildFolder)],
     };
     const environment: Partial<Record<EnvironmentName, string>> = {
       configurationPath: layerPaths.configuration,
@@ -64,17 +68,25 @@ export class BackupsStack extends Stack {
       resources: [deadLetters.queue.queueArn],
     });
 
+    const exporting = new ExportFunctions(this, 'Export', { storage, shared, environment, logIn });
     const backup = new NodeFunction(this, 'Backup', {
       ...durable,
       name: 'backup',
       description: 'Takes one backup: a durable job',
       memoryMegabytes: 3072,
-      environment: { ...environment, postgresToolsPath: layerPaths.postgresTools },
+      environment: {
+        ...environment,
+        postgresToolsPath: layerPaths.postgresTools,
+        snapshotHolderFunctionArn: exporting.holder.functionArn,
+        exportLaneFunctionArn: exporting.lane.functionArn,
+      },
       statements: [
         ...useState(stateTable, ['Get', 'Put', 'Update', 'Delete']),
         ...writeBackups(bucket, key),
+        ...readBackups(bucket, key),
         ...removeBackups(bucket),
         ...logIn,
+        exporting.invoke,
         handOver,
       ],
     });
@@ -95,7 +107,7 @@ export class BackupsStack extends Stack {
       ...common,
       name: 'rebuild-catalog',
       description: 'Lists the backups in the bucket again: a durable job',
-      timeout: INVOCATION,
+      timeout: invocation,
       durableFor: durable.durableFor,
       memoryMegabytes: 1024,
       environment: {

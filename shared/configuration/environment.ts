@@ -16,6 +16,9 @@ export const environmentNames = {
   backupKeyArn: 'BACKUP_KEY_ARN',
   backupFunctionArn: 'BACKUP_FUNCTION_ARN',
   restoreFunctionArn: 'RESTORE_FUNCTION_ARN',
+  /** Of the functions that a distributed backup invokes, with their alias. */
+  snapshotHolderFunctionArn: 'SNAPSHOT_HOLDER_FUNCTION_ARN',
+  exportLaneFunctionArn: 'EXPORT_LANE_FUNCTION_ARN',
   rebuildFunctionArn: 'REBUILD_FUNCTION_ARN',
   /** `node_modules` folder of the postgres-tools layer. */
   postgresToolsPath: 'POSTGRES_TOOLS_PATH',

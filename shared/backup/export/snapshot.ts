@@ -9,7 +9,8 @@ import type { SnapshotFacts } from './prepare.ts';
 
 /**
  * Settings under which every value's text is exact and means the same on any server; pg_dump sets the same ones.
- * An export may run for hours, so no statement time-out; the job's own limit ends it.
+ * An export may run for hours, so no statement time-out; the job's own limit ends it. The server asks after a client that is
+ * silent: a function that is ended says no goodbye.
  */
 const EXPORT_SETTINGS = `
 SELECT pg_catalog.set_config('search_path', '', false);
@@ -22,7 +23,11 @@ SET xmlbinary = base64;
 SET synchronize_seqscans = off;
 SET row_security = off;
 SET statement_timeout = 0;
-SET idle_in_transaction_session_timeout = 0`;
+SET idle_in_transaction_session_timeout = 0;
+SET tcp_keepalives_idle = 60;
+SET tcp_keepalives_interval = 10;
+SET tcp_keepalives_count = 3;
+SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings WHERE name = 'transaction_timeout'`;
 
 const snapshotRowSchema = z.object({
   snapshot_id: z.string(),
@@ -86,6 +91,29 @@ export async function joinSnapshot(target: ConnectionTarget, snapshotId: string,
     await client.end().catch(() => undefined);
     throw error;
   }
+}
+
+/** Opens a session that sees what another holder sees, and exports it again. The caller ends `holder`. */
+export async function relaySnapshot(target: ConnectionTarget, snapshotId: string): Promise<Omit<Snapshot, 'facts'>> {
+  const holder = await openExportSession(target);
+  try {
+    await holder.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+    await holder.query(`SET TRANSACTION SNAPSHOT ${quoteLiteral(snapshotId)}`);
+    const { rows } = await holder.query<{ id: string }>('SELECT pg_catalog.pg_export_snapshot() AS id');
+    return { id: rows[0]?.id ?? '', holder };
+  } catch (error) {
+    await holder.end().catch(() => undefined);
+    throw error;
+  }
+}
+
+/** SQLSTATEs for an unknown snapshot (before and since PostgreSQL 18), and for one whose transaction has just ended. */
+const SNAPSHOT_GONE = new Set(['22023', '42704', '55000']);
+
+/** Whether the server knows no such snapshot: the session that exported it has ended. */
+export function isSnapshotGone(error: unknown): boolean {
+  const { code, message } = error as { code?: string; message?: string };
+  return SNAPSHOT_GONE.has(code ?? '') && /snapshot/.test(message ?? '');
 }
 
 /** One LOCK statement takes several tables, so that a database of many needs few round trips. */

@@ -37,7 +37,7 @@ export function distributedSteps(context: DurableContext): DistributedSteps {
 /** Milliseconds of the invocation that are for work; half of it when there is little. */
 export function workTime({ lambdaContext }: DurableContext): number {
   const left = lambdaContext.getRemainingTimeInMillis();
-  return Math.max(left - CLOSING_TIME_MS, left / 2);
+  return Math.floor(Math.max(left - CLOSING_TIME_MS, left / 2));
 }
 
 /** Aborts shortly before the invocation's time is over. */

@@ -60,7 +60,7 @@ export function keepLaneReported(
     else if (state.ended) over.abort(exportOver());
   };
   const storing = repeated(Math.max(LEAST_STORE_MS, time.whole * STORE_SHARE), () =>
-    store(AbortSignal.timeout(time.whole)),
+    store(AbortSignal.timeout(Math.ceil(time.whole))),
   );
   const telling = repeated(LOOK_MS, tell);
 

@@ -12,6 +12,7 @@ import { explainStoreFailure } from '../shared/backup/objects/object-store.ts';
 import { removeObjects } from '../shared/backup/remove.ts';
 import { environmentNames, readEnvironment } from '../shared/configuration/environment.ts';
 import { findDatabase, loadConfiguration } from '../shared/configuration/load.ts';
+import type { Progress } from '../shared/contract/schemas/job.ts';
 import { runBackupJob } from '../shared/jobs/backup-job.ts';
 import { withCancellation } from '../shared/jobs/cancellation.ts';
 import { cancelJob, failJob, succeedBackup } from '../shared/jobs/end.ts';
@@ -109,6 +110,9 @@ export const handler = withDurableExecution(async (input: unknown, context) => {
       const request = requestOf(event, backupId);
       const dump = (snapshot: string, signal: AbortSignal) => dumpSchema({ target, snapshot, ...tools, signal });
       const shared = { exports, target, store, settings, dump };
+      const report = async (progress: Progress): Promise<void> => {
+        await jobs.reportProgress(jobId, progress);
+      };
       return {
         holderFunction: environment.snapshotHolderFunctionArn,
         laneFunction: environment.exportLaneFunctionArn,
@@ -120,7 +124,7 @@ export const handler = withDurableExecution(async (input: unknown, context) => {
         define: (id) => within(jobId, (signal) => storeDefinitions(id, { ...shared, signal })),
         divide: (id, round) => within(jobId, (signal) => divideRound(id, round, { ...shared, signal })),
         finish: (id, definitions) =>
-          within(jobId, (signal) => finishExport(id, request, definitions, { ...shared, signal })),
+          within(jobId, (signal) => finishExport(id, request, definitions, { ...shared, report, signal })),
         giveUp: async (id, error) => {
           await exports.recordTrouble(id, error);
           await exports.markLost(id);

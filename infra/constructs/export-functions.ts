@@ -4,7 +4,7 @@ import { Construct } from 'constructs';
 import type { EnvironmentName } from '../../shared/configuration/environment.ts';
 import type { StorageStack } from '../stacks/storage.ts';
 import { NodeFunction, type NodeFunctionProps } from './node-function.ts';
-import { readBackups, useState, writeBackups } from './permissions.ts';
+import { readWork, useState, writeBackups } from './permissions.ts';
 
 export interface ExportFunctionsProps {
   readonly storage: StorageStack;
@@ -30,7 +30,7 @@ export class ExportFunctions extends Construct {
       description: 'Keeps the snapshot of a backup of many invocations',
       memoryMegabytes: 1024,
       environment,
-      statements: [...useState(stateTable, ['Get', 'Update']), ...readBackups(bucket, key), ...logIn],
+      statements: [...useState(stateTable, ['Get', 'Update']), ...readWork(bucket, key), ...logIn],
     });
     const lane = new NodeFunction(this, 'ExportLane', {
       ...shared,
@@ -41,7 +41,7 @@ export class ExportFunctions extends Construct {
       environment,
       statements: [
         ...useState(stateTable, ['Get', 'Update']),
-        ...readBackups(bucket, key),
+        ...readWork(bucket, key),
         ...writeBackups(bucket, key),
         ...logIn,
       ],

@@ -17,6 +17,8 @@ import {
   logInToDatabases,
   readBackups,
   readLocks,
+  readManifests,
+  readWork,
   removeBackups,
   useState,
   writeBackups,
@@ -83,7 +85,8 @@ export class BackupsStack extends Stack {
       statements: [
         ...useState(stateTable, ['Get', 'Put', 'Update', 'Delete']),
         ...writeBackups(bucket, key),
-        ...readBackups(bucket, key),
+        ...readWork(bucket, key),
+        ...readManifests(bucket),
         ...removeBackups(bucket),
         ...logIn,
         exporting.invoke,

@@ -7,7 +7,7 @@ import type { Construct } from 'constructs';
 import { stateKeys } from '../../shared/state/table.ts';
 import type { Deployment } from '../config/schema.ts';
 import { defaultLock } from '../constructs/object-lock.ts';
-import { BACKUP_PATHS } from '../constructs/permissions.ts';
+import { BACKUP_PATHS, MANIFEST_PATHS, WORK_PATHS } from '../constructs/permissions.ts';
 import { Replication } from '../constructs/replication.ts';
 import { namesOfCopies } from './copies.ts';
 
@@ -51,10 +51,12 @@ export class StorageStack extends Stack {
    */
   acknowledgeBackupPaths(user: Stack): void {
     const { 'Fn::ImportValue': name } = this.resolve(this.exportValue(this.bucket.bucketArn));
-    Validations.of(user).acknowledge({
-      id: `AwsSolutions-IAM5[Resource::${name}/${BACKUP_PATHS}]`,
-      reason: "A backup's path is made when the backup is.",
-    });
+    for (const paths of [BACKUP_PATHS, WORK_PATHS, MANIFEST_PATHS]) {
+      Validations.of(user).acknowledge({
+        id: `AwsSolutions-IAM5[Resource::${name}/${paths}]`,
+        reason: "A backup's path is made when the backup is.",
+      });
+    }
   }
 
   private backupBucket(deployment: Deployment, removalPolicy: RemovalPolicy): s3.Bucket {

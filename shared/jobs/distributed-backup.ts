@@ -44,8 +44,8 @@ export type DistributedOutcome<Result> = Outcome<Result> & {
 
 /** Of an attempt's operations: what the tracks of holders may take; the rest is for rounds of lanes. */
 const TRACKS_SHARE = 0.25;
-/** In a row, without a holder that answers: then another one would not either. */
-const MAX_DEATHS = 3;
+/** In a row, without a holder that answers: then another one would not either. Meanwhile the other track holds. */
+const DEATH_WAIT_SECONDS = [1, 10, 30];
 const LANE_TRIES = 3;
 const LANE_WAIT_SECONDS = [1, 10];
 /** Rounds in a row in which no lane got anything done. */
@@ -87,7 +87,7 @@ export async function exportDistributed<Result>(
   return { ...(outcome ?? { status: 'failed', error: FUNCTION_ENDED }), operations: used };
 }
 
-/** Keeps one track of holders going until the snapshot is not needed any more. @returns how many there were */
+/** Keeps one track of holders going until the snapshot is not needed any more. @returns the operations that took */
 async function keepTrack<Result>(
   steps: DistributedSteps,
   work: DistributedWork<Result>,
@@ -96,20 +96,29 @@ async function keepTrack<Result>(
   turns: number,
 ): Promise<number> {
   let deaths = 0;
-  let turn = 1;
-  for (; turn <= turns && deaths < MAX_DEATHS; turn++) {
+  let operations = 0;
+  for (let turn = 1; turn <= turns; turn++) {
+    operations += 1;
     const event: HolderEvent = { export_id: exportId, track };
     const answer = await steps
       .invoke(`holder-${track}-${turn}`, work.holderFunction, event)
       .then((given): HolderAnswer => holderAnswerSchema.parse(given))
       .catch(() => null);
-    if (answer?.status === 'ended') return turn;
-    deaths = answer === null ? deaths + 1 : 0;
+    if (answer?.status === 'ended') return operations;
+    if (answer) {
+      deaths = 0;
+      continue;
+    }
+    const seconds = DEATH_WAIT_SECONDS[deaths];
+    if (seconds === undefined) break;
+    deaths += 1;
+    operations += 1;
+    await steps.wait(`holder-${track}-wait-${turn}`, seconds);
   }
   await runStep(steps, `holder-${track}-given-up`, () =>
-    work.giveUp(exportId, deaths < MAX_DEATHS ? tooLong() : FUNCTION_ENDED),
+    work.giveUp(exportId, deaths < DEATH_WAIT_SECONDS.length ? tooLong() : FUNCTION_ENDED),
   );
-  return turn;
+  return operations;
 }
 
 async function planAndExport<Result>(

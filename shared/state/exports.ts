@@ -57,6 +57,8 @@ const exportSchema = z.object({
   done: laneProgressSchema,
   /** What each lane, by its number, has done since. */
   lanes: z.record(z.string(), laneProgressSchema),
+  /** All rows are stored; what remains is the manifest. */
+  finishing: z.boolean(),
   /** What went wrong with a holder, last. */
   trouble: jobErrorSchema.nullable(),
   /** Nobody holds the snapshot any more. */
@@ -97,6 +99,7 @@ export interface ExportStore {
   recordRound(id: string, round: number, done: LaneProgress): Promise<void>;
   /** @returns the state as it is now */
   reportLane(id: string, lane: number, progress: LaneProgress): Promise<ExportState>;
+  recordFinishing(id: string): Promise<void>;
   recordTrouble(id: string, trouble: JobError): Promise<void>;
   markLost(id: string): Promise<void>;
   /** Lets holders and lanes end. */
@@ -142,6 +145,7 @@ export function createExportStore(table: StateTable, now: () => Date = () => new
         rounds: 0,
         done: { bytes: 0, rows: 0, tables: 0 },
         lanes: {},
+        finishing: false,
         trouble: null,
         lost: false,
         ended: false,
@@ -229,6 +233,7 @@ export function createExportStore(table: StateTable, now: () => Date = () => new
         { '#lanes': 'lanes', '#lane': String(lane) },
         { ':progress': progress },
       ),
+    recordFinishing: (id) => set(id, 'finishing', true),
     recordTrouble: (id, trouble) => set(id, 'trouble', trouble),
     markLost: (id) => set(id, 'lost', true),
     end: (id) => set(id, 'ended', true),

@@ -23,7 +23,7 @@ describe('the functions', () => {
   const inVpcDurable = ['dbms-backup', 'dbms-restore'];
   const durableOnes = [...inVpcDurable, 'dbms-rebuild-catalog'];
   /** What a backup of many invocations invokes. */
-  const exporting = ['dbms-snapshot-holder', 'dbms-export-lane'];
+  const exporting = ['dbms-export-lane', 'dbms-snapshot-holder'];
   const inVpc = [...exporting, ...inVpcDurable, 'dbms-restore-server-api'];
 
   it('are those of functions/, each once', () => {

@@ -2,6 +2,7 @@ import type { Progress } from '../../contract/schemas/job.ts';
 import { describeProgress } from '../../progress/progress.ts';
 import type { ExportState, LaneProgress } from '../../state/exports.ts';
 import type { ExportTask } from '../export/tasks.ts';
+import type { Manifest } from '../manifest.ts';
 import type { Result } from './work.ts';
 
 /** What stored chunks are in a progress. A table counts with its last chunk; pieces of large objects are no rows. */
@@ -29,4 +30,10 @@ export function progressOfExport({ plan, done, lanes }: ExportState, at: Date): 
     phaseBytes: bytes,
     at,
   });
+}
+
+/** The last words of a distributed backup: the totals, estimates until now, are what was done. */
+export function finishedProgress({ tables, rows, bytes }: Manifest['totals'], at: Date): Progress {
+  const done = { tables, rows, bytes };
+  return describeProgress({ phase: 'finishing', done, totals: done, seconds: 0, phaseBytes: 0, at });
 }

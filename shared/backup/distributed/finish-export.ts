@@ -1,4 +1,5 @@
 import type { ConnectionTarget } from '../../postgres/connect.ts';
+import type { ReportProgress } from '../../progress/progress.ts';
 import type { ExportStore } from '../../state/exports.ts';
 import { completeBackup } from '../export/complete.ts';
 import { explainExportFailure } from '../export/explain-failure.ts';
@@ -10,6 +11,7 @@ import { listKeys } from '../listing.ts';
 import { type Manifest, parseManifest, type StoredChunk } from '../manifest.ts';
 import { type ObjectStore, readWhole } from '../objects/object-store.ts';
 import { abortUploads, deleteObjects } from '../remove.ts';
+import { finishedProgress } from './export-progress.ts';
 import type { StoredDefinitions } from './plan-export.ts';
 import { joinPublished } from './published-snapshot.ts';
 import { readPlan, readResults, type Work, workOfExport } from './work.ts';
@@ -28,10 +30,19 @@ export async function finishExport(
     exports,
     target,
     store,
+    report,
     signal,
-  }: { exports: ExportStore; target: ConnectionTarget; store: ObjectStore; signal: AbortSignal },
+  }: {
+    exports: ExportStore;
+    target: ConnectionTarget;
+    store: ObjectStore;
+    report: ReportProgress;
+    signal: AbortSignal;
+  },
 ): Promise<Manifest> {
   try {
+    // From now on, no holder reports what the lanes have done.
+    await exports.recordFinishing(id);
     const state = await exports.get(id);
     const work = workOfExport(store, state);
     const { prefix } = work.location;
@@ -56,6 +67,7 @@ export async function finishExport(
       }
     }
     await deleteObjects(store, prefix + WORK);
+    await report(finishedProgress(manifest.totals, new Date())).catch(() => undefined);
     return manifest;
   } catch (error) {
     throw explainExportFailure(signal.aborted ? (signal.reason ?? error) : error);

@@ -130,16 +130,37 @@ async function holdTurn(
         locked = true;
         continue;
       }
-      await holder.query('SELECT 1');
+      await answerOf(holder, signal);
     } catch (error) {
+      signal.throwIfAborted();
       const otherHasLocks = sight === 'there' && state.holders[otherTrack(track)]?.locked === true;
       const isHopeless = state.plan !== null && !locked && !otherHasLocks && !isSessionLost(error);
       await complain(exports, id, error, isHopeless);
       return null;
     }
     if (leaves_in <= 0 && mayLeave(state, track, sight)) return 'relay';
-    if (track === 'a' && state.plan) await report(progressOfExport(state, new Date())).catch(() => undefined);
+    if (track === 'a' && state.plan && !state.finishing)
+      await report(progressOfExport(state, new Date())).catch(() => undefined);
     await setTimeout(beatMs, undefined, { signal });
+  }
+}
+
+/** A session that answers nothing for so long is lost: a network was cut, say. */
+const ANSWER_MS = 30_000;
+
+/** Asks something of a session. @throws Error when it is lost, or when `signal` is aborted */
+async function answerOf(holder: pg.Client, signal: AbortSignal): Promise<void> {
+  const answered = new AbortController();
+  const tooLate = setTimeout(ANSWER_MS, undefined, { signal: AbortSignal.any([signal, answered.signal]) }).then(() => {
+    throw new Error('Connection terminated: the server answered nothing');
+  });
+  tooLate.catch(() => undefined);
+  try {
+    const answer = holder.query('SELECT 1');
+    answer.catch(() => undefined);
+    await Promise.race([answer, tooLate]);
+  } finally {
+    answered.abort();
   }
 }
 

@@ -5,7 +5,7 @@ import type { ExportTask } from '../export/tasks.ts';
 
 /**
  * Bytes that one connection surely exports in a second, work as `workOf` counts it. On the machine of the benchmark it is some
- * 150 MiB/s; Lambda's processors are slower, and the way to a database in another zone is longer.
+ * 110 MiB/s; Lambda's processors are slower, and the way to a database in another zone is longer.
  */
 export const SURE_BYTES_PER_SECOND = 20 * 1_048_576;
 

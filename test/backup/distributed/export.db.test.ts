@@ -1,5 +1,7 @@
+import { CreateMultipartUploadCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { MANIFEST } from '../../../shared/backup/layout.ts';
+import { isSnapshotGone, relaySnapshot, takeSnapshot } from '../../../shared/backup/export/snapshot.ts';
+import { backupPrefix, MANIFEST } from '../../../shared/backup/layout.ts';
 import type { Manifest } from '../../../shared/backup/manifest.ts';
 import { OperationError } from '../../../shared/errors.ts';
 import { newBackupId } from '../../../shared/state/ids.ts';
@@ -7,7 +9,14 @@ import type { StateTable } from '../../../shared/state/table.ts';
 import { createStateTable } from '../../state/support.ts';
 import { beginComparison, databaseDifferences } from '../../support/compare/compare.ts';
 import { contentDifferences } from '../../support/compare/content.ts';
-import { anyServer, createScratchDatabase, type ScratchDatabase, withClient } from '../../support/servers.ts';
+import {
+  anyServer,
+  createScratchDatabase,
+  forEachServer,
+  type ScratchDatabase,
+  targetFor,
+  withClient,
+} from '../../support/servers.ts';
 import { type SlowProxy, startSlowProxy } from '../../support/slow-proxy.ts';
 import { createAccounts, INVARIANT, invariantSql, startWriter } from '../../support/writer.ts';
 import {
@@ -16,7 +25,7 @@ import {
   type DistributedOptions,
   type DistributedRun,
 } from '../support/distributed.ts';
-import { useBackupHarness } from '../support/harness.ts';
+import { DATABASE_ID, useBackupHarness } from '../support/harness.ts';
 import { witnessSnapshot } from '../support/snapshot-witness.ts';
 
 /** Of each holder and lane. A holder stays three quarters of it, so that there is a relay every two seconds or so. */
@@ -121,18 +130,35 @@ test('a backup of many invocations is of one moment, whatever is written meanwhi
   expect((await client.query(invariantSql)).rows).toEqual([INVARIANT]);
   await client.end();
 
-  // Its progress is the sum over the lanes, and comes to what there was.
+  // Its progress is the sum over the lanes, grows, and comes to what there was.
   const bytes = run.progress.map((one) => one.bytes.done);
-  expect(bytes.length).toBeGreaterThan(3);
-  expect(Math.max(...bytes)).toBeLessThanOrEqual(manifest.totals.bytes);
-  expect(run.progress.at(-1)).toMatchObject({ phase: 'data', tables: { total: 5 } });
+  expect(bytes.length).toBeGreaterThan(5);
+  expect(Math.max(...bytes)).toBe(manifest.totals.bytes);
+  const { tables, rows: counted } = manifest.totals;
+  expect(run.progress.at(-1)).toMatchObject({
+    phase: 'finishing',
+    tables: { done: tables, total: tables },
+    rows: { done: counted, total: counted },
+    seconds_left: null,
+  });
+  expect(run.progress.at(-2)).toMatchObject({ phase: 'data', tables: { total: tables } });
 });
 
 describe('a lane', () => {
   test('that dies is invoked again alone, and goes on from what it had stored', async () => {
+    const id = newBackupId();
     const run = await backUp({
-      beforeLane: ({ round, lane }, tries) => {
-        if (round === 1 && lane === 1 && tries === 1) throw new Error('Runtime exited with error: signal: killed');
+      id,
+      beforeLane: async ({ round, lane }, tries) => {
+        if (round !== 1 || lane !== 1 || tries > 1) return;
+        // What one that is killed in the middle of its uploads leaves.
+        const path = {
+          Bucket: harness.store.bucket,
+          Key: `${backupPrefix(DATABASE_ID, id)}data/left.dead.copy.zst.enc`,
+        };
+        await harness.store.s3.send(new CreateMultipartUploadCommand(path));
+        await harness.store.s3.send(new PutObjectCommand({ ...path, Body: 'half of a chunk' }));
+        throw new Error('Runtime exited with error: signal: killed');
       },
     });
     const manifest = manifestOf(run);
@@ -221,4 +247,28 @@ test('a chunk that no invocation can do is named', async () => {
     ),
   });
   await expectNoBackup(run);
+});
+
+test('a backup takes fewer connections where the server has few, and says so', async () => {
+  await ask(`ALTER DATABASE "${source.name}" CONNECTION LIMIT 14`);
+  const run = await backUp({ invocationMs: 20_000 }, source.target());
+  await ask(`ALTER DATABASE "${source.name}" CONNECTION LIMIT -1`);
+  const { warnings } = manifestOf(run);
+  expect(warnings).toEqual([
+    expect.stringMatching(/used [12] lanes of 1 connections in place of 3 of 1: .* 1[1-4] free/),
+  ]);
+});
+
+forEachServer((server) => {
+  test('tells a snapshot that is gone from other failures', async () => {
+    const target = targetFor(server, 'postgres');
+    const { id, holder } = await takeSnapshot(target);
+    const joined = await relaySnapshot(target, id);
+    await holder.end();
+    await expect(relaySnapshot(target, id)).rejects.toSatisfy(isSnapshotGone);
+    // Its successor has it still.
+    const again = await relaySnapshot(target, joined.id);
+    await Promise.all([again.holder.end(), joined.holder.end()]);
+    expect(isSnapshotGone(new OperationError('database_unreachable', 'No snapshot', ''))).toBe(false);
+  });
 });

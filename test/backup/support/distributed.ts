@@ -136,7 +136,8 @@ export async function backUpDistributed(
       plan: () => planExport(exportId, whole, { ...shared, time: time(), application: APPLICATION }),
       define: () => storeDefinitions(exportId, shared),
       divide: (_id, round) => divideRound(exportId, round, shared),
-      finish: (_id, definitions) => finishExport(exportId, whole, definitions, shared),
+      finish: (_id, definitions) =>
+        finishExport(exportId, whole, definitions, { ...shared, report: async (one) => void progress.push(one) }),
       giveUp: async (_id, error) => {
         await exports.recordTrouble(exportId, error);
         await exports.markLost(exportId);

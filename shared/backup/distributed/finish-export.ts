@@ -4,7 +4,7 @@ import type { ExportStore } from '../../state/exports.ts';
 import { completeBackup } from '../export/complete.ts';
 import { explainExportFailure } from '../export/explain-failure.ts';
 import type { BackupRequest } from '../export/prepare.ts';
-import { joinSnapshot } from '../export/snapshot.ts';
+import { assertUnchanged, joinSnapshot } from '../export/snapshot.ts';
 import { exportTasks } from '../export/tasks.ts';
 import { MANIFEST, WORK } from '../layout.ts';
 import { listKeys } from '../listing.ts';
@@ -60,6 +60,8 @@ export async function finishExport(
         joinSnapshot(target, snapshotId, prepared.properties.encoding),
       );
       try {
+        // Exact also if at some moment no holder had the locks.
+        await assertUnchanged(client, prepared.tables);
         const parts = { createdAt: state.started_at, schema, pgDumpVersion, chunks };
         manifest = await completeBackup(client, store, request, prepared, parts, signal);
       } finally {

@@ -135,7 +135,7 @@ async function holdTurn(
       signal.throwIfAborted();
       const otherHasLocks = sight === 'there' && state.holders[otherTrack(track)]?.locked === true;
       const isHopeless = state.plan !== null && !locked && !otherHasLocks && !isSessionLost(error);
-      await complain(exports, id, error, isHopeless);
+      await complain(exports, id, error, isHopeless || (error as { code?: string }).code === 'table_changed');
       return null;
     }
     if (leaves_in <= 0 && mayLeave(state, track, sight)) return 'relay';

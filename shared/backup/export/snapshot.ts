@@ -5,6 +5,7 @@ import { type ConnectionTarget, connect } from '../../postgres/connect.ts';
 import { quoteLiteral, quoteQualified } from '../../postgres/identifiers.ts';
 import type { PlannedTable } from '../plan/plan.ts';
 import { snapshotSql } from '../plan/relations.sql.ts';
+import { changedTablesSql } from './changed-tables.sql.ts';
 import type { SnapshotFacts } from './prepare.ts';
 
 /**
@@ -123,8 +124,8 @@ const LOCK_BATCH = 500;
  * Keeps the tables from being dropped or altered while the backup runs. ACCESS SHARE is the lock of a plain SELECT: it never
  * blocks a reader or a writer.
  *
- * @throws OperationError `table_changed` when one was dropped since the snapshot; the server's error when another session holds one
- *   longer than the lock time-out
+ * @throws OperationError `table_changed` when one was dropped or rewritten since the snapshot; the server's error when another
+ *   session holds one longer than the lock time-out
  */
 export async function lockTables(holder: pg.Client, tables: readonly PlannedTable[]): Promise<void> {
   for (let start = 0; start < tables.length; start += LOCK_BATCH) {
@@ -135,17 +136,29 @@ export async function lockTables(holder: pg.Client, tables: readonly PlannedTabl
       await holder.query(`LOCK TABLE ${names.join(', ')} IN ACCESS SHARE MODE`);
     } catch (error) {
       const { code, message } = error as { code?: string; message: string };
-      if (code === '42P01') {
-        throw new OperationError(
-          'table_changed',
-          `A table was dropped while the backup began: ${message}`,
-          'Try again.',
-          {
-            cause: error,
-          },
-        );
-      }
+      if (code === '42P01') throw tableChanged(`A table was dropped while the backup began: ${message}`, error);
       throw error;
     }
   }
+  await assertUnchanged(holder, tables);
+}
+
+/**
+ * Makes sure that what the snapshot saw of the tables is there to be read: between the snapshot and its locks, or when a holder of
+ * them was lost, somebody may have truncated or altered one.
+ *
+ * @param client - a session in the snapshot
+ * @throws OperationError `table_changed`
+ */
+export async function assertUnchanged(client: pg.Client, tables: readonly { oid: number }[]): Promise<void> {
+  const { rows } = await client.query<{ schema: string; name: string }>(changedTablesSql, [
+    tables.map(({ oid }) => oid),
+  ]);
+  if (rows.length === 0) return;
+  const names = rows.map(({ schema, name }) => quoteQualified(schema, name));
+  throw tableChanged(`Tables were dropped, truncated or rewritten since the backup's snapshot: ${names.join(', ')}`);
+}
+
+function tableChanged(message: string, cause?: unknown): OperationError {
+  return new OperationError('table_changed', message, 'Try again.', { cause });
 }

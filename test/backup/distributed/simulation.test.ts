@@ -3,9 +3,9 @@ import { divideWork } from '../../../shared/backup/distributed/shares.ts';
 import { exportTasks, workOf } from '../../../shared/backup/export/tasks.ts';
 import { type Simulated, simulatedPlan, simulateExport } from '../support/simulation.ts';
 
-/** Durable operations of one execution: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html */
+/** Durable operations of one execution: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html#durable-functions-quotas */
 const OPERATIONS_QUOTA = 3000;
-/** Cryptographic operations per second of symmetric keys, the least of any region; the same source for KMS. */
+/** Symmetric cryptographic operations, the least of any region: https://docs.aws.amazon.com/kms/latest/developerguide/requests-per-second.html */
 const KMS_QUOTA_PER_SECOND = 5500;
 
 const TABLES = 40_000;

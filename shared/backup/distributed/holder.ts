@@ -78,8 +78,7 @@ async function beginTurn(
   const isFirst = state.snapshot === null;
   if (isFirst && track !== 'a') return null;
   const other = state.holders[otherTrack(track)];
-  const left = time.left() / 1000;
-  const longest = Math.min(longestHold(time.whole / 1000), left);
+  const longest = Math.min(longestHold(time), time.left() / 1000);
   const leaves_in = holdFor(other?.leaves_in ?? null, longest);
   let holder: pg.Client | undefined;
   try {

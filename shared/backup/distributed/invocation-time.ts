@@ -16,7 +16,8 @@ const CLOSING_SHARE = 0.05;
 const LEAST_CLOSING_MS = 2000;
 
 /** How long before its end an invocation stops what it does. */
-export const closingTime = ({ whole }: InvocationTime): number => Math.max(LEAST_CLOSING_MS, whole * CLOSING_SHARE);
+export const closingTime = ({ whole }: Pick<InvocationTime, 'whole'>): number =>
+  Math.max(LEAST_CLOSING_MS, whole * CLOSING_SHARE);
 
 /** Aborts when nothing is left but the time for closing. The caller calls `clear`. */
 export function closingSignal(time: InvocationTime): { signal: AbortSignal; clear(): void } {

@@ -1,13 +1,15 @@
 import type { ExportState, Track } from '../../state/exports.ts';
+import { closingTime, type InvocationTime } from './invocation-time.ts';
 
-/** How much of its invocation a holder holds at most; in the rest it waits for the other one where that is late. */
+/** How much of its time a holder holds at most; in the rest it waits for the other one where that is late. */
 const LONGEST_SHARE = 0.75;
 
 /** Beats without a change after which a holder is taken for gone. */
 const SILENT_BEATS = 5;
 
-/** The longest that a holder means to hold, of an invocation of so many seconds. */
-export const longestHold = (invocationSeconds: number): number => invocationSeconds * LONGEST_SHARE;
+/** The longest that a holder means to hold, in seconds. */
+export const longestHold = (time: Pick<InvocationTime, 'whole'>): number =>
+  ((time.whole - closingTime(time)) / 1000) * LONGEST_SHARE;
 
 /**
  * How many seconds a new holder is to hold, so that it leaves half a turn after or before the other one. A holder that comes late

@@ -2,11 +2,14 @@ import { describe, expect, it } from 'vitest';
 import { holdFor, longestHold, mayLeave, watchOther } from '../../../shared/backup/distributed/turns.ts';
 import type { ExportState } from '../../../shared/state/exports.ts';
 
-const LONGEST = longestHold(900);
+const LONGEST = longestHold({ whole: 900_000 });
 
 describe('a holder', () => {
   it('holds as long as it may when it is alone, and the second one half of that', () => {
-    expect(holdFor(null, LONGEST)).toBe(675);
+    expect(holdFor(null, LONGEST)).toBe(LONGEST);
+    expect(LONGEST).toBeCloseTo(641, 0);
+    // Of a short invocation, too, a quarter and the time for closing are left.
+    expect(longestHold({ whole: 20_000 })).toBe(13.5);
     expect(holdFor(LONGEST, LONGEST)).toBe(LONGEST / 2);
   });
 

@@ -92,7 +92,10 @@ export async function simulateExport(prepared: PreparedExport): Promise<Simulate
     count.holders += 1;
     await clock.sleep(START_SECONDS);
     const other = leaves[otherTrack(track)];
-    const seconds = holdFor(other === null ? null : other - clock.now(), longestHold(INVOCATION_SECONDS));
+    const seconds = holdFor(
+      other === null ? null : other - clock.now(),
+      longestHold({ whole: INVOCATION_SECONDS * 1000 }),
+    );
     leaves[track] = clock.now() + seconds;
     let over = false;
     void ended.promise.then(() => {

@@ -35,8 +35,8 @@ import {
 import { DATABASE_ID, useBackupHarness } from '../support/harness.ts';
 import { witnessSnapshot } from '../support/snapshot-witness.ts';
 
-/** Of each holder and lane. A holder stays three quarters of it, so that there is a relay every two seconds or so. */
-const INVOCATION_MS = 6000;
+/** Of each holder and lane. A holder stays for more than half of it, so that there is a relay every three seconds or so. */
+const INVOCATION_MS = 9000;
 /** So slow that the rows take a while, and with the slower one several rounds of three lanes. */
 const BYTES_PER_SECOND = 700_000;
 const FEWER_BYTES_PER_SECOND = 400_000;
@@ -255,7 +255,7 @@ test('a backup that is cancelled in the middle leaves nothing open', async () =>
 });
 
 test('a chunk that no invocation can do is named', async () => {
-  const run = await backUp({ settings: { chunk_bytes: 1_000_000_000 }, invocationMs: 4000 });
+  const run = await backUp({ settings: { chunk_bytes: 1_000_000_000 }, invocationMs: 8000 });
   expect(errorOf(run)).toMatchObject({
     code: 'chunk_too_large',
     message: expect.stringMatching(

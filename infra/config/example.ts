@@ -50,7 +50,8 @@ const example: DeploymentInput = {
 
   // Unix cron; null for none. On Sunday at two, local time.
   schedules: { full: '0 2 * * 0', time_zone: 'Europe/Berlin' },
-  backups: { retention_days: 30, compression_level: 1 },
+  // Large databases: up to 8 functions export at the same time, over at most half of the free connections.
+  backups: { retention_days: 30, compression_level: 1, lanes: 8, connection_share: 0.5 },
   // How long the address of a downloaded script serves whoever has it; at most an hour.
   downloads: { address_minutes: 15 },
 

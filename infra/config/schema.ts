@@ -92,6 +92,8 @@ export const deploymentSchema = runtimeConfigurationSchema
       .prefault({}),
     /** Longest time of one backup or restore, over all its invocations. */
     job_timeout_hours: z.int().min(1).max(8784).default(24),
+    /** Longest time of one invocation of the functions that back up and restore; Lambda allows 15 minutes. */
+    invocation_seconds: z.int().min(15).max(900).default(900),
     /** What deleting the app does to the bucket, the tables and the key. */
     removal_policy: z.enum(['retain', 'destroy']).default('retain'),
     deletion_protection: z.boolean().default(true),

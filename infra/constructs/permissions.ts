@@ -3,6 +3,7 @@ import type * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import type * as kms from 'aws-cdk-lib/aws-kms';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
+import { MANIFEST, WORK } from '../../shared/backup/layout.ts';
 import { stateKeys } from '../../shared/state/table.ts';
 import type { Deployment } from '../config/schema.ts';
 
@@ -11,6 +12,11 @@ export const BACKUP_PATHS = 'databases/*';
 
 /** All of the bucket of downloads, which holds nothing else. */
 export const DOWNLOAD_PATHS = '*';
+
+/** Of a backup: what the functions that make it read again. Every backup has a path of its own, hence the wildcards. */
+const ownPath = (name: string): string => `databases/*/backups/*/${name}`;
+export const WORK_PATHS = ownPath(`${WORK}*`);
+export const MANIFEST_PATHS = ownPath(MANIFEST);
 
 const allow = (actions: readonly string[], resources: readonly string[], conditions?: Record<string, unknown>) =>
   new iam.PolicyStatement({ actions: [...actions], resources: [...resources], ...(conditions ? { conditions } : {}) });
@@ -46,6 +52,20 @@ export function readBackups(bucket: s3.Bucket, key: kms.Key): iam.PolicyStatemen
     allow(['s3:ListBucket'], [bucket.bucketArn]),
     allow(['kms:Decrypt'], [key.keyArn]),
   ];
+}
+
+/** Opens what the functions of a distributed backup leave for each other, which is gone when it is complete. */
+export function readWork(bucket: s3.Bucket, key: kms.Key): iam.PolicyStatement[] {
+  return [
+    allow(['s3:GetObject'], [bucket.arnForObjects(WORK_PATHS)]),
+    allow(['s3:ListBucket'], [bucket.bucketArn], { StringLike: { 's3:prefix': WORK_PATHS } }),
+    allow(['kms:Decrypt'], [key.keyArn]),
+  ];
+}
+
+/** Opens manifests, for who may decrypt. */
+export function readManifests(bucket: s3.Bucket): iam.PolicyStatement[] {
+  return [allow(['s3:GetObject'], [bucket.arnForObjects(MANIFEST_PATHS)])];
 }
 
 /** Deletes a backup's objects and aborts its unfinished uploads. Former versions are beyond it: the bucket keeps them. */

@@ -10,12 +10,15 @@ import type { Deployment } from '../config/schema.ts';
 import { BackupExpiry } from '../constructs/backup-expiry.ts';
 import { BackupSchedules } from '../constructs/backup-schedules.ts';
 import { DeadLetterQueue } from '../constructs/dead-letter-queue.ts';
+import { ExportFunctions } from '../constructs/export-functions.ts';
 import { configurationLayer, layerPaths, postgresToolsLayer } from '../constructs/layers.ts';
 import { NodeFunction } from '../constructs/node-function.ts';
 import {
   logInToDatabases,
   readBackups,
   readLocks,
+  readManifests,
+  readWork,
   removeBackups,
   useState,
   writeBackups,
@@ -28,9 +31,6 @@ export interface BackupsStackProps extends StackProps {
   readonly buildFolder: string;
   readonly storage: StorageStack;
 }
-
-/** The longest that Lambda lets one invocation take. */
-const INVOCATION = Duration.minutes(15);
 
 /** The durable functions that back up and restore, what starts them on time, and what hears of their end. */
 export class BackupsStack extends Stack {
@@ -47,12 +47,18 @@ export class BackupsStack extends Stack {
     storage.acknowledgeBackupPaths(this);
     const deadLetters = new DeadLetterQueue(this, 'DeadLetters', `${deployment.prefix}: a backup was not started`);
     const common = { deployment, buildFolder };
-    const durable = {
+    const invocation = Duration.seconds(deployment.invocation_seconds);
+    const configurationPart = configurationLayer(this, buildFolder, deployment);
+    const shared = {
       ...common,
-      timeout: INVOCATION,
-      durableFor: Duration.hours(deployment.job_timeout_hours),
-      layers: [configurationLayer(this, buildFolder, deployment), postgresToolsLayer(this, buildFolder)],
+      timeout: invocation,
       vpc: deployment.databases.find(({ vpc }) => vpc)?.vpc,
+      layers: [configurationPart],
+    };
+    const durable = {
+      ...shared,
+      durableFor: Duration.hours(deployment.job_timeout_hours),
+      layers: [configurationPart, postgresToolsLayer(this, buildFolder)],
     };
     const environment: Partial<Record<EnvironmentName, string>> = {
       configurationPath: layerPaths.configuration,
@@ -67,17 +73,26 @@ export class BackupsStack extends Stack {
       resources: [deadLetters.queue.queueArn],
     });
 
+    const exporting = new ExportFunctions(this, 'Export', { storage, shared, environment, logIn });
     const backup = new NodeFunction(this, 'Backup', {
       ...durable,
       name: 'backup',
       description: 'Takes one backup: a durable job',
       memoryMegabytes: 3072,
-      environment: { ...environment, postgresToolsPath: layerPaths.postgresTools },
+      environment: {
+        ...environment,
+        postgresToolsPath: layerPaths.postgresTools,
+        snapshotHolderFunctionArn: exporting.holder.functionArn,
+        exportLaneFunctionArn: exporting.lane.functionArn,
+      },
       statements: [
         ...useState(stateTable, ['Get', 'Put', 'Update', 'Delete', 'Query']),
         ...writeBackups(bucket, key),
+        ...readWork(bucket, key),
+        ...readManifests(bucket),
         ...removeBackups(bucket),
         ...logIn,
+        exporting.invoke,
         handOver,
       ],
     });
@@ -98,7 +113,7 @@ export class BackupsStack extends Stack {
       ...common,
       name: 'rebuild-catalog',
       description: 'Lists the backups in the bucket again: a durable job',
-      timeout: INVOCATION,
+      timeout: invocation,
       durableFor: durable.durableFor,
       memoryMegabytes: 1024,
       environment: {
@@ -117,7 +132,7 @@ export class BackupsStack extends Stack {
       ...common,
       name: 'download',
       description: 'Makes a script of one backup: a durable job',
-      timeout: INVOCATION,
+      timeout: invocation,
       durableFor: durable.durableFor,
       memoryMegabytes: 2048,
       environment: {

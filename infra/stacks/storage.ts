@@ -7,7 +7,7 @@ import type { Construct } from 'constructs';
 import { stateKeys } from '../../shared/state/table.ts';
 import type { Deployment } from '../config/schema.ts';
 import { defaultLock } from '../constructs/object-lock.ts';
-import { BACKUP_PATHS, DOWNLOAD_PATHS } from '../constructs/permissions.ts';
+import { BACKUP_PATHS, DOWNLOAD_PATHS, MANIFEST_PATHS, WORK_PATHS } from '../constructs/permissions.ts';
 import { Replication } from '../constructs/replication.ts';
 import { namesOfCopies } from './copies.ts';
 
@@ -72,6 +72,8 @@ export class StorageStack extends Stack {
   acknowledgeBackupPaths(user: Stack): void {
     for (const [bucket, paths] of [
       [this.bucket, BACKUP_PATHS],
+      [this.bucket, WORK_PATHS],
+      [this.bucket, MANIFEST_PATHS],
       [this.downloads, DOWNLOAD_PATHS],
     ] as const) {
       const { 'Fn::ImportValue': name } = this.resolve(this.exportValue(bucket.bucketArn));

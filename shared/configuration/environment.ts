@@ -18,6 +18,9 @@ export const environmentNames = {
   downloadBucket: 'DOWNLOAD_BUCKET',
   backupFunctionArn: 'BACKUP_FUNCTION_ARN',
   restoreFunctionArn: 'RESTORE_FUNCTION_ARN',
+  /** Of the functions that a distributed backup invokes, with their alias. */
+  snapshotHolderFunctionArn: 'SNAPSHOT_HOLDER_FUNCTION_ARN',
+  exportLaneFunctionArn: 'EXPORT_LANE_FUNCTION_ARN',
   rebuildFunctionArn: 'REBUILD_FUNCTION_ARN',
   /** Where the schedules of backups are kept, in whose name they run, and what receives runs that could not be started. */
   scheduleGroup: 'SCHEDULE_GROUP',

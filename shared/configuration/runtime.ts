@@ -75,6 +75,10 @@ const backupSettingsSchema = z.strictObject({
   connections: z.int().min(1).max(32).default(2),
   /** Heap bytes that one chunk (one stored object) covers. */
   chunk_bytes: z.int().min(1_048_576).default(134_217_728),
+  /** Functions that export at the same time, each over `connections`, where a backup is more than one invocation can do. */
+  lanes: z.int().min(1).max(32).default(8),
+  /** Share of the server's free connections that such a backup may take. */
+  connection_share: z.number().gt(0).max(1).default(0.5),
   /** Objects are locked in S3 for this long after they are stored. In mode `compliance` nobody can undo it, the account's root included. */
   object_lock: z
     .strictObject({ mode: z.enum(['governance', 'compliance']), days: z.int().min(1).max(3650) })

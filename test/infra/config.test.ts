@@ -158,6 +158,12 @@ const wrong: [what: string, change: Change, line: string | RegExp][] = [
     (c) => (c.schedules.time_zone = 'Europe/Wien'),
     'schedules.time_zone: must be an IANA time zone such as UTC or Europe/Vienna',
   ],
+  [
+    'an invocation too short for anything',
+    (c) => (c.invocation_seconds = 10),
+    /^invocation_seconds: Too small: .*>=15/,
+  ],
+  ['more than all free connections', (c) => (c.backups.connection_share = 1.5), /^backups\.connection_share: Too big/],
   ['a wrong address', (c) => (c.alert_emails = ['dba@example.com', 'dba@']), 'alert_emails.1: Invalid email address'],
   [
     'a range of too many bits',

@@ -21,7 +21,9 @@ describe('the functions', () => {
     .map(({ name }) => name.slice(0, -'.ts'.length));
   const inVpcDurable = ['dbms-backup', 'dbms-restore'];
   const durableOnes = [...inVpcDurable, 'dbms-rebuild-catalog', 'dbms-download'];
-  const inVpc = [...inVpcDurable, 'dbms-restore-server-api'];
+  /** What a backup of many invocations invokes. */
+  const exporting = ['dbms-export-lane', 'dbms-snapshot-holder'];
+  const inVpc = [...exporting, ...inVpcDurable, 'dbms-restore-server-api'];
 
   it('are those of functions/, each once', () => {
     const deployed = full.ofType('AWS::Lambda::Function').map(({ name }) => name);
@@ -59,7 +61,7 @@ describe('the functions', () => {
     const timeouts = Object.fromEntries(
       full.ofType('AWS::Lambda::Function').map(({ name, properties }) => [name, properties.Timeout]),
     );
-    expect(timeouts).toMatchObject({ 'dbms-backup': 900, 'dbms-restore': 900 });
+    for (const name of [...inVpcDurable, ...exporting]) expect(timeouts[name], name).toBe(900);
     for (const name of names.filter((each) => each.endsWith('-api') || each === 'authorizer')) {
       expect(timeouts[`dbms-${name}`]).toBeLessThan(29);
     }
@@ -80,7 +82,9 @@ describe('the functions', () => {
     // Without its rights, a function in a VPC is refused: its policy comes first.
     for (const { DependsOn, Properties } of full.written('AWS::Lambda::Function')) {
       if (Properties?.VpcConfig !== undefined) {
-        expect(DependsOn).toContainEqual(expect.stringMatching(/^(Backup|Restore|restoreserverapi)RoleDefaultPolicy/));
+        expect(DependsOn).toContainEqual(
+          expect.stringMatching(/^(Backup|Restore|restoreserverapi|Export\w+)RoleDefaultPolicy/),
+        );
       }
     }
   });
@@ -90,7 +94,7 @@ describe('the functions', () => {
     for (const { name, durable, qualifiers, asyncConfigs } of full.app.functions) {
       const isDurable = durableOnes.includes(name);
       expect(durable, name).toEqual(isDurable ? { executionTimeoutSeconds: 24 * 3600, retentionDays: 14 } : null);
-      expect(qualifiers.has('live'), name).toBe(isDurable);
+      expect(qualifiers.has('live'), name).toBe(isDurable || exporting.includes(name));
       expect(asyncConfigs.get('live'), name).toEqual(
         isDurable ? { maximumRetries: 0, maximumAgeSeconds: 6 * 3600, onFailure: queue.arn } : undefined,
       );

@@ -88,6 +88,8 @@ const wildcards: Record<string, string> = {
   'allow lambda:GetDurableExecutionState dbms-download:*': 'An execution’s ARN has its version, name and id.',
   'allow s3:GetObjectRetention backups/databases/*': 'Objects get their keys when a backup is made.',
   'allow s3:PutObject backups/databases/*': 'Objects get their keys when a backup is made.',
+  'allow s3:GetObject backups/databases/*/backups/*/manifest.json.enc': 'A backup’s path is made when the backup is.',
+  'allow s3:GetObject backups/databases/*/backups/*/work/*': 'A backup’s path is made when the backup is.',
   'allow s3:GetObject backups/databases/*': 'Objects get their keys when a backup is made.',
   'allow s3:DeleteObject backups/databases/*': 'Objects get their keys when a backup is made.',
   'allow s3:AbortMultipartUpload backups/databases/*': 'Objects get their keys when a backup is made.',
@@ -162,14 +164,42 @@ const rights: Record<string, string[]> = {
     'kms:GenerateDataKey backup-key',
     'lambda:CheckpointDurableExecution dbms-backup:*',
     'lambda:GetDurableExecutionState dbms-backup:*',
+    'lambda:InvokeFunction dbms-export-lane:live',
+    'lambda:InvokeFunction dbms-snapshot-holder:live',
     'rds-db:connect arn:aws:rds-db:eu-central-1:123456789012:dbuser:cluster-ABCDEFGHIJKLMNOPQRSTUVWXYZ/dbms',
     's3:AbortMultipartUpload backups/databases/*',
     's3:DeleteObject backups/databases/*',
+    's3:GetObject backups/databases/*/backups/*/manifest.json.enc',
+    's3:GetObject backups/databases/*/backups/*/work/*',
+    's3:ListBucket backups',
     's3:ListBucket backups',
     's3:ListBucketMultipartUploads backups',
     's3:PutObject backups/databases/*',
     'secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-shop-AbCdEf',
     'sqs:SendMessage dead-letters',
+  ],
+  'dbms-snapshot-holder': [
+    'dynamodb:GetItem state',
+    'dynamodb:UpdateItem state',
+    'kms:Decrypt backup-key',
+    'kms:Decrypt secret-key',
+    'rds-db:connect arn:aws:rds-db:eu-central-1:123456789012:dbuser:cluster-ABCDEFGHIJKLMNOPQRSTUVWXYZ/dbms',
+    's3:GetObject backups/databases/*/backups/*/work/*',
+    's3:ListBucket backups',
+    'secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-shop-AbCdEf',
+  ],
+  'dbms-export-lane': [
+    'dynamodb:GetItem state',
+    'dynamodb:UpdateItem state',
+    'kms:Decrypt backup-key',
+    'kms:Decrypt secret-key',
+    'kms:GenerateDataKey backup-key',
+    'rds-db:connect arn:aws:rds-db:eu-central-1:123456789012:dbuser:cluster-ABCDEFGHIJKLMNOPQRSTUVWXYZ/dbms',
+    's3:AbortMultipartUpload backups/databases/*',
+    's3:GetObject backups/databases/*/backups/*/work/*',
+    's3:ListBucket backups',
+    's3:PutObject backups/databases/*',
+    'secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-shop-AbCdEf',
   ],
   'dbms-restore': [
     'dynamodb:DeleteItem state',
@@ -351,7 +381,7 @@ describe('least privilege', () => {
 
   it('opens secrets only through Secrets Manager', () => {
     const open = statements.filter(({ resources }) => resources.includes(secretKey));
-    expect(open).toHaveLength(3);
+    expect(open).toHaveLength(5);
     for (const { conditions, actions } of open) {
       expect(actions).toEqual(['kms:Decrypt']);
       expect(conditions).toEqual({ StringEquals: { 'kms:ViaService': 'secretsmanager.eu-central-1.amazonaws.com' } });

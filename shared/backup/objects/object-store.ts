@@ -249,7 +249,6 @@ const KEY_REFUSALS = new Set([
   'KeyUnavailableException',
   'NotFoundException',
   'IncorrectKeyException',
-  'ThrottlingException',
 ]);
 
 /** Turns an error of S3, KMS or the encryption library into words an administrator can act on. */
@@ -268,6 +267,14 @@ export function explainStoreFailure(error: unknown, key: string): unknown {
       'object_missing',
       `The object ${key} is not in the bucket`,
       'Restore it from a former version in the bucket, or use another backup.',
+      { cause: error },
+    );
+  }
+  if (/ThrottlingException|Rate exceeded/i.test(related)) {
+    return new OperationError(
+      'key_throttled',
+      `KMS took no more requests for ${key}: ${error.message}`,
+      'Try again; if it persists, ask for a higher quota of cryptographic operations, or raise backups.chunk_bytes.',
       { cause: error },
     );
   }

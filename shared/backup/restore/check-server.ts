@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import type { RestoreMode } from '../../contract/schemas/restore.ts';
 import type { Manifest } from '../manifest.ts';
 import { liveDatabaseSql, localeSql, missingExtensionsSql, rolesSql, serverFactsSql } from './check.sql.ts';
 import { type Finding, listed } from './findings.ts';
@@ -8,7 +9,7 @@ import type { TailoredBackup } from './tailor.ts';
 
 /** What a restore is about to do to a server. */
 export interface PlannedRestore {
-  mode: 'new' | 'swap';
+  mode: RestoreMode;
   targetDatabase: string;
   missingRoles: 'create' | 'skip';
   connections: number;
@@ -69,7 +70,7 @@ function checkType({ manifest }: TailoredBackup, problems: Finding[], warnings: 
     problems.push({
       code: 'definitions_missing',
       message: 'The backup holds rows without definitions: it cannot become a new database',
-      nextStep: 'Restore it into a database that has the definitions, with "mode": "existing".',
+      nextStep: 'Restore it into a database that has the definitions, with "mode": "data".',
     });
   }
   if (manifest.backup_type === 'schema') {

@@ -1,5 +1,5 @@
 import { dynamodbClient, s3Client, secretsManagerClient } from '../shared/aws/clients.ts';
-import { checkRestore } from '../shared/backup/restore/prepare.ts';
+import { checkRestore } from '../shared/backup/restore/check-restore.ts';
 import { restoreOptionsOf } from '../shared/backup/restore/request-options.ts';
 import { discardDatabase } from '../shared/backup/restore/restore-record.ts';
 import { swapBack } from '../shared/backup/restore/swap-back.ts';

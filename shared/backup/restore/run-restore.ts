@@ -10,6 +10,7 @@ import { verifyRowCounts } from './count-rows.ts';
 import { canGoOn, explainRestoreFailure, UnfinishedRestore } from './failure.ts';
 import { fillDatabase } from './fill-database.ts';
 import { assertNoProblems } from './findings.ts';
+import type { ReadFreeSpace } from './free-space.ts';
 import { avoidedDatabases, prepareRestore } from './prepare.ts';
 import {
   awaitEarlierSessions,
@@ -19,6 +20,7 @@ import {
   readRecord,
 } from './restore-record.ts';
 import { createMissingRoles } from './roles.ts';
+import { restoreRows } from './rows/restore-rows.ts';
 import { isForgivable } from './schema-entry.ts';
 import { openServerSession } from './server-session.ts';
 import { openRestoreSession } from './session.ts';
@@ -37,9 +39,12 @@ export interface RestoreRequest extends RestoreOptions {
   backupId: string;
   /** The configured database that the backup is of. */
   database: string;
-  /** The new database's name; with `mode: 'swap'`, of the one whose place it takes. */
+  /** The new database's name; with `mode: 'swap'`, of the one whose place it takes, with `'data'`, of the one with the tables. */
   targetDatabase: string;
-  /** `swap`: the new database takes the place of `targetDatabase`, which is kept under a dated name. By default `new`. */
+  /**
+   * `swap`: the new database takes the place of `targetDatabase`, which is kept under a dated name; `data`: the rows go into tables
+   * of `targetDatabase`. By default `new`.
+   */
   mode?: RestoreMode | undefined;
   /** By default they are created, without login. */
   missingRoles?: 'create' | 'skip' | undefined;
@@ -61,6 +66,8 @@ export interface RestoreDependencies {
   report: ReportProgress;
   /** Ends the restore early; the unfinished database is removed. */
   signal: AbortSignal;
+  /** Asks how much disk is free on the server; by default, nobody knows. */
+  readFreeSpace?: ReadFreeSpace | undefined;
 }
 
 export interface RestoreSummary {
@@ -73,7 +80,7 @@ export interface RestoreSummary {
 }
 
 /**
- * Restores a backup into a new database. It is built under another name and gets its own only when every row is loaded and
+ * Restores a backup into a new database, or its rows into tables that are there ({@link restoreRows}). A new database is built under another name and gets its own only when every row is loaded and
  * counted, so a restore that fails offers nothing, and one that succeeds never removes anything: a swap keeps what it replaces.
  *
  * @throws OperationError with the cause; the unfinished database is dropped
@@ -81,6 +88,7 @@ export interface RestoreSummary {
 export async function runRestore(request: RestoreRequest, dependencies: RestoreDependencies): Promise<RestoreSummary> {
   const { target, signal } = dependencies;
   const { jobId, targetDatabase, mode = 'new', missingRoles = 'create' } = request;
+  if (mode === 'data') return restoreRows(request, dependencies);
   const connections = request.connections ?? dependencies.settings.connections;
   const settings = { ...dependencies.settings, connections };
   const planned = { mode, targetDatabase, missingRoles, connections };

@@ -7,7 +7,14 @@ import { type ApiFunction, basePath } from '../../shared/contract/routes.ts';
 import type { Deployment } from '../config/schema.ts';
 import { configurationLayer, layerPaths } from '../constructs/layers.ts';
 import { NodeFunction } from '../constructs/node-function.ts';
-import { logInToDatabases, readBackups, readLocks, removeBackups, useState } from '../constructs/permissions.ts';
+import {
+  logInToDatabases,
+  readBackups,
+  readFreeStorage,
+  readLocks,
+  removeBackups,
+  useState,
+} from '../constructs/permissions.ts';
 import { RoutedApi } from '../constructs/routed-api.ts';
 import { UserPool } from '../constructs/user-pool.ts';
 import type { BackupsStack } from './backups.ts';
@@ -60,7 +67,8 @@ export class ApiStack extends Stack {
     });
     const logIn = logInToDatabases(this, deployment.databases);
     const vpc = deployment.databases.find((database) => database.vpc)?.vpc;
-    const shapes = shapesOf(storage, backups, { logIn, vpc });
+    const freeStorage = readFreeStorage(deployment.databases);
+    const shapes = shapesOf(storage, backups, { logIn, freeStorage, vpc });
     const functions = Object.fromEntries(
       Object.entries(shapes).map(([name, shape]) => [name, make(name, REQUEST, shape)]),
     ) as Record<ApiFunction, lambda.Function>;
@@ -85,7 +93,15 @@ export class ApiStack extends Stack {
 function shapesOf(
   { bucket, key, stateTable }: StorageStack,
   { backup, restore, rebuild }: BackupsStack,
-  { logIn, vpc }: { logIn: readonly iam.PolicyStatement[]; vpc: ApiFunctionShape['vpc'] },
+  {
+    logIn,
+    freeStorage,
+    vpc,
+  }: {
+    logIn: readonly iam.PolicyStatement[];
+    freeStorage: readonly iam.PolicyStatement[];
+    vpc: ApiFunctionShape['vpc'];
+  },
 ): Record<ApiFunction, ApiFunctionShape> {
   const state = { stateTable: stateTable.tableName };
   const invoke = (target: lambda.Alias) =>
@@ -115,7 +131,7 @@ function shapesOf(
     'restore-server-api': {
       description: 'Checks restores against the database server, swaps databases back, and drops unfinished ones',
       environment: { ...state, backupBucket: bucket.bucketName, backupKeyArn: key.keyArn },
-      statements: [...useState(stateTable, ['Get', 'Update']), ...readBackups(bucket, key), ...logIn],
+      statements: [...useState(stateTable, ['Get', 'Update']), ...readBackups(bucket, key), ...freeStorage, ...logIn],
       ...(vpc ? { vpc } : {}),
     },
     'jobs-api': {

@@ -73,6 +73,7 @@ const wildcards: Record<string, string> = {
   'allow lambda:GetDurableExecutionState dbms-restore:*': 'An execution’s ARN has its version, name and id.',
   'allow lambda:CheckpointDurableExecution dbms-rebuild-catalog:*': 'An execution’s ARN has its version, name and id.',
   'allow lambda:GetDurableExecutionState dbms-rebuild-catalog:*': 'An execution’s ARN has its version, name and id.',
+  'allow cloudwatch:GetMetricData *': 'CloudWatch has no resources for metrics, and no condition for reading them.',
   'allow s3:GetObjectRetention backups/databases/*': 'Objects get their keys when a backup is made.',
   'allow s3:PutObject backups/databases/*': 'Objects get their keys when a backup is made.',
   'allow s3:GetObject backups/databases/*': 'Objects get their keys when a backup is made.',
@@ -150,6 +151,7 @@ const rights: Record<string, string[]> = {
     'sqs:SendMessage dead-letters',
   ],
   'dbms-restore': [
+    'cloudwatch:GetMetricData *',
     'dynamodb:DeleteItem state',
     'dynamodb:GetItem state',
     'dynamodb:UpdateItem state',
@@ -213,6 +215,7 @@ const rights: Record<string, string[]> = {
     'lambda:InvokeFunction dbms-restore:live',
   ],
   'dbms-restore-server-api': [
+    'cloudwatch:GetMetricData *',
     'dynamodb:GetItem state',
     'dynamodb:UpdateItem state',
     'kms:Decrypt backup-key',

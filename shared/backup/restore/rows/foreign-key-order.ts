@@ -87,7 +87,7 @@ function components(nodes: readonly string[], next: ReadonlyMap<string, readonly
       const above = path.at(-1);
       if (above) lower(above.node, low.get(node) ?? 0);
       if (low.get(node) !== index.get(node)) continue;
-      const component = open.splice(open.indexOf(node));
+      const component = open.splice(open.lastIndexOf(node));
       for (const member of component) isOpen.delete(member);
       found.push(component);
     }

@@ -68,7 +68,6 @@ const triggerSchema = z.object({
 });
 
 export type Relation = z.output<typeof relationSchema>;
-export type Column = Relation['columns'][number];
 export type ForeignKey = z.output<typeof foreignKeySchema>;
 export type Trigger = z.output<typeof triggerSchema>;
 export type TableName = { schema: string; name: string };

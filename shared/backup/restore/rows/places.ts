@@ -39,6 +39,14 @@ export function loadedPlaces(record: RestoreRecord): Map<string, TableName> {
   return new Map(placesIn(record).map(({ schema, name, into }) => [quoteQualified(schema, name), into]));
 }
 
+/** Below which paths the chunks lie that go into other relations than these. */
+export function foldersBeside(record: RestoreRecord, relations: readonly TableName[]): string[] {
+  const names = new Set(relations.map(({ schema, name }) => quoteQualified(schema, name)));
+  return placesIn(record)
+    .filter(({ into }) => !names.has(quoteQualified(into.schema, into.name)))
+    .map(({ folder }) => folder);
+}
+
 /** The relations that have got rows, each once. */
 export function filledPlaces(record: RestoreRecord): TableName[] {
   const folders = new Set(

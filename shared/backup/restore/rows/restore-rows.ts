@@ -15,7 +15,7 @@ import { loadRows } from './load.ts';
 import { placeItem } from './places.ts';
 import { advanceSequences } from './positions.ts';
 import { type PreparedRows, prepareRows } from './prepare-rows.ts';
-import { endEarlierSessions, openRowsSession, type RowsPlace } from './session.ts';
+import { endEarlierSessions, openRowsSession, type RowsPlace, unlessAborted } from './session.ts';
 import { takeBackRows } from './take-back.ts';
 import { verifyKeys } from './verify-keys.ts';
 
@@ -33,11 +33,12 @@ export async function restoreRows(request: RestoreRequest, dependencies: Restore
   const progress = startProgress(dependencies.report);
   let main: pg.Client | undefined;
   let begun = false;
+  const loading = { underWay: false, advanced: false };
   try {
     signal.throwIfAborted();
     progress.phase('checking');
     main = await openRowsSession(place);
-    await endEarlierSessions(main, place, signal);
+    await endEarlierSessions(main, place, signal, { awaitWork: true });
     const found = await readRecord(main, place.record);
     begun = found !== null;
     const prepared = await prepareRows(
@@ -52,15 +53,30 @@ export async function restoreRows(request: RestoreRequest, dependencies: Restore
       dependencies,
     );
     assertNoProblems(prepared.checked.problems);
-    const record = found ?? (await beginRecord(main, place, prepared));
+    const first = found ?? (await beginRecord(main, place, prepared));
     begun = true;
-    const warnings = await fillTables(main, place, prepared, request, { record, connections, progress, signal });
+    const record: RestoreRecord = {
+      ...first,
+      add: async (...items) => {
+        await first.add(...items);
+        loading.advanced = true;
+      },
+    };
+    const warnings = await fillTables(main, place, prepared, request, {
+      record,
+      connections,
+      progress,
+      signal,
+      loading,
+    });
     const { tables, rows, bytes } = prepared.manifest.totals;
     return { tables, rows, bytes, warnings, keptDatabase: null };
   } catch (error) {
     const failure = explainRestoreFailure(signal.aborted ? (signal.reason ?? error) : error);
     if (!begun) throw failure;
-    if (request.resumable && canGoOn(failure)) throw new UnfinishedRestore(failure, targetDatabase);
+    // A table that must be loaded at once and does not fit an invocation would be begun again for ever.
+    const isFutile = (failure as Error | null)?.name === 'TimeoutError' && loading.underWay && !loading.advanced;
+    if (request.resumable && canGoOn(failure) && !isFutile) throw new UnfinishedRestore(failure, targetDatabase);
     await main?.end().catch(() => undefined);
     // Out of reach, the rows stay for now: the job tries again, and says so if that fails as well.
     const left = await takeBackRows(place, { store, database: request.database, backupId: request.backupId }).catch(
@@ -112,12 +128,21 @@ async function fillTables(
     connections,
     progress,
     signal,
-  }: { record: RestoreRecord; connections: number; progress: ProgressMeter; signal: AbortSignal },
+    loading,
+  }: {
+    record: RestoreRecord;
+    connections: number;
+    progress: ProgressMeter;
+    signal: AbortSignal;
+    /** Told whether rows are being loaded. */
+    loading: { underWay: boolean };
+  },
 ): Promise<string[]> {
   const { tables, rows, bytes } = manifest.totals;
   progress.total({ tables, rows, bytes });
   progress.phase('data');
   const open = () => openRowsSession(place, { encoding: manifest.encoding, replica: way.replica });
+  loading.underWay = true;
   await loadRows(manifest, way, { source, record, progress, open, lanes: connections, signal });
   const onBytes = (loaded: number): void => progress.add({ bytes: loaded });
   const warnings = await loadLargeObjects(main, source, manifest.large_objects, {
@@ -127,14 +152,16 @@ async function fillTables(
     signal,
   });
 
+  loading.underWay = false;
+
   // Before the keys are checked: the planner then knows what it joins.
   if (analyze) {
     progress.phase('statistics');
     const relations = new Map(destinations.map(({ into }) => [into.oid, into]));
     await runLanes(relations.values(), connections, {
       open: () => openRowsSession(place),
-      work: async (client, relation) => {
-        warnings.push(...(await analyzeTable(client, relation)));
+      work: async (client, relation, laneSignal) => {
+        warnings.push(...(await unlessAborted(laneSignal, analyzeTable(client, relation))));
       },
       close: (client) => client.end(),
       signal,
@@ -142,11 +169,10 @@ async function fillTables(
   }
   if (way.replica) {
     progress.phase('checking keys');
-    const lanes = { open: () => openRowsSession(place), lanes: connections, record, signal };
-    await verifyKeys(way.keys, way.members, lanes);
+    await verifyKeys(way.keys, way.members, { place, lanes: connections, record, signal });
   }
   progress.phase('materialized views');
-  warnings.push(...(await refreshMaterializedViews(main, manifest, [], signal)));
+  warnings.push(...(await unlessAborted(signal, refreshMaterializedViews(main, manifest, [], signal))));
   signal.throwIfAborted();
   await advanceSequences(main, positions);
   // Until here the rows may be lost with their record; from here on they are there to stay.

@@ -1,11 +1,14 @@
+import { setTimeout } from 'node:timers/promises';
 import type pg from 'pg';
 import { quoteIdentifier } from '../../../postgres/identifiers.ts';
+import { LOCK_NOT_AVAILABLE } from '../../../postgres/session-errors.ts';
 import { backupLocation } from '../../location.ts';
 import type { ObjectStore } from '../../objects/object-store.ts';
+import { explainRestoreFailure } from '../failure.ts';
 import { readManifest } from '../prepare.ts';
-import { dropRecord, readRecord, recordItem, recordTable } from '../restore-record.ts';
+import { dropRecord, type RestoreRecord, readRecord, recordItem, recordTable } from '../restore-record.ts';
 import { orderByKeys } from './foreign-key-order.ts';
-import { filledPlaces } from './places.ts';
+import { filledPlaces, foldersBeside } from './places.ts';
 import { endEarlierSessions, openRowsSession, type RowsPlace } from './session.ts';
 import {
   type ForeignKey,
@@ -15,12 +18,19 @@ import {
   type Relation,
   readForeignKeys,
   readTriggers,
+  type TableName,
 } from './target.ts';
 import { switchTriggers } from './triggers.ts';
+import { isOutcome } from './verify-keys.ts';
 
 /** How long sessions of the failed attempt may take to end, and the backup's description to be read. Milliseconds. */
 const PREPARING_MS = 60_000;
 const OBJECTS_PER_TRANSACTION = 1000;
+/** A table that others use is not had at once. */
+const MAX_ATTEMPTS = 6;
+const BETWEEN_ATTEMPTS_MS = 2000;
+const DEADLOCK = '40P01';
+const BUSY = new Set([LOCK_NOT_AVAILABLE, DEADLOCK]);
 
 /**
  * Takes back the rows that a restore has loaded into existing tables, by its record, and then the record. A row is the restore's
@@ -50,9 +60,13 @@ export async function takeBackRows(
     }
     const found = await findRelations(client, filledPlaces(record));
     const relations = found.flatMap((each) => each?.relation ?? []);
-    const left = await removeRows(client, place.record, relations);
+    const left = await removeRows(client, place.record, relations, (kept) =>
+      forget(client, place.record, record, kept),
+    );
     if (left.length === 0) await dropRecord(client, place.record);
     return left;
+  } catch (error) {
+    throw explainRestoreFailure(error);
   } finally {
     await client.end().catch(() => undefined);
   }
@@ -68,7 +82,27 @@ async function unlinkObjects(client: pg.Client, record: string, numbers: readonl
   await client.query(`DELETE FROM ${recordTable(record)} WHERE item = $1`, [recordItem.largeObjects]);
 }
 
-async function removeRows(client: pg.Client, record: string, relations: readonly Relation[]): Promise<string[]> {
+/** Takes from the record what is no longer there, so that a restore which goes on loads it again. */
+async function forget(
+  client: pg.Client,
+  schema: string,
+  record: RestoreRecord,
+  kept: readonly TableName[],
+): Promise<void> {
+  await client.query(
+    `DELETE FROM ${recordTable(schema)} WHERE item = ANY ($1::text[])
+        OR EXISTS (SELECT FROM pg_catalog.unnest($2::text[]) AS folder WHERE pg_catalog.starts_with(item, folder))`,
+    [[...record.items].filter(isOutcome), foldersBeside(record, kept).map(recordItem.chunk)],
+  );
+}
+
+/** @param forget - is told of the relations whose rows stay, when others are removed */
+async function removeRows(
+  client: pg.Client,
+  record: string,
+  relations: readonly Relation[],
+  forget: (kept: readonly TableName[]) => Promise<void>,
+): Promise<string[]> {
   if (relations.length === 0) return [];
   const members = relations.flatMap((relation) => relation.members);
   const replica = await mayReplicate(client);
@@ -77,7 +111,17 @@ async function removeRows(client: pg.Client, record: string, relations: readonly
     ({ owned, enabled }) => owned && enabled !== (replica ? 'O' : 'R'),
   );
   const { off, on } = switchTriggers(triggers);
-  try {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await removeOnce();
+    } catch (error) {
+      await client.query('ROLLBACK').catch(() => undefined);
+      if (attempt === MAX_ATTEMPTS || !BUSY.has((error as { code?: string }).code ?? '')) throw error;
+      await setTimeout(BETWEEN_ATTEMPTS_MS);
+    }
+  }
+
+  async function removeOnce(): Promise<string[]> {
     await client.query('BEGIN');
     if (replica) await client.query('SET LOCAL session_replication_role = replica');
     // Whoever would add a row, or one that refers to a row here, waits from now on.
@@ -99,12 +143,10 @@ async function removeRows(client: pg.Client, record: string, relations: readonly
       await client.query(`DELETE FROM ${fromRelation(relation)} WHERE ${isOurs(record)}`);
     }
     await client.query('SET CONSTRAINTS ALL IMMEDIATE');
+    await forget(relations.filter(({ oid }) => kept.has(oid)));
     for (const statement of on) await client.query(statement);
     await client.query('COMMIT');
     return [...kept.values()];
-  } catch (error) {
-    await client.query('ROLLBACK').catch(() => undefined);
-    throw error;
   }
 }
 

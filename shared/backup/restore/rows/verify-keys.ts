@@ -1,11 +1,11 @@
-import type pg from 'pg';
 import { z } from 'zod';
 import { OperationError } from '../../../errors.ts';
 import { quoteIdentifier, quoteQualified } from '../../../postgres/identifiers.ts';
 import { runLanes } from '../../export/lanes.ts';
 import { listed } from '../findings.ts';
-import type { RestoreRecord } from '../restore-record.ts';
+import { type RestoreRecord, recordTable } from '../restore-record.ts';
 import { deferrableKeysSql } from './foreign-keys.sql.ts';
+import { openRowsSession, type RowsPlace, unlessAborted } from './session.ts';
 import type { ForeignKey } from './target.ts';
 
 const deferrableKeySchema = z.object({
@@ -25,21 +25,15 @@ type DeferrableKey = z.output<typeof deferrableKeySchema>;
  * Checks what the server does not while `session_replication_role` is `replica`: foreign keys, and unique and exclusion constraints
  * that are deferrable.
  *
- * @param open - opens one of several sessions
  * @param members - numbers of the relations that have got rows
  * @throws OperationError `constraint_violated` naming every constraint that the rows break
  */
 export async function verifyKeys(
   keys: readonly ForeignKey[],
   members: readonly string[],
-  {
-    open,
-    lanes,
-    record,
-    signal,
-  }: { open: () => Promise<pg.Client>; lanes: number; record: RestoreRecord; signal: AbortSignal },
+  { place, lanes, record, signal }: { place: RowsPlace; lanes: number; record: RestoreRecord; signal: AbortSignal },
 ): Promise<void> {
-  const first = await open();
+  const first = await openRowsSession(place);
   const deferrable = await first
     .query(deferrableKeysSql, [members])
     .then(({ rows }) => z.array(deferrableKeySchema).parse(rows))
@@ -57,22 +51,34 @@ export async function verifyKeys(
     })),
   ];
   const violated: string[] = [];
+  const tell = (name: string, item: string): void => {
+    if (item.startsWith(VIOLATED)) violated.push(`${name}: ${item.slice(item.lastIndexOf(' ') + 1)} rows`);
+  };
+  const found = new Map([...record.items].filter(isOutcome).map((item) => [item.split(' ')[1], item]));
+  for (const { oid, name } of checks) tell(name, found.get(oid) ?? '');
   await runLanes(
-    checks.filter(({ oid }) => !record.has(verified(oid))),
+    checks.filter(({ oid }) => !found.has(oid)),
     lanes,
     {
       open: async () => {
-        const client = await open();
+        const client = await openRowsSession(place);
         // As the server itself when it adds a foreign key (ri_triggers.c, RI_Initial_Check): one large join, nothing beside it.
         await client.query(
           "SELECT pg_catalog.set_config('work_mem', pg_catalog.current_setting('maintenance_work_mem'), false)",
         );
         return client;
       },
-      work: async (client, { oid, name, sql }) => {
-        const { rows } = await client.query<{ count: string }>(sql);
-        if (Number(rows[0]?.count) > 0) violated.push(`${name}: ${rows[0]?.count} rows`);
-        else await record.add(client, [verified(oid)]);
+      // One statement checks and records, so that it is of use also when it takes longer than the attempt.
+      work: async (client, { oid, name, sql }, laneSignal) => {
+        const { rows } = await unlessAborted(
+          laneSignal,
+          client.query<{ item: string }>(
+            `INSERT INTO ${recordTable(place.record)}
+             SELECT CASE WHEN count = 0 THEN '${VERIFIED}${oid}' ELSE '${VIOLATED}${oid} ' || count END, '{}' FROM (${sql}) AS counted
+             RETURNING item`,
+          ),
+        );
+        tell(name, rows[0]?.item ?? '');
       },
       close: (client) => client.end(),
       signal,
@@ -86,7 +92,11 @@ export async function verifyKeys(
   );
 }
 
-const verified = (oid: string): string => `verified ${oid}`;
+const VERIFIED = 'verified ';
+const VIOLATED = 'violated ';
+
+/** Whether an item of a record tells what has become of the check of a key. */
+export const isOutcome = (item: string): boolean => item.startsWith(VERIFIED) || item.startsWith(VIOLATED);
 
 /** Counts rows without the row that they refer to, as the server does when a foreign key is added (RI_Initial_Check). */
 export function orphansSql(key: ForeignKey): string {

@@ -38,6 +38,8 @@ export async function restoreRows(request: RestoreRequest, dependencies: Restore
     signal.throwIfAborted();
     progress.phase('checking');
     main = await openRowsSession(place);
+    // Known before the wait for earlier sessions, which may take longer than this attempt.
+    begun = (await readRecord(main, place.record)) !== null;
     await endEarlierSessions(main, place, signal, { awaitWork: true });
     const found = await readRecord(main, place.record);
     begun = found !== null;

@@ -101,7 +101,7 @@ export class NodeFunction extends Construct {
     this.role.addToPolicy(traces());
     Validations.of(this).acknowledge({
       id: 'AwsSolutions-IAM5[Resource::*]',
-      reason: 'See traces and networkInterfaces.',
+      reason: 'See traces, networkInterfaces and readFreeStorage.',
     });
     if (durableFor) this.allowDurableExecution();
     // The policy must stand before the function: a VPC function is refused without its network rights.

@@ -109,6 +109,12 @@ export function readLocks(bucket: s3.Bucket): iam.PolicyStatement[] {
   return [allow(['s3:GetObjectRetention'], [bucket.arnForObjects(BACKUP_PATHS)])];
 }
 
+/** Asks CloudWatch for the free storage of RDS instances, where there are any; Aurora's grows by itself. */
+export function readFreeStorage(databases: Deployment['databases']): iam.PolicyStatement[] {
+  // CloudWatch has no resources for metrics, and knows no condition on a namespace where they are read.
+  return databases.some(({ kind }) => kind === 'rds') ? [allow(['cloudwatch:GetMetricData'], ['*'])] : [];
+}
+
 /** Logs in to the configured databases: reads just their secrets, or signs in as just their users. */
 export function logInToDatabases(stack: Stack, databases: Deployment['databases']): iam.PolicyStatement[] {
   return databases.flatMap(({ login, secret_key_arn }) => {

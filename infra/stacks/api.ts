@@ -11,6 +11,7 @@ import {
   logInToDatabases,
   readBackups,
   readDownloads,
+  readFreeStorage,
   readLocks,
   removeBackups,
   removeDownloads,
@@ -68,7 +69,9 @@ export class ApiStack extends Stack {
     });
     const logIn = logInToDatabases(this, deployment.databases);
     const vpc = deployment.databases.find((database) => database.vpc)?.vpc;
-    const shapes = shapesOf(storage, backups, { logIn, vpc, changeSchedules: backups.schedules.rights(this) });
+    const freeStorage = readFreeStorage(deployment.databases);
+    const changeSchedules = backups.schedules.rights(this);
+    const shapes = shapesOf(storage, backups, { logIn, freeStorage, vpc, changeSchedules });
     const functions = Object.fromEntries(
       Object.entries(shapes).map(([name, shape]) => [name, make(name, REQUEST, shape)]),
     ) as Record<ApiFunction, lambda.Function>;
@@ -95,10 +98,12 @@ function shapesOf(
   { backup, restore, rebuild, download, schedules }: BackupsStack,
   {
     logIn,
+    freeStorage,
     vpc,
     changeSchedules,
   }: {
     logIn: readonly iam.PolicyStatement[];
+    freeStorage: readonly iam.PolicyStatement[];
     vpc: ApiFunctionShape['vpc'];
     changeSchedules: readonly iam.PolicyStatement[];
   },
@@ -155,7 +160,7 @@ function shapesOf(
     'restore-server-api': {
       description: 'Checks restores against the database server, swaps databases back, and drops unfinished ones',
       environment: { ...state, backupBucket: bucket.bucketName, backupKeyArn: key.keyArn },
-      statements: [...useState(stateTable, ['Get', 'Update']), ...readBackups(bucket, key), ...logIn],
+      statements: [...useState(stateTable, ['Get', 'Update']), ...readBackups(bucket, key), ...freeStorage, ...logIn],
       ...(vpc ? { vpc } : {}),
     },
     'jobs-api': {

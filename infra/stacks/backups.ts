@@ -16,6 +16,7 @@ import { NodeFunction } from '../constructs/node-function.ts';
 import {
   logInToDatabases,
   readBackups,
+  readFreeStorage,
   readLocks,
   readManifests,
   readWork,
@@ -99,12 +100,13 @@ export class BackupsStack extends Stack {
     const restore = new NodeFunction(this, 'Restore', {
       ...durable,
       name: 'restore',
-      description: 'Restores one backup into a new database: a durable job',
+      description: 'Restores one backup into a new database, or its rows into tables that are there: a durable job',
       memoryMegabytes: 3072,
       environment,
       statements: [
         ...useState(stateTable, ['Get', 'Update', 'Delete']),
         ...readBackups(bucket, key),
+        ...readFreeStorage(deployment.databases),
         ...logIn,
         handOver,
       ],

@@ -38,10 +38,10 @@ function once<Client>(make: () => Client): () => Client {
   };
 }
 
+export const cloudwatchClient = once(() => new CloudWatchClient(quick));
 export const dynamodbClient = once(() => new DynamoDBClient(quick));
 export const kmsClient = once(() => new KMSClient(quick));
 export const lambdaClient = once(() => new LambdaClient(quick));
 export const schedulerClient = once(() => new SchedulerClient(quick));
-export const cloudwatchClient = once(() => new CloudWatchClient(quick));
 export const secretsManagerClient = once(() => new SecretsManagerClient(quick));
 export const s3Client = once(() => new S3Client(bulk));

@@ -41,6 +41,11 @@ export const databaseSchema = z.strictObject({
   id: databaseIdSchema,
   kind: z.enum(['rds', 'aurora', 'self-managed']).default('rds'),
   host: z.string().min(1).max(253),
+  /** DB instance identifier, where the host is not the instance's own endpoint: CloudWatch knows its free storage by it. */
+  instance_id: z
+    .string()
+    .regex(/^[a-z][a-z0-9-]{0,62}$/, 'must be a DB instance identifier')
+    .optional(),
   port: z.int().min(1).max(65_535).default(5432),
   /** The database's name on the server. */
   name: z.string().min(1).max(63),

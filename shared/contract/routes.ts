@@ -188,7 +188,7 @@ export const routes = [
     tag: 'Restore',
     summary: 'Restore a backup',
     description:
-      'Starts a job that builds a new database, on the same server or that of another configured database, and offers it under its name only when every row is loaded and counted. An existing database is never overwritten; with `"mode": "swap"` it is kept under a dated name. The job first makes the check of `restore/check`, and fails with all problems when there are any.',
+      'Starts a job that builds a new database, on the same server or that of another configured database, and offers it under its name only when every row is loaded and counted. An existing database is never overwritten; with `"mode": "swap"` it is kept under a dated name. With `"mode": "data"` the rows alone go into the empty tables of an existing database; what a failed job has loaded is taken back. The job first makes the check of `restore/check`, and fails with all problems when there are any.',
     query: databaseQuerySchema,
     body: restoreRequestSchema,
     bodyExample: { backup_id: 'bkp-01JZ8Q4F7M3N5P6R8S9T0V1W2X', confirm: true, target_database: 'shop_restored' },
@@ -205,7 +205,7 @@ export const routes = [
     tag: 'Restore',
     summary: 'Check a restore without beginning it',
     description:
-      'Holds the backup against the server: versions, extensions, roles, rights, names, locale, connections, and whether the backup holds what is selected. All problems are in one answer; nothing is created.',
+      'Holds the backup against the server: versions, extensions, roles, rights, names, locale, connections, free storage, with `"mode": "data"` the tables, columns and foreign keys, and whether the backup holds what is selected. All problems are in one answer; nothing is created.',
     query: databaseQuerySchema,
     body: restoreCheckRequestSchema,
     bodyExample: {
@@ -256,10 +256,10 @@ export const routes = [
     tag: 'Restore',
     summary: 'Discard what a failed restore has left',
     description:
-      'Drops the unfinished database of a failed restore at once, which would be kept for a day to be resumed.',
+      'Drops the unfinished database of a failed restore at once, which would be kept for a day to be resumed. After a restore with `"mode": "data"`, takes back the rows that could not be taken back when it failed.',
     params: z.strictObject({ id: jobIdSchema }),
     responses: { 200: { description: 'The job of the restore.', schema: jobSchema } },
-    refusals: { 409: 'The job has left nothing, or is being resumed.' },
+    refusals: { 409: 'The job has left nothing, or is being resumed; or rows of others stand in the way.' },
   }),
   defineRoute({
     operationId: 'listJobs',

@@ -54,6 +54,7 @@ const failures: Readonly<Record<string, { status: number; fields?: readonly `${s
   not_swapped: { status: 409, fields: ['path.id'] },
   kept_database_missing: { status: 409, fields: ['path.id'] },
   swap_refused: { status: 409 },
+  rows_left: { status: 409 },
   database_unreachable: { status: 503 },
   login_refused: { status: 503 },
   tls_failed: { status: 503 },

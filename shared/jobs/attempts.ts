@@ -1,4 +1,4 @@
-import { UnfinishedRestore } from '../backup/restore/run-restore.ts';
+import { UnfinishedRestore } from '../backup/restore/failure.ts';
 import type { JobError } from '../contract/schemas/job.ts';
 import { OperationError } from '../errors.ts';
 

@@ -7,7 +7,7 @@ import {
   customNameSchema,
 } from '../contract/schemas/backup.ts';
 import { jobIdSchema } from '../contract/schemas/job.ts';
-import { restoreOptionsSchema, targetDatabaseSchema } from '../contract/schemas/restore.ts';
+import { restoreModeSchema, restoreOptionsSchema, targetDatabaseSchema } from '../contract/schemas/restore.ts';
 
 /** What starts the durable backup function. A schedule gives no ids; the function then makes them and the job itself. */
 export const backupEventSchema = z.object({
@@ -28,7 +28,7 @@ export const restoreEventSchema = z.object({
   database: databaseIdSchema,
   backup_id: backupIdSchema,
   target_database: targetDatabaseSchema,
-  mode: z.enum(['new', 'swap']).default('new'),
+  mode: restoreModeSchema.default('new'),
   /** The configured database to whose server it goes; by default the backup's own. */
   environment: databaseIdSchema.optional(),
   options: restoreOptionsSchema.default({}),

@@ -1,7 +1,7 @@
 import { InvokeCommand, type LambdaClient } from '@aws-sdk/client-lambda';
 import type { BackupType } from '../contract/schemas/backup.ts';
 import type { Job, JobError } from '../contract/schemas/job.ts';
-import type { RestoreOptionFields } from '../contract/schemas/restore.ts';
+import type { RestoreMode, RestoreOptionFields } from '../contract/schemas/restore.ts';
 import { OperationError } from '../errors.ts';
 import { createBackupCatalog, runningBackup, unknownBackup } from '../state/backups.ts';
 import { type Begun, beginBackup, beginRestore, type Claim, releaseClaim } from '../state/begin.ts';
@@ -33,7 +33,7 @@ export interface BackupRequest extends Request {
 export interface RestoreRequest extends Request {
   backupId: string;
   targetDatabase: string;
-  mode?: 'new' | 'swap';
+  mode?: RestoreMode;
   /** The configured database to whose server it goes; by default the backup's own. */
   environment?: string | undefined;
   options?: RestoreOptionFields;

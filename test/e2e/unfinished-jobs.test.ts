@@ -95,6 +95,47 @@ describe('a running backup that is cancelled', () => {
   });
 });
 
+describe('a restore of rows into tables that are there', () => {
+  test('takes back what it has loaded when it fails, and succeeds when nothing is in its way', async () => {
+    const target = await createScratchDatabase(server, uniqueName('filled'));
+    await withClient(server, target.name, (client) =>
+      client.query('CREATE TABLE item (n bigint); CREATE TABLE other (n int); CREATE TABLE third (n int)'),
+    );
+    const body = { backup_id: backup, confirm: true, mode: 'data', target_database: target.name };
+    const restore = async () => {
+      const answer = await call(system.current, '/restore?database=shop', { body });
+      return endOf(system.current, accepted(answer).id);
+    };
+    const count = (table: string) =>
+      withClient(server, target.name, async (client) => {
+        const { rows } = await client.query(`SELECT count(*)::int FROM ${table}`);
+        return rows[0]?.count;
+      });
+    const fault = {
+      service: 'kms',
+      operation: 'Decrypt',
+      status: 400,
+      code: 'AccessDeniedException',
+      after: 2,
+    } as const;
+    await system.current.services.faults.set({ ...fault, times: Number.POSITIVE_INFINITY });
+    expect(await restore()).toMatchObject({ status: 'failed', error: { code: 'key_refused' }, unfinished: null });
+    await system.current.services.faults.clear();
+    for (const table of ['item', 'other', 'third']) expect([table, await count(table)]).toEqual([table, 0]);
+
+    const { status, warnings, progress } = await restore();
+    expect([status, progress?.rows.done]).toEqual(['succeeded', 3000]);
+    expect(warnings).toEqual([
+      expect.stringContaining('public.item.n (integer in the backup, here bigint)'),
+      expect.stringContaining('session_replication_role = replica'),
+    ]);
+    for (const table of ['item', 'other', 'third']) expect([table, await count(table)]).toEqual([table, 1000]);
+    expect(await restore()).toMatchObject({ status: 'failed', error: { code: 'tables_not_empty' } });
+    expect(await sessionsOn(server)).toEqual([]);
+    await target.drop();
+  });
+});
+
 describe('a failed restore', () => {
   test('that is resumed goes on with its database, once, and gives an equal copy', async () => {
     const target = uniqueName('resumed');

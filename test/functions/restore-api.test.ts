@@ -85,6 +85,14 @@ describe('a restore', () => {
     expect(api.invocations.map(({ event }) => event.mode)).toEqual(['swap', 'swap', 'swap']);
   });
 
+  test('of rows goes into the configured database, unless another is named, whole or in part', async () => {
+    const { status, body } = await restore({ confirm: true, mode: 'data', tables: ['sales.orders'] });
+    expect([status, body.target_database]).toEqual([202, 'shop']);
+    const named = await restore({ confirm: true, mode: 'data', target_database: 'shop_2', environment: 'crm' });
+    expect(named.body).toMatchObject({ target_database: 'shop_2', environment: 'crm' });
+    expect(api.invocations.map(({ event }) => event.mode)).toEqual(['data', 'data']);
+  });
+
   test.each([
     [{ confirm: true }, ['body.target_database']],
     [{ mode: 'swap' }, ['body.confirm']],

@@ -86,6 +86,7 @@ const wildcards: Record<string, string> = {
     'The schedules of one group, which are made at run time.',
   'allow lambda:CheckpointDurableExecution dbms-download:*': 'An execution’s ARN has its version, name and id.',
   'allow lambda:GetDurableExecutionState dbms-download:*': 'An execution’s ARN has its version, name and id.',
+  'allow cloudwatch:GetMetricData *': 'CloudWatch has no resources for metrics, and no condition for reading them.',
   'allow s3:GetObjectRetention backups/databases/*': 'Objects get their keys when a backup is made.',
   'allow s3:PutObject backups/databases/*': 'Objects get their keys when a backup is made.',
   'allow s3:GetObject backups/databases/*/backups/*/manifest.json.enc': 'A backup’s path is made when the backup is.',
@@ -202,6 +203,7 @@ const rights: Record<string, string[]> = {
     'secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-shop-AbCdEf',
   ],
   'dbms-restore': [
+    'cloudwatch:GetMetricData *',
     'dynamodb:DeleteItem state',
     'dynamodb:GetItem state',
     'dynamodb:UpdateItem state',
@@ -324,6 +326,7 @@ const rights: Record<string, string[]> = {
     'lambda:InvokeFunction dbms-restore:live',
   ],
   'dbms-restore-server-api': [
+    'cloudwatch:GetMetricData *',
     'dynamodb:GetItem state',
     'dynamodb:UpdateItem state',
     'kms:Decrypt backup-key',

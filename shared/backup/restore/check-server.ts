@@ -1,14 +1,16 @@
 import type pg from 'pg';
+import type { RestoreMode } from '../../contract/schemas/restore.ts';
 import type { Manifest } from '../manifest.ts';
 import { liveDatabaseSql, localeSql, missingExtensionsSql, rolesSql, serverFactsSql } from './check.sql.ts';
 import { type Finding, listed } from './findings.ts';
+import { checkFreeSpace, type ReadFreeSpace } from './free-space.ts';
 import { unsupportedEntries } from './newer-features.ts';
 import { roleNames } from './role-names.ts';
 import type { TailoredBackup } from './tailor.ts';
 
 /** What a restore is about to do to a server. */
 export interface PlannedRestore {
-  mode: 'new' | 'swap';
+  mode: RestoreMode;
   targetDatabase: string;
   missingRoles: 'create' | 'skip';
   connections: number;
@@ -22,7 +24,7 @@ export interface CheckedServer {
   warnings: Finding[];
 }
 
-interface ServerFacts {
+export interface ServerFacts {
   version: number;
   read_only: boolean;
   superuser: boolean;
@@ -38,14 +40,15 @@ const OTHER_CONNECTIONS = 2;
  * Looks for all that stands against a restore or is worth knowing, before anything is created. Changes nothing.
  *
  * @param client - of the login that will restore, in any database of the server
+ * @param readFreeSpace - asks how much disk is free
  */
 export async function checkServer(
   client: pg.Client,
   backup: TailoredBackup,
   planned: PlannedRestore,
+  readFreeSpace: ReadFreeSpace,
 ): Promise<CheckedServer> {
-  const { rows } = await client.query<ServerFacts>(serverFactsSql);
-  const facts = rows[0] as ServerFacts;
+  const facts = await readServerFacts(client);
   const problems: Finding[] = [];
   const warnings: Finding[] = [];
   checkType(backup, problems, warnings);
@@ -56,12 +59,13 @@ export async function checkServer(
   await checkExtensions(client, backup, problems);
   await checkRoles(client, backup, planned, facts, problems, warnings);
   await checkLocale(client, backup.manifest, facts, warnings);
-  warnings.push({
-    code: 'free_space_unknown',
-    message: `The server does not say how much disk space is free; the rows alone are ${backup.manifest.totals.bytes} bytes of text, and indexes come on top`,
-    nextStep: "Compare it with the server's free storage.",
-  });
+  checkFreeSpace(backup.manifest, await readFreeSpace(), problems, warnings);
   return { version: facts.version, problems, warnings };
+}
+
+export async function readServerFacts(client: pg.Client): Promise<ServerFacts> {
+  const { rows } = await client.query<ServerFacts>(serverFactsSql);
+  return rows[0] as ServerFacts;
 }
 
 function checkType({ manifest }: TailoredBackup, problems: Finding[], warnings: Finding[]): void {
@@ -69,7 +73,7 @@ function checkType({ manifest }: TailoredBackup, problems: Finding[], warnings: 
     problems.push({
       code: 'definitions_missing',
       message: 'The backup holds rows without definitions: it cannot become a new database',
-      nextStep: 'Restore it into a database that has the definitions, with "mode": "existing".',
+      nextStep: 'Restore it into a database that has the definitions, with "mode": "data".',
     });
   }
   if (manifest.backup_type === 'schema') {
@@ -95,18 +99,23 @@ function checkSelection({ unknown, warnings: left }: TailoredBackup, problems: F
 }
 
 function checkRights(facts: ServerFacts, { connections }: PlannedRestore, problems: Finding[]): void {
-  if (facts.read_only) {
-    problems.push({
-      code: 'server_read_only',
-      message: 'The server is a standby: nothing can be created on it',
-      nextStep: 'Restore to its primary.',
-    });
-  }
   if (!facts.may_create_databases) {
     problems.push({
       code: 'create_refused',
       message: 'The login may not create databases on this server',
       nextStep: 'Give it the CREATEDB attribute: ALTER ROLE ... CREATEDB.',
+    });
+  }
+  checkCapacity(facts, connections, problems);
+}
+
+/** Whether the server takes anything at all, and so many sessions more. */
+export function checkCapacity(facts: ServerFacts, connections: number, problems: Finding[]): void {
+  if (facts.read_only) {
+    problems.push({
+      code: 'server_read_only',
+      message: 'The server is a standby: nothing can be created on it',
+      nextStep: 'Restore to its primary.',
     });
   }
   if (facts.free_connections < connections + OTHER_CONNECTIONS) {

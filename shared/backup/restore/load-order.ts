@@ -5,7 +5,7 @@ export interface Loadable<Table> {
 }
 
 /** Hands out parts of tables; see {@link loadOrder}. */
-export interface LoadOrder<Task> {
+export interface LoadOrder<Task> extends Iterable<Task> {
   /** The next part to load; undefined when all are handed out. */
   next(): Task | undefined;
   /** Tells that a part is loaded. */
@@ -43,6 +43,9 @@ export function loadOrder<Table, Task extends Loadable<Table>>(tasks: readonly T
 
   return {
     next,
+    *[Symbol.iterator]() {
+      for (let task = next(); task !== undefined; task = next()) yield task;
+    },
     done({ table }) {
       const known = tables.get(table);
       if (known) known.active -= 1;

@@ -52,8 +52,13 @@ export const swapSchema = z
 
 export const unfinishedSchema = z
   .object({
-    database: z.string().meta({ description: 'Its name on the server, as long as it is there.' }),
-    kept_until: z.iso.datetime().meta({ description: 'The next restore on the server after this time drops it.' }),
+    database: z.string().meta({
+      description:
+        'Its name on the server, as long as it is there; of a restore of rows, that of the database with the tables.',
+    }),
+    kept_until: z.iso.datetime().meta({
+      description: 'The next restore on the server after this time drops it; rows stay until they are discarded.',
+    }),
     resumed_by: jobIdSchema.nullable().meta({ description: 'The job that goes on with it; null when none does.' }),
   })
   .meta({ id: 'UnfinishedDatabase', description: 'What a failed restore has done, kept to be resumed.' });
@@ -74,7 +79,7 @@ export const jobSchema = z
     target_database: z
       .string()
       .nullable()
-      .meta({ description: 'The database that a restore creates, or whose place it takes.' }),
+      .meta({ description: 'The database that a restore creates, whose place it takes, or whose tables it fills.' }),
     environment: databaseIdSchema
       .nullable()
       .default(null)

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import {
   databaseSchema,
   databasesOf,
+  drillSettingsSchema,
   identitySchema,
   isTimeZone,
   runtimeConfigurationSchema,
@@ -83,6 +84,15 @@ export const deploymentSchema = runtimeConfigurationSchema
           .default('UTC'),
       })
       .prefault({}),
+    /** Without a server there are no drills, and neither schedules nor alarms of them. */
+    drills: drillSettingsSchema
+      .extend({
+        /** When the newest full backup of each database is restored, in `schedules.time_zone`. Null: only when asked for. */
+        schedule: scheduleSchema.default('0 5 * * 0'),
+        /** An alarm is raised when the newest backup that a drill has restored is older than this. */
+        alarm_after_days: z.int().min(1).max(365).default(14),
+      })
+      .prefault({}),
     thresholds: z
       .strictObject({
         connection_usage: ratio.default(0.8),
@@ -124,7 +134,14 @@ export const deploymentSchema = runtimeConfigurationSchema
     removal_policy: z.enum(['retain', 'destroy']).default('retain'),
     deletion_protection: z.boolean().default(true),
   })
-  .superRefine(({ prefix, databases, copies, region, account }, context) => {
+  .superRefine(({ prefix, databases, copies, region, account, drills }, context) => {
+    if (drills.server !== null && !databases.some(({ id }) => id === drills.server)) {
+      context.addIssue({
+        code: 'custom',
+        path: ['drills', 'server'],
+        message: `is none of the databases; use one of: ${databases.map(({ id }) => id).join(', ')}`,
+      });
+    }
     if (copies && (region === undefined || account === undefined || region === copies.region)) {
       context.addIssue({
         code: 'custom',
@@ -181,5 +198,5 @@ export type DeploymentInput = z.input<typeof deploymentSchema>;
 export function runtimePart(deployment: Deployment): Record<string, unknown> {
   const known = Object.entries(deployment).filter(([name]) => name in runtimeConfigurationSchema.shape);
   const databases = deployment.databases.map(({ vpc: _vpc, secret_key_arn: _key, ...database }) => database);
-  return { ...Object.fromEntries(known), databases };
+  return { ...Object.fromEntries(known), databases, drills: { server: deployment.drills.server } };
 }

@@ -3,6 +3,7 @@ import type * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import type * as kms from 'aws-cdk-lib/aws-kms';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
+import { metricNamespace } from '../../shared/health/metric-names.ts';
 import { stateKeys } from '../../shared/state/table.ts';
 import type { Deployment } from '../config/schema.ts';
 
@@ -58,6 +59,12 @@ export function removeBackups(bucket: s3.Bucket): iam.PolicyStatement[] {
 /** Asks until when S3 keeps an object from being deleted. */
 export function readLocks(bucket: s3.Bucket): iam.PolicyStatement[] {
   return [allow(['s3:GetObjectRetention'], [bucket.arnForObjects(BACKUP_PATHS)])];
+}
+
+/** Sends the deployment's own metrics. CloudWatch has no resources for metrics; the namespace is the narrowest there is. */
+export function publishMetrics(prefix: string): iam.PolicyStatement {
+  const condition = { StringEquals: { 'cloudwatch:namespace': metricNamespace(prefix) } };
+  return allow(['cloudwatch:PutMetricData'], ['*'], condition);
 }
 
 /** Logs in to the configured databases: reads just their secrets, or signs in as just their users. */

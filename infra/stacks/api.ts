@@ -84,7 +84,7 @@ export class ApiStack extends Stack {
 
 function shapesOf(
   { bucket, key, stateTable }: StorageStack,
-  { backup, restore, rebuild }: BackupsStack,
+  { backup, restore, rebuild, validate }: BackupsStack,
   { logIn, vpc }: { logIn: readonly iam.PolicyStatement[]; vpc: ApiFunctionShape['vpc'] },
 ): Record<ApiFunction, ApiFunctionShape> {
   const state = { stateTable: stateTable.tableName };
@@ -92,12 +92,13 @@ function shapesOf(
     new iam.PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: [target.functionArn] });
   return {
     'backups-api': {
-      description: 'Starts, lists, shows and deletes backups',
+      description: 'Starts, lists, shows, validates and deletes backups',
       environment: {
         ...state,
         backupBucket: bucket.bucketName,
         backupFunctionArn: backup.functionArn,
         rebuildFunctionArn: rebuild.functionArn,
+        validateFunctionArn: validate.functionArn,
       },
       statements: [
         ...useState(stateTable, ['Get', 'Put', 'Update', 'Delete', 'Query']),
@@ -105,6 +106,7 @@ function shapesOf(
         ...readLocks(bucket),
         invoke(backup),
         invoke(rebuild),
+        invoke(validate),
       ],
     },
     'restore-api': {

@@ -1,3 +1,4 @@
+import { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { KMSClient } from '@aws-sdk/client-kms';
 import { LambdaClient } from '@aws-sdk/client-lambda';
@@ -36,6 +37,7 @@ function once<Client>(make: () => Client): () => Client {
   };
 }
 
+export const cloudwatchClient = once(() => new CloudWatchClient(quick));
 export const dynamodbClient = once(() => new DynamoDBClient(quick));
 export const kmsClient = once(() => new KMSClient(quick));
 export const lambdaClient = once(() => new LambdaClient(quick));

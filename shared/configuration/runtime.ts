@@ -80,6 +80,12 @@ const backupSettingsSchema = z.strictObject({
     .optional(),
 });
 
+/** Drills: restores of backups into a scratch database, which is dropped afterwards; see docs/validation.md. */
+export const drillSettingsSchema = z.strictObject({
+  /** Id of the configured database whose server takes the scratch databases; null: there are no drills. */
+  server: databaseIdSchema.nullable().default(null),
+});
+
 /** The list of databases; the deployment describes each with more fields than the functions see. */
 export function databasesOf<Item extends z.ZodType<{ id: string }>>(item: Item) {
   return z
@@ -107,6 +113,7 @@ export const runtimeConfigurationSchema = z.strictObject({
   databases: databasesOf(databaseSchema),
   connections: connectionsSchema.prefault({}),
   backups: backupSettingsSchema.prefault({}),
+  drills: drillSettingsSchema.prefault({}),
   /** Only the authorizer needs it; the issuer of a user pool of the app's own is told by the environment. */
   identity: identitySchema.optional(),
   /** CIDR ranges callers may come from. */

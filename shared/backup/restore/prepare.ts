@@ -7,7 +7,8 @@ import { backupLocation } from '../location.ts';
 import { type Manifest, parseManifest } from '../manifest.ts';
 import { type ObjectStore, readWhole } from '../objects/object-store.ts';
 import { type CheckedServer, checkServer, type PlannedRestore } from './check-server.ts';
-import type { Finding } from './findings.ts';
+import { type Finding, listed } from './findings.ts';
+import { leaveOut } from './leave-out.ts';
 import type { BackupSource } from './load-rows.ts';
 import { adaptToVersion } from './newer-features.ts';
 import { openServerSession } from './server-session.ts';
@@ -35,8 +36,10 @@ export async function prepareRestore(
   const manifest = parseManifest(await readWhole(store, source.location, MANIFEST, { compressed: false, signal }));
   const tailored = tailorBackup(manifest, await readSchema(source, manifest, signal), options);
   const checked = await checkServer(client, tailored, planned);
-  const { schema, warnings } = adaptToVersion(tailored.schema, checked.version);
-  return { source, checked, backup: { ...tailored, schema, warnings: [...tailored.warnings, ...warnings] } };
+  const { schema, warnings } = adaptToVersion(leaveOut(tailored.schema, checked.leftOut), checked.version);
+  const without = checked.leftOut.map(({ type, schema: of, name }) => `${type} ${of === null ? '' : `${of}.`}${name}`);
+  const said = without.length === 0 ? [] : [`Left out of the drill: ${listed(without)}`];
+  return { source, checked, backup: { ...tailored, schema, warnings: [...tailored.warnings, ...said, ...warnings] } };
 }
 
 async function readSchema(source: BackupSource, manifest: Manifest, signal: AbortSignal): Promise<SchemaDump> {

@@ -11,6 +11,7 @@ import { verifyRowCounts } from './count-rows.ts';
 import { fillDatabase } from './fill-database.ts';
 import { assertNoProblems } from './findings.ts';
 import { avoidedDatabases, prepareRestore } from './prepare.ts';
+import type { RestoreMode } from './restore-mode.ts';
 import {
   awaitEarlierSessions,
   dropExpiredDatabases,
@@ -31,6 +32,7 @@ import {
   propertyStatements,
   stagingName,
 } from './target-database.ts';
+import { verifyBuilt } from './verify-built.ts';
 
 export interface RestoreRequest extends RestoreOptions {
   jobId: string;
@@ -39,8 +41,11 @@ export interface RestoreRequest extends RestoreOptions {
   database: string;
   /** The new database's name; with `mode: 'swap'`, of the one whose place it takes. */
   targetDatabase: string;
-  /** `swap`: the new database takes the place of `targetDatabase`, which is kept under a dated name. By default `new`. */
-  mode?: 'new' | 'swap' | undefined;
+  /**
+   * `swap`: the new database takes the place of `targetDatabase`, which is kept under a dated name. `drill`: it is built as
+   * `targetDatabase`, looked over and dropped. By default `new`.
+   */
+  mode?: RestoreMode | undefined;
   /** By default they are created, without login. */
   missingRoles?: 'create' | 'skip' | undefined;
   /** Sessions that load at a time, in place of the settings'. */
@@ -86,7 +91,7 @@ export async function runRestore(request: RestoreRequest, dependencies: RestoreD
   const planned = { mode, targetDatabase, missingRoles, connections };
   const keptDatabase = mode === 'swap' ? datedName(targetDatabase, 'replaced', jobId) : null;
   const progress = startProgress(dependencies.report);
-  const staging = stagingName(request.resumes ?? jobId);
+  const staging = mode === 'drill' ? targetDatabase : stagingName(request.resumes ?? jobId);
   let control: pg.Client | undefined;
   let created = false;
   try {
@@ -120,6 +125,13 @@ export async function runRestore(request: RestoreRequest, dependencies: RestoreD
     await markUnfinished(control, staging);
     const filling = { target, settings, signal, source, progress, record: found };
     const warnings = await fillDatabase(staging, { manifest, schema, warnings: before }, request, filling);
+    if (mode === 'drill') {
+      progress.phase('counting');
+      warnings.push(...(await verifyRowCounts(target, staging, manifest, { connections, signal })));
+      await verifyBuilt(target, staging, schema);
+      // It is dropped below, on every path.
+      return { ...summary, warnings };
+    }
     await control.query(`COMMENT ON DATABASE ${quoteIdentifier(staging)} IS NULL`);
     for (const statement of propertyStatements(staging, manifest.database_properties, request)) {
       await control.query(statement).catch((error: unknown) => {

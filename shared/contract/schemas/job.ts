@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { databaseIdSchema } from '../../configuration/runtime.ts';
+import { validationReportSchema } from './validation.ts';
 
 export const jobIdSchema = z
   .string()
@@ -61,15 +62,15 @@ export const jobSchema = z
   .object({
     id: jobIdSchema,
     kind: z
-      .enum(['backup', 'restore', 'rebuild'])
-      .meta({ description: '`rebuild`: lists the backups in the bucket again.' }),
+      .enum(['backup', 'restore', 'rebuild', 'validation'])
+      .meta({ description: '`rebuild`: lists the backups in the bucket again. `validation`: proves a backup.' }),
     database: databaseIdSchema,
     status: z.enum(['queued', 'running', 'succeeded', 'failed', 'cancelled']),
     created_at: z.iso.datetime(),
     started_at: z.iso.datetime().nullable(),
     ended_at: z.iso.datetime().nullable(),
     requested_by: z.string().meta({ description: '`sub` of the caller, or `schedule`.' }),
-    backup_id: z.string().nullable().meta({ description: 'The backup that is made or restored.' }),
+    backup_id: z.string().nullable().meta({ description: 'The backup that is made, restored or validated.' }),
     target_database: z
       .string()
       .nullable()
@@ -79,6 +80,7 @@ export const jobSchema = z
       .default(null)
       .meta({ description: "The configured database whose server a restore goes to; null: the backup's own." }),
     swap: swapSchema.nullable().default(null).meta({ description: 'Of a restore that replaced a database.' }),
+    validation: validationReportSchema.nullable().default(null).meta({ description: 'Of a validation.' }),
     unfinished: unfinishedSchema
       .nullable()
       .default(null)

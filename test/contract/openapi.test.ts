@@ -48,5 +48,7 @@ test('what goes in and what comes out share one schema each', () => {
     'RetentionReason',
     'Swap',
     'UnfinishedDatabase',
+    'Validation',
+    'ValidationReport',
   ]);
 });

@@ -93,6 +93,8 @@ const harms: [name: string, code: string, harm: (path: string) => Promise<unknow
   ['corrupted within', 'object_damaged', (path) => put(path, flipped(path, 0.5))],
   // There KMS is asked to open something that it never closed, which looks as if it refused the key.
   ['corrupted where its data key is', 'object_damaged', (path) => put(path, flippedKey(path))],
+  // Then no key is asked at all, as none of that name is known.
+  ['corrupted where its key is named', 'object_damaged', (path) => put(path, flippedKey(path, -30))],
   ['corrupted in its first byte', 'object_damaged', (path) => put(path, flipped(path, 0))],
   ['corrupted in its last byte', 'object_damaged', (path) => put(path, flipped(path, 0.9999999))],
   ['truncated', 'object_damaged', (path) => put(path, stored(path).subarray(0, stored(path).length / 2))],
@@ -108,10 +110,10 @@ async function remove(path: string): Promise<void> {
   await s3.send(new DeleteObjectCommand({ Bucket, Key: location().prefix + path }));
 }
 
-function flippedKey(path: string): Buffer {
+function flippedKey(path: string, offset = 20): Buffer {
   const bytes = stored(path);
   // The header names the key's ARN right before the encrypted data key.
-  const at = bytes.indexOf(harness.store.keyArn) + harness.store.keyArn.length + 20;
+  const at = bytes.indexOf(harness.store.keyArn) + harness.store.keyArn.length + offset;
   bytes[at] = (bytes[at] ?? 0) ^ 1;
   return bytes;
 }

@@ -8,8 +8,10 @@ import type { Backup } from '../shared/contract/schemas/backup.ts';
 import { acceptedJob } from '../shared/http/accepted.ts';
 import { createApiHandler } from '../shared/http/api-handler.ts';
 import { withProgress } from '../shared/jobs/backup-progress.ts';
+import type { ValidationEvent } from '../shared/jobs/events.ts';
 import { type RebuildEvent, startRebuild } from '../shared/jobs/rebuild-job.ts';
 import { functionStarter, startBackup } from '../shared/jobs/start.ts';
+import { startValidation } from '../shared/jobs/start-validation.ts';
 import { createBackupCatalog, findListed } from '../shared/state/backups.ts';
 import { createJobStore } from '../shared/state/jobs.ts';
 import { openTable } from '../shared/state/table.ts';
@@ -20,6 +22,7 @@ const environment = readEnvironment([
   'downloadBucket',
   'backupFunctionArn',
   'rebuildFunctionArn',
+  'validateFunctionArn',
 ]);
 const configuration = loadConfiguration();
 const table = openTable(dynamodbClient(), environment.stateTable);
@@ -27,6 +30,7 @@ const backups = createBackupCatalog(table);
 const jobs = createJobStore(table);
 const startFunction = functionStarter(lambdaClient(), environment.backupFunctionArn);
 const startRebuildFunction = functionStarter<RebuildEvent>(lambdaClient(), environment.rebuildFunctionArn);
+const startValidateFunction = functionStarter<ValidationEvent>(lambdaClient(), environment.validateFunctionArn);
 
 /** Backups of one database with what is not stored with them: progress, and why they are kept. */
 async function describe(backups: readonly Backup[]): Promise<Backup[]> {
@@ -66,6 +70,16 @@ export const handler = createApiHandler('backups-api', {
     const { backupBucket: bucket, downloadBucket } = environment;
     await removeBackup({ s3: s3Client(), bucket, downloadBucket, table }, params.id, { force: query.force === 'true' });
     return { status: 204 };
+  },
+  validateBackup: async (request) => {
+    const { params, body, caller, claim } = request;
+    const started = await startValidation({ table, startFunction: startValidateFunction }, configuration, {
+      backupId: params.id,
+      level: body.level,
+      requestedBy: caller.sub,
+      claim,
+    });
+    return acceptedJob(request, started);
   },
   rebuildCatalog: async (request) => {
     const job = await startRebuild(

@@ -195,6 +195,8 @@ async function deploymentOf(
   return {
     databases: described,
     identity: { issuer: issuer.issuer, audience, jwks_uri: issuer.jwksUri, roles_claim: 'cognito:groups' },
+    // On this machine the managed server takes the drills as well.
+    ...(described[0] ? { drills: { server: described[0].id } } : {}),
     ...further,
   };
 }

@@ -55,6 +55,10 @@ const example: DeploymentInput = {
   // How long the address of a downloaded script serves whoever has it; at most an hour.
   downloads: { address_minutes: 15 },
 
+  // Every Sunday at five each database's newest full backup is restored on this database's server into a scratch database, and
+  // dropped. A server that is not in production is better; leave it out for no drills.
+  drills: { server: 'shop', schedule: '0 5 * * 0', alarm_after_days: 14 },
+
   // Callers from anywhere else are refused before a function runs.
   allowed_address_ranges: ['198.51.100.0/24', '203.0.113.0/24'],
   alert_emails: ['dba@example.com'],

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import {
   databaseSchema,
   databasesOf,
+  drillSettingsSchema,
   identitySchema,
   runtimeConfigurationSchema,
 } from '../../shared/configuration/runtime.ts';
@@ -38,6 +39,9 @@ const logDays = [
   1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
 ];
 
+/** EventBridge Scheduler's names have 64 characters. */
+const LONGEST_NAMES = 64 - '-drill-'.length;
+
 /** A deployment: what the functions read at run time, and the shape of what is deployed around them. */
 export const deploymentSchema = runtimeConfigurationSchema
   .extend({
@@ -55,6 +59,15 @@ export const deploymentSchema = runtimeConfigurationSchema
       .optional(),
     /** An OpenID Connect issuer of your own; without it, a Cognito user pool with a group per role is created. */
     identity: identitySchema.optional(),
+    /** Without a server there are no drills, and neither schedules nor alarms of them. */
+    drills: drillSettingsSchema
+      .extend({
+        /** When the newest full backup of each database is restored, in `schedules.time_zone`. Null: only when asked for. */
+        schedule: cronSchema.nullable().default('0 5 * * 0'),
+        /** An alarm is raised when the newest backup that a drill has restored is older than this. */
+        alarm_after_days: z.int().min(1).max(365).default(14),
+      })
+      .prefault({}),
     thresholds: z
       .strictObject({
         connection_usage: ratio.default(0.8),
@@ -98,7 +111,22 @@ export const deploymentSchema = runtimeConfigurationSchema
     removal_policy: z.enum(['retain', 'destroy']).default('retain'),
     deletion_protection: z.boolean().default(true),
   })
-  .superRefine(({ databases, copies, region, account }, context) => {
+  .superRefine(({ prefix, databases, copies, region, account, drills }, context) => {
+    if (drills.server !== null && !databases.some(({ id }) => id === drills.server)) {
+      context.addIssue({
+        code: 'custom',
+        path: ['drills', 'server'],
+        message: `is none of the databases; use one of: ${databases.map(({ id }) => id).join(', ')}`,
+      });
+    }
+    databases.forEach(({ id }, index) => {
+      if (drills.server === null || drills.schedule === null || prefix.length + id.length <= LONGEST_NAMES) return;
+      context.addIssue({
+        code: 'custom',
+        path: ['databases', index, 'id'],
+        message: `is too long: with the prefix it may have ${LONGEST_NAMES} characters, as both are in the names of the drills' schedules`,
+      });
+    });
     if (copies && (region === undefined || account === undefined || region === copies.region)) {
       context.addIssue({
         code: 'custom',
@@ -148,5 +176,5 @@ export type DeploymentInput = z.input<typeof deploymentSchema>;
 export function runtimePart(deployment: Deployment): Record<string, unknown> {
   const known = Object.entries(deployment).filter(([name]) => name in runtimeConfigurationSchema.shape);
   const databases = deployment.databases.map(({ vpc: _vpc, secret_key_arn: _key, ...database }) => database);
-  return { ...Object.fromEntries(known), databases };
+  return { ...Object.fromEntries(known), databases, drills: { server: deployment.drills.server } };
 }

@@ -4,6 +4,7 @@ import * as iam from 'aws-cdk-lib/aws-iam';
 import type * as kms from 'aws-cdk-lib/aws-kms';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
 import { MANIFEST, WORK } from '../../shared/backup/layout.ts';
+import { metricNamespace } from '../../shared/health/metric-names.ts';
 import { stateKeys } from '../../shared/state/table.ts';
 import type { Deployment } from '../config/schema.ts';
 
@@ -113,6 +114,12 @@ export function readLocks(bucket: s3.Bucket): iam.PolicyStatement[] {
 export function readFreeStorage(databases: Deployment['databases']): iam.PolicyStatement[] {
   // CloudWatch has no resources for metrics, and knows no condition on a namespace where they are read.
   return databases.some(({ kind }) => kind === 'rds') ? [allow(['cloudwatch:GetMetricData'], ['*'])] : [];
+}
+
+/** Sends the deployment's own metrics. CloudWatch has no resources for metrics; the namespace is the narrowest there is. */
+export function publishMetrics(prefix: string): iam.PolicyStatement {
+  const condition = { StringEquals: { 'cloudwatch:namespace': metricNamespace(prefix) } };
+  return allow(['cloudwatch:PutMetricData'], ['*'], condition);
 }
 
 /** Logs in to the configured databases: reads just their secrets, or signs in as just their users. */

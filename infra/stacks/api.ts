@@ -95,7 +95,7 @@ export class ApiStack extends Stack {
 
 function shapesOf(
   { bucket, downloads, key, stateTable }: StorageStack,
-  { backup, restore, rebuild, download, schedules }: BackupsStack,
+  { backup, restore, rebuild, validate, download, schedules }: BackupsStack,
   {
     logIn,
     freeStorage,
@@ -113,13 +113,14 @@ function shapesOf(
     new iam.PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: [target.functionArn] });
   return {
     'backups-api': {
-      description: 'Starts, lists, shows and deletes backups',
+      description: 'Starts, lists, shows, validates and deletes backups',
       environment: {
         ...state,
         backupBucket: bucket.bucketName,
         downloadBucket: downloads.bucketName,
         backupFunctionArn: backup.functionArn,
         rebuildFunctionArn: rebuild.functionArn,
+        validateFunctionArn: validate.functionArn,
       },
       statements: [
         ...useState(stateTable, ['Get', 'Put', 'Update', 'Delete', 'Query']),
@@ -128,6 +129,7 @@ function shapesOf(
         ...readLocks(bucket),
         invoke(backup),
         invoke(rebuild),
+        invoke(validate),
       ],
     },
     'schedules-api': {

@@ -6,15 +6,19 @@ import * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as destinations from 'aws-cdk-lib/aws-lambda-destinations';
 import type { Construct } from 'constructs';
 import type { EnvironmentName } from '../../shared/configuration/environment.ts';
+import { metricNamespace } from '../../shared/health/metric-names.ts';
 import type { Deployment } from '../config/schema.ts';
+import { BackupAges } from '../constructs/backup-ages.ts';
 import { BackupExpiry } from '../constructs/backup-expiry.ts';
 import { BackupSchedules } from '../constructs/backup-schedules.ts';
 import { DeadLetterQueue } from '../constructs/dead-letter-queue.ts';
+import { DrillSchedules } from '../constructs/drill-schedules.ts';
 import { ExportFunctions } from '../constructs/export-functions.ts';
 import { configurationLayer, layerPaths, postgresToolsLayer } from '../constructs/layers.ts';
 import { NodeFunction } from '../constructs/node-function.ts';
 import {
   logInToDatabases,
+  publishMetrics,
   readBackups,
   readFreeStorage,
   readLocks,
@@ -41,6 +45,7 @@ export class BackupsStack extends Stack {
   readonly rebuild: lambda.Alias;
   readonly schedules: BackupSchedules;
   readonly download: lambda.Alias;
+  readonly validate: lambda.Alias;
 
   constructor(scope: Construct, id: string, { deployment, buildFolder, storage, ...props }: BackupsStackProps) {
     super(scope, id, { ...props, description: 'Backup and restore of PostgreSQL databases' });
@@ -111,6 +116,24 @@ export class BackupsStack extends Stack {
         handOver,
       ],
     });
+    const validate = new NodeFunction(this, 'Validate', {
+      ...durable,
+      name: 'validate',
+      description: 'Proves one backup, by reading it or by restoring it: a durable job',
+      memoryMegabytes: 3072,
+      environment: { ...environment, metricNamespace: metricNamespace(deployment.prefix) },
+      statements: [
+        ...useState(stateTable, ['Get', 'Put', 'Update', 'Delete', 'Query']),
+        ...readBackups(bucket, key),
+        // The drill server alone.
+        ...logInToDatabases(
+          this,
+          deployment.databases.filter(({ id }) => id === deployment.drills.server),
+        ),
+        publishMetrics(deployment.prefix),
+        handOver,
+      ],
+    });
     const rebuild = new NodeFunction(this, 'RebuildCatalog', {
       ...common,
       name: 'rebuild-catalog',
@@ -154,6 +177,7 @@ export class BackupsStack extends Stack {
     this.restore = this.liveAlias(restore, deadLetters);
     this.rebuild = this.liveAlias(rebuild, deadLetters);
     this.download = this.liveAlias(download, deadLetters);
+    this.validate = this.liveAlias(validate, deadLetters);
 
     const ended = new NodeFunction(this, 'ExecutionEnded', {
       ...common,
@@ -172,13 +196,15 @@ export class BackupsStack extends Stack {
         detail: {
           status: ['FAILED', 'TIMED_OUT', 'STOPPED'],
           // Of any version: the ARN ends with one.
-          functionArn: [backup, restore, rebuild, download].map(({ fn }) => ({ prefix: fn.functionArn })),
+          functionArn: [backup, restore, rebuild, download, validate].map(({ fn }) => ({ prefix: fn.functionArn })),
         },
       },
       targets: [new targets.LambdaFunction(ended.fn, { deadLetterQueue: deadLetters.queue })],
     });
 
     new BackupExpiry(this, 'Expiry', { ...common, storage, deadLetterQueue: deadLetters.queue });
+    new BackupAges(this, 'Ages', { ...common, storage, deadLetterQueue: deadLetters.queue });
+    new DrillSchedules(this, 'Drills', { deployment, target: this.validate, deadLetterQueue: deadLetters.queue });
     this.schedules = new BackupSchedules(this, 'Schedules', {
       ...common,
       storage,

@@ -137,6 +137,10 @@ function listedAs(manifest: Manifest, { storedAt, lockedUntil }: StoredManifest)
     bytes,
     stored_bytes,
     objects,
+    // Only the State table kept them.
+    last_validation: null,
+    last_drill: null,
+    proven_at: null,
     error: null,
     progress: null,
   };

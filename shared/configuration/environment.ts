@@ -27,6 +27,9 @@ export const environmentNames = {
   scheduleRoleArn: 'SCHEDULE_ROLE_ARN',
   deadLetterQueueArn: 'DEAD_LETTER_QUEUE_ARN',
   downloadFunctionArn: 'DOWNLOAD_FUNCTION_ARN',
+  validateFunctionArn: 'VALIDATE_FUNCTION_ARN',
+  /** Namespace of this deployment's own metrics in CloudWatch; see shared/health/metric-names.ts. */
+  metricNamespace: 'METRIC_NAMESPACE',
   /** `node_modules` folder of the postgres-tools layer. */
   postgresToolsPath: 'POSTGRES_TOOLS_PATH',
   /** A native pg_dump to use in place of the WebAssembly one. */

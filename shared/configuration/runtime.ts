@@ -95,6 +95,12 @@ const downloadsSchema = z.strictObject({
   address_minutes: z.int().min(1).max(60).default(15),
 });
 
+/** Drills: restores of backups into a scratch database, which is dropped afterwards; see docs/validation.md. */
+export const drillSettingsSchema = z.strictObject({
+  /** Id of the configured database whose server takes the scratch databases; null: there are no drills. */
+  server: databaseIdSchema.nullable().default(null),
+});
+
 /** The list of databases; the deployment describes each with more fields than the functions see. */
 export function databasesOf<Item extends z.ZodType<{ id: string }>>(item: Item) {
   return z
@@ -124,6 +130,7 @@ export const runtimeConfigurationSchema = z.strictObject({
   backups: backupSettingsSchema.prefault({}),
   schedules: schedulesSchema.prefault({}),
   downloads: downloadsSchema.prefault({}),
+  drills: drillSettingsSchema.prefault({}),
   /** Only the authorizer needs it; the issuer of a user pool of the app's own is told by the environment. */
   identity: identitySchema.optional(),
   /** CIDR ranges callers may come from. */

@@ -11,6 +11,7 @@ import {
   swapBackRequestSchema,
 } from './schemas/restore.ts';
 import { scheduleChangeSchema, scheduleSetSchema } from './schemas/schedule.ts';
+import { validationRequestSchema } from './schemas/validation.ts';
 
 export { basePath } from './define-route.ts';
 
@@ -163,6 +164,26 @@ export const routes = [
     },
   }),
   defineRoute({
+    operationId: 'validateBackup',
+    method: 'POST',
+    path: '/backups/{id}/validate',
+    leastRole: 'operator',
+    servedBy: 'backups-api',
+    tag: 'Backups',
+    summary: 'Validate a backup',
+    description:
+      'Starts a job that reads every object of the backup and holds it against the manifest (`integrity`), or restores the backup into a scratch database of the drill server, counts the rows, looks over indexes and constraints, and drops it (`restore`). The outcome is kept at the backup; the job names every damaged object. The backup cannot be deleted meanwhile.',
+    params: backupParams,
+    body: validationRequestSchema,
+    bodyExample: { level: 'integrity' },
+    responses: { 202: jobAccepted },
+    refusals: {
+      404: 'There is no such backup.',
+      409: 'The backup is not available; or no drill server is configured, or the backup holds no definitions to restore.',
+    },
+    idempotent: true,
+  }),
+  defineRoute({
     operationId: 'rebuildCatalog',
     method: 'POST',
     path: '/backups/rebuild-catalog',
@@ -269,7 +290,7 @@ export const routes = [
     servedBy: 'jobs-api',
     tag: 'Jobs',
     summary: 'List the jobs of a database',
-    description: 'Backups, restores and other work, newest first.',
+    description: 'Backups, restores, validations and other work, newest first.',
     query: pageQuerySchema,
     responses: { 200: { description: 'A page of jobs.', schema: pageOf(jobSchema) } },
   }),

@@ -38,6 +38,8 @@ const failures: Readonly<Record<string, { status: number; fields?: readonly `${s
   unknown_job: { status: 404, fields: ['path.id'] },
   invalid_cursor: { status: 400, fields: ['query.cursor'] },
   backup_not_available: { status: 409, fields: ['path.id', 'body.backup_id'] },
+  drills_not_configured: { status: 409, fields: ['body.level'] },
+  definitions_missing: { status: 409, fields: ['body.level'] },
   backup_running: { status: 409 },
   download_not_made: { status: 404, fields: ['query.format'] },
   address_not_signed: { status: 503 },

@@ -9,13 +9,14 @@ import {
   type Swap,
   type Unfinished,
 } from '../contract/schemas/job.ts';
+import type { ValidationReport } from '../contract/schemas/validation.ts';
 import { OperationError } from '../errors.ts';
 import { type Page, type PageRequest, queryPage } from './pages.ts';
 import { type StateTable, setExpression, wasWritten } from './table.ts';
 
 /** What there is to say of a job that begins; the rest follows. */
 export type NewJob = Pick<Job, 'id' | 'kind' | 'database' | 'requested_by' | 'backup_id' | 'target_database'> &
-  Partial<Pick<Job, 'environment' | 'resumes'>>;
+  Partial<Pick<Job, 'environment' | 'resumes' | 'validation'>>;
 
 /** States of a job that may still change. An ended job never does. */
 const OPEN: readonly Job['status'][] = ['queued', 'running'];
@@ -55,6 +56,8 @@ export interface JobStore {
   forgetUnfinished(id: string): Promise<boolean>;
   /** Notes at a restore that succeeded which of its two databases is in place. */
   recordSwap(id: string, swap: Swap): Promise<boolean>;
+  /** Notes at a running validation what it has found. @returns false when the job does not run (any more) */
+  recordValidation(id: string, validation: ValidationReport): Promise<boolean>;
   /** Removes a job for good; for jobs that came to nothing, and tests. */
   remove(id: string): Promise<void>;
 }
@@ -69,6 +72,7 @@ export function queuedJob(job: NewJob, now: Date = new Date()): Job {
     resumes: null,
     unfinished: null,
     download: null,
+    validation: null,
     cancel_requested_at: null,
     ...job,
     status: 'queued',
@@ -150,6 +154,7 @@ export function createJobStore(table: StateTable, now: () => Date = () => new Da
     cancel: (id, from = OPEN) => end(id, from, { status: 'cancelled' }),
     requestCancel: (id) => change(id, ['running'], { cancel_requested_at: now().toISOString() }),
     forgetUnfinished: (id) => change(id, ['failed'], { unfinished: null }),
+    recordValidation: (id, validation) => change(id, ['running'], { validation }),
     async remove(id) {
       await table.documents.send(new DeleteCommand({ TableName: table.name, Key: jobKey(id) }));
     },

@@ -55,5 +55,7 @@ test('what goes in and what comes out share one schema each', () => {
     'StoredObjects',
     'Swap',
     'UnfinishedDatabase',
+    'Validation',
+    'ValidationReport',
   ]);
 });

@@ -83,6 +83,7 @@ export async function startApi(
     [environmentNames.scheduleRoleArn]: 'arn:aws:iam::111122223333:role/schedules',
     [environmentNames.deadLetterQueueArn]: 'arn:aws:sqs:eu-west-1:111122223333:dead-letters',
     [environmentNames.downloadFunctionArn]: 'arn:aws:lambda:eu-west-1:111122223333:function:download:live',
+    [environmentNames.validateFunctionArn]: 'arn:aws:lambda:eu-west-1:111122223333:function:validate:live',
     [environmentNames.restoreFunctionArn]: 'arn:aws:lambda:eu-west-1:111122223333:function:restore:live',
   });
   const handlers = {

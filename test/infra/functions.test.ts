@@ -19,7 +19,7 @@ describe('the functions', () => {
   const names = readdirSync(new URL('../../functions', import.meta.url), { withFileTypes: true })
     .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
     .map(({ name }) => name.slice(0, -'.ts'.length));
-  const inVpcDurable = ['dbms-backup', 'dbms-restore'];
+  const inVpcDurable = ['dbms-backup', 'dbms-restore', 'dbms-validate'];
   const durableOnes = [...inVpcDurable, 'dbms-rebuild-catalog', 'dbms-download'];
   /** What a backup of many invocations invokes. */
   const exporting = ['dbms-export-lane', 'dbms-snapshot-holder'];
@@ -83,7 +83,7 @@ describe('the functions', () => {
     for (const { DependsOn, Properties } of full.written('AWS::Lambda::Function')) {
       if (Properties?.VpcConfig !== undefined) {
         expect(DependsOn).toContainEqual(
-          expect.stringMatching(/^(Backup|Restore|restoreserverapi|Export\w+)RoleDefaultPolicy/),
+          expect.stringMatching(/^(Backup|Restore|Validate|restoreserverapi|Export\w+)RoleDefaultPolicy/),
         );
       }
     }
@@ -123,6 +123,7 @@ describe('the functions', () => {
           { prefix: arn('dbms-restore') },
           { prefix: arn('dbms-rebuild-catalog') },
           { prefix: arn('dbms-download') },
+          { prefix: arn('dbms-validate') },
         ],
       },
     });
@@ -135,7 +136,7 @@ describe('the functions', () => {
 describe('the schedules', () => {
   it('are no resources, but made in a group of their own at run time, so that no deployment undoes a change', () => {
     const names = (synthesized: Synthesized) => synthesized.ofType('AWS::Scheduler::Schedule').map(({ name }) => name);
-    expect([names(full), names(bare)]).toEqual([['dbms-expire-backups'], []]);
+    expect([names(full), names(bare)]).toEqual([['dbms-expire-backups', 'dbms-backup-ages'], ['plain-backup-ages']]);
     expect(full.ofType('AWS::Scheduler::ScheduleGroup').map(({ name }) => name)).toEqual(['dbms-backups']);
   });
 

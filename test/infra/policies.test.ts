@@ -87,6 +87,8 @@ const wildcards: Record<string, string> = {
   'allow lambda:CheckpointDurableExecution dbms-download:*': 'An execution’s ARN has its version, name and id.',
   'allow lambda:GetDurableExecutionState dbms-download:*': 'An execution’s ARN has its version, name and id.',
   'allow cloudwatch:GetMetricData *': 'CloudWatch has no resources for metrics, and no condition for reading them.',
+  'allow lambda:CheckpointDurableExecution dbms-validate:*': 'An execution’s ARN has its version, name and id.',
+  'allow lambda:GetDurableExecutionState dbms-validate:*': 'An execution’s ARN has its version, name and id.',
   'allow s3:GetObjectRetention backups/databases/*': 'Objects get their keys when a backup is made.',
   'allow s3:PutObject backups/databases/*': 'Objects get their keys when a backup is made.',
   'allow s3:GetObject backups/databases/*/backups/*/manifest.json.enc': 'A backup’s path is made when the backup is.',
@@ -246,6 +248,24 @@ const rights: Record<string, string[]> = {
     's3:PutObject downloads/*',
     'sqs:SendMessage dead-letters',
   ],
+  // Of the logins, that of the drill server alone.
+  'dbms-validate': [
+    'cloudwatch:PutMetricData *',
+    'dynamodb:DeleteItem state',
+    'dynamodb:GetItem state',
+    'dynamodb:PutItem state',
+    'dynamodb:Query state/index/by_collection',
+    'dynamodb:UpdateItem state',
+    'kms:Decrypt backup-key',
+    'kms:Decrypt secret-key',
+    'lambda:CheckpointDurableExecution dbms-validate:*',
+    'lambda:GetDurableExecutionState dbms-validate:*',
+    's3:GetObject backups/databases/*',
+    's3:ListBucket backups',
+    'secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-shop-AbCdEf',
+    'sqs:SendMessage dead-letters',
+  ],
+  'dbms-backup-ages': ['cloudwatch:PutMetricData *', 'dynamodb:Query state/index/by_collection'],
   // No right to read a backup, and none on the key.
   'dbms-expire-backups': [
     'dynamodb:DeleteItem state',
@@ -286,6 +306,7 @@ const rights: Record<string, string[]> = {
     'dynamodb:UpdateItem state',
     'lambda:InvokeFunction dbms-backup:live',
     'lambda:InvokeFunction dbms-rebuild-catalog:live',
+    'lambda:InvokeFunction dbms-validate:live',
     's3:AbortMultipartUpload backups/databases/*',
     's3:AbortMultipartUpload downloads/*',
     's3:DeleteObject backups/databases/*',
@@ -384,7 +405,7 @@ describe('least privilege', () => {
 
   it('opens secrets only through Secrets Manager', () => {
     const open = statements.filter(({ resources }) => resources.includes(secretKey));
-    expect(open).toHaveLength(5);
+    expect(open).toHaveLength(6);
     for (const { conditions, actions } of open) {
       expect(actions).toEqual(['kms:Decrypt']);
       expect(conditions).toEqual({ StringEquals: { 'kms:ViaService': 'secretsmanager.eu-central-1.amazonaws.com' } });

@@ -278,6 +278,8 @@ export function explainStoreFailure(error: unknown, key: string): unknown {
       { cause: error },
     );
   }
+  // What KMS is to open is not what it closed: the header was changed, not the key.
+  if (/InvalidCiphertext/.test(related)) return damagedObject(key, error);
   if (KEY_REFUSALS.has(name) || /KMS|unable to decrypt data key|Unable to generate/i.test(related)) {
     return new OperationError(
       'key_refused',
@@ -291,17 +293,21 @@ export function explainStoreFailure(error: unknown, key: string): unknown {
       related,
     )
   ) {
-    return new OperationError(
-      'object_damaged',
-      `The object ${key} was changed or cut short after it was written (${error.message})`,
-      'Restore the object from a former version in the bucket, or use another backup.',
-      { cause: error },
-    );
+    return damagedObject(key, error);
   }
   return new OperationError(
     'store_failed',
     `S3 failed at ${key}: ${name}: ${error.message}`,
     'Try again; if it persists, check the bucket and the permissions of the function.',
     { cause: error },
+  );
+}
+
+function damagedObject(key: string, cause: Error): OperationError {
+  return new OperationError(
+    'object_damaged',
+    `The object ${key} was changed or cut short after it was written (${cause.message.split('\n')[0]?.trim()})`,
+    'Restore the object from a former version in the bucket, or use another backup.',
+    { cause },
   );
 }

@@ -1,16 +1,17 @@
 import type pg from 'pg';
-import type { RestoreMode } from '../../contract/schemas/restore.ts';
+import type { SchemaEntry } from '../../postgres/pg-dump/schema-dump.ts';
 import type { Manifest } from '../manifest.ts';
 import { liveDatabaseSql, localeSql, missingExtensionsSql, rolesSql, serverFactsSql } from './check.sql.ts';
 import { type Finding, listed } from './findings.ts';
 import { checkFreeSpace, type ReadFreeSpace } from './free-space.ts';
 import { unsupportedEntries } from './newer-features.ts';
+import type { PlannedMode } from './restore-mode.ts';
 import { roleNames } from './role-names.ts';
 import type { TailoredBackup } from './tailor.ts';
 
 /** What a restore is about to do to a server. */
 export interface PlannedRestore {
-  mode: RestoreMode;
+  mode: PlannedMode;
   targetDatabase: string;
   missingRoles: 'create' | 'skip';
   connections: number;
@@ -22,6 +23,8 @@ export interface CheckedServer {
   /** Each stands against the restore. */
   problems: Finding[];
   warnings: Finding[];
+  /** What a drill goes without: subscriptions, whose database could not be dropped, and what names roles that are missing. */
+  leftOut: SchemaEntry[];
 }
 
 export interface ServerFacts {
@@ -57,10 +60,12 @@ export async function checkServer(
   await checkNames(client, planned, problems, warnings);
   checkVersion(facts, backup, problems, warnings);
   await checkExtensions(client, backup, problems);
-  await checkRoles(client, backup, planned, facts, problems, warnings);
+  const nameless = await checkRoles(client, backup, planned, facts, problems, warnings);
   await checkLocale(client, backup.manifest, facts, warnings);
   checkFreeSpace(backup.manifest, await readFreeSpace(), problems, warnings);
-  return { version: facts.version, problems, warnings };
+  const isDrill = planned.mode === 'drill';
+  const subscriptions = backup.schema.entries.filter(({ type }) => type === 'SUBSCRIPTION');
+  return { version: facts.version, problems, warnings, leftOut: isDrill ? [...subscriptions, ...nameless] : [] };
 }
 
 export async function readServerFacts(client: pg.Client): Promise<ServerFacts> {
@@ -133,6 +138,8 @@ async function checkNames(
   problems: Finding[],
   warnings: Finding[],
 ): Promise<void> {
+  // A drill has a name that its job alone has, and goes on with what it has made under it.
+  if (mode === 'drill') return;
   const { rows } = await client.query<{
     template: boolean;
     owned: boolean;
@@ -228,14 +235,15 @@ async function checkExtensions(client: pg.Client, { schema }: TailoredBackup, pr
   });
 }
 
+/** @returns entries that name roles which the server lacks and will lack */
 async function checkRoles(
   client: pg.Client,
   { manifest, schema }: TailoredBackup,
-  { missingRoles }: PlannedRestore,
+  { missingRoles, mode }: PlannedRestore,
   facts: ServerFacts,
   problems: Finding[],
   warnings: Finding[],
-): Promise<void> {
+): Promise<SchemaEntry[]> {
   const names = manifest.roles.map(({ name }) => name);
   const { rows } = await client.query<{ name: string; present: boolean; member: boolean }>(rolesSql, [names]);
   const missing = rows.filter(({ present }) => !present).map(({ name }) => name);
@@ -257,17 +265,18 @@ async function checkRoles(
       nextStep: 'GRANT these roles to the login, or map them with owner_mapping.',
     });
   }
-  if (willBeCreated) return;
+  if (willBeCreated) return [];
   const absent = new Set(missing);
   const policies = schema.entries.filter(
     (entry) => /^(POLICY|USER MAPPING)$/.test(entry.type) && roleNames(entry).some((name) => absent.has(name)),
   );
-  if (policies.length === 0) return;
+  if (policies.length === 0 || mode === 'drill') return policies;
   problems.push({
     code: 'policy_role_missing',
     message: `These name roles that are missing on the server: ${listed(policies.map(({ type, schema: of, name }) => `${type} ${of === null ? '' : `${of}.`}${name}`))}`,
     nextStep: 'Create the roles, or map them with owner_mapping.',
   });
+  return policies;
 }
 
 async function checkLocale(

@@ -5,7 +5,9 @@ import { type Manifest, parseManifest } from '../manifest.ts';
 import { type ObjectStore, readWhole } from '../objects/object-store.ts';
 import { readSchema } from '../stored-schema.ts';
 import { type CheckedServer, checkServer, type PlannedRestore } from './check-server.ts';
+import { listed } from './findings.ts';
 import { type ReadFreeSpace, spaceUnknown } from './free-space.ts';
+import { leaveOut } from './leave-out.ts';
 import type { BackupSource } from './load-rows.ts';
 import { adaptToVersion } from './newer-features.ts';
 import { type RestoreOptions, type TailoredBackup, tailorBackup } from './tailor.ts';
@@ -39,8 +41,10 @@ export async function prepareRestore(
   const manifest = await readManifest(source, signal);
   const tailored = tailorBackup(manifest, await readSchema(store, source.location, manifest, signal), options);
   const checked = await checkServer(client, tailored, planned, readFreeSpace);
-  const { schema, warnings } = adaptToVersion(tailored.schema, checked.version);
-  return { source, checked, backup: { ...tailored, schema, warnings: [...tailored.warnings, ...warnings] } };
+  const { schema, warnings } = adaptToVersion(leaveOut(tailored.schema, checked.leftOut), checked.version);
+  const without = checked.leftOut.map(({ type, schema: of, name }) => `${type} ${of === null ? '' : `${of}.`}${name}`);
+  const said = without.length === 0 ? [] : [`Left out of the drill: ${listed(without)}`];
+  return { source, checked, backup: { ...tailored, schema, warnings: [...tailored.warnings, ...said, ...warnings] } };
 }
 
 /** @throws OperationError as {@link parseManifest} and {@link readWhole} */

@@ -134,7 +134,7 @@ export async function discardDatabase(target: ConnectionTarget, name: string): P
 export async function dropExpiredDatabases(client: pg.Client, now = new Date()): Promise<string[]> {
   const { rows } = await client.query<{ name: string; remark: string | null }>(
     `SELECT datname AS name, pg_catalog.shobj_description(oid, 'pg_database') AS remark FROM pg_catalog.pg_database
-      WHERE datname LIKE 'dbms\\_restoring\\_%'`,
+      WHERE datname LIKE 'dbms\\_restoring\\_%' OR datname LIKE 'dbms\\_drill\\_%'`,
   );
   const dropped: string[] = [];
   for (const { name, remark } of rows) {

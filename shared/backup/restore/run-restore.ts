@@ -1,7 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import type pg from 'pg';
 import type { BackupSettings } from '../../configuration/runtime.ts';
-import type { RestoreMode } from '../../contract/schemas/restore.ts';
 import type { ConnectionTarget } from '../../postgres/connect.ts';
 import { quoteIdentifier } from '../../postgres/identifiers.ts';
 import { type ReportProgress, startProgress } from '../../progress/progress.ts';
@@ -12,6 +11,7 @@ import { fillDatabase } from './fill-database.ts';
 import { assertNoProblems } from './findings.ts';
 import type { ReadFreeSpace } from './free-space.ts';
 import { avoidedDatabases, prepareRestore } from './prepare.ts';
+import type { PlannedMode } from './restore-mode.ts';
 import {
   awaitEarlierSessions,
   dropExpiredDatabases,
@@ -33,6 +33,7 @@ import {
   propertyStatements,
   stagingName,
 } from './target-database.ts';
+import { verifyBuilt } from './verify-built.ts';
 
 export interface RestoreRequest extends RestoreOptions {
   jobId: string;
@@ -42,10 +43,10 @@ export interface RestoreRequest extends RestoreOptions {
   /** The new database's name; with `mode: 'swap'`, of the one whose place it takes, with `'data'`, of the one with the tables. */
   targetDatabase: string;
   /**
-   * `swap`: the new database takes the place of `targetDatabase`, which is kept under a dated name; `data`: the rows go into tables
-   * of `targetDatabase`. By default `new`.
+   * `swap`: the new database takes the place of `targetDatabase`, which is kept under a dated name. `data`: the rows go into tables
+   * of `targetDatabase`. `drill`: it is built as `targetDatabase`, looked over and dropped. By default `new`.
    */
-  mode?: RestoreMode | undefined;
+  mode?: PlannedMode | undefined;
   /** By default they are created, without login. */
   missingRoles?: 'create' | 'skip' | undefined;
   /** Sessions that load at a time, in place of the settings'. */
@@ -94,7 +95,7 @@ export async function runRestore(request: RestoreRequest, dependencies: RestoreD
   const planned = { mode, targetDatabase, missingRoles, connections };
   const keptDatabase = mode === 'swap' ? datedName(targetDatabase, 'replaced', jobId) : null;
   const progress = startProgress(dependencies.report);
-  const staging = stagingName(request.resumes ?? jobId);
+  const staging = mode === 'drill' ? targetDatabase : stagingName(request.resumes ?? jobId);
   let control: pg.Client | undefined;
   let created = false;
   try {
@@ -128,6 +129,13 @@ export async function runRestore(request: RestoreRequest, dependencies: RestoreD
     await markUnfinished(control, staging);
     const filling = { target, settings, signal, source, progress, record: found };
     const warnings = await fillDatabase(staging, { manifest, schema, warnings: before }, request, filling);
+    if (mode === 'drill') {
+      progress.phase('counting');
+      warnings.push(...(await verifyRowCounts(target, staging, manifest, { connections, signal })));
+      await verifyBuilt(target, staging, schema);
+      // It is dropped below, on every path.
+      return { ...summary, warnings };
+    }
     await control.query(`COMMENT ON DATABASE ${quoteIdentifier(staging)} IS NULL`);
     for (const statement of propertyStatements(staging, manifest.database_properties, request)) {
       await control.query(statement).catch((error: unknown) => {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { databaseIdSchema } from '../../configuration/runtime.ts';
 import { downloadFileSchema } from './download.ts';
+import { validationReportSchema } from './validation.ts';
 
 export const jobIdSchema = z
   .string()
@@ -66,8 +67,9 @@ export const unfinishedSchema = z
 export const jobSchema = z
   .object({
     id: jobIdSchema,
-    kind: z.enum(['backup', 'restore', 'rebuild', 'download']).meta({
-      description: '`rebuild`: lists the backups in the bucket again. `download`: makes a script that psql loads.',
+    kind: z.enum(['backup', 'restore', 'rebuild', 'download', 'validation']).meta({
+      description:
+        '`rebuild`: lists the backups in the bucket again. `download`: makes a script that psql loads. `validation`: proves a backup.',
     }),
     database: databaseIdSchema,
     status: z.enum(['queued', 'running', 'succeeded', 'failed', 'cancelled']),
@@ -75,7 +77,10 @@ export const jobSchema = z
     started_at: z.iso.datetime().nullable(),
     ended_at: z.iso.datetime().nullable(),
     requested_by: z.string().meta({ description: '`sub` of the caller, or `schedule`.' }),
-    backup_id: z.string().nullable().meta({ description: 'The backup that is made, restored or made into a script.' }),
+    backup_id: z
+      .string()
+      .nullable()
+      .meta({ description: 'The backup that is made, restored, validated or made into a script.' }),
     target_database: z
       .string()
       .nullable()
@@ -85,6 +90,7 @@ export const jobSchema = z
       .default(null)
       .meta({ description: "The configured database whose server a restore goes to; null: the backup's own." }),
     swap: swapSchema.nullable().default(null).meta({ description: 'Of a restore that replaced a database.' }),
+    validation: validationReportSchema.nullable().default(null).meta({ description: 'Of a validation.' }),
     unfinished: unfinishedSchema
       .nullable()
       .default(null)

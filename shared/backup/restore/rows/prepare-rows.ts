@@ -84,7 +84,7 @@ export async function prepareRows(
     destinations: found.destinations,
     way,
     positions,
-    checked: { version: facts.version, problems, warnings },
+    checked: { version: facts.version, problems, warnings, leftOut: [] },
   };
 }
 

@@ -1,5 +1,4 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { KMSClient } from '@aws-sdk/client-kms';
 import { LambdaClient } from '@aws-sdk/client-lambda';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
@@ -10,7 +9,7 @@ import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
  */
 
 /** For calls that answer at once: a lost packet must not cost an invocation. Milliseconds. */
-const quick = {
+export const quick = {
   maxAttempts: 4,
   retryMode: 'standard',
   requestHandler: { connectionTimeout: 2_000, requestTimeout: 8_000, throwOnRequestTimeout: true },
@@ -37,7 +36,6 @@ function once<Client>(make: () => Client): () => Client {
 }
 
 export const dynamodbClient = once(() => new DynamoDBClient(quick));
-export const kmsClient = once(() => new KMSClient(quick));
 export const lambdaClient = once(() => new LambdaClient(quick));
 export const secretsManagerClient = once(() => new SecretsManagerClient(quick));
 export const s3Client = once(() => new S3Client(bulk));

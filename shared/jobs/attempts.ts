@@ -28,6 +28,7 @@ const PASSING = new Set([
   'snapshot_lost',
   'database_unreachable',
   'store_failed',
+  'key_unavailable',
   'table_changed',
   'function_ended',
 ]);

@@ -158,7 +158,7 @@ export async function runRestore(request: RestoreRequest, dependencies: RestoreD
  * Causes after which a restore can go on from where it was. A full disk is not among them, as what fills it must go; nor is a
  * damaged object, as nothing shows that the database built of its neighbours is worth keeping.
  */
-const PASSING = new Set(['connection_lost', 'database_unreachable', 'store_failed', 'key_refused']);
+const PASSING = new Set(['connection_lost', 'database_unreachable', 'store_failed', 'key_unavailable', 'key_refused']);
 
 function canGoOn(failure: unknown): boolean {
   return failure instanceof OperationError

@@ -24,8 +24,8 @@ export const UNDEFINED_TABLE = '42P01';
 export const UNDEFINED_SCHEMA = '3F000';
 const UNDEFINED_COLUMN = '42703';
 
-/** What the server says when a row is longer, as text, than it can hold in memory: 1 GB. */
-const TOO_LONG = /invalid memory alloc request size|Cannot enlarge string buffer/;
+/** What servers say when a row is longer, as text, than they can hold in one piece: 1 GB. */
+const TOO_LONG = /invalid memory alloc request size|string buffer exceeds maximum|Cannot enlarge string buffer/;
 
 /** SQLSTATE of a server whose lock table is full. */
 const OUT_OF_MEMORY = '53200';
@@ -37,7 +37,9 @@ const OUT_OF_MEMORY = '53200';
  * @returns `value_too_large`; any other error as it is
  */
 export function explainLongRow(error: unknown, what: string): unknown {
-  if (!(error instanceof Error) || !TOO_LONG.test(error.message)) return error;
+  if (!(error instanceof Error)) return error;
+  const { detail = '' } = error as { detail?: string };
+  if (!TOO_LONG.test(`${error.message} ${detail}`)) return error;
   return new OperationError(
     'value_too_large',
     `The server cannot send a row of ${what}, as it is longer than 1 GB as text: ${error.message}`,

@@ -33,6 +33,8 @@ export interface JobRuns {
 interface Between {
   /** What happens while the job waits for its next attempt, in place of time. */
   onWait?: () => Promise<unknown> | unknown;
+  /** What happens when an attempt begins. */
+  onAttempt?: () => Promise<unknown>;
 }
 
 /** Runs jobs on a State table as the durable functions do, without their waits. */
@@ -52,7 +54,7 @@ export function jobRuns(harness: BackupHarness, table: StateTable): JobRuns {
     },
   };
   return {
-    async backUp(target, { onWait, ...options } = {}) {
+    async backUp(target, { onWait, onAttempt, ...options } = {}) {
       const { steps, taken } = stepsAtOnce(onWait);
       const event = backupEventSchema.parse({ database: DATABASE_ID, backup_type: 'full' });
       const request = { database: DATABASE_ID, requestedBy: 'schedule', backupType: 'full', customName: null } as const;
@@ -63,7 +65,10 @@ export function jobRuns(harness: BackupHarness, table: StateTable): JobRuns {
           const { job } = await registerBackup(table, request);
           return { jobId: job.id, backupId: job.backup_id ?? '' };
         },
-        takeBackup: (_event, { backupId }, report) => harness.backUp(target, { ...options, id: backupId, report }),
+        takeBackup: async (_event, { backupId }, report) => {
+          await onAttempt?.();
+          return harness.backUp(target, { ...options, id: backupId, report });
+        },
         sweep: (_event, id) => removeObjects(harness.store, backupPrefix(DATABASE_ID, id)),
         succeed: (jobId, backupId, facts, warnings) => succeedBackup(table, { jobId, backupId, facts, warnings }),
         fail: async (id, _backupId, error) => {
@@ -72,7 +77,7 @@ export function jobRuns(harness: BackupHarness, table: StateTable): JobRuns {
       });
       return ended(job_id, taken);
     },
-    async restore(backup, server, { onWait, ...options } = {}) {
+    async restore(backup, server, { onWait, onAttempt, ...options } = {}) {
       const { steps, taken } = stepsAtOnce(onWait);
       const name = options.name ?? `restored_${backup.toLowerCase().replace(/\W/g, '_')}`;
       const started: RestoreEvent[] = [];
@@ -84,6 +89,7 @@ export function jobRuns(harness: BackupHarness, table: StateTable): JobRuns {
         await runRestoreJob(event, steps, {
           ...shared,
           restore: async ({ job_id }, report) => {
+            await onAttempt?.();
             const request = { resumable: true };
             return (await harness.restore({ id: backup }, server, { ...options, name, jobId: job_id, report, request }))
               .summary;

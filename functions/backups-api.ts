@@ -10,7 +10,7 @@ import { createApiHandler } from '../shared/http/api-handler.ts';
 import { withProgress } from '../shared/jobs/backup-progress.ts';
 import { type RebuildEvent, startRebuild } from '../shared/jobs/rebuild-job.ts';
 import { functionStarter, startBackup } from '../shared/jobs/start.ts';
-import { createBackupCatalog } from '../shared/state/backups.ts';
+import { createBackupCatalog, findListed } from '../shared/state/backups.ts';
 import { createJobStore } from '../shared/state/jobs.ts';
 import { openTable } from '../shared/state/table.ts';
 
@@ -48,7 +48,7 @@ export const handler = createApiHandler('backups-api', {
     return acceptedJob(request, started);
   },
   listBackups: async ({ query }) => {
-    const page = await backups.list({ ...query, database: findDatabase(configuration, query.database).id });
+    const page = await backups.list({ ...query, database: await findListed(configuration, table, query.database) });
     return { status: 200, body: { ...page, items: await describe(page.items) } };
   },
   getBackup: async ({ params }) => {
@@ -64,7 +64,11 @@ export const handler = createApiHandler('backups-api', {
   rebuildCatalog: async (request) => {
     const job = await startRebuild(
       { table, startFunction: startRebuildFunction },
-      { database: findDatabase(configuration, request.query.database).id, requestedBy: request.caller.sub },
+      {
+        database: findDatabase(configuration, request.query.database).id,
+        all: request.query.all === 'true',
+        requestedBy: request.caller.sub,
+      },
     );
     return acceptedJob(request, { job, replayed: false });
   },

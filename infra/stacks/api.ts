@@ -60,7 +60,7 @@ export class ApiStack extends Stack {
     });
     const logIn = logInToDatabases(this, deployment.databases);
     const vpc = deployment.databases.find((database) => database.vpc)?.vpc;
-    const shapes = shapesOf(storage, backups, { logIn, vpc });
+    const shapes = shapesOf(storage, backups, { logIn, vpc, changeSchedules: backups.schedules.rights(this) });
     const functions = Object.fromEntries(
       Object.entries(shapes).map(([name, shape]) => [name, make(name, REQUEST, shape)]),
     ) as Record<ApiFunction, lambda.Function>;
@@ -84,8 +84,16 @@ export class ApiStack extends Stack {
 
 function shapesOf(
   { bucket, key, stateTable }: StorageStack,
-  { backup, restore, rebuild }: BackupsStack,
-  { logIn, vpc }: { logIn: readonly iam.PolicyStatement[]; vpc: ApiFunctionShape['vpc'] },
+  { backup, restore, rebuild, schedules }: BackupsStack,
+  {
+    logIn,
+    vpc,
+    changeSchedules,
+  }: {
+    logIn: readonly iam.PolicyStatement[];
+    vpc: ApiFunctionShape['vpc'];
+    changeSchedules: readonly iam.PolicyStatement[];
+  },
 ): Record<ApiFunction, ApiFunctionShape> {
   const state = { stateTable: stateTable.tableName };
   const invoke = (target: lambda.Alias) =>
@@ -106,6 +114,11 @@ function shapesOf(
         invoke(backup),
         invoke(rebuild),
       ],
+    },
+    'schedules-api': {
+      description: 'Shows and changes when backups are taken by themselves',
+      environment: { ...state, ...schedules.environment },
+      statements: [...useState(stateTable, ['Get', 'Update', 'Query']), ...changeSchedules],
     },
     'restore-api': {
       description: 'Starts restores',

@@ -37,6 +37,7 @@ export class BackupsStack extends Stack {
   readonly backup: lambda.Alias;
   readonly restore: lambda.Alias;
   readonly rebuild: lambda.Alias;
+  readonly schedules: BackupSchedules;
 
   constructor(scope: Construct, id: string, { deployment, buildFolder, storage, ...props }: BackupsStackProps) {
     super(scope, id, { ...props, description: 'Backup and restore of PostgreSQL databases' });
@@ -71,7 +72,7 @@ export class BackupsStack extends Stack {
       memoryMegabytes: 3072,
       environment: { ...environment, postgresToolsPath: layerPaths.postgresTools },
       statements: [
-        ...useState(stateTable, ['Get', 'Put', 'Update', 'Delete']),
+        ...useState(stateTable, ['Get', 'Put', 'Update', 'Delete', 'Query']),
         ...writeBackups(bucket, key),
         ...removeBackups(bucket),
         ...logIn,
@@ -138,7 +139,12 @@ export class BackupsStack extends Stack {
     });
 
     new BackupExpiry(this, 'Expiry', { ...common, storage, deadLetterQueue: deadLetters.queue });
-    new BackupSchedules(this, 'Schedules', { deployment, target: this.backup, deadLetterQueue: deadLetters.queue });
+    this.schedules = new BackupSchedules(this, 'Schedules', {
+      ...common,
+      storage,
+      target: this.backup,
+      deadLetterQueue: deadLetters.queue,
+    });
   }
 
   private liveAlias({ fn }: NodeFunction, { queue }: DeadLetterQueue): lambda.Alias {

@@ -31,6 +31,8 @@ export class StorageStack extends Stack {
       description: `Encrypts the backups of ${deployment.prefix}: without it they cannot be opened`,
       alias: `${deployment.prefix}-backups`,
       enableKeyRotation: true,
+      // A key cannot become one later: its replica in a second region opens the copies there when this region is lost.
+      multiRegion: true,
       pendingWindow: Duration.days(30),
       removalPolicy,
     });

@@ -1,6 +1,8 @@
+import { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { LambdaClient } from '@aws-sdk/client-lambda';
 import { S3Client } from '@aws-sdk/client-s3';
+import { SchedulerClient } from '@aws-sdk/client-scheduler';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 
 /**
@@ -37,5 +39,7 @@ function once<Client>(make: () => Client): () => Client {
 
 export const dynamodbClient = once(() => new DynamoDBClient(quick));
 export const lambdaClient = once(() => new LambdaClient(quick));
+export const schedulerClient = once(() => new SchedulerClient(quick));
+export const cloudwatchClient = once(() => new CloudWatchClient(quick));
 export const secretsManagerClient = once(() => new SecretsManagerClient(quick));
 export const s3Client = once(() => new S3Client(bulk));

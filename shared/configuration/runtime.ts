@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { schedulesSchema, timeZoneSchema } from './schedules.ts';
 
 /** Identifies a configured database in the API (`?database=`), in the bucket's paths and in the state table. */
 export const databaseIdSchema = z
@@ -32,7 +33,7 @@ const retentionSchema = z.strictObject({
   monthly: countSchema,
   yearly: countSchema,
   /** IANA time zone in which days begin. */
-  time_zone: z.string().refine(isTimeZone, 'must be an IANA time zone such as UTC or Europe/Vienna').default('UTC'),
+  time_zone: timeZoneSchema.default('UTC'),
 });
 
 /** One PostgreSQL database under management, as the functions see it. */
@@ -107,6 +108,7 @@ export const runtimeConfigurationSchema = z.strictObject({
   databases: databasesOf(databaseSchema),
   connections: connectionsSchema.prefault({}),
   backups: backupSettingsSchema.prefault({}),
+  schedules: schedulesSchema.prefault({}),
   /** Only the authorizer needs it; the issuer of a user pool of the app's own is told by the environment. */
   identity: identitySchema.optional(),
   /** CIDR ranges callers may come from. */
@@ -121,12 +123,3 @@ export type RuntimeConfiguration = z.output<typeof runtimeConfigurationSchema>;
 export type ConnectionLimits = RuntimeConfiguration['connections'];
 export type BackupSettings = RuntimeConfiguration['backups'];
 export type Identity = z.output<typeof identitySchema>;
-
-export function isTimeZone(name: string): boolean {
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: name });
-    return true;
-  } catch {
-    return false;
-  }
-}

@@ -9,6 +9,7 @@ import {
   restoreRequestSchema,
   swapBackRequestSchema,
 } from './schemas/restore.ts';
+import { scheduleChangeSchema, scheduleSetSchema } from './schemas/schedule.ts';
 
 export { basePath } from './define-route.ts';
 
@@ -50,11 +51,45 @@ export const routes = [
     servedBy: 'backups-api',
     tag: 'Backups',
     summary: 'List the backups of a database',
-    description: 'Newest first. A running backup shows the progress of its job.',
+    description:
+      'Newest first. A running backup shows the progress of its job. A database that is no longer configured has a list as long as it has backups.',
     query: pageQuerySchema.extend({
       status: backupStatusSchema.optional().meta({ description: 'Only backups of this status.' }),
     }),
     responses: { 200: { description: 'A page of backups.', schema: pageOf(backupSchema) } },
+  }),
+  defineRoute({
+    operationId: 'getSchedules',
+    method: 'GET',
+    path: '/backups/schedules',
+    leastRole: 'viewer',
+    servedBy: 'schedules-api',
+    tag: 'Backups',
+    summary: 'Show when backups are taken by themselves',
+    description:
+      'For each type of backup: its schedule and where it comes from, the next times it runs, and what came of the last ones, those included that were skipped or never came.',
+    query: databaseQuerySchema,
+    responses: { 200: { description: 'The schedules.', schema: scheduleSetSchema } },
+  }),
+  defineRoute({
+    operationId: 'changeSchedules',
+    method: 'PUT',
+    path: '/backups/schedules',
+    leastRole: 'admin',
+    servedBy: 'schedules-api',
+    tag: 'Backups',
+    summary: 'Change when backups are taken by themselves',
+    description:
+      "Changes the schedules of the types that are named, all of them or none, at once. What is changed here goes before the deployment's configuration, and a later deployment leaves it as it is.",
+    query: databaseQuerySchema,
+    body: scheduleChangeSchema,
+    bodyExample: {
+      version: 0,
+      schedules: { full: { cron: '30 3 * * 0', time_zone: 'Europe/Vienna' }, data: null },
+      as_configured: ['schema'],
+    },
+    responses: { 200: { description: 'The schedules as they are now.', schema: scheduleSetSchema } },
+    refusals: { 409: 'The schedules were changed since that version.' },
   }),
   defineRoute({
     operationId: 'getBackup',
@@ -98,7 +133,11 @@ export const routes = [
     summary: 'List the backups in the bucket again',
     description:
       'Starts a job that reads the manifest of every backup of the database in the bucket and lists those that are missing, as after a loss of the State table. What is listed stays as it is. The warnings of the job say how many were added, and name manifests that cannot be read.',
-    query: databaseQuerySchema,
+    query: databaseQuerySchema.extend({
+      all: z.enum(['true', 'false']).default('false').meta({
+        description: '`true`: of every database that has backups in the bucket, also of those that are not configured.',
+      }),
+    }),
     responses: { 202: jobAccepted },
   }),
   defineRoute({

@@ -76,6 +76,7 @@ export async function runAttempts<Result>(
   work: (attempt: number) => Promise<Result>,
 ): Promise<Outcome<Result>> {
   let counted = 0;
+  let kept: string | undefined;
   for (let attempt = 1; ; attempt++) {
     let outcome: Outcome<Result>;
     try {
@@ -98,6 +99,10 @@ export async function runAttempts<Result>(
       };
     }
     if (outcome.status === 'done') return outcome;
+    // An attempt that did not come so far as to look has changed nothing about what an earlier one has kept.
+    if (outcome.kept === undefined && kept !== undefined && PASSING.has(outcome.error.code))
+      outcome = { ...outcome, kept };
+    kept = outcome.kept;
     if (outcome.kept && outcome.error.code === 'time_exceeded' && attempt < MAX_ROUNDS) continue;
     counted += 1;
     if (counted === MAX_ATTEMPTS || !PASSING.has(outcome.error.code)) return outcome;

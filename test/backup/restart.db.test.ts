@@ -40,6 +40,7 @@ afterAll(async () => {
 /** In the first attempt the server goes down while rows are under way; it is up again before the second. */
 function restartDuring(commands: readonly string[]) {
   let attempts = 0;
+  let stopped: Promise<void> | undefined;
   return {
     get attempts() {
       return attempts;
@@ -48,9 +49,13 @@ function restartDuring(commands: readonly string[]) {
       attempts += 1;
       if (attempts > 1) return;
       const hold = holdRows(harness.store.s3, commands);
-      void hold.reached.then(() => own.stop()).finally(hold.letGo);
+      stopped = hold.reached.then(() => own.stop()).finally(hold.letGo);
     },
-    onWait: () => own.start(),
+    onWait: async (): Promise<void> => {
+      await stopped;
+      await own.start();
+    },
+    stopped: () => stopped,
   };
 }
 
@@ -71,6 +76,7 @@ test('a backup survives a restart of its server: the next attempt takes it anew,
 test('a server that stays down ends the job in words, and nothing is stored', async () => {
   const restart = restartDuring(['PutObjectCommand', 'CreateMultipartUploadCommand']);
   const { job, backup } = await run.backUp(own.target({ database: 'shop' }), { onAttempt: restart.onAttempt });
+  await restart.stopped();
   await own.start();
   expect(job).toMatchObject({ status: 'failed', error: { code: 'database_unreachable' } });
   expect([...(await harness.keys(backup)), ...(await harness.unfinishedUploads())]).toEqual([]);

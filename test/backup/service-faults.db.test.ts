@@ -1,4 +1,4 @@
-import { PutObjectCommand } from '@aws-sdk/client-s3';
+import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Fault } from '../../local/aws/faults.ts';
 import { backupPrefix, MANIFEST } from '../../shared/backup/layout.ts';
@@ -10,6 +10,7 @@ import { createBackupCatalog } from '../../shared/state/backups.ts';
 import { newBackupId } from '../../shared/state/ids.ts';
 import { createJobStore } from '../../shared/state/jobs.ts';
 import type { StateTable } from '../../shared/state/table.ts';
+import { clientOptions } from '../local/aws/support.ts';
 import { createStateTable } from '../state/support.ts';
 import { databaseDifferences } from '../support/compare/compare.ts';
 import { anyServer, createScratchDatabase, databaseOf, type ScratchDatabase, withClient } from '../support/servers.ts';
@@ -203,17 +204,20 @@ describe.each([
   });
 
   test('is corrected by what S3 says, and no backup goes before its time', async () => {
+    const client = new S3Client({ ...clientOptions(harness.services.endpoints.s3), maxAttempts: 3 });
+    const store = { ...harness.store, s3: client };
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + hours * 3_600_000 });
-    const { job, backup } = await run.backUp(source.target());
+    const { job, backup } = await run.backUp(source.target(), { store });
     expect([job.status, job.error]).toEqual(['succeeded', null]);
-    const bucket = { s3: harness.store.s3, bucket: harness.store.bucket };
+    const policy = policyOf({ days: 1 });
     const { signal } = new AbortController();
-    const report = await expireBackups(DATABASE_ID, { ...bucket, table, policy: policyOf({ days: 1 }), signal });
+    const report = await expireBackups(DATABASE_ID, { s3: client, bucket: store.bucket, table, policy, signal });
     expect(report.removed).toEqual([]);
     const { stored_at } = await createBackupCatalog(table).get(backup.id);
+    const restored = await harness.restore(backup, server, { store });
     vi.useRealTimers();
+    client.destroy();
     expect(Math.abs(Date.parse(stored_at ?? '') - Date.now())).toBeLessThan(600_000);
-    const restored = await harness.restore(backup, server);
     expect(await databaseDifferences(source, restored)).toEqual([]);
     await restored.drop();
   });

@@ -46,6 +46,9 @@ test('what goes in and what comes out share one schema each', () => {
     'RestoreCheck',
     'Retention',
     'RetentionReason',
+    'Schedule',
+    'ScheduleRun',
+    'Schedules',
     'Swap',
     'UnfinishedDatabase',
   ]);

@@ -28,6 +28,7 @@ beforeAll(() => {
     [one('AWS::KMS::Key').arn, 'backup-key'],
     [secretKey, 'secret-key'],
     [one('AWS::SQS::Queue').arn, 'dead-letters'],
+    [one('AWS::IAM::Role', 'SchedulesRole').arn, 'schedules-role'],
     ...ofType('AWS::Lambda::Function').map(({ arn, name }): [string, string] => [arn, name]),
     ...ofType('AWS::Logs::LogGroup').map(({ arn }): [string, string] => [arn, 'log-group:*']),
   ];
@@ -73,6 +74,15 @@ const wildcards: Record<string, string> = {
   'allow lambda:GetDurableExecutionState dbms-restore:*': 'An execution’s ARN has its version, name and id.',
   'allow lambda:CheckpointDurableExecution dbms-rebuild-catalog:*': 'An execution’s ARN has its version, name and id.',
   'allow lambda:GetDurableExecutionState dbms-rebuild-catalog:*': 'An execution’s ARN has its version, name and id.',
+  'allow cloudwatch:PutMetricData *': 'CloudWatch has no resources for metrics; the condition names the namespace.',
+  'allow scheduler:GetSchedule arn:aws:scheduler:eu-central-1:123456789012:schedule/dbms-backups/*':
+    'The schedules of one group, which are made at run time.',
+  'allow scheduler:CreateSchedule arn:aws:scheduler:eu-central-1:123456789012:schedule/dbms-backups/*':
+    'The schedules of one group, which are made at run time.',
+  'allow scheduler:UpdateSchedule arn:aws:scheduler:eu-central-1:123456789012:schedule/dbms-backups/*':
+    'The schedules of one group, which are made at run time.',
+  'allow scheduler:DeleteSchedule arn:aws:scheduler:eu-central-1:123456789012:schedule/dbms-backups/*':
+    'The schedules of one group, which are made at run time.',
   'allow s3:GetObjectRetention backups/databases/*': 'Objects get their keys when a backup is made.',
   'allow s3:PutObject backups/databases/*': 'Objects get their keys when a backup is made.',
   'allow s3:GetObject backups/databases/*': 'Objects get their keys when a backup is made.',
@@ -134,6 +144,7 @@ const rights: Record<string, string[]> = {
     'dynamodb:DeleteItem state',
     'dynamodb:GetItem state',
     'dynamodb:PutItem state',
+    'dynamodb:Query state/index/by_collection',
     'dynamodb:UpdateItem state',
     'kms:Decrypt backup-key',
     'kms:Decrypt secret-key',
@@ -189,6 +200,19 @@ const rights: Record<string, string[]> = {
     's3:ListBucketMultipartUploads backups',
     'sqs:SendMessage dead-letters',
   ],
+  'dbms-watch-schedules': [
+    'cloudwatch:PutMetricData *',
+    'dynamodb:GetItem state',
+    'dynamodb:PutItem state',
+    'dynamodb:Query state/index/by_collection',
+    'dynamodb:UpdateItem state',
+    'iam:PassRole schedules-role',
+    'scheduler:CreateSchedule arn:aws:scheduler:eu-central-1:123456789012:schedule/dbms-backups/*',
+    'scheduler:DeleteSchedule arn:aws:scheduler:eu-central-1:123456789012:schedule/dbms-backups/*',
+    'scheduler:GetSchedule arn:aws:scheduler:eu-central-1:123456789012:schedule/dbms-backups/*',
+    'scheduler:UpdateSchedule arn:aws:scheduler:eu-central-1:123456789012:schedule/dbms-backups/*',
+    'sqs:SendMessage dead-letters',
+  ],
   'dbms-execution-ended': ['dynamodb:DeleteItem state', 'dynamodb:GetItem state', 'dynamodb:UpdateItem state'],
   'dbms-authorizer': [],
   'dbms-backups-api': [
@@ -204,6 +228,16 @@ const rights: Record<string, string[]> = {
     's3:GetObjectRetention backups/databases/*',
     's3:ListBucket backups',
     's3:ListBucketMultipartUploads backups',
+  ],
+  'dbms-schedules-api': [
+    'dynamodb:GetItem state',
+    'dynamodb:Query state/index/by_collection',
+    'dynamodb:UpdateItem state',
+    'iam:PassRole schedules-role',
+    'scheduler:CreateSchedule arn:aws:scheduler:eu-central-1:123456789012:schedule/dbms-backups/*',
+    'scheduler:DeleteSchedule arn:aws:scheduler:eu-central-1:123456789012:schedule/dbms-backups/*',
+    'scheduler:GetSchedule arn:aws:scheduler:eu-central-1:123456789012:schedule/dbms-backups/*',
+    'scheduler:UpdateSchedule arn:aws:scheduler:eu-central-1:123456789012:schedule/dbms-backups/*',
   ],
   'dbms-restore-api': [
     'dynamodb:DeleteItem state',
@@ -252,11 +286,20 @@ describe('least privilege', () => {
   });
 
   it('lets schedules start backups and hand over what was not started', () => {
-    const role = synthesized.one('AWS::IAM::Role', 'Schedules').name;
+    const role = synthesized.one('AWS::IAM::Role', 'SchedulesRole').name;
     expect(rightsIn(of(role)).sort()).toEqual([
       'lambda:InvokeFunction dbms-backup:live',
       'sqs:SendMessage dead-letters',
     ]);
+  });
+
+  it('lets the role of the schedules be passed to EventBridge Scheduler alone', () => {
+    const passed = statements.filter(({ actions }) => actions.includes('iam:PassRole'));
+    expect(passed.map(({ roles }) => roles)).toEqual([['dbms-watch-schedules'], ['dbms-schedules-api']]);
+    for (const { conditions, actions } of passed) {
+      expect(actions).toEqual(['iam:PassRole']);
+      expect(conditions).toEqual({ StringEquals: { 'iam:PassedToService': 'scheduler.amazonaws.com' } });
+    }
   });
 
   it('opens secrets only through Secrets Manager', () => {

@@ -112,6 +112,8 @@ describe('copies', () => {
         },
       ],
     });
+    // The objects themselves are sealed with the backup key, which a replica can stand for in the second region.
+    expect(withCopies.one('AWS::KMS::Key', 'BackupKey').properties.MultiRegion).toBe(true);
     expect(withCopies.one('AWS::KMS::Alias', 'CopiesKey').properties.AliasName).toBe(alias);
   });
 

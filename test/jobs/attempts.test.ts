@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { UnfinishedRestore } from '../../shared/backup/restore/run-restore.ts';
 import { OperationError } from '../../shared/errors.ts';
 import { runAttempts, toJobError } from '../../shared/jobs/attempts.ts';
 import { loggedSteps } from './support/logged-steps.ts';
@@ -41,6 +42,21 @@ it('counts an attempt in whose middle the function was ended, and says so when i
   const outcome = await runAttempts(run, 'backup', async () => 'never seen');
   expect(outcome).toMatchObject({ status: 'failed', error: { code: 'function_ended' } });
   expect(run.log).toContain('backup-3');
+});
+
+it('keeps what an earlier attempt has kept when a later one gets nowhere, and not when it was removed', async () => {
+  const failWith = (errors: readonly Error[]) =>
+    runAttempts(loggedSteps(), 'restore', async (attempt) => {
+      throw errors[attempt - 1];
+    });
+  const unreachable = new OperationError('database_unreachable', 'No connection', 'Try again.');
+  const full = new OperationError('disk_full', 'No space left', 'Add some.');
+  const unfinished = new UnfinishedRestore(lost(), 'dbms_restoring_job');
+  expect(await failWith([unfinished, unreachable, unreachable])).toMatchObject({
+    error: { code: 'database_unreachable' },
+    kept: 'dbms_restoring_job',
+  });
+  expect(await failWith([unfinished, full])).not.toHaveProperty('kept');
 });
 
 it('names an unexpected error by its kind, and a time limit as one', () => {

@@ -10,7 +10,8 @@ import type { SnapshotFacts } from './prepare.ts';
 
 /**
  * Settings under which every value's text is exact and means the same on any server; pg_dump sets the same ones.
- * An export may run for hours, so no statement time-out; the job's own limit ends it.
+ * An export may run for hours, so no statement time-out; the job's own limit ends it. The server asks after a client that is
+ * silent: a function that is ended says no goodbye.
  */
 const EXPORT_SETTINGS = `
 SELECT pg_catalog.set_config('search_path', '', false);
@@ -23,7 +24,10 @@ SET xmlbinary = base64;
 SET synchronize_seqscans = off;
 SET row_security = off;
 SET statement_timeout = 0;
-SET idle_in_transaction_session_timeout = 0`;
+SET idle_in_transaction_session_timeout = 0;
+SET tcp_keepalives_idle = 60;
+SET tcp_keepalives_interval = 10;
+SET tcp_keepalives_count = 3`;
 
 const snapshotRowSchema = z.object({
   snapshot_id: z.string(),
@@ -97,8 +101,8 @@ const LOCK_BATCH = 500;
  * blocks a reader or a writer.
  *
  * @param holder - in the snapshot that the tables were listed in
- * @throws OperationError `table_changed` when one was dropped, replaced, emptied or rewritten since the snapshot; the server's error
- *   when another session holds one longer than the lock time-out
+ * @throws OperationError `table_changed` when one was dropped, replaced, truncated or rewritten since the snapshot; the server's
+ *   error when another session holds one longer than the lock time-out
  */
 export async function lockTables(holder: pg.Client, tables: readonly PlannedTable[]): Promise<void> {
   for (let start = 0; start < tables.length; start += LOCK_BATCH) {
@@ -113,10 +117,21 @@ export async function lockTables(holder: pg.Client, tables: readonly PlannedTabl
       throw error;
     }
   }
-  const { rows } = await holder.query<{ name: string }>(changedTablesSql, [tables.map(({ oid }) => oid)]);
-  const changed = rows.map(({ name }) => name);
-  if (changed.length > 0) {
-    const more = changed.length > 20 ? ', ...' : '';
-    throw tableChanged(`replaced, emptied or rewritten: ${changed.slice(0, 20).join(', ')}${more}`);
-  }
+  await assertUnchanged(holder, tables);
+}
+
+/**
+ * Makes sure that what the snapshot saw of the tables is there to be read: between the snapshot and its locks, or when a holder of
+ * them was lost, somebody may have truncated or altered one.
+ *
+ * @param client - a session in the snapshot
+ * @throws OperationError `table_changed`
+ */
+async function assertUnchanged(client: pg.Client, tables: readonly { oid: number }[]): Promise<void> {
+  const { rows } = await client.query<{ schema: string; name: string }>(changedTablesSql, [
+    tables.map(({ oid }) => oid),
+  ]);
+  if (rows.length === 0) return;
+  const names = rows.map(({ schema, name }) => quoteQualified(schema, name));
+  throw tableChanged(`dropped, truncated, rewritten or replaced: ${names.join(', ')}`);
 }

@@ -97,6 +97,7 @@ export async function loadTableChunks(
   {
     table,
     into,
+    encoding,
     chunks,
     record,
     onBytes,
@@ -105,6 +106,8 @@ export async function loadTableChunks(
   }: {
     table: Table;
     into: LoadInto;
+    /** Of the chunks' text. */
+    encoding: string;
     chunks: readonly StoredChunk[];
     /** Gets each chunk in the transaction of its rows. */
     record: RestoreRecord;
@@ -114,7 +117,8 @@ export async function loadTableChunks(
   },
 ): Promise<void> {
   const { frozen } = into;
-  const sql = copyInSql({ ...into, columns: table.columns }) + (frozen ? ' WITH (FREEZE)' : '');
+  const options = `ENCODING ${quoteLiteral(encoding)}${frozen ? ', FREEZE' : ''}`;
+  const sql = `${copyInSql({ ...into, columns: table.columns })} WITH (${options})`;
   const load = (chunk: StoredChunk): Promise<void> =>
     loadChunk(client, source, { sql, chunk, what: `${table.schema}.${table.name}`, onBytes, signal });
   const groups = frozen ? [chunks] : chunks.map((chunk) => [chunk]);

@@ -39,10 +39,8 @@ type Verdict = 'alive' | 'suspect' | 'gone';
  * client would wait for ever. An index that is being built says nothing for hours, too; so a session that is silent in the middle of
  * a statement is asked about over a connection of its own, and given up only when the server cannot be reached, does not have the
  * session any more, or has long replied to it. Its connection is then closed, with an error by which `isSessionLost` knows it.
- *
- * @returns ends the watch
  */
-export function watchSession(session: WatchedSession, { silenceMs, open }: WatchOptions): () => void {
+export function watchSession(session: WatchedSession, { silenceMs, open }: WatchOptions): void {
   const { stream, isWaiting, processId } = session;
   let seen = -1;
   let silentSince = 0;
@@ -75,9 +73,7 @@ export function watchSession(session: WatchedSession, { silenceMs, open }: Watch
 
   const timer = setInterval(() => void look(), silenceMs / 3);
   timer.unref();
-  const stop = (): void => clearInterval(timer);
-  stream.once('close', stop);
-  return stop;
+  stream.once('close', () => clearInterval(timer));
 }
 
 const answerSchema = z.object({

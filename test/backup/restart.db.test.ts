@@ -17,7 +17,13 @@ let run: JobRuns;
 let close: () => void;
 beforeAll(async () => {
   const binaries = await embeddedBinaries();
-  own = await ownServer(binaries);
+  own = await ownServer(binaries, {
+    // Room for some hundred locks.
+    max_locks_per_transaction: '10',
+    max_connections: '12',
+    max_worker_processes: '0',
+    max_wal_senders: '0',
+  });
   const { version } = binaries;
   server = { label: 'own', version, host: '127.0.0.1', port: own.port, user: 'postgres', password: PASSWORD };
   const client = await connect(own.target());
@@ -79,5 +85,22 @@ test('a server that stays down ends the job in words, and nothing is stored', as
   await restart.stopped();
   await own.start();
   expect(job).toMatchObject({ status: 'failed', error: { code: 'database_unreachable' } });
+  expect([...(await harness.keys(backup)), ...(await harness.unfinishedUploads())]).toEqual([]);
+});
+
+test('a server without room for a lock on each table is named as such', async () => {
+  const client = await connect(own.target());
+  await client.query('CREATE DATABASE many');
+  await client.end();
+  const many = await connect(own.target({ database: 'many' }));
+  for (let batch = 0; batch < 40; batch++) {
+    await many.query(`DO $$ BEGIN
+      FOR n IN 1..50 LOOP EXECUTE format('CREATE TABLE batch_${batch}_%s (n int)', n); END LOOP;
+    END $$`);
+  }
+  await many.end();
+  const { job, backup, steps } = await run.backUp(own.target({ database: 'many' }));
+  expect(job).toMatchObject({ status: 'failed', error: { code: 'too_many_locks' } });
+  expect(steps).toEqual(['register', 'export-1', 'record']);
   expect([...(await harness.keys(backup)), ...(await harness.unfinishedUploads())]).toEqual([]);
 });

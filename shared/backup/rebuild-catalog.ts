@@ -99,7 +99,7 @@ export async function rebuildWholeCatalog(dependencies: RebuildDependencies): Pr
 }
 
 /** Failures of which another attempt may be free: they say nothing of the manifest. */
-const PASSING = new Set(['store_failed', 'bucket_missing']);
+const PASSING = new Set(['store_failed', 'key_unavailable', 'bucket_missing']);
 
 function misplaced({ id, database }: Backup, expected: string): OperationError {
   return new OperationError(

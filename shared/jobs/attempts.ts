@@ -43,8 +43,8 @@ const PASSING = new Set([
   'snapshot_lost',
   'database_unreachable',
   'store_failed',
+  'key_unavailable',
   'table_changed',
-  'key_throttled',
   'function_ended',
 ]);
 
@@ -122,9 +122,13 @@ export async function repeatAttempts<Result>(
   mayPass: (error: JobError) => boolean = isPassing,
 ): Promise<Outcome<Result>> {
   let counted = 0;
+  let kept: string | undefined;
   for (let number = 1; ; number++) {
-    const outcome = await attempt(number);
+    let outcome = await attempt(number);
     if (outcome.status === 'done') return outcome;
+    // An attempt that did not come so far as to look has changed nothing about what an earlier one has kept.
+    if (outcome.kept === undefined && kept !== undefined && mayPass(outcome.error)) outcome = { ...outcome, kept };
+    kept = outcome.kept;
     if (outcome.kept && outcome.error.code === 'time_exceeded' && number < MAX_ROUNDS) continue;
     counted += 1;
     if (counted === MAX_ATTEMPTS || !mayPass(outcome.error)) return outcome;

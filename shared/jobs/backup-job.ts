@@ -3,6 +3,7 @@ import type { Backup } from '../contract/schemas/backup.ts';
 import type { JobError, Progress } from '../contract/schemas/job.ts';
 import { DAY_MS } from '../time.ts';
 import { type DistributedSteps, type Outcome, repeatAttempts, runStep } from './attempts.ts';
+import { bookkeep } from './bookkeeping.ts';
 import { CANCELLED } from './cancellation.ts';
 import { type DistributedWork, exportDistributed } from './distributed-backup.ts';
 import type { BackupEvent } from './events.ts';
@@ -72,17 +73,17 @@ export async function runBackupJob(
   steps: DistributedSteps,
   dependencies: BackupJobDependencies,
 ): Promise<{ job_id: string; backup_id: string; status: 'succeeded' | 'failed' | 'cancelled' }> {
-  const { jobId, backupId, begun } = await steps.step('register', async () => {
+  const { jobId, backupId, begun } = await bookkeep(steps, 'register', async () => {
     const ids = await dependencies.register(event);
     return { ...ids, begun: await dependencies.start(ids.jobId) };
   });
   if (!begun) return { job_id: jobId, backup_id: backupId, status: 'cancelled' };
   const outcome = await exportWhole(event, { jobId, backupId }, steps, dependencies);
   if (outcome.status === 'failed' && outcome.error.code === CANCELLED) {
-    await steps.step('record', () => dependencies.cancelled(jobId));
+    await bookkeep(steps, 'record', () => dependencies.cancelled(jobId));
     return { job_id: jobId, backup_id: backupId, status: 'cancelled' };
   }
-  await steps.step('record', () =>
+  await bookkeep(steps, 'record', () =>
     outcome.status === 'done'
       ? dependencies.succeed(jobId, backupId, outcome.result.facts, outcome.result.warnings)
       : dependencies.fail(jobId, backupId, outcome.error),

@@ -6,6 +6,7 @@ import { type DownloadFile, downloadFormatSchema } from '../contract/schemas/dow
 import { type JobError, jobIdSchema, type Progress } from '../contract/schemas/job.ts';
 import { DAY_MS } from '../time.ts';
 import { type DurableSteps, type Outcome, runAttempts } from './attempts.ts';
+import { bookkeep } from './bookkeeping.ts';
 import { CANCELLED } from './cancellation.ts';
 
 /** What starts the durable function that makes the file of a download. */
@@ -52,7 +53,7 @@ export async function runDownloadJob(
   dependencies: DownloadJobDependencies,
 ): Promise<{ job_id: string; status: 'succeeded' | 'failed' | 'cancelled' }> {
   const { job_id, format } = event;
-  if (!(await steps.step('start', () => dependencies.start(job_id)))) return { job_id, status: 'cancelled' };
+  if (!(await bookkeep(steps, 'start', () => dependencies.start(job_id)))) return { job_id, status: 'cancelled' };
   let state: DownloadState | undefined;
   const begun = await runAttempts(steps, 'begin', () => dependencies.begin(event));
   let outcome: Outcome<unknown> = begun;
@@ -67,7 +68,7 @@ export async function runDownloadJob(
       if (written.status === 'failed') break;
       if ('bytes' in written.result) {
         const { bytes } = written.result;
-        await steps.step('record', () => {
+        await bookkeep(steps, 'record', () => {
           const expiresAt = new Date(Date.now() + KEPT_MS).toISOString();
           return dependencies.succeed(job_id, { format, bytes, expires_at: expiresAt });
         });
@@ -83,7 +84,9 @@ export async function runDownloadJob(
   if (given) await runAttempts(steps, 'abort', () => dependencies.abort(event, given));
   const error = outcome.status === 'failed' ? outcome.error : tooLong;
   const wasCancelled = error.code === CANCELLED;
-  await steps.step('record', () => (wasCancelled ? dependencies.cancelled(job_id) : dependencies.fail(job_id, error)));
+  await bookkeep(steps, 'record', () =>
+    wasCancelled ? dependencies.cancelled(job_id) : dependencies.fail(job_id, error),
+  );
   return { job_id, status: wasCancelled ? 'cancelled' : 'failed' };
 }
 

@@ -6,6 +6,7 @@ import { newJobId } from '../state/ids.ts';
 import { createJobStore } from '../state/jobs.ts';
 import type { StateTable } from '../state/table.ts';
 import { type DurableSteps, runAttempts } from './attempts.ts';
+import { bookkeep } from './bookkeeping.ts';
 import { CANCELLED } from './cancellation.ts';
 import { launch, type StartFunction } from './start.ts';
 
@@ -62,7 +63,7 @@ export async function runRebuildJob(
   dependencies: RebuildJobDependencies,
 ): Promise<{ job_id: string; status: 'succeeded' | 'failed' | 'cancelled' }> {
   const { job_id } = event;
-  if (!(await steps.step('start', () => dependencies.start(job_id)))) return { job_id, status: 'cancelled' };
+  if (!(await bookkeep(steps, 'start', () => dependencies.start(job_id)))) return { job_id, status: 'cancelled' };
   let added = 0;
   for (let round = 1; round <= MAX_ROUNDS; round++) {
     const outcome = await runAttempts(steps, `rebuild-${round}`, async () => {
@@ -78,7 +79,7 @@ export async function runRebuildJob(
     });
     if (outcome.status === 'failed') {
       const wasCancelled = outcome.error.code === CANCELLED;
-      await steps.step('record', () =>
+      await bookkeep(steps, 'record', () =>
         wasCancelled ? dependencies.cancelled(job_id) : dependencies.fail(job_id, outcome.error),
       );
       return { job_id, status: wasCancelled ? 'cancelled' : 'failed' };
@@ -86,7 +87,7 @@ export async function runRebuildJob(
     added += outcome.result.added;
     if (outcome.result.done) {
       const warnings = describe(outcome.result, added);
-      await steps.step('record', () => dependencies.succeed(job_id, warnings));
+      await bookkeep(steps, 'record', () => dependencies.succeed(job_id, warnings));
       return { job_id, status: 'succeeded' };
     }
   }
@@ -95,7 +96,7 @@ export async function runRebuildJob(
     message: `The catalog was not complete after ${MAX_ROUNDS} invocations; ${added} backups were listed`,
     next_step: 'Start it again: it goes on.',
   };
-  await steps.step('record', () => dependencies.fail(job_id, error));
+  await bookkeep(steps, 'record', () => dependencies.fail(job_id, error));
   return { job_id, status: 'failed' };
 }
 

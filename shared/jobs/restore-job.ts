@@ -5,6 +5,7 @@ import { stagingName } from '../backup/restore/target-database.ts';
 import type { JobError, Progress, Unfinished } from '../contract/schemas/job.ts';
 import { DAY_MS } from '../time.ts';
 import { type DurableSteps, runAttempts, toJobError } from './attempts.ts';
+import { bookkeep } from './bookkeeping.ts';
 import { CANCELLED } from './cancellation.ts';
 import type { RestoreEvent } from './events.ts';
 
@@ -35,7 +36,7 @@ export async function runRestoreJob(
   dependencies: RestoreJobDependencies,
 ): Promise<{ job_id: string; status: 'succeeded' | 'failed' | 'cancelled' }> {
   const { job_id } = event;
-  if (!(await steps.step('start', () => dependencies.start(job_id)))) return { job_id, status: 'cancelled' };
+  if (!(await bookkeep(steps, 'start', () => dependencies.start(job_id)))) return { job_id, status: 'cancelled' };
   const outcome = await runAttempts(steps, 'restore', async () => {
     const { warnings, keptDatabase } = await dependencies.restore(event, (progress) =>
       dependencies.report(job_id, progress),
@@ -45,7 +46,7 @@ export async function runRestoreJob(
     return { warnings: kept, keptDatabase };
   });
   if (outcome.status === 'done') {
-    await steps.step('record', () => dependencies.succeed(job_id, outcome.result));
+    await bookkeep(steps, 'record', () => dependencies.succeed(job_id, outcome.result));
     return { job_id, status: 'succeeded' };
   }
   const { kept } = outcome;
@@ -60,10 +61,12 @@ export async function runRestoreJob(
     unfinished ??= stagingName(event.resumes ?? job_id);
   }
   if (error.code === CANCELLED) {
-    await steps.step('record', () => dependencies.cancelled(job_id));
+    await bookkeep(steps, 'record', () => dependencies.cancelled(job_id));
     return { job_id, status: 'cancelled' };
   }
-  await steps.step('record', () => dependencies.fail(job_id, error, unfinished === null ? null : keptFor(unfinished)));
+  await bookkeep(steps, 'record', () =>
+    dependencies.fail(job_id, error, unfinished === null ? null : keptFor(unfinished)),
+  );
   return { job_id, status: 'failed' };
 }
 

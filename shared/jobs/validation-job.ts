@@ -3,6 +3,7 @@ import type { Validation } from '../contract/schemas/backup.ts';
 import type { JobError, Progress } from '../contract/schemas/job.ts';
 import type { ValidationReport } from '../contract/schemas/validation.ts';
 import { type DurableSteps, type Outcome, runAttempts } from './attempts.ts';
+import { bookkeep } from './bookkeeping.ts';
 import { CANCELLED } from './cancellation.ts';
 import type { ValidationEvent } from './events.ts';
 
@@ -78,7 +79,7 @@ export async function runValidationJob(
   dependencies: ValidationJobDependencies,
 ): Promise<{ job_id: string; status: 'succeeded' | 'failed' | 'cancelled' }> {
   const { level, database } = event;
-  const { jobId, backupId, begun } = await steps.step('register', async () => {
+  const { jobId, backupId, begun } = await bookkeep(steps, 'register', async () => {
     const ids = await dependencies.register(event);
     return { ...ids, begun: ids.backupId !== null && (await dependencies.start(ids.jobId)) };
   });
@@ -92,11 +93,11 @@ export async function runValidationJob(
       ? await readEverything(validation, report, steps, dependencies)
       : await restoreEverything(validation, warnings, steps, dependencies);
   if (error?.code === CANCELLED) {
-    await steps.step('record', () => dependencies.cancelled(jobId));
+    await bookkeep(steps, 'record', () => dependencies.cancelled(jobId));
     return { job_id: jobId, status: 'cancelled' };
   }
   const outcome = error === null ? 'passed' : INCONCLUSIVE.has(error.code) ? 'inconclusive' : 'failed';
-  await steps.step('record', () => dependencies.end({ jobId, backupId, report, outcome, error, warnings }));
+  await bookkeep(steps, 'record', () => dependencies.end({ jobId, backupId, report, outcome, error, warnings }));
   return { job_id: jobId, status: error === null ? 'succeeded' : 'failed' };
 }
 

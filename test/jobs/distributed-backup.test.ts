@@ -82,7 +82,7 @@ describe('a distributed backup', () => {
   it.each([
     ['that died', DIED],
     ['that lost its connection', answers.failed('connection_lost')],
-    ['that KMS had no time for', answers.failed('key_throttled')],
+    ['that KMS had no time for', answers.failed('key_unavailable')],
     ['that waited for a lock', answers.failed('table_locked')],
   ])('invokes a lane %s again, alone', async (_, answer) => {
     const { outcome, log } = await attempt({ lanes: { 'lane-1-1-1': answer, 'lane-1-1-2': answer } });

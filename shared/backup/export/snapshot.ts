@@ -1,11 +1,11 @@
 import type pg from 'pg';
 import { z } from 'zod';
-import { OperationError } from '../../errors.ts';
 import { type ConnectionTarget, connect } from '../../postgres/connect.ts';
 import { quoteLiteral, quoteQualified } from '../../postgres/identifiers.ts';
 import type { PlannedTable } from '../plan/plan.ts';
 import { snapshotSql } from '../plan/relations.sql.ts';
 import { changedTablesSql } from './changed-tables.sql.ts';
+import { tableChanged, UNDEFINED_SCHEMA, UNDEFINED_TABLE } from './explain-failure.ts';
 import type { SnapshotFacts } from './prepare.ts';
 
 /**
@@ -124,8 +124,9 @@ const LOCK_BATCH = 500;
  * Keeps the tables from being dropped or altered while the backup runs. ACCESS SHARE is the lock of a plain SELECT: it never
  * blocks a reader or a writer.
  *
- * @throws OperationError `table_changed` when one was dropped or rewritten since the snapshot; the server's error when another
- *   session holds one longer than the lock time-out
+ * @param holder - in the snapshot that the tables were listed in
+ * @throws OperationError `table_changed` when one was dropped, replaced, truncated or rewritten since the snapshot; the server's
+ *   error when another session holds one longer than the lock time-out
  */
 export async function lockTables(holder: pg.Client, tables: readonly PlannedTable[]): Promise<void> {
   for (let start = 0; start < tables.length; start += LOCK_BATCH) {
@@ -136,7 +137,7 @@ export async function lockTables(holder: pg.Client, tables: readonly PlannedTabl
       await holder.query(`LOCK TABLE ${names.join(', ')} IN ACCESS SHARE MODE`);
     } catch (error) {
       const { code, message } = error as { code?: string; message: string };
-      if (code === '42P01') throw tableChanged(`A table was dropped while the backup began: ${message}`, error);
+      if (code === UNDEFINED_TABLE || code === UNDEFINED_SCHEMA) throw tableChanged(message, error);
       throw error;
     }
   }
@@ -156,9 +157,5 @@ export async function assertUnchanged(client: pg.Client, tables: readonly { oid:
   ]);
   if (rows.length === 0) return;
   const names = rows.map(({ schema, name }) => quoteQualified(schema, name));
-  throw tableChanged(`Tables were dropped, truncated or rewritten since the backup's snapshot: ${names.join(', ')}`);
-}
-
-function tableChanged(message: string, cause?: unknown): OperationError {
-  return new OperationError('table_changed', message, 'Try again.', { cause });
+  throw tableChanged(`dropped, truncated, rewritten or replaced: ${names.join(', ')}`);
 }

@@ -5,7 +5,7 @@ import { DISK_FULL, isSessionLost, LOCK_NOT_AVAILABLE } from '../../postgres/ses
  * Causes after which a restore can go on from where it was. A full disk is not among them, as what fills it must go; nor is a
  * damaged object, as nothing shows that the database built of its neighbours is worth keeping.
  */
-const PASSING = new Set(['connection_lost', 'database_unreachable', 'store_failed', 'key_refused']);
+const PASSING = new Set(['connection_lost', 'database_unreachable', 'store_failed', 'key_unavailable', 'key_refused']);
 
 export function canGoOn(failure: unknown): boolean {
   return failure instanceof OperationError

@@ -109,8 +109,8 @@ export async function awaitEarlierSessions(client: pg.Client, signal: AbortSigna
 export const KEPT_DAYS = 1;
 
 /** Says in words, and for {@link dropExpiredDatabases}, what an unfinished database is. */
-export async function markUnfinished(client: pg.Client, database: string, now = new Date()): Promise<string> {
-  const until = new Date(now.getTime() + KEPT_DAYS * DAY_MS).toISOString();
+export async function markUnfinished(client: pg.Client, database: string): Promise<string> {
+  const until = new Date((await serverTime(client)) + KEPT_DAYS * DAY_MS).toISOString();
   const comment = `Unfinished restore, to be resumed or dropped after ${until}`;
   await client.query(`COMMENT ON DATABASE ${quoteIdentifier(database)} IS ${quoteLiteral(comment)}`);
   return until;
@@ -126,12 +126,17 @@ export async function discardDatabase(target: ConnectionTarget, name: string): P
   }
 }
 
+/** Milliseconds since the epoch by the server's clock: functions of other days, on machines with other clocks, compare with it. */
+async function serverTime(client: pg.Client): Promise<number> {
+  const { rows } = await client.query<{ now: Date }>('SELECT pg_catalog.clock_timestamp() AS now');
+  return rows[0]?.now.getTime() ?? Number.NaN;
+}
+
 /**
- * Drops databases of restores that nobody resumed in time. Only what has both the name and the remark of one.
- *
- * @param clock - by default the server's own, which also wrote nothing else that is compared here
+ * Drops databases of restores that nobody resumed in time, by the server's clock. Only what has both the name and the remark of one.
  */
-export async function dropExpiredDatabases(client: pg.Client, now = new Date()): Promise<string[]> {
+export async function dropExpiredDatabases(client: pg.Client): Promise<string[]> {
+  const now = await serverTime(client);
   const { rows } = await client.query<{ name: string; remark: string | null }>(
     `SELECT datname AS name, pg_catalog.shobj_description(oid, 'pg_database') AS remark FROM pg_catalog.pg_database
       WHERE datname LIKE 'dbms\\_restoring\\_%' OR datname LIKE 'dbms\\_drill\\_%'`,
@@ -139,7 +144,7 @@ export async function dropExpiredDatabases(client: pg.Client, now = new Date()):
   const dropped: string[] = [];
   for (const { name, remark } of rows) {
     const [, until] = /^Unfinished restore, to be resumed or dropped after (\S+)$/.exec(remark ?? '') ?? [];
-    if (until === undefined || !(Date.parse(until) < now.getTime())) continue;
+    if (until === undefined || !(Date.parse(until) < now)) continue;
     await client.query(`DROP DATABASE IF EXISTS ${quoteIdentifier(name)} WITH (FORCE)`);
     dropped.push(name);
   }

@@ -102,6 +102,8 @@ export async function runRestore(request: RestoreRequest, dependencies: RestoreD
     signal.throwIfAborted();
     progress.phase('checking');
     control = await openServerSession(target, avoidedDatabases(planned));
+    // What an earlier attempt has left is kept, or removed, as what this one has begun.
+    created = (await presentDatabases(control, [staging])).has(staging);
     const prepared = await prepareRestore(
       control,
       { database: request.database, backupId: request.backupId, options: request, planned },

@@ -1,4 +1,5 @@
 import type { SchemaEntry } from '../../postgres/pg-dump/schema-dump.ts';
+import { insertSorted } from './insert-sorted.ts';
 
 /** A post-data entry with what must come before it and what it locks. */
 export interface ScheduledEntry {
@@ -86,9 +87,27 @@ export function entryQueue(
   entries: readonly ScheduledEntry[],
   isLoading: (table?: number) => boolean = () => false,
 ): EntryQueue {
-  const waiting = new Set([...entries].sort((a, b) => b.weight - a.weight));
   const running = new Set<ScheduledEntry>();
-  const unfinished = new Set(entries.map(({ entry }) => entry.dump_id));
+  const ids = new Set(entries.map(({ entry }) => entry.dump_id));
+  /** How many of its predecessors each entry waits for, and who waits for whom. */
+  const missing = new Map<ScheduledEntry, number>();
+  const successors = new Map<number, ScheduledEntry[]>();
+  for (const scheduled of entries) {
+    const before = [...scheduled.after].filter((id) => ids.has(id));
+    missing.set(scheduled, before.length);
+    for (const id of before) {
+      const known = successors.get(id);
+      if (known) known.push(scheduled);
+      else successors.set(id, [scheduled]);
+    }
+  }
+  const byWeight = (a: ScheduledEntry, b: ScheduledEntry): number => a.weight - b.weight;
+  /** What waits for no other entry, the largest last. */
+  const ready = entries
+    .filter((scheduled) => missing.get(scheduled) === 0)
+    .reverse()
+    .sort(byWeight);
+  let remaining = entries.length;
 
   const conflicts = (candidate: ScheduledEntry): boolean => {
     for (const other of running) {
@@ -97,8 +116,8 @@ export function entryQueue(
     }
     return false;
   };
-  const ready = ({ after, rowsOf }: ScheduledEntry): boolean => {
-    for (const id of after) if (unfinished.has(id)) return false;
+
+  const isLoaded = ({ rowsOf }: ScheduledEntry): boolean => {
     if (rowsOf === null) return !isLoading();
     for (const table of rowsOf) if (isLoading(table)) return false;
     return true;
@@ -106,20 +125,22 @@ export function entryQueue(
 
   return {
     take() {
-      for (const candidate of waiting) {
-        if (!ready(candidate) || conflicts(candidate)) continue;
-        waiting.delete(candidate);
-        running.add(candidate);
-        return candidate;
-      }
-      return undefined;
+      const index = ready.findLastIndex((candidate) => isLoaded(candidate) && !conflicts(candidate));
+      const [taken] = index < 0 ? [] : ready.splice(index, 1);
+      if (taken) running.add(taken);
+      return taken;
     },
     done(scheduled) {
-      running.delete(scheduled);
-      unfinished.delete(scheduled.entry.dump_id);
+      if (!running.delete(scheduled)) return;
+      remaining -= 1;
+      for (const successor of successors.get(scheduled.entry.dump_id) ?? []) {
+        const left = (missing.get(successor) ?? 0) - 1;
+        missing.set(successor, left);
+        if (left === 0) insertSorted(ready, successor, byWeight);
+      }
     },
     get remaining() {
-      return waiting.size + running.size;
+      return remaining;
     },
   };
 }

@@ -10,7 +10,7 @@ SET lc_monetary = 'C';`.trimStart();
 
 /**
  * Settings of every session of a restore: pg_dump's own (functions are checked when called, XML may be a fragment, values are
- * read as the export wrote them), no time-outs, and no wait for the disk at each commit: until it is offered, the new
+ * read as the export wrote them), no time-outs but for a client that has gone without a word, and no wait for the disk at each commit: until it is offered, the new
  * database can be made again from the backup.
  */
 const RESTORE_SETTINGS = `
@@ -18,6 +18,9 @@ SELECT pg_catalog.set_config('search_path', '', false);
 SET statement_timeout = 0;
 SET lock_timeout = 0;
 SET idle_in_transaction_session_timeout = 0;
+SET tcp_keepalives_idle = 60;
+SET tcp_keepalives_interval = 10;
+SET tcp_keepalives_count = 3;
 SET standard_conforming_strings = on;
 SET check_function_bodies = false;
 SET xmloption = content;

@@ -137,7 +137,7 @@ test('a backup of many invocations is of one moment, whatever is written meanwhi
   const restored = await harness.restore(manifest, source.server);
   const client = await beginComparison(restored);
   expect(await contentDifferences(witness.client(), client)).toEqual([]);
-  await client.end();
+  await Promise.all([client.end(), witness.client().end()]);
   await withClient(source.server, restored.name, async (plain) =>
     expect((await plain.query(invariantSql)).rows).toEqual([INVARIANT]),
   );
@@ -195,7 +195,7 @@ describe('a lane', () => {
     ['S3 fails', { service: 's3', operation: 'PutObject', status: 500, code: 'InternalError', after: 12, times: 7 }],
     [
       'KMS is throttled',
-      { service: 'kms', operation: 'GenerateDataKey', status: 400, code: 'ThrottlingException', after: 12, times: 7 },
+      { service: 'kms', operation: 'GenerateDataKey', status: 400, code: 'ThrottlingException', after: 12, times: 13 },
     ],
   ] as const)('is tried again where %s', async (_, fault) => {
     await harness.services.faults.set(fault);

@@ -24,6 +24,8 @@ export interface BackupBenchmark {
 
 const SOURCE = 'bench';
 
+const POLL_MS = 50;
+
 /** Settings of a small production server: durable, with room between checkpoints. The tests' own trade safety for speed. */
 const SERVER_SETTINGS = {
   fsync: 'on',
@@ -165,19 +167,26 @@ async function runJob(
   functionName: string,
   path: string,
   body: unknown,
-): Promise<{ job: Job; wallSeconds: number; cpuSeconds: number | null; peakBytes: number | null }> {
+): Promise<{ job: Job } & Omit<Measurement, 'name' | 'storedBytes'>> {
   const before = functionUsage(functionName);
   const started = performance.now();
   let job = jobSchema.parse(await call(system, path, body));
+  const phases = new Map<string, number>();
+  let seen = started;
   while (job.status === 'queued' || job.status === 'running') {
-    await setTimeout(100);
+    await setTimeout(POLL_MS);
     job = jobSchema.parse(await call(system, `jobs/${job.id}`));
+    const now = performance.now();
+    const phase = job.progress?.phase ?? 'start';
+    phases.set(phase, (phases.get(phase) ?? 0) + (now - seen) / 1000);
+    seen = now;
   }
   const wallSeconds = (performance.now() - started) / 1000;
   if (job.status !== 'succeeded') throw new Error(`The job ${job.id} ${job.status}: ${job.error?.message}`);
   const after = functionUsage(functionName);
   return {
     job,
+    phases,
     wallSeconds,
     cpuSeconds: before && after ? after.cpuSeconds - before.cpuSeconds : null,
     peakBytes: after?.peakBytes ?? null,

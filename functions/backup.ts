@@ -12,6 +12,7 @@ import { withCancellation } from '../shared/jobs/cancellation.ts';
 import { cancelJob, failJob, succeedBackup } from '../shared/jobs/end.ts';
 import { backupEventSchema } from '../shared/jobs/events.ts';
 import { executionClaim } from '../shared/jobs/execution-ended.ts';
+import { scheduledRun } from '../shared/jobs/scheduled-run.ts';
 import { registerBackup } from '../shared/jobs/start.ts';
 import { connectionTarget } from '../shared/postgres/target.ts';
 import { createJobStore } from '../shared/state/jobs.ts';
@@ -27,7 +28,14 @@ const store = { s3: s3Client(), bucket: environment.backupBucket, keyArn: enviro
 /** Takes one backup, asked for through the API or by a schedule. */
 export const handler = withDurableExecution(async (input: unknown, context) => {
   const event = backupEventSchema.parse(input);
-  return runBackupJob(event, durableSteps(context), {
+  const steps = durableSteps(context);
+  const execution = context.executionContext.durableExecutionArn;
+  const run = event.scheduled_at === undefined ? null : scheduledRun(table, event, event.scheduled_at, execution);
+  if (run) {
+    const admitted = await steps.step('admit', run.admit);
+    if (admitted !== 'admitted') return { status: admitted };
+  }
+  return runBackupJob(event, steps, {
     retentionDays: configuration.backups.retention_days,
     register: async ({ database, backup_type, custom_name, include, exclude, requested_by, job_id, backup_id }) => {
       if (job_id && backup_id) return { jobId: job_id, backupId: backup_id };
@@ -39,9 +47,10 @@ export const handler = withDurableExecution(async (input: unknown, context) => {
         include,
         exclude,
         // A repeated step finds the job that the first one made, and so does the end of the execution.
-        claim: executionClaim(context.executionContext.durableExecutionArn),
+        claim: executionClaim(execution),
       });
       if (!begun.backup_id) throw new Error(`The job ${job.id} was registered without a backup`);
+      await run?.registered(job.id, begun.backup_id);
       return { jobId: job.id, backupId: begun.backup_id };
     },
     start: (jobId) => jobs.start(jobId),

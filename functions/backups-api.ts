@@ -10,11 +10,17 @@ import { createApiHandler } from '../shared/http/api-handler.ts';
 import { withProgress } from '../shared/jobs/backup-progress.ts';
 import { type RebuildEvent, startRebuild } from '../shared/jobs/rebuild-job.ts';
 import { functionStarter, startBackup } from '../shared/jobs/start.ts';
-import { createBackupCatalog } from '../shared/state/backups.ts';
+import { createBackupCatalog, findListed } from '../shared/state/backups.ts';
 import { createJobStore } from '../shared/state/jobs.ts';
 import { openTable } from '../shared/state/table.ts';
 
-const environment = readEnvironment(['stateTable', 'backupBucket', 'backupFunctionArn', 'rebuildFunctionArn']);
+const environment = readEnvironment([
+  'stateTable',
+  'backupBucket',
+  'downloadBucket',
+  'backupFunctionArn',
+  'rebuildFunctionArn',
+]);
 const configuration = loadConfiguration();
 const table = openTable(dynamodbClient(), environment.stateTable);
 const backups = createBackupCatalog(table);
@@ -48,7 +54,7 @@ export const handler = createApiHandler('backups-api', {
     return acceptedJob(request, started);
   },
   listBackups: async ({ query }) => {
-    const page = await backups.list({ ...query, database: findDatabase(configuration, query.database).id });
+    const page = await backups.list({ ...query, database: await findListed(configuration, table, query.database) });
     return { status: 200, body: { ...page, items: await describe(page.items) } };
   },
   getBackup: async ({ params }) => {
@@ -57,14 +63,18 @@ export const handler = createApiHandler('backups-api', {
     return { status: 200, body };
   },
   deleteBackup: async ({ params, query }) => {
-    const bucket = { s3: s3Client(), bucket: environment.backupBucket };
-    await removeBackup({ ...bucket, table }, params.id, { force: query.force === 'true' });
+    const { backupBucket: bucket, downloadBucket } = environment;
+    await removeBackup({ s3: s3Client(), bucket, downloadBucket, table }, params.id, { force: query.force === 'true' });
     return { status: 204 };
   },
   rebuildCatalog: async (request) => {
     const job = await startRebuild(
       { table, startFunction: startRebuildFunction },
-      { database: findDatabase(configuration, request.query.database).id, requestedBy: request.caller.sub },
+      {
+        database: findDatabase(configuration, request.query.database).id,
+        all: request.query.all === 'true',
+        requestedBy: request.caller.sub,
+      },
     );
     return acceptedJob(request, { job, replayed: false });
   },

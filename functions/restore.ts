@@ -48,7 +48,7 @@ export const handler = withDurableExecution(async (input: unknown, context) => {
             resumes,
             resumable: true,
             backupId: backup_id,
-            database: findDatabase(configuration, database).id,
+            database,
             targetDatabase: target_database,
             mode,
             ...restoreOptionsOf(event.options),

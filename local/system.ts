@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Listening } from './aws/http.ts';
 import { type LocalServices, startServices } from './aws/services.ts';
-import { createEventBus } from './events/bus.ts';
+import { createEventBus, deployedEvent } from './events/bus.ts';
 import { serveGateway } from './gateway/server.ts';
 import { type LocalIssuer, startIssuer } from './identity/issuer.ts';
 import { openLogFile } from './lambda/logs.ts';
@@ -140,6 +140,7 @@ export async function startSystem(options: SystemOptions): Promise<LocalSystem> 
     lambda.durable.recover();
     if (options.schedules !== false)
       keep(runSchedules({ schedules: services.schedules, rules: app.rules, lambda, note: background }), (end) => end());
+    for (const stack of app.stacks) bus.put(deployedEvent(stack));
     const accessLog = openLogFile(join(stateFolder, 'logs', 'api.log'));
     const gateway = keep(
       await serveGateway({ api: app.api, lambda, port: options.gatewayPort ?? 0, accessLog }),

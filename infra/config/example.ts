@@ -51,6 +51,8 @@ const example: DeploymentInput = {
   // Unix cron; null for none. On Sunday at two, local time.
   schedules: { full: '0 2 * * 0', time_zone: 'Europe/Berlin' },
   backups: { retention_days: 30, compression_level: 1 },
+  // How long the address of a downloaded script serves whoever has it; at most an hour.
+  downloads: { address_minutes: 15 },
 
   // Callers from anywhere else are refused before a function runs.
   allowed_address_ranges: ['198.51.100.0/24', '203.0.113.0/24'],

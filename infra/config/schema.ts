@@ -3,10 +3,9 @@ import {
   databaseSchema,
   databasesOf,
   identitySchema,
-  isTimeZone,
   runtimeConfigurationSchema,
 } from '../../shared/configuration/runtime.ts';
-import { toEventBridgeCron } from './cron.ts';
+import { cronSchema } from '../../shared/configuration/schedules.ts';
 
 const arnOf = (service: string, kind: string) =>
   z.string().regex(new RegExp(`^arn:[^:]+:${service}:`), `must be the ARN of a ${kind}`);
@@ -30,18 +29,6 @@ const deployedDatabaseSchema = databaseSchema.extend({
   secret_key_arn: arnOf('kms', 'KMS key').optional(),
 });
 
-/** A schedule in Unix cron (crontab(5)), or null for none. */
-const scheduleSchema = z
-  .string()
-  .superRefine((expression, context) => {
-    try {
-      toEventBridgeCron(expression);
-    } catch (error) {
-      context.addIssue({ code: 'custom', message: (error as Error).message });
-    }
-  })
-  .nullable();
-
 const regionSchema = z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'must be a region such as eu-central-1');
 
 const ratio = z.number().gt(0).max(1);
@@ -50,9 +37,6 @@ const ratio = z.number().gt(0).max(1);
 const logDays = [
   1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
 ];
-
-/** EventBridge Scheduler's names have 64 characters; the longest type of backup is `incremental`. */
-const LONGEST_NAMES = 64 - '-incremental-'.length;
 
 /** A deployment: what the functions read at run time, and the shape of what is deployed around them. */
 export const deploymentSchema = runtimeConfigurationSchema
@@ -71,18 +55,6 @@ export const deploymentSchema = runtimeConfigurationSchema
       .optional(),
     /** An OpenID Connect issuer of your own; without it, a Cognito user pool with a group per role is created. */
     identity: identitySchema.optional(),
-    schedules: z
-      .strictObject({
-        full: scheduleSchema.default('0 2 * * 0'),
-        incremental: scheduleSchema.default('0 */6 * * *'),
-        schema: scheduleSchema.default('0 1 * * 1'),
-        /** IANA time zone of the expressions. */
-        time_zone: z
-          .string()
-          .refine(isTimeZone, 'must be an IANA time zone such as UTC or Europe/Vienna')
-          .default('UTC'),
-      })
-      .prefault({}),
     thresholds: z
       .strictObject({
         connection_usage: ratio.default(0.8),
@@ -105,7 +77,7 @@ export const deploymentSchema = runtimeConfigurationSchema
         /** Former versions of deleted or overwritten objects. */
         noncurrent_version_days: z.int().min(1).max(3653).default(30),
         /** When backups that no rule keeps are removed, in `schedules.time_zone`. Null: never. */
-        expiry: scheduleSchema.default('30 4 * * *'),
+        expiry: cronSchema.nullable().default('30 4 * * *'),
       })
       .prefault({}),
     /** A second region, into whose bucket S3 copies every object; see docs/retention.md. Needs `region` and `account`. */
@@ -124,7 +96,7 @@ export const deploymentSchema = runtimeConfigurationSchema
     removal_policy: z.enum(['retain', 'destroy']).default('retain'),
     deletion_protection: z.boolean().default(true),
   })
-  .superRefine(({ prefix, databases, copies, region, account }, context) => {
+  .superRefine(({ databases, copies, region, account }, context) => {
     if (copies && (region === undefined || account === undefined || region === copies.region)) {
       context.addIssue({
         code: 'custom',
@@ -134,14 +106,7 @@ export const deploymentSchema = runtimeConfigurationSchema
       });
     }
     const [first] = databases.filter(({ vpc }) => vpc);
-    databases.forEach(({ id, vpc, login, secret_key_arn }, index) => {
-      if (prefix.length + id.length > LONGEST_NAMES) {
-        context.addIssue({
-          code: 'custom',
-          path: ['databases', index, 'id'],
-          message: `is too long: with the prefix it may have ${LONGEST_NAMES} characters, as both are in the names of schedules`,
-        });
-      }
+    databases.forEach(({ vpc, login, secret_key_arn }, index) => {
       for (const [field, value] of Object.entries({ ...login, secret_key_arn })) {
         if (!/[*?]/.test(value ?? '')) continue;
         context.addIssue({

@@ -9,6 +9,9 @@ import type { Deployment } from '../config/schema.ts';
 /** Where all backups lie; see shared/backup/layout.ts. A wildcard, because a backup's path is made when the backup is. */
 export const BACKUP_PATHS = 'databases/*';
 
+/** All of the bucket of downloads, which holds nothing else. */
+export const DOWNLOAD_PATHS = '*';
+
 const allow = (actions: readonly string[], resources: readonly string[], conditions?: Record<string, unknown>) =>
   new iam.PolicyStatement({ actions: [...actions], resources: [...resources], ...(conditions ? { conditions } : {}) });
 
@@ -52,6 +55,32 @@ export function removeBackups(bucket: s3.Bucket): iam.PolicyStatement[] {
     allow(['s3:ListBucket'], [bucket.bucketArn], { StringLike: { 's3:prefix': BACKUP_PATHS } }),
     // S3 knows no condition on the prefix here, so such a condition would never be met.
     allow(['s3:ListBucketMultipartUploads'], [bucket.bucketArn]),
+  ];
+}
+
+/** Makes the files of downloads, and looks which parts of them are stored. */
+export function writeDownloads(downloads: s3.Bucket, key: kms.Key): iam.PolicyStatement[] {
+  return [
+    allow(
+      ['s3:PutObject', 's3:AbortMultipartUpload', 's3:ListMultipartUploadParts'],
+      [downloads.arnForObjects(DOWNLOAD_PATHS)],
+    ),
+    allow(['s3:ListBucket'], [downloads.bucketArn]),
+    // S3 itself decrypts with the key when it joins the parts of an upload.
+    allow(['kms:GenerateDataKey', 'kms:Decrypt'], [key.keyArn]),
+  ];
+}
+
+/** Reads the files of downloads, and so may sign addresses of them. */
+export function readDownloads(downloads: s3.Bucket, key: kms.Key): iam.PolicyStatement[] {
+  return [allow(['s3:GetObject'], [downloads.arnForObjects(DOWNLOAD_PATHS)]), allow(['kms:Decrypt'], [key.keyArn])];
+}
+
+/** Deletes files of downloads and aborts their unfinished uploads. */
+export function removeDownloads(downloads: s3.Bucket): iam.PolicyStatement[] {
+  return [
+    allow(['s3:DeleteObject', 's3:AbortMultipartUpload'], [downloads.arnForObjects(DOWNLOAD_PATHS)]),
+    allow(['s3:ListBucket', 's3:ListBucketMultipartUploads'], [downloads.bucketArn]),
   ];
 }
 

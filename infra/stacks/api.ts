@@ -10,9 +10,11 @@ import { NodeFunction } from '../constructs/node-function.ts';
 import {
   logInToDatabases,
   readBackups,
+  readDownloads,
   readFreeStorage,
   readLocks,
   removeBackups,
+  removeDownloads,
   useState,
 } from '../constructs/permissions.ts';
 import { RoutedApi } from '../constructs/routed-api.ts';
@@ -67,8 +69,12 @@ export class ApiStack extends Stack {
     });
     const logIn = logInToDatabases(this, deployment.databases);
     const vpc = deployment.databases.find((database) => database.vpc)?.vpc;
-    const freeStorage = readFreeStorage(deployment.databases);
-    const shapes = shapesOf(storage, backups, { logIn, freeStorage, vpc });
+    const shapes = shapesOf(storage, backups, {
+      logIn,
+      vpc,
+      changeSchedules: backups.schedules.rights(this),
+      freeStorage: readFreeStorage(deployment.databases),
+    });
     const functions = Object.fromEntries(
       Object.entries(shapes).map(([name, shape]) => [name, make(name, REQUEST, shape)]),
     ) as Record<ApiFunction, lambda.Function>;
@@ -91,16 +97,18 @@ export class ApiStack extends Stack {
 }
 
 function shapesOf(
-  { bucket, key, stateTable }: StorageStack,
-  { backup, restore, rebuild }: BackupsStack,
+  { bucket, downloads, key, stateTable }: StorageStack,
+  { backup, restore, rebuild, download, schedules }: BackupsStack,
   {
     logIn,
-    freeStorage,
     vpc,
+    changeSchedules,
+    freeStorage,
   }: {
     logIn: readonly iam.PolicyStatement[];
-    freeStorage: readonly iam.PolicyStatement[];
     vpc: ApiFunctionShape['vpc'];
+    changeSchedules: readonly iam.PolicyStatement[];
+    freeStorage: readonly iam.PolicyStatement[];
   },
 ): Record<ApiFunction, ApiFunctionShape> {
   const state = { stateTable: stateTable.tableName };
@@ -112,15 +120,39 @@ function shapesOf(
       environment: {
         ...state,
         backupBucket: bucket.bucketName,
+        downloadBucket: downloads.bucketName,
         backupFunctionArn: backup.functionArn,
         rebuildFunctionArn: rebuild.functionArn,
       },
       statements: [
         ...useState(stateTable, ['Get', 'Put', 'Update', 'Delete', 'Query']),
         ...removeBackups(bucket),
+        ...removeDownloads(downloads),
         ...readLocks(bucket),
         invoke(backup),
         invoke(rebuild),
+      ],
+    },
+    'schedules-api': {
+      description: 'Shows and changes when backups are taken by themselves',
+      environment: { ...state, ...schedules.environment },
+      statements: [...useState(stateTable, ['Get', 'Update', 'Query']), ...changeSchedules],
+    },
+    'downloads-api': {
+      description: 'Starts downloads and signs their addresses',
+      environment: {
+        ...state,
+        backupBucket: bucket.bucketName,
+        backupKeyArn: key.keyArn,
+        downloadBucket: downloads.bucketName,
+        downloadFunctionArn: download.functionArn,
+      },
+      // What it may read is what it can sign addresses of.
+      statements: [
+        ...useState(stateTable, ['Get', 'Put', 'Update', 'Delete']),
+        ...readBackups(bucket, key),
+        ...readDownloads(downloads, key),
+        invoke(download),
       ],
     },
     'restore-api': {

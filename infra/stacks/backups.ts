@@ -20,6 +20,7 @@ import {
   removeBackups,
   useState,
   writeBackups,
+  writeDownloads,
 } from '../constructs/permissions.ts';
 import type { StorageStack } from './storage.ts';
 
@@ -38,10 +39,12 @@ export class BackupsStack extends Stack {
   readonly backup: lambda.Alias;
   readonly restore: lambda.Alias;
   readonly rebuild: lambda.Alias;
+  readonly schedules: BackupSchedules;
+  readonly download: lambda.Alias;
 
   constructor(scope: Construct, id: string, { deployment, buildFolder, storage, ...props }: BackupsStackProps) {
     super(scope, id, { ...props, description: 'Backup and restore of PostgreSQL databases' });
-    const { key, bucket, stateTable } = storage;
+    const { key, bucket, downloads, stateTable } = storage;
     storage.acknowledgeBackupPaths(this);
     const deadLetters = new DeadLetterQueue(this, 'DeadLetters', `${deployment.prefix}: a backup was not started`);
     const common = { deployment, buildFolder };
@@ -72,7 +75,7 @@ export class BackupsStack extends Stack {
       memoryMegabytes: 3072,
       environment: { ...environment, postgresToolsPath: layerPaths.postgresTools },
       statements: [
-        ...useState(stateTable, ['Get', 'Put', 'Update', 'Delete']),
+        ...useState(stateTable, ['Get', 'Put', 'Update', 'Delete', 'Query']),
         ...writeBackups(bucket, key),
         ...removeBackups(bucket),
         ...logIn,
@@ -112,9 +115,30 @@ export class BackupsStack extends Stack {
         handOver,
       ],
     });
+    const download = new NodeFunction(this, 'Download', {
+      ...common,
+      name: 'download',
+      description: 'Makes a script of one backup: a durable job',
+      timeout: INVOCATION,
+      durableFor: durable.durableFor,
+      memoryMegabytes: 2048,
+      environment: {
+        stateTable: stateTable.tableName,
+        backupBucket: bucket.bucketName,
+        backupKeyArn: key.keyArn,
+        downloadBucket: downloads.bucketName,
+      },
+      statements: [
+        ...useState(stateTable, ['Get', 'Update', 'Delete']),
+        ...readBackups(bucket, key),
+        ...writeDownloads(downloads, key),
+        handOver,
+      ],
+    });
     this.backup = this.liveAlias(backup, deadLetters);
     this.restore = this.liveAlias(restore, deadLetters);
     this.rebuild = this.liveAlias(rebuild, deadLetters);
+    this.download = this.liveAlias(download, deadLetters);
 
     const ended = new NodeFunction(this, 'ExecutionEnded', {
       ...common,
@@ -133,14 +157,19 @@ export class BackupsStack extends Stack {
         detail: {
           status: ['FAILED', 'TIMED_OUT', 'STOPPED'],
           // Of any version: the ARN ends with one.
-          functionArn: [backup, restore, rebuild].map(({ fn }) => ({ prefix: fn.functionArn })),
+          functionArn: [backup, restore, rebuild, download].map(({ fn }) => ({ prefix: fn.functionArn })),
         },
       },
       targets: [new targets.LambdaFunction(ended.fn, { deadLetterQueue: deadLetters.queue })],
     });
 
     new BackupExpiry(this, 'Expiry', { ...common, storage, deadLetterQueue: deadLetters.queue });
-    new BackupSchedules(this, 'Schedules', { deployment, target: this.backup, deadLetterQueue: deadLetters.queue });
+    this.schedules = new BackupSchedules(this, 'Schedules', {
+      ...common,
+      storage,
+      target: this.backup,
+      deadLetterQueue: deadLetters.queue,
+    });
   }
 
   private liveAlias({ fn }: NodeFunction, { queue }: DeadLetterQueue): lambda.Alias {

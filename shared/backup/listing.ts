@@ -1,4 +1,5 @@
 import { ListObjectsV2Command, type ListObjectsV2CommandOutput, type S3Client } from '@aws-sdk/client-s3';
+import { databaseIdSchema } from '../configuration/runtime.ts';
 import { backupIdSchema } from '../contract/schemas/backup.ts';
 import { backupPrefix } from './layout.ts';
 
@@ -9,6 +10,13 @@ export interface Bucket {
 
 /** Pages of a listing, of a thousand names each: what others put into the bucket must not keep a run busy for ever. */
 const MAX_PAGES = 200;
+
+const DATABASES = 'databases/';
+
+/** Ids of the databases of which there is something in the bucket, in order, configured or not. */
+export async function listStoredDatabases(bucket: Bucket): Promise<string[]> {
+  return idsBelow(bucket, DATABASES, (id) => databaseIdSchema.safeParse(id).success);
+}
 
 /** Ids of the backups of which there is any object below their prefix, with a manifest or without, oldest first. */
 export async function listStoredBackups(bucket: Bucket, database: string): Promise<string[]> {

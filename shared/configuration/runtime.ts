@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { schedulesSchema, timeZoneSchema } from './schedules.ts';
 
 /** Identifies a configured database in the API (`?database=`), in the bucket's paths and in the state table. */
 export const databaseIdSchema = z
@@ -32,7 +33,7 @@ const retentionSchema = z.strictObject({
   monthly: countSchema,
   yearly: countSchema,
   /** IANA time zone in which days begin. */
-  time_zone: z.string().refine(isTimeZone, 'must be an IANA time zone such as UTC or Europe/Vienna').default('UTC'),
+  time_zone: timeZoneSchema.default('UTC'),
 });
 
 /** One PostgreSQL database under management, as the functions see it. */
@@ -85,6 +86,11 @@ const backupSettingsSchema = z.strictObject({
     .optional(),
 });
 
+const downloadsSchema = z.strictObject({
+  /** How long a signed address holds. */
+  address_minutes: z.int().min(1).max(60).default(15),
+});
+
 /** The list of databases; the deployment describes each with more fields than the functions see. */
 export function databasesOf<Item extends z.ZodType<{ id: string }>>(item: Item) {
   return z
@@ -112,6 +118,8 @@ export const runtimeConfigurationSchema = z.strictObject({
   databases: databasesOf(databaseSchema),
   connections: connectionsSchema.prefault({}),
   backups: backupSettingsSchema.prefault({}),
+  schedules: schedulesSchema.prefault({}),
+  downloads: downloadsSchema.prefault({}),
   /** Only the authorizer needs it; the issuer of a user pool of the app's own is told by the environment. */
   identity: identitySchema.optional(),
   /** CIDR ranges callers may come from. */
@@ -126,12 +134,3 @@ export type RuntimeConfiguration = z.output<typeof runtimeConfigurationSchema>;
 export type ConnectionLimits = RuntimeConfiguration['connections'];
 export type BackupSettings = RuntimeConfiguration['backups'];
 export type Identity = z.output<typeof identitySchema>;
-
-export function isTimeZone(name: string): boolean {
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: name });
-    return true;
-  } catch {
-    return false;
-  }
-}

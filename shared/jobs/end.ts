@@ -1,3 +1,4 @@
+import type { DownloadFile } from '../contract/schemas/download.ts';
 import type { Job, JobError, Unfinished } from '../contract/schemas/job.ts';
 import { type BackupFacts, createBackupCatalog } from '../state/backups.ts';
 import { createJobStore } from '../state/jobs.ts';
@@ -33,6 +34,15 @@ export async function succeedRestore(
 ): Promise<void> {
   const swap = keptDatabase === null ? null : { kept_database: keptDatabase, swapped_back_at: null };
   await createJobStore(table).succeed(jobId, { warnings, swap });
+  await createBackupCatalog(table).releaseRestore(backupId, jobId);
+}
+
+/** Records that the file of a download is made, and lets go of its backup. Safe to repeat. */
+export async function succeedDownload(
+  table: StateTable,
+  { jobId, backupId, file }: { jobId: string; backupId: string; file: DownloadFile },
+): Promise<void> {
+  await createJobStore(table).succeed(jobId, { warnings: [], download: file });
   await createBackupCatalog(table).releaseRestore(backupId, jobId);
 }
 

@@ -17,6 +17,8 @@ export const backupEventSchema = z.object({
   include: backupSelectionFields.include.optional(),
   exclude: backupSelectionFields.exclude.optional(),
   requested_by: z.string().min(1).default('schedule'),
+  /** Of a schedule's run: when it was due. */
+  scheduled_at: z.iso.datetime().optional(),
   job_id: jobIdSchema.optional(),
   backup_id: backupIdSchema.optional(),
 });

@@ -10,7 +10,12 @@ import { CANCELLED } from './cancellation.ts';
 import { launch, type StartFunction } from './start.ts';
 
 /** What starts the durable function that rebuilds the catalog. */
-export const rebuildEventSchema = z.object({ database: databaseIdSchema, job_id: jobIdSchema });
+export const rebuildEventSchema = z.object({
+  database: databaseIdSchema,
+  /** Every database of which there are backups in the bucket; the job is then listed with `database`. */
+  all: z.boolean().default(false),
+  job_id: jobIdSchema,
+});
 
 export type RebuildEvent = z.output<typeof rebuildEventSchema>;
 
@@ -21,7 +26,7 @@ export type RebuildEvent = z.output<typeof rebuildEventSchema>;
  */
 export async function startRebuild(
   { table, startFunction }: { table: StateTable; startFunction: StartFunction<RebuildEvent> },
-  { database, requestedBy }: { database: string; requestedBy: string },
+  { database, all, requestedBy }: { database: string; all: boolean; requestedBy: string },
 ): Promise<Job> {
   const job = await createJobStore(table).create({
     id: newJobId(),
@@ -31,7 +36,7 @@ export async function startRebuild(
     backup_id: null,
     target_database: null,
   });
-  const event: RebuildEvent = { database, job_id: job.id };
+  const event: RebuildEvent = { database, all, job_id: job.id };
   return (await launch(table, startFunction, { job, event, replayed: false }, undefined)).job;
 }
 
@@ -50,7 +55,7 @@ const MAX_ROUNDS = 200;
 /** Named one by one: enough to act on, and far below the size limit of a job's record. */
 const MAX_NAMED = 100;
 
-/** The durable job that rebuilds the catalog of one database, over as many invocations as it takes. */
+/** The durable job that rebuilds the catalog of one database or of all, over as many invocations as it takes. */
 export async function runRebuildJob(
   event: RebuildEvent,
   steps: DurableSteps,

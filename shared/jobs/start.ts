@@ -125,8 +125,8 @@ export async function startRestore(
   return launch(table, startFunction, begun, claim);
 }
 
-/** Says why a backup cannot be restored; any other error stays as it is. */
-async function explainUnavailable(
+/** Says why a backup cannot be read; any other error stays as it is. */
+export async function explainUnavailable(
   table: StateTable,
   database: string,
   backupId: string,
@@ -152,7 +152,7 @@ async function whyUnavailable(
   if (backup.status === 'available') return undefined;
   return new OperationError(
     'backup_not_available',
-    `The backup ${backupId} is ${backup.status}; only an available one can be restored`,
+    `The backup ${backupId} is ${backup.status}; only an available one can be read`,
     backup.status === 'running' ? `Wait for its job ${backup.job_id}.` : 'Choose an available backup.',
   );
 }

@@ -1,5 +1,7 @@
 import { DeleteCommand, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { z } from 'zod';
+import { findDatabase } from '../configuration/load.ts';
+import type { RuntimeConfiguration } from '../configuration/runtime.ts';
 import { type Backup, backupIdSchema, backupSchema } from '../contract/schemas/backup.ts';
 import { OperationError } from '../errors.ts';
 import { type Page, type PageRequest, queryPage } from './pages.ts';
@@ -239,6 +241,24 @@ export function createBackupCatalog(table: StateTable, now: () => Date = () => n
 function readersOf(item: Record<string, unknown>): string[] {
   const jobs = item[RESTORE_JOBS];
   return z.array(z.string()).parse(jobs instanceof Set ? [...jobs] : []);
+}
+
+/**
+ * The configured database of that id, or one that is not configured any more and has backups; the first configured one when none
+ * is named.
+ *
+ * @throws OperationError `unknown_database`
+ */
+export async function findListed(
+  configuration: Pick<RuntimeConfiguration, 'databases'>,
+  table: StateTable,
+  id?: string,
+): Promise<string> {
+  if (id !== undefined && !configuration.databases.some((database) => database.id === id)) {
+    const { items } = await createBackupCatalog(table).list({ database: id, limit: 1 });
+    if (items.length > 0) return id;
+  }
+  return findDatabase(configuration, id).id;
 }
 
 export function unknownBackup(id: string): OperationError {

@@ -1,4 +1,5 @@
 import { DeleteCommand, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import type { DownloadFile } from '../contract/schemas/download.ts';
 import {
   type Job,
   type JobError,
@@ -40,7 +41,10 @@ export interface JobStore {
   /** @returns false when the job does not run (any more), and nothing is changed */
   reportProgress(id: string, progress: Progress): Promise<boolean>;
   /** @returns false when the job had ended already; likewise below */
-  succeed(id: string, outcome: { warnings: readonly string[]; swap?: Swap | null }): Promise<boolean>;
+  succeed(
+    id: string,
+    outcome: { warnings: readonly string[]; swap?: Swap | null; download?: DownloadFile | null },
+  ): Promise<boolean>;
   /** @param from - the states in which it may fail; by default any open one */
   fail(id: string, error: JobError, from?: readonly Job['status'][], unfinished?: Unfinished | null): Promise<boolean>;
   /** Marks a job as ended by a cancellation. */
@@ -64,6 +68,7 @@ export function queuedJob(job: NewJob, now: Date = new Date()): Job {
     swap: null,
     resumes: null,
     unfinished: null,
+    download: null,
     cancel_requested_at: null,
     ...job,
     status: 'queued',
@@ -138,8 +143,8 @@ export function createJobStore(table: StateTable, now: () => Date = () => new Da
       throw new OperationError('job_ended', `The job ${id} has ended already (${job.status})`, 'Start a new one.');
     },
     reportProgress: (id, progress) => change(id, ['running'], { progress }),
-    succeed: (id, { warnings, swap = null }) =>
-      end(id, ['running'], { status: 'succeeded', warnings: [...warnings], swap, error: null }),
+    succeed: (id, { warnings, swap = null, download = null }) =>
+      end(id, ['running'], { status: 'succeeded', warnings: [...warnings], swap, download, error: null }),
     recordSwap: (id, swap) => change(id, ['succeeded'], { swap }),
     fail: (id, error, from = OPEN, unfinished = null) => end(id, from, { status: 'failed', error, unfinished }),
     cancel: (id, from = OPEN) => end(id, from, { status: 'cancelled' }),

@@ -39,6 +39,8 @@ test('a POST that starts a job documents its Idempotency-Key and both headers of
 test('what goes in and what comes out share one schema each', () => {
   expect(Object.keys(document.components?.schemas ?? {}).sort()).toEqual([
     'Backup',
+    'DownloadAddress',
+    'DownloadFile',
     'Job',
     'JobError',
     'Problem',
@@ -46,6 +48,11 @@ test('what goes in and what comes out share one schema each', () => {
     'RestoreCheck',
     'Retention',
     'RetentionReason',
+    'Schedule',
+    'ScheduleRun',
+    'Schedules',
+    'StoredObject',
+    'StoredObjects',
     'Swap',
     'UnfinishedDatabase',
   ]);

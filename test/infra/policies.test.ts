@@ -22,12 +22,14 @@ beforeAll(() => {
   const { one, ofType } = synthesized;
   names = [
     [one('AWS::S3::Bucket', 'Backups').arn, 'backups'],
+    [one('AWS::S3::Bucket', 'Downloads').arn, 'downloads'],
     [one('AWS::S3::Bucket', 'AccessLogs').arn, 'access-logs'],
     [one('AWS::DynamoDB::Table', 'State').arn, 'state'],
     [one('AWS::DynamoDB::Table', 'Audit').arn, 'audit'],
     [one('AWS::KMS::Key').arn, 'backup-key'],
     [secretKey, 'secret-key'],
     [one('AWS::SQS::Queue').arn, 'dead-letters'],
+    [one('AWS::IAM::Role', 'SchedulesRole').arn, 'schedules-role'],
     ...ofType('AWS::Lambda::Function').map(({ arn, name }): [string, string] => [arn, name]),
     ...ofType('AWS::Logs::LogGroup').map(({ arn }): [string, string] => [arn, 'log-group:*']),
   ];
@@ -74,18 +76,37 @@ const wildcards: Record<string, string> = {
   'allow lambda:CheckpointDurableExecution dbms-rebuild-catalog:*': 'An execution’s ARN has its version, name and id.',
   'allow lambda:GetDurableExecutionState dbms-rebuild-catalog:*': 'An execution’s ARN has its version, name and id.',
   'allow cloudwatch:GetMetricData *': 'CloudWatch has no resources for metrics, and no condition for reading them.',
+  'allow cloudwatch:PutMetricData *': 'CloudWatch has no resources for metrics; the condition names the namespace.',
+  'allow scheduler:GetSchedule arn:aws:scheduler:eu-central-1:123456789012:schedule/dbms-backups/*':
+    'The schedules of one group, which are made at run time.',
+  'allow scheduler:CreateSchedule arn:aws:scheduler:eu-central-1:123456789012:schedule/dbms-backups/*':
+    'The schedules of one group, which are made at run time.',
+  'allow scheduler:UpdateSchedule arn:aws:scheduler:eu-central-1:123456789012:schedule/dbms-backups/*':
+    'The schedules of one group, which are made at run time.',
+  'allow scheduler:DeleteSchedule arn:aws:scheduler:eu-central-1:123456789012:schedule/dbms-backups/*':
+    'The schedules of one group, which are made at run time.',
+  'allow lambda:CheckpointDurableExecution dbms-download:*': 'An execution’s ARN has its version, name and id.',
+  'allow lambda:GetDurableExecutionState dbms-download:*': 'An execution’s ARN has its version, name and id.',
   'allow s3:GetObjectRetention backups/databases/*': 'Objects get their keys when a backup is made.',
   'allow s3:PutObject backups/databases/*': 'Objects get their keys when a backup is made.',
   'allow s3:GetObject backups/databases/*': 'Objects get their keys when a backup is made.',
   'allow s3:DeleteObject backups/databases/*': 'Objects get their keys when a backup is made.',
   'allow s3:AbortMultipartUpload backups/databases/*': 'Objects get their keys when a backup is made.',
+  'allow s3:PutObject downloads/*': 'A bucket of its own; its keys are made with the files.',
+  'allow s3:GetObject downloads/*': 'A bucket of its own; its keys are made with the files.',
+  'allow s3:DeleteObject downloads/*': 'A bucket of its own; its keys are made with the files.',
+  'allow s3:AbortMultipartUpload downloads/*': 'A bucket of its own; its keys are made with the files.',
+  'allow s3:ListMultipartUploadParts downloads/*': 'A bucket of its own; its keys are made with the files.',
   'allow s3:PutObject access-logs/*': 'S3 names the logs that it writes, from the one bucket in the condition.',
   'allow kms:* *': 'A key’s own policy: the resource is the key itself, and the account must keep the hold of it.',
   'deny s3:* backups': 'A refusal of all that comes without TLS.',
   'deny s3:* backups/*': 'A refusal of all that comes without TLS.',
+  'deny s3:* downloads': 'A refusal of all that comes without TLS.',
+  'deny s3:* downloads/*': 'A refusal of all that comes without TLS.',
   'deny s3:* access-logs': 'A refusal of all that comes without TLS.',
   'deny s3:* access-logs/*': 'A refusal of all that comes without TLS.',
   'deny sqs:* dead-letters': 'A refusal of all that comes without TLS.',
+  'deny s3:PutObject downloads/*': 'A refusal of every other encryption.',
   'deny s3:PutObject backups/*': 'A refusal of every other encryption.',
 };
 
@@ -135,6 +156,7 @@ const rights: Record<string, string[]> = {
     'dynamodb:DeleteItem state',
     'dynamodb:GetItem state',
     'dynamodb:PutItem state',
+    'dynamodb:Query state/index/by_collection',
     'dynamodb:UpdateItem state',
     'kms:Decrypt backup-key',
     'kms:Decrypt secret-key',
@@ -178,6 +200,22 @@ const rights: Record<string, string[]> = {
     's3:ListBucket backups',
     'sqs:SendMessage dead-letters',
   ],
+  'dbms-download': [
+    'dynamodb:DeleteItem state',
+    'dynamodb:GetItem state',
+    'dynamodb:UpdateItem state',
+    'kms:Decrypt backup-key',
+    'kms:GenerateDataKey backup-key',
+    'lambda:CheckpointDurableExecution dbms-download:*',
+    'lambda:GetDurableExecutionState dbms-download:*',
+    's3:AbortMultipartUpload downloads/*',
+    's3:GetObject backups/databases/*',
+    's3:ListBucket backups',
+    's3:ListBucket downloads',
+    's3:ListMultipartUploadParts downloads/*',
+    's3:PutObject downloads/*',
+    'sqs:SendMessage dead-letters',
+  ],
   // No right to read a backup, and none on the key.
   'dbms-expire-backups': [
     'dynamodb:DeleteItem state',
@@ -185,10 +223,27 @@ const rights: Record<string, string[]> = {
     'dynamodb:Query state/index/by_collection',
     'dynamodb:UpdateItem state',
     's3:AbortMultipartUpload backups/databases/*',
+    's3:AbortMultipartUpload downloads/*',
     's3:DeleteObject backups/databases/*',
+    's3:DeleteObject downloads/*',
     's3:GetObjectRetention backups/databases/*',
     's3:ListBucket backups',
+    's3:ListBucket downloads',
     's3:ListBucketMultipartUploads backups',
+    's3:ListBucketMultipartUploads downloads',
+    'sqs:SendMessage dead-letters',
+  ],
+  'dbms-watch-schedules': [
+    'cloudwatch:PutMetricData *',
+    'dynamodb:GetItem state',
+    'dynamodb:PutItem state',
+    'dynamodb:Query state/index/by_collection',
+    'dynamodb:UpdateItem state',
+    'iam:PassRole schedules-role',
+    'scheduler:CreateSchedule arn:aws:scheduler:eu-central-1:123456789012:schedule/dbms-backups/*',
+    'scheduler:DeleteSchedule arn:aws:scheduler:eu-central-1:123456789012:schedule/dbms-backups/*',
+    'scheduler:GetSchedule arn:aws:scheduler:eu-central-1:123456789012:schedule/dbms-backups/*',
+    'scheduler:UpdateSchedule arn:aws:scheduler:eu-central-1:123456789012:schedule/dbms-backups/*',
     'sqs:SendMessage dead-letters',
   ],
   'dbms-execution-ended': ['dynamodb:DeleteItem state', 'dynamodb:GetItem state', 'dynamodb:UpdateItem state'],
@@ -202,10 +257,36 @@ const rights: Record<string, string[]> = {
     'lambda:InvokeFunction dbms-backup:live',
     'lambda:InvokeFunction dbms-rebuild-catalog:live',
     's3:AbortMultipartUpload backups/databases/*',
+    's3:AbortMultipartUpload downloads/*',
     's3:DeleteObject backups/databases/*',
+    's3:DeleteObject downloads/*',
     's3:GetObjectRetention backups/databases/*',
     's3:ListBucket backups',
+    's3:ListBucket downloads',
     's3:ListBucketMultipartUploads backups',
+    's3:ListBucketMultipartUploads downloads',
+  ],
+  // It can sign addresses of what it may read, and write nothing.
+  'dbms-downloads-api': [
+    'dynamodb:DeleteItem state',
+    'dynamodb:GetItem state',
+    'dynamodb:PutItem state',
+    'dynamodb:UpdateItem state',
+    'kms:Decrypt backup-key',
+    'lambda:InvokeFunction dbms-download:live',
+    's3:GetObject backups/databases/*',
+    's3:GetObject downloads/*',
+    's3:ListBucket backups',
+  ],
+  'dbms-schedules-api': [
+    'dynamodb:GetItem state',
+    'dynamodb:Query state/index/by_collection',
+    'dynamodb:UpdateItem state',
+    'iam:PassRole schedules-role',
+    'scheduler:CreateSchedule arn:aws:scheduler:eu-central-1:123456789012:schedule/dbms-backups/*',
+    'scheduler:DeleteSchedule arn:aws:scheduler:eu-central-1:123456789012:schedule/dbms-backups/*',
+    'scheduler:GetSchedule arn:aws:scheduler:eu-central-1:123456789012:schedule/dbms-backups/*',
+    'scheduler:UpdateSchedule arn:aws:scheduler:eu-central-1:123456789012:schedule/dbms-backups/*',
   ],
   'dbms-restore-api': [
     'dynamodb:DeleteItem state',
@@ -255,11 +336,20 @@ describe('least privilege', () => {
   });
 
   it('lets schedules start backups and hand over what was not started', () => {
-    const role = synthesized.one('AWS::IAM::Role', 'Schedules').name;
+    const role = synthesized.one('AWS::IAM::Role', 'SchedulesRole').name;
     expect(rightsIn(of(role)).sort()).toEqual([
       'lambda:InvokeFunction dbms-backup:live',
       'sqs:SendMessage dead-letters',
     ]);
+  });
+
+  it('lets the role of the schedules be passed to EventBridge Scheduler alone', () => {
+    const passed = statements.filter(({ actions }) => actions.includes('iam:PassRole'));
+    expect(passed.map(({ roles }) => roles)).toEqual([['dbms-watch-schedules'], ['dbms-schedules-api']]);
+    for (const { conditions, actions } of passed) {
+      expect(actions).toEqual(['iam:PassRole']);
+      expect(conditions).toEqual({ StringEquals: { 'iam:PassedToService': 'scheduler.amazonaws.com' } });
+    }
   });
 
   it('opens secrets only through Secrets Manager', () => {

@@ -19,7 +19,7 @@ export function serveS3(store: Store, faults: FaultList): RequestListener {
     try {
       const url = new URL(request.url ?? '/', 'http://localhost');
       const route = routeOf(request.method ?? 'GET', url, request.headers);
-      requireCredentials(request, url);
+      requireCredentials(request, url, route.operation);
       faults.check('s3', route.operation);
       const run = operations[route.operation];
       if (!run) throw new AwsError('NotImplemented', `The local S3 has no ${route.operation}`, 501);
@@ -31,7 +31,7 @@ export function serveS3(store: Store, faults: FaultList): RequestListener {
 }
 
 /** Signatures are not checked, but a call without any would be refused by a private bucket, and so would an expired link. */
-function requireCredentials(request: IncomingMessage, url: URL): void {
+function requireCredentials(request: IncomingMessage, url: URL, operation: string): void {
   if (request.headers.authorization) return;
   const signedAt = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(url.searchParams.get('X-Amz-Date') ?? '');
   if (!url.searchParams.has('X-Amz-Signature') || !signedAt) throw new AwsError('AccessDenied', 'Access Denied', 403);
@@ -39,6 +39,10 @@ function requireCredentials(request: IncomingMessage, url: URL): void {
   const expiresAt =
     Date.UTC(year, month - 1, day, hour, minute, second) + Number(url.searchParams.get('X-Amz-Expires')) * 1000;
   if (Date.now() > expiresAt) throw new AwsError('AccessDenied', 'Request has expired', 403);
+  // The method is part of what is signed; the SDK also names the operation.
+  if ((url.searchParams.get('x-id') ?? operation) !== operation) {
+    throw new AwsError('SignatureDoesNotMatch', 'The request does not match the signature you provided.', 403);
+  }
 }
 
 async function sendError(request: IncomingMessage, response: ServerResponse, error: unknown): Promise<void> {

@@ -5,7 +5,9 @@ export interface Loadable<Table> {
 }
 
 /** Hands out parts of tables; see {@link loadOrder}. */
-export interface LoadOrder<Task> extends Iterable<Task> {
+export interface LoadOrder<Task> {
+  /** The next part to load; undefined when all are handed out. */
+  next(): Task | undefined;
   /** Tells that a part is loaded. */
   done(task: Task): void;
 }
@@ -40,9 +42,7 @@ export function loadOrder<Table, Task extends Loadable<Table>>(tasks: readonly T
   }
 
   return {
-    *[Symbol.iterator]() {
-      for (let task = next(); task !== undefined; task = next()) yield task;
-    },
+    next,
     done({ table }) {
       const known = tables.get(table);
       if (known) known.active -= 1;

@@ -104,6 +104,7 @@ export async function loadTableChunks(
   {
     table,
     into,
+    encoding,
     chunks,
     record,
     onBytes,
@@ -112,6 +113,8 @@ export async function loadTableChunks(
   }: {
     table: Table;
     into: LoadInto;
+    /** Of the chunks' text. */
+    encoding: string;
     chunks: readonly StoredChunk[];
     /** Gets each chunk in the transaction of its rows. */
     record: RestoreRecord;
@@ -121,7 +124,8 @@ export async function loadTableChunks(
   },
 ): Promise<void> {
   const { frozen } = into;
-  const sql = copyInSql({ ...into, columns: table.columns }) + (frozen ? ' WITH (FREEZE)' : '');
+  const options = `ENCODING ${quoteLiteral(encoding)}${frozen ? ', FREEZE' : ''}`;
+  const sql = `${copyInSql({ ...into, columns: table.columns })} WITH (${options})`;
   const load = (chunk: StoredChunk): Promise<void> =>
     loadChunks(client, source, { sql, chunks: [chunk], what: `${table.schema}.${table.name}`, onBytes, signal });
   const groups = frozen ? [chunks] : chunks.map((chunk) => [chunk]);

@@ -1,9 +1,9 @@
 import type pg from 'pg';
-import { type SchemaDump, schemaDumpSchema } from '../../postgres/pg-dump/schema-dump.ts';
 import { MANIFEST } from '../layout.ts';
 import { backupLocation } from '../location.ts';
 import { type Manifest, parseManifest } from '../manifest.ts';
 import { type ObjectStore, readWhole } from '../objects/object-store.ts';
+import { readSchema } from '../stored-schema.ts';
 import { type CheckedServer, checkServer, type PlannedRestore } from './check-server.ts';
 import { type ReadFreeSpace, spaceUnknown } from './free-space.ts';
 import type { BackupSource } from './load-rows.ts';
@@ -37,7 +37,7 @@ export async function prepareRestore(
 ): Promise<PreparedRestore> {
   const source: BackupSource = { store, location: backupLocation(database, backupId) };
   const manifest = await readManifest(source, signal);
-  const tailored = tailorBackup(manifest, await readSchema(source, manifest, signal), options);
+  const tailored = tailorBackup(manifest, await readSchema(store, source.location, manifest, signal), options);
   const checked = await checkServer(client, tailored, planned, readFreeSpace);
   const { schema, warnings } = adaptToVersion(tailored.schema, checked.version);
   return { source, checked, backup: { ...tailored, schema, warnings: [...tailored.warnings, ...warnings] } };
@@ -46,15 +46,6 @@ export async function prepareRestore(
 /** @throws OperationError as {@link parseManifest} and {@link readWhole} */
 export async function readManifest({ store, location }: BackupSource, signal: AbortSignal): Promise<Manifest> {
   return parseManifest(await readWhole(store, location, MANIFEST, { compressed: false, signal }));
-}
-
-async function readSchema(source: BackupSource, manifest: Manifest, signal: AbortSignal): Promise<SchemaDump> {
-  const bytes = await readWhole(source.store, source.location, manifest.schema.path, {
-    compressed: true,
-    expected: manifest.schema,
-    signal,
-  });
-  return schemaDumpSchema.parse(JSON.parse(bytes.toString('utf8')));
 }
 
 /** A database that is to be renamed must have no session in it, not even the restore's own. */

@@ -7,11 +7,16 @@ export interface ScheduledEntry {
   after: Set<number>;
   /** Numbers of the tables it touches. */
   tables: Set<number>;
+  /** Numbers of the tables whose rows must be loaded first; null: those of all. */
+  rowsOf: ReadonlySet<number> | null;
   /** Whether it may run beside another entry on the same table; building an index may. */
   shared: boolean;
   /** Bytes of its tables: the largest are begun first. */
   weight: number;
 }
+
+/** They look at the rows of the tables that pg_dump names, and at no others: those can still be loaded. */
+const OF_OWN_ROWS = new Set(['INDEX', 'CONSTRAINT', 'FK CONSTRAINT']);
 
 /** A right taken from an owner could stop the check of a foreign key: privileges wait for everything but the next group. */
 const PRIVILEGE_TYPES = new Set(['ACL', 'DEFAULT ACL']);
@@ -29,12 +34,13 @@ export interface EntrySchedule {
 /**
  * Arranges post-data entries (indexes, keys, triggers, policies, ...) for parallel work, by pg_dump's own dependencies.
  *
- * @param tableBytes - bytes of a table by its OID in the source
+ * @param tableBytes - bytes of a table by its OID in the source; undefined for what has no rows of its own, such as a
+ * partitioned table, whose keys are checked in its partitions
  */
 export function scheduleEntries(
   preData: readonly SchemaEntry[],
   postData: readonly SchemaEntry[],
-  tableBytes: (oid: number) => number,
+  tableBytes: (oid: number) => number | undefined,
 ): EntrySchedule {
   const tables = new Map(preData.filter(({ type }) => type === 'TABLE').map((entry) => [entry.dump_id, entry]));
   const postIds = new Set(postData.map(({ dump_id }) => dump_id));
@@ -53,18 +59,21 @@ export function scheduleEntries(
       continue;
     }
     const touched = entry.depends_on.flatMap((id) => tables.get(id) ?? []);
+    const touchedIds = new Set(touched.map(({ dump_id }) => dump_id));
+    const ownRows = touched.length > 0 && touched.every(({ oid }) => tableBytes(oid) !== undefined);
     parallel.push({
       entry,
       after: new Set(entry.depends_on.filter((id) => postIds.has(id))),
-      tables: new Set(touched.map(({ dump_id }) => dump_id)),
+      tables: touchedIds,
+      rowsOf: OF_OWN_ROWS.has(entry.type) && ownRows ? touchedIds : null,
       shared: entry.type === 'INDEX',
-      weight: touched.reduce((sum, { oid }) => sum + tableBytes(oid), 0),
+      weight: touched.reduce((sum, { oid }) => sum + (tableBytes(oid) ?? 0), 0),
     });
   }
   return { parallel, privileges, last };
 }
 
-/** Hands out entries whose predecessors are done and whose tables nobody else holds. */
+/** Hands out entries whose predecessors are done, whose rows are loaded and whose tables nobody else holds. */
 export interface EntryQueue {
   /** The next entry to begin; undefined when none can begin now. */
   take(): ScheduledEntry | undefined;
@@ -72,7 +81,11 @@ export interface EntryQueue {
   readonly remaining: number;
 }
 
-export function entryQueue(entries: readonly ScheduledEntry[]): EntryQueue {
+/** @param isLoading - whether rows of a table are still to be loaded; without a number, of any */
+export function entryQueue(
+  entries: readonly ScheduledEntry[],
+  isLoading: (table?: number) => boolean = () => false,
+): EntryQueue {
   const waiting = new Set([...entries].sort((a, b) => b.weight - a.weight));
   const running = new Set<ScheduledEntry>();
   const unfinished = new Set(entries.map(({ entry }) => entry.dump_id));
@@ -84,8 +97,10 @@ export function entryQueue(entries: readonly ScheduledEntry[]): EntryQueue {
     }
     return false;
   };
-  const ready = ({ after }: ScheduledEntry): boolean => {
+  const ready = ({ after, rowsOf }: ScheduledEntry): boolean => {
     for (const id of after) if (unfinished.has(id)) return false;
+    if (rowsOf === null) return !isLoading();
+    for (const table of rowsOf) if (isLoading(table)) return false;
     return true;
   };
 

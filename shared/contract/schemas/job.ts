@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { databaseIdSchema } from '../../configuration/runtime.ts';
+import { downloadFileSchema } from './download.ts';
 
 export const jobIdSchema = z
   .string()
@@ -65,16 +66,16 @@ export const unfinishedSchema = z
 export const jobSchema = z
   .object({
     id: jobIdSchema,
-    kind: z
-      .enum(['backup', 'restore', 'rebuild'])
-      .meta({ description: '`rebuild`: lists the backups in the bucket again.' }),
+    kind: z.enum(['backup', 'restore', 'rebuild', 'download']).meta({
+      description: '`rebuild`: lists the backups in the bucket again. `download`: makes a script that psql loads.',
+    }),
     database: databaseIdSchema,
     status: z.enum(['queued', 'running', 'succeeded', 'failed', 'cancelled']),
     created_at: z.iso.datetime(),
     started_at: z.iso.datetime().nullable(),
     ended_at: z.iso.datetime().nullable(),
     requested_by: z.string().meta({ description: '`sub` of the caller, or `schedule`.' }),
-    backup_id: z.string().nullable().meta({ description: 'The backup that is made or restored.' }),
+    backup_id: z.string().nullable().meta({ description: 'The backup that is made, restored or made into a script.' }),
     target_database: z
       .string()
       .nullable()
@@ -88,6 +89,10 @@ export const jobSchema = z
       .nullable()
       .default(null)
       .meta({ description: 'Of a failed restore that can be resumed or discarded.' }),
+    download: downloadFileSchema
+      .nullable()
+      .default(null)
+      .meta({ description: 'Of a download that succeeded: the file, until it expires.' }),
     resumes: jobIdSchema
       .nullable()
       .default(null)

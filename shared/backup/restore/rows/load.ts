@@ -3,7 +3,7 @@ import type { ProgressMeter } from '../../../progress/progress.ts';
 import { runLanes } from '../../export/lanes.ts';
 import type { Manifest } from '../../manifest.ts';
 import { copyInSql } from '../../plan/plan.ts';
-import { loadOrder } from '../load-order.ts';
+import { type LoadOrder, loadOrder } from '../load-order.ts';
 import { type BackupSource, loadChunks } from '../load-rows.ts';
 import { type RestoreRecord, recordItem } from '../restore-record.ts';
 import { planRows, type RowsTask } from './plan-rows.ts';
@@ -45,7 +45,7 @@ export async function loadRows(manifest: Manifest, { levels }: LoadWay, loading:
   };
   for (const groups of levels) {
     const order = loadOrder(planRows(groups, lanes, ({ path }) => record.has(recordItem.chunk(path))));
-    await runLanes(order, lanes, {
+    await runLanes(handedOut(order), lanes, {
       open,
       work: async (client, task, laneSignal) => {
         await runTask(client, task, { ...loading, signal: laneSignal });
@@ -56,6 +56,10 @@ export async function loadRows(manifest: Manifest, { levels }: LoadWay, loading:
       signal,
     });
   }
+}
+
+function* handedOut(order: LoadOrder<RowsTask>): Generator<RowsTask> {
+  for (let task = order.next(); task !== undefined; task = order.next()) yield task;
 }
 
 async function runTask(

@@ -17,6 +17,7 @@ const example: DeploymentInput = {
       // In the API (?database=shop) and in the bucket's paths. The first database is the default.
       id: 'shop',
       kind: 'rds',
+      // Names the instance, too, whose free storage is read before a restore; `instance_id` does where the host does not.
       host: 'shop.cabcdefghijk.eu-central-1.rds.amazonaws.com',
       name: 'shop',
       // A secret as RDS makes it: {"username": ..., "password": ...}.

@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { quoteLiteral } from '../../../postgres/identifiers.ts';
 import type { ProgressMeter } from '../../../progress/progress.ts';
 import { runLanes } from '../../export/lanes.ts';
 import type { Manifest } from '../../manifest.ts';
@@ -12,6 +13,8 @@ import type { LoadWay } from './way.ts';
 
 export interface LoadingRows {
   source: BackupSource;
+  /** Of the chunks' text. */
+  encoding: string;
   record: RestoreRecord;
   progress: ProgressMeter;
   /** Opens one of several sessions. */
@@ -65,7 +68,7 @@ function* handedOut(order: LoadOrder<RowsTask>): Generator<RowsTask> {
 async function runTask(
   client: pg.Client,
   { transactions, triggers, isCircle }: RowsTask,
-  { source, record, progress, signal }: LoadingRows,
+  { source, encoding, record, progress, signal }: LoadingRows,
 ): Promise<void> {
   const { off, on } = switchTriggers(triggers);
   for (const copies of transactions) {
@@ -73,7 +76,7 @@ async function runTask(
     await client.query(['BEGIN', ...off, ...(isCircle ? ['SET CONSTRAINTS ALL DEFERRED'] : [])].join('; '));
     for (const { into, table, columns, chunks } of copies) {
       await loadChunks(client, source, {
-        sql: copyInSql({ schema: into.schema, name: into.name, columns }),
+        sql: `${copyInSql({ schema: into.schema, name: into.name, columns })} WITH (ENCODING ${quoteLiteral(encoding)})`,
         chunks,
         what: `${table.schema}.${table.name}`,
         onBytes: (bytes) => progress.add({ bytes }),

@@ -54,7 +54,13 @@ export async function prepareRows(
   const { manifest: mapped } = tailorBackup(whole, { preamble: '', entries: [] }, mapping);
   const { manifest, unknown, warnings: left, isChosen } = selectRows(mapped, selection);
   const problems: Finding[] = [];
-  const warnings = left.map((message): Finding => ({ code: 'selection_incomplete', message, nextStep: 'Use "new".' }));
+  const warnings = left.map(
+    (message): Finding => ({
+      code: 'selection_incomplete',
+      message,
+      nextStep: 'Restore the whole backup to get them.',
+    }),
+  );
   if (unknown.length > 0) {
     problems.push({
       code: 'selection_unknown',

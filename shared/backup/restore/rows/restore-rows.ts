@@ -143,9 +143,17 @@ async function fillTables(
   const { tables, rows, bytes } = manifest.totals;
   progress.total({ tables, rows, bytes });
   progress.phase('data');
-  const open = () => openRowsSession(place, { encoding: manifest.encoding, replica: way.replica });
+  const open = () => openRowsSession(place, { replica: way.replica });
   loading.underWay = true;
-  await loadRows(manifest, way, { source, record, progress, open, lanes: connections, signal });
+  await loadRows(manifest, way, {
+    source,
+    encoding: manifest.encoding,
+    record,
+    progress,
+    open,
+    lanes: connections,
+    signal,
+  });
   const onBytes = (loaded: number): void => progress.add({ bytes: loaded });
   const warnings = await loadLargeObjects(main, source, manifest.large_objects, {
     record,

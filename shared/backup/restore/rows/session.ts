@@ -20,9 +20,9 @@ const applicationOf = (record: string): string => `dbms restore ${record}`.slice
  */
 export async function openRowsSession(
   { target, database, record }: RowsPlace,
-  { encoding = 'UTF8', replica = false }: { encoding?: string; replica?: boolean } = {},
+  { replica = false }: { replica?: boolean } = {},
 ): Promise<pg.Client> {
-  const client = await openRestoreSession({ ...target, applicationName: applicationOf(record) }, database, encoding);
+  const client = await openRestoreSession({ ...target, applicationName: applicationOf(record) }, database, 'UTF8');
   try {
     await client.query(`SET lock_timeout = ${quoteLiteral(String(target.limits.lock_timeout_ms))}`);
     if (replica) await client.query('SET session_replication_role = replica');

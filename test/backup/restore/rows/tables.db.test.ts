@@ -8,7 +8,13 @@ import type { Selection } from '../../../../shared/backup/restore/select-entries
 import { stagingName } from '../../../../shared/backup/restore/target-database.ts';
 import type { ConnectionTarget } from '../../../../shared/postgres/connect.ts';
 import { newJobId } from '../../../../shared/state/ids.ts';
-import { anyServer, createScratchDatabase, type ScratchDatabase, withClient } from '../../../support/servers.ts';
+import {
+  anyServer,
+  createScratchDatabase,
+  dropDatabase,
+  type ScratchDatabase,
+  withClient,
+} from '../../../support/servers.ts';
 import { DATABASE_ID, type RestoreOptions, useBackupHarness } from '../../support/harness.ts';
 
 const DEFINITIONS = `
@@ -224,6 +230,27 @@ describe('rows', () => {
     await fill(database, { request: { selection: tables('sales.orders') } });
     expect(await ask(database, `SELECT nextval('sales.orders_id_seq')::int`)).toEqual([5001]);
     expect(await ask(database, 'SELECT count(*)::int FROM pg_largeobject_metadata')).toEqual([0]);
+  });
+
+  test('of another encoding are converted, into tables of any name', async () => {
+    const latin = await createScratchDatabase(server);
+    made.push(latin);
+    const name = `latin_${latin.name}`;
+    await withClient(server, 'postgres', (client) =>
+      client.query(`CREATE DATABASE ${name} TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'`),
+    );
+    const from = {
+      ...latin,
+      name,
+      target: () => latin.target({ database: name }),
+      drop: () => dropDatabase(server, name),
+    };
+    made.push(from);
+    await run(from, `CREATE TABLE "Zürich" ("größe" text); INSERT INTO "Zürich" VALUES ('élan')`);
+    const backup = await harness.backUp(from.target());
+    await run(latin, 'CREATE TABLE "Zürich" ("größe" text)');
+    await fill(latin, {}, backup);
+    expect(await ask(latin, 'SELECT "größe" FROM "Zürich"')).toEqual(['élan']);
   });
 
   test('that break what was off while they were loaded are taken back', async () => {

@@ -33,7 +33,7 @@ const LOOK_EVERY = Duration.minutes(15);
 /**
  * What the schedules of backups need: a group that holds them, the role in whose name they start backups, and the function that
  * makes them. The schedules themselves are no resources of the stack, so that no deployment undoes what was changed through the
- * API; see docs/decisions/0006-schedules-at-run-time.md.
+ * API; see docs/decisions/0008-schedules-at-run-time.md.
  */
 export class BackupSchedules extends Construct {
   /** What a function that changes schedules finds in its environment. */

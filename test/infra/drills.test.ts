@@ -104,8 +104,12 @@ describe('the age of the newest proven backup', () => {
       Target: { Arn: of().app.functions.find(({ name }) => name === 'dbms-backup-ages')?.arn },
     });
     const publishing = statementsOf(of()).filter(({ actions }) => actions.includes('cloudwatch:PutMetricData'));
-    expect(publishing.flatMap(({ roles }) => roles).sort()).toEqual(['dbms-backup-ages', 'dbms-validate']);
-    for (const { conditions } of publishing) {
+    expect(publishing.flatMap(({ roles }) => roles).sort()).toEqual([
+      'dbms-backup-ages',
+      'dbms-validate',
+      'dbms-watch-schedules',
+    ]);
+    for (const { conditions } of publishing.filter(({ roles }) => !roles.includes('dbms-watch-schedules'))) {
       expect(conditions).toEqual({ StringEquals: { 'cloudwatch:namespace': metricNamespace('dbms') } });
     }
   });

@@ -1,8 +1,10 @@
+import { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { KMSClient } from '@aws-sdk/client-kms';
 import { LambdaClient } from '@aws-sdk/client-lambda';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { SESClient } from '@aws-sdk/client-ses';
 
 /**
  * The AWS clients of one execution environment, each made at its first use. Region, credentials and endpoints come from the
@@ -36,8 +38,10 @@ function once<Client>(make: () => Client): () => Client {
   };
 }
 
+export const cloudwatchClient = once(() => new CloudWatchClient(quick));
 export const dynamodbClient = once(() => new DynamoDBClient(quick));
 export const kmsClient = once(() => new KMSClient(quick));
 export const lambdaClient = once(() => new LambdaClient(quick));
+export const sesClient = once(() => new SESClient(quick));
 export const secretsManagerClient = once(() => new SecretsManagerClient(quick));
 export const s3Client = once(() => new S3Client(bulk));

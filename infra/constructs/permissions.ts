@@ -3,6 +3,8 @@ import type * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import type * as kms from 'aws-cdk-lib/aws-kms';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
+import { METRIC_NAMESPACE } from '../../shared/health/metrics.ts';
+import { samplePartitions } from '../../shared/health/sample-store.ts';
 import { stateKeys } from '../../shared/state/table.ts';
 import type { Deployment } from '../config/schema.ts';
 
@@ -24,6 +26,36 @@ export function useState(
       ? [allow(['dynamodb:Query'], [`${table.tableArn}/index/${stateKeys.index}`])]
       : []),
   ];
+}
+
+/** Reads the samples of databases by their time, and nothing else of the table as a range. */
+export function readSamples(table: dynamodb.Table): iam.PolicyStatement[] {
+  return [
+    allow(['dynamodb:Query'], [table.tableArn], {
+      'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': samplePartitions.map((partition) => `${partition}*`) },
+      // Without it, a request that names no key would fulfil the condition above.
+      Null: { 'dynamodb:LeadingKeys': 'false' },
+    }),
+  ];
+}
+
+/** Publishes metrics of this system; those of RDS are read where there is a managed database. CloudWatch knows no resources. */
+export function useMetrics(databases: Deployment['databases']): iam.PolicyStatement[] {
+  const isManaged = databases.some(({ kind }) => kind !== 'self-managed');
+  return [
+    allow(['cloudwatch:PutMetricData'], ['*'], { StringEquals: { 'cloudwatch:namespace': METRIC_NAMESPACE } }),
+    ...(isManaged ? [allow(['cloudwatch:GetMetricData'], ['*'])] : []),
+  ];
+}
+
+/** Sends mails from the one address of the alerts, which SES may have verified by itself or by its domain. */
+export function sendMails(stack: Stack, { alert_emails, alert_sender }: Deployment): iam.PolicyStatement[] {
+  const sender = alert_sender ?? alert_emails[0];
+  if (alert_emails.length === 0 || sender === undefined) return [];
+  const identities = [sender, sender.slice(sender.indexOf('@') + 1)].map((resourceName) =>
+    stack.formatArn({ service: 'ses', resource: 'identity', resourceName }),
+  );
+  return [allow(['ses:SendEmail'], identities, { StringEquals: { 'ses:FromAddress': sender } })];
 }
 
 /** Stores sealed objects. */

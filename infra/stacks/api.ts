@@ -7,7 +7,14 @@ import { type ApiFunction, basePath } from '../../shared/contract/routes.ts';
 import type { Deployment } from '../config/schema.ts';
 import { configurationLayer, layerPaths } from '../constructs/layers.ts';
 import { NodeFunction } from '../constructs/node-function.ts';
-import { logInToDatabases, readBackups, readLocks, removeBackups, useState } from '../constructs/permissions.ts';
+import {
+  logInToDatabases,
+  readBackups,
+  readLocks,
+  readSamples,
+  removeBackups,
+  useState,
+} from '../constructs/permissions.ts';
 import { RoutedApi } from '../constructs/routed-api.ts';
 import { UserPool } from '../constructs/user-pool.ts';
 import type { BackupsStack } from './backups.ts';
@@ -122,6 +129,17 @@ function shapesOf(
       description: 'Lists, shows and cancels jobs',
       environment: state,
       statements: useState(stateTable, ['Get', 'Update', 'Query']),
+    },
+    'health-api': {
+      description: 'Shows how databases are, their sessions and locks, and ends sessions',
+      environment: state,
+      statements: [...useState(stateTable, ['Get']), ...readSamples(stateTable), ...logIn],
+      ...(vpc ? { vpc } : {}),
+    },
+    'alerts-api': {
+      description: 'Lists, acknowledges and resolves alerts, and keeps their thresholds',
+      environment: state,
+      statements: useState(stateTable, ['Get', 'Put', 'Update', 'Query']),
     },
     'docs-api': { description: 'Describes the API', environment: {}, statements: [] },
   };

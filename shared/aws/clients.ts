@@ -42,6 +42,7 @@ export const cloudwatchClient = once(() => new CloudWatchClient(quick));
 export const dynamodbClient = once(() => new DynamoDBClient(quick));
 export const kmsClient = once(() => new KMSClient(quick));
 export const lambdaClient = once(() => new LambdaClient(quick));
-export const sesClient = once(() => new SESClient(quick));
+/** Without attempts of its own: a mail that SES may have taken must not be sent again. */
+export const sesClient = once(() => new SESClient({ ...quick, maxAttempts: 1 }));
 export const secretsManagerClient = once(() => new SecretsManagerClient(quick));
 export const s3Client = once(() => new S3Client(bulk));

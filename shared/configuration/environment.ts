@@ -17,6 +17,8 @@ export const environmentNames = {
   backupFunctionArn: 'BACKUP_FUNCTION_ARN',
   restoreFunctionArn: 'RESTORE_FUNCTION_ARN',
   rebuildFunctionArn: 'REBUILD_FUNCTION_ARN',
+  /** Address of the page about a database, which mails link to; `{database}` stands for its id. */
+  alertLink: 'ALERT_LINK',
   /** `node_modules` folder of the postgres-tools layer. */
   postgresToolsPath: 'POSTGRES_TOOLS_PATH',
   /** A native pg_dump to use in place of the WebAssembly one. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { defineRoute } from './define-route.ts';
+import { healthRoutes } from './health-routes.ts';
 import { backupIdSchema, backupRequestSchema, backupSchema, backupStatusSchema } from './schemas/backup.ts';
 import { databaseQuerySchema, pageOf, pageQuerySchema } from './schemas/common.ts';
 import { jobIdSchema, jobSchema } from './schemas/job.ts';
@@ -221,6 +222,7 @@ export const routes = [
     responses: { 202: { description: 'The job; follow it until it has ended.', schema: jobSchema } },
     refusals: { 409: 'The job has ended already.' },
   }),
+  ...healthRoutes,
   defineRoute({
     operationId: 'getOpenapi',
     method: 'GET',

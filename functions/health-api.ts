@@ -65,7 +65,7 @@ export const handler = createApiHandler('health-api', {
   }),
   terminateConnection: async ({ params, query }) => ({
     status: 200,
-    body: await onDatabase(query.database, (client) => terminateSession(client, params.pid)),
+    body: await onDatabase(query.database, (client) => terminateSession(client, Number(params.pid))),
   }),
   getLocks: async ({ query }) => ({ status: 200, body: await onDatabase(query.database, readBlocking) }),
 });

@@ -28,6 +28,8 @@ export interface WatchDependencies {
   database: Database;
   target: ConnectionTarget;
   configuration: Pick<RuntimeConfiguration, 'thresholds' | 'connections' | 'metrics_retention_hours'>;
+  /** How often is read what grows with the number of tables; five minutes by default. */
+  detailsEveryMs?: number;
 }
 
 export interface Watcher {
@@ -45,7 +47,6 @@ export interface Watcher {
 const STATEMENT_TIMEOUT_MS = 5_000;
 const LOCK_TIMEOUT_MS = 100;
 const CONNECT_TIMEOUT_MS = 5_000;
-/** What grows with the number of tables is read this often. */
 const DETAILS_EVERY_MS = 300_000;
 /** Over how long trends and usual values are sought. */
 const TREND_MS = 8 * 86_400_000;
@@ -54,7 +55,14 @@ const TREND_MS = 8 * 86_400_000;
  * Watches one database over one connection that is kept from sample to sample. Make it once per process: the times of statements,
  * from which response times follow, stay in its memory.
  */
-export function createWatcher({ table, cloudwatch, database, target, configuration }: WatchDependencies): Watcher {
+export function createWatcher({
+  table,
+  cloudwatch,
+  database,
+  target,
+  configuration,
+  detailsEveryMs = DETAILS_EVERY_MS,
+}: WatchDependencies): Watcher {
   const { thresholds, connections, metrics_retention_hours: retention } = configuration;
   const limits = {
     ...target.limits,
@@ -117,7 +125,7 @@ export function createWatcher({ table, cloudwatch, database, target, configurati
   const poolLimit = connections.pool_size + connections.pool_overflow;
   const read = async (before: WatchState): Promise<WatchState> => {
     const now = Date.now();
-    const due = before.details === null || now - before.details.at >= DETAILS_EVERY_MS;
+    const due = before.details === null || now - before.details.at >= detailsEveryMs;
     const { reading, details, sessions } = await onConnection(async (session) => ({
       reading: await takeReading(session, { slowQuerySeconds: thresholds.slow_query_seconds, poolLimit }),
       details: due ? await readDetails(session, selfManagedStorage(database)) : null,

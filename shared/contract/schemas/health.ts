@@ -118,7 +118,13 @@ export const connectionStatsSchema = z
   })
   .meta({ id: 'ConnectionStats', description: 'The sessions of the server in numbers.' });
 
-export const pidSchema = digits(1, 2_147_483_647).meta({ description: 'Process id of a session.' });
+const MOST_PID = 2_147_483_647;
+
+export const pidSchema = z
+  .string()
+  .regex(/^[1-9]\d{0,9}$/, 'must be a process id')
+  .refine((text) => Number(text) <= MOST_PID, 'must be a process id')
+  .meta({ description: 'Process id of a session.', examples: ['4711'] });
 
 const nameFilter = z.string().min(1).max(63);
 

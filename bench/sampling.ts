@@ -2,11 +2,12 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import pg from 'pg';
-import { readDetails } from '../shared/health/sample/read-details.ts';
+import { noDetails, readDetails } from '../shared/health/sample/read-details.ts';
 import { takeReading } from '../shared/health/sample/take-reading.ts';
 import { embeddedBinaries, installedBinaries } from '../test/support/postgres-binaries.ts';
 import { startServer, type TestServer } from '../test/support/postgres-server.ts';
 import { hasTool } from './peers.ts';
+import { processCpuSeconds as backendSeconds } from './processes.ts';
 
 export interface SamplingBenchmark {
   sessions: number;
@@ -84,24 +85,37 @@ async function measureCrowd(server: TestServer, { sessions, tables }: SamplingBe
   while (crowd.length < sessions) crowd.push(...(await Promise.all(Array.from({ length: 20 }, () => open(server)))));
   await client.query('ANALYZE');
 
+  const { rows } = await client.query('SELECT pg_catalog.pg_backend_pid() AS pid');
+  const before = backendSeconds(rows[0].pid);
+  for (let sample = 0; sample < SAMPLES; sample++) await take(client);
+  const used = backendSeconds(rows[0].pid) - before;
   const fast: number[] = [];
   const slow: number[] = [];
+  const parts: number[] = [];
+  let details = noDetails;
   let statements = 0;
   for (let sample = 0; sample < SAMPLES; sample++) {
     const reading = await take(client);
     fast.push(reading.values.sample_ms ?? 0);
     statements = reading.statements?.size ?? 0;
-    if (sample % 5 > 0) continue;
     const began = performance.now();
-    await readDetails(client, null);
+    await readDetails(client, noDetails, { storageBytes: null, everyMs: 0, budgetMs: Number.POSITIVE_INFINITY });
     slow.push(performance.now() - began);
+    // As the sampler reads them: what is due, until its time is up.
+    const spread = performance.now();
+    details = await readDetails(client, details, { storageBytes: null, everyMs: 0, budgetMs: 50 });
+    parts.push(performance.now() - spread);
   }
   const residentMegabytes = Math.round(process.memoryUsage().rss / MEGABYTE);
   await Promise.all([...crowd, client].map((session) => session.end()));
   return {
     crowd: { sessions, tables, statements },
     sampleMs: { median: middle(fast), most: Math.max(...fast) },
-    detailsMs: { median: middle(slow), most: Math.max(...slow) },
+    detailsOfOneSampleMs: { median: middle(parts), most: Math.max(...parts) },
+    allDetailsMs: { median: middle(slow), most: Math.max(...slow) },
+    /** What one sample costs the server, of which one every 5 s takes the given share of a processor. */
+    serverCpuMsPerSample: (used / SAMPLES) * 1000,
+    shareOfOneProcessorEvery5s: used / SAMPLES / (EVERY_MS / 1000),
     /** Of this process, the crowd's clients included. */
     residentMegabytes,
   };

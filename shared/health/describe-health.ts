@@ -10,6 +10,7 @@ import {
   levelOrder,
 } from './checks.ts';
 import { metricNames, metricOf, sourceOf } from './metrics.ts';
+import { detailsReadAt } from './sample/read-details.ts';
 import type { WatchState } from './sample-store.ts';
 
 /** What is known of a check beyond its value: since when it is bad, and its alert. */
@@ -35,6 +36,7 @@ export function describeHealth(state: WatchState, context: HealthContext, now = 
   const { latest, details, failures, unreachable } = state;
   const age = latest === null ? null : Math.max(0, (now - latest.at) / 1000);
   const fresh = age !== null && age <= Math.max(LEAST_FRESH_SECONDS, FRESH_INTERVALS * intervalSeconds);
+  const detailsAt = details && detailsReadAt(details);
   const described = checkNames.map((name) => describeCheck(name, state, context));
   return {
     database: database.id,
@@ -43,7 +45,7 @@ export function describeHealth(state: WatchState, context: HealthContext, now = 
     age_seconds: age,
     fresh,
     interval_seconds: intervalSeconds,
-    details_at: details && new Date(details.at).toISOString(),
+    details_at: detailsAt === null ? null : new Date(detailsAt).toISOString(),
     unreachable,
     checks: described,
     metrics: metricNames.map((metric) => ({

@@ -23,6 +23,8 @@ export interface WatchState {
   sessions: SessionGroup[];
   /** Processor, memory, disk, ages of backups, forecasts: what is asked for as rarely as the details. */
   slow: MetricValues;
+  /** When that was. */
+  slow_at: number | null;
   /** The lines behind the forecasts. */
   fits: Fits;
   failures: Reading['failures'];
@@ -39,6 +41,7 @@ export const emptyWatch: WatchState = {
   details: null,
   sessions: [],
   slow: {},
+  slow_at: null,
   fits: {},
   failures: [],
   unreachable: null,

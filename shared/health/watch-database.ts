@@ -9,7 +9,7 @@ import type { MetricValues } from './metrics.ts';
 import { readRdsMetrics, storageBytes } from './rds-metrics.ts';
 import { addToPeriod, rollUpLevels } from './roll-ups.ts';
 import { betweenReadings, type EarlierStatements } from './sample/between-readings.ts';
-import { type Details, readDetails, readSessionGroups } from './sample/read-details.ts';
+import { type DetailsOptions, noDetails, readDetails, readSessionGroups } from './sample/read-details.ts';
 import { createParts, type Reading, takeReading } from './sample/take-reading.ts';
 import {
   putRollUp,
@@ -28,8 +28,8 @@ export interface WatchDependencies {
   database: Database;
   target: ConnectionTarget;
   configuration: Pick<RuntimeConfiguration, 'thresholds' | 'connections' | 'metrics_retention_hours'>;
-  /** How often is read what grows with the number of tables; five minutes by default. */
-  detailsEveryMs?: number;
+  /** How often is read what grows with the number of tables, and how much of a sample's time that may take. */
+  details?: Pick<DetailsOptions, 'everyMs' | 'budgetMs'>;
 }
 
 export interface Watcher {
@@ -47,7 +47,10 @@ export interface Watcher {
 const STATEMENT_TIMEOUT_MS = 5_000;
 const LOCK_TIMEOUT_MS = 100;
 const CONNECT_TIMEOUT_MS = 5_000;
-const DETAILS_EVERY_MS = 300_000;
+/** What grows with the number of tables: on a crowded server its parts are spread over some samples. */
+const DETAILS = { everyMs: 300_000, budgetMs: 50 };
+/** CloudWatch, the catalog of backups and the trends are asked this often. */
+const SLOW_EVERY_MS = 300_000;
 /** Over how long trends and usual values are sought. */
 const TREND_MS = 8 * 86_400_000;
 
@@ -61,7 +64,7 @@ export function createWatcher({
   database,
   target,
   configuration,
-  detailsEveryMs = DETAILS_EVERY_MS,
+  details: detailsOptions = DETAILS,
 }: WatchDependencies): Watcher {
   const { thresholds, connections, metrics_retention_hours: retention } = configuration;
   const limits = {
@@ -125,24 +128,25 @@ export function createWatcher({
   const poolLimit = connections.pool_size + connections.pool_overflow;
   const read = async (before: WatchState): Promise<WatchState> => {
     const now = Date.now();
-    const due = before.details === null || now - before.details.at >= detailsEveryMs;
+    const storage = selfManagedStorage(database);
+    const due = before.slow_at === null || now - before.slow_at >= SLOW_EVERY_MS;
     const { reading, details, sessions } = await onConnection(async (session) => ({
       reading: await takeReading(session, { slowQuerySeconds: thresholds.slow_query_seconds, poolLimit }),
-      details: due ? await readDetails(session, selfManagedStorage(database)) : null,
+      details: await readDetails(session, before.details ?? noDetails, { ...detailsOptions, storageBytes: storage }),
       sessions: due ? await groupsOf(session) : before.sessions,
     }));
-    const failures = [...reading.failures, ...(details?.failures ?? [])];
+    const failures = [...reading.failures, ...details.failures];
     const { slow, fits } = due ? await readSlowly(now, failures) : before;
-    const shown: Details | null = details ?? before.details;
     const between = betweenReadings(before.earlier, statements, reading);
     statements = { at: reading.at, statements: reading.statements };
     return {
       ...before,
-      latest: { at: reading.at, values: { ...shown?.values, ...slow, ...reading.values, ...between } },
+      latest: { at: reading.at, values: { ...details.values, ...slow, ...reading.values, ...between } },
       earlier: { at: reading.at, counters: reading.counters },
-      details: shown,
+      details,
       sessions,
       slow,
+      slow_at: due ? now : before.slow_at,
       fits,
       failures,
       unreachable: null,

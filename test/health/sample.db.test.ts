@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { readDetails, readSessionGroups } from '../../shared/health/sample/read-details.ts';
+import { noDetails, readDetails, readSessionGroups } from '../../shared/health/sample/read-details.ts';
 import { takeReading } from '../../shared/health/sample/take-reading.ts';
 import { createScratchDatabase, forEachServer, type ScratchDatabase } from '../support/servers.ts';
 
@@ -43,7 +43,7 @@ forEachServer((server) => {
   });
 
   test('details tell sizes, dead rows, sequences and indexes', async () => {
-    const details = await readDetails(client, 1e12);
+    const details = await readDetails(client, noDetails, { storageBytes: 1e12, everyMs: 0, budgetMs: 60_000 });
     expect(details.failures).toEqual([]);
     expect(details.values).toMatchObject({
       database_bytes: expect.any(Number),
@@ -59,6 +59,14 @@ forEachServer((server) => {
     expect(details.largestTables[0]?.name).toBe('public.numbers');
     expect(details.values.disk_usage).toBeGreaterThan(0);
     expect((details.values.disk_usage ?? 0) * 1e12 + (details.values.disk_free_bytes ?? 0)).toBeCloseTo(1e12, -1);
+  });
+
+  test('details wait for the next sample when a sample has taken long enough, and are not read before they are due', async () => {
+    const options = { storageBytes: null, everyMs: 3_600_000, budgetMs: 0 };
+    expect((await readDetails(client, noDetails, options)).readAt).toEqual({});
+    const all = await readDetails(client, noDetails, { ...options, budgetMs: 60_000 });
+    expect(Object.keys(all.readAt).sort()).toEqual(['indexes', 'sequences', 'sizes', 'tables']);
+    expect((await readDetails(client, all, { ...options, budgetMs: 60_000 })).readAt).toEqual(all.readAt);
   });
 
   test('sessions are told apart by state, user, application and wait event', async () => {

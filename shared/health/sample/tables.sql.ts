@@ -48,21 +48,32 @@ SELECT pg_catalog.count(*) OVER ()::float8 AS all, pg_catalog.format('%I.%I', n.
  ORDER BY name
  LIMIT 10`;
 
+/** How many sequences are looked at in one go: each is opened for it. */
+export const SEQUENCES_AT_ONCE = 4000;
+
+/** Sequences that can end: of a bigint one with the usual steps nobody sees the end. */
+const endable = `NOT s.seqcycle AND (s.seqtypid <> 'pg_catalog.int8'::pg_catalog.regtype
+                  OR s.seqmax - s.seqmin < 1000000000000000::numeric OR pg_catalog.abs(s.seqincrement::numeric) > 1000
+                  OR s.seqstart > 1000000000000000)`;
+
+export const sequenceCountSql = `SELECT pg_catalog.count(*)::int AS sequences FROM pg_catalog.pg_sequence s WHERE ${endable}`;
+
 /**
- * The sequences nearest their end, of those that do not cycle and may be read: share of the values between their start and their
- * end that are used.
+ * The sequences nearest their end, of those that may be read: share of the values between their start and their end that are used.
+ * Of $1 slices, slice $2.
  */
 export const sequencesSql = `
-SELECT name, (value - first)::float8 / nullif(last - first, 0)::float8 AS usage
+SELECT name, id, (value - first)::float8 / nullif(last - first, 0)::float8 AS usage
   FROM (
-    SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS name,
+    SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS name, c.oid::float8 AS id,
            pg_catalog.pg_sequence_last_value(s.seqrelid)::numeric AS value,
            (CASE WHEN s.seqincrement > 0 THEN least(s.seqstart, s.seqmin) ELSE greatest(s.seqstart, s.seqmax) END)::numeric AS first,
            (CASE WHEN s.seqincrement > 0 THEN s.seqmax ELSE s.seqmin END)::numeric AS last
       FROM pg_catalog.pg_sequence s
       JOIN pg_catalog.pg_class c ON c.oid = s.seqrelid
       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-     WHERE NOT s.seqcycle
+     WHERE ${endable}
+       AND s.seqrelid::bigint % $1 = $2
        AND c.relpersistence <> 't'
        AND pg_catalog.has_sequence_privilege(s.seqrelid, 'SELECT, USAGE')
   ) AS sequence
@@ -72,10 +83,12 @@ SELECT name, (value - first)::float8 / nullif(last - first, 0)::float8 AS usage
 
 /** Bytes of this database, of all that the login may see, and of the WAL where it may see that; files are counted, not locked. */
 export const sizesSql = `
-SELECT pg_catalog.pg_database_size(pg_catalog.current_database())::float8 AS database_bytes,
-       (SELECT pg_catalog.sum(CASE WHEN seen THEN pg_catalog.pg_database_size(oid) END)::float8
-          FROM (SELECT oid, pg_catalog.has_database_privilege(oid, 'CONNECT')
-                            OR pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE') AS seen
-                  FROM pg_catalog.pg_database) AS database) AS all_database_bytes,
+SELECT pg_catalog.sum(bytes) FILTER (WHERE datname = pg_catalog.current_database())::float8 AS database_bytes,
+       pg_catalog.sum(bytes)::float8 AS all_database_bytes,
        CASE WHEN pg_catalog.has_function_privilege('pg_catalog.pg_ls_waldir()', 'EXECUTE')
-            THEN (SELECT pg_catalog.sum(size)::float8 FROM pg_catalog.pg_ls_waldir()) END AS wal_directory_bytes`;
+            THEN (SELECT pg_catalog.sum(size)::float8 FROM pg_catalog.pg_ls_waldir()) END AS wal_directory_bytes
+  FROM (
+    SELECT datname, pg_catalog.pg_database_size(oid) AS bytes
+      FROM pg_catalog.pg_database
+     WHERE pg_catalog.has_database_privilege(oid, 'CONNECT') OR pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE')
+  ) AS database`;

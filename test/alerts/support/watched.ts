@@ -63,7 +63,7 @@ export async function startWatched(): Promise<Watched> {
         database: databaseSchema.parse({ ...database, ...changes }),
         target,
         configuration,
-        detailsEveryMs: 0,
+        details: { everyMs: 0, budgetMs: 60_000 },
       }),
     async only(wanted) {
       const off = Object.fromEntries(checkNames.map((name) => [name, { enabled: false }]));

@@ -65,7 +65,7 @@ export const sequenceCountSql = `SELECT pg_catalog.count(*)::int AS sequences FR
 export const sequencesSql = `
 SELECT name, id, (value - first)::float8 / nullif(last - first, 0)::float8 AS usage
   FROM (
-    SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS name, c.oid::float8 AS id,
+    SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS name, c.oid::bigint::float8 AS id,
            pg_catalog.pg_sequence_last_value(s.seqrelid)::numeric AS value,
            (CASE WHEN s.seqincrement > 0 THEN least(s.seqstart, s.seqmin) ELSE greatest(s.seqstart, s.seqmax) END)::numeric AS first,
            (CASE WHEN s.seqincrement > 0 THEN s.seqmax ELSE s.seqmin END)::numeric AS last

@@ -11,7 +11,12 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/**/*.db.test.ts', 'test/e2e/**'] },
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/**/*.db.test.ts', 'test/e2e/**'],
+          globalSetup: ['test/support/bundles.setup.ts'],
+        },
       },
       {
         extends: true,
@@ -28,7 +33,7 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
-          globalSetup: ['test/support/servers.setup.ts'],
+          globalSetup: ['test/support/servers.setup.ts', 'test/support/bundles.setup.ts'],
           fileParallelism: false,
           testTimeout: 300_000,
         },

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -22,6 +23,8 @@ export interface BackupBenchmark {
 }
 
 const SOURCE = 'bench';
+
+const POLL_MS = 50;
 
 /** Settings of a small production server: durable, with room between checkpoints. The tests' own trade safety for speed. */
 const SERVER_SETTINGS = {
@@ -68,14 +71,19 @@ export async function benchmarkBackup(options: BackupBenchmark): Promise<void> {
     const peers = hasTool('pg_dump', server.version) && hasTool('pg_restore', server.version);
     // Taken in turns, so that what else the machine does meanwhile falls on all of them.
     for (let run = 0; run < options.runs; run++) {
+      await settle(server);
       const { backupId, ...backup } = await ourBackup(system);
       add(backup);
+      await settle(server);
       add(await ourRestore(system, server, backupId, false));
+      await settle(server);
       add(await ourRestore(system, server, backupId, true));
       if (!peers) continue;
       const dump = join(folder, 'dump');
+      await settle(server);
       add(await pgDump(server, SOURCE, dump));
       await recreate(server, 'bench_peer');
+      await settle(server);
       const restored = await pgRestore(server, 'bench_peer', dump);
       add(restored);
       if (hasTool('vacuumdb', server.version)) add(together(restored, await vacuumdbAnalyze(server, 'bench_peer')));
@@ -159,19 +167,26 @@ async function runJob(
   functionName: string,
   path: string,
   body: unknown,
-): Promise<{ job: Job; wallSeconds: number; cpuSeconds: number | null; peakBytes: number | null }> {
+): Promise<{ job: Job } & Omit<Measurement, 'name' | 'storedBytes'>> {
   const before = functionUsage(functionName);
   const started = performance.now();
   let job = jobSchema.parse(await call(system, path, body));
+  const phases = new Map<string, number>();
+  let seen = started;
   while (job.status === 'queued' || job.status === 'running') {
-    await setTimeout(100);
+    await setTimeout(POLL_MS);
     job = jobSchema.parse(await call(system, `jobs/${job.id}`));
+    const now = performance.now();
+    const phase = job.progress?.phase ?? 'start';
+    phases.set(phase, (phases.get(phase) ?? 0) + (now - seen) / 1000);
+    seen = now;
   }
   const wallSeconds = (performance.now() - started) / 1000;
   if (job.status !== 'succeeded') throw new Error(`The job ${job.id} ${job.status}: ${job.error?.message}`);
   const after = functionUsage(functionName);
   return {
     job,
+    phases,
     wallSeconds,
     cpuSeconds: before && after ? after.cpuSeconds - before.cpuSeconds : null,
     peakBytes: after?.peakBytes ?? null,
@@ -200,6 +215,12 @@ async function withClient<Result>(
   } finally {
     await client.end();
   }
+}
+
+/** Brings what was written before to the disk, so that nobody pays for the one before. */
+async function settle(server: BenchServer): Promise<void> {
+  await withClient(server, 'postgres', (client) => client.query('CHECKPOINT'));
+  spawnSync('sync');
 }
 
 async function drop(server: BenchServer, name: string): Promise<void> {

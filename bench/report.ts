@@ -9,6 +9,8 @@ export interface Measurement {
   cpuSeconds: number | null;
   peakBytes: number | null;
   storedBytes: number | null;
+  /** Seconds that a job was seen in each of its phases. */
+  phases?: ReadonlyMap<string, number>;
 }
 
 /** A measurement as a multiple of a peer's, of the same run. */
@@ -75,11 +77,22 @@ export function report(
       `${name} / ${of}: ${wall.toFixed(2)} of the wall time${stored === null ? '' : `, ${stored.toFixed(2)} of the size`}`,
     );
   }
+  for (const { name, phases } of measurements) {
+    if (phases) console.log(`${name}: ${phasesInWords(phases)}`);
+  }
   mkdirSync(dirname(path), { recursive: true });
   const machine = { cpus: cpus().length, model: cpus()[0]?.model ?? 'unknown', memoryBytes: totalmem() };
   writeFileSync(
     path,
-    `${JSON.stringify({ title, at: new Date().toISOString(), machine, measurements, ratios }, null, 2)}\n`,
+    `${JSON.stringify({ title, at: new Date().toISOString(), machine, measurements: measurements.map(plain), ratios }, null, 2)}\n`,
   );
   console.log(`Written to ${path}`);
 }
+
+const phasesInWords = (phases: ReadonlyMap<string, number>): string =>
+  [...phases].map(([phase, seconds]) => `${phase} ${seconds.toFixed(1)} s`).join(', ');
+
+const plain = ({ phases, ...rest }: Measurement) => ({
+  ...rest,
+  ...(phases ? { phases: Object.fromEntries(phases) } : {}),
+});

@@ -1,34 +1,83 @@
 import './durable/collect-rarely.ts';
 import { withDurableExecution } from '@aws/durable-execution-sdk-js';
 import { dynamodbClient, s3Client, secretsManagerClient } from '../shared/aws/clients.ts';
-import { runBackup } from '../shared/backup/export/run-backup.ts';
+import { divideRound } from '../shared/backup/distributed/divide-round.ts';
+import { finishExport } from '../shared/backup/distributed/finish-export.ts';
+import { invocationTime } from '../shared/backup/distributed/invocation-time.ts';
+import { workWithin } from '../shared/backup/distributed/limits.ts';
+import { planExport, storeDefinitions } from '../shared/backup/distributed/plan-export.ts';
+import { LargerThanOneInvocation, runBackup } from '../shared/backup/export/run-backup.ts';
 import { backupPrefix } from '../shared/backup/layout.ts';
 import { explainStoreFailure } from '../shared/backup/objects/object-store.ts';
 import { removeObjects } from '../shared/backup/remove.ts';
 import { environmentNames, readEnvironment } from '../shared/configuration/environment.ts';
 import { findDatabase, loadConfiguration } from '../shared/configuration/load.ts';
+import type { Progress } from '../shared/contract/schemas/job.ts';
 import { runBackupJob } from '../shared/jobs/backup-job.ts';
 import { withCancellation } from '../shared/jobs/cancellation.ts';
 import { cancelJob, failJob, succeedBackup } from '../shared/jobs/end.ts';
-import { backupEventSchema } from '../shared/jobs/events.ts';
+import { type BackupEvent, backupEventSchema } from '../shared/jobs/events.ts';
 import { executionClaim } from '../shared/jobs/execution-ended.ts';
+import { scheduledRun } from '../shared/jobs/scheduled-run.ts';
 import { registerBackup } from '../shared/jobs/start.ts';
+import { dumpSchema } from '../shared/postgres/pg-dump/dump-schema.ts';
 import { connectionTarget } from '../shared/postgres/target.ts';
+import { createExportStore } from '../shared/state/exports.ts';
 import { createJobStore } from '../shared/state/jobs.ts';
 import { openTable } from '../shared/state/table.ts';
-import { durableSteps, invocationSignal } from './durable/steps.ts';
+import { distributedSteps, invocationSignal, workTime } from './durable/steps.ts';
 
-const environment = readEnvironment(['stateTable', 'backupBucket', 'backupKeyArn', 'postgresToolsPath']);
+const environment = readEnvironment([
+  'stateTable',
+  'backupBucket',
+  'backupKeyArn',
+  'postgresToolsPath',
+  'snapshotHolderFunctionArn',
+  'exportLaneFunctionArn',
+]);
 const configuration = loadConfiguration();
 const table = openTable(dynamodbClient(), environment.stateTable);
 const jobs = createJobStore(table);
+const exports = createExportStore(table);
 const store = { s3: s3Client(), bucket: environment.backupBucket, keyArn: environment.backupKeyArn };
+const { backups: settings } = configuration;
+const pgDumpPath = process.env[environmentNames.pgDumpPath];
+const tools = { postgresToolsPath: environment.postgresToolsPath, ...(pgDumpPath ? { pgDumpPath } : {}) };
+
+function targetOf(database: string, applicationName: string) {
+  const clients = { secretsManager: secretsManagerClient() };
+  return connectionTarget(findDatabase(configuration, database), configuration.connections, clients, applicationName);
+}
+
+function requestOf(event: BackupEvent, id: string) {
+  const { database, backup_type: backupType, custom_name: customName, requested_by: requestedBy } = event;
+  const { include = null, exclude = null } = event;
+  return {
+    id,
+    database: findDatabase(configuration, database).id,
+    backupType,
+    customName,
+    selection: include || exclude ? { include, exclude } : null,
+    requestedBy,
+  };
+}
 
 /** Takes one backup, asked for through the API or by a schedule. */
 export const handler = withDurableExecution(async (input: unknown, context) => {
   const event = backupEventSchema.parse(input);
-  return runBackupJob(event, durableSteps(context), {
-    retentionDays: configuration.backups.retention_days,
+  const steps = distributedSteps(context);
+  const execution = context.executionContext.durableExecutionArn;
+  const run = event.scheduled_at === undefined ? null : scheduledRun(table, event, event.scheduled_at, execution);
+  if (run) {
+    const admitted = await steps.step('admit', run.admit);
+    if (admitted !== 'admitted') return { status: admitted };
+  }
+  /** Runs work that ends with the invocation's time, or when the job is cancelled. */
+  const within = <Result>(jobId: string, work: (signal: AbortSignal) => Promise<Result>): Promise<Result> =>
+    withCancellation(jobs, jobId, (cancelled) => work(AbortSignal.any([invocationSignal(context), cancelled])));
+
+  return runBackupJob(event, steps, {
+    retentionDays: settings.retention_days,
     register: async ({ database, backup_type, custom_name, include, exclude, requested_by, job_id, backup_id }) => {
       if (job_id && backup_id) return { jobId: job_id, backupId: backup_id };
       const { job, event: begun } = await registerBackup(table, {
@@ -39,44 +88,58 @@ export const handler = withDurableExecution(async (input: unknown, context) => {
         include,
         exclude,
         // A repeated step finds the job that the first one made, and so does the end of the execution.
-        claim: executionClaim(context.executionContext.durableExecutionArn),
+        claim: executionClaim(execution),
       });
       if (!begun.backup_id) throw new Error(`The job ${job.id} was registered without a backup`);
+      await run?.registered(job.id, begun.backup_id);
       return { jobId: job.id, backupId: begun.backup_id };
     },
     start: (jobId) => jobs.start(jobId),
     report: async (jobId, progress) => {
       await jobs.reportProgress(jobId, progress);
     },
-    takeBackup: (event, { jobId, backupId }, report) => {
-      const { database: id, backup_type, custom_name, include = null, exclude = null, requested_by } = event;
-      const database = findDatabase(configuration, id);
-      const takeBackup = (cancelled: AbortSignal) =>
-        runBackup(
-          {
-            id: backupId,
-            database: database.id,
-            backupType: backup_type,
-            customName: custom_name,
-            selection: include || exclude ? { include, exclude } : null,
-            requestedBy: requested_by,
-          },
-          {
-            target: connectionTarget(
-              database,
-              configuration.connections,
-              { secretsManager: secretsManagerClient() },
-              `dbms backup ${backupId}`,
-            ),
-            store,
-            settings: configuration.backups,
-            postgresToolsPath: environment.postgresToolsPath,
-            pgDumpPath: process.env[environmentNames.pgDumpPath],
-            report,
-            signal: AbortSignal.any([invocationSignal(context), cancelled]),
-          },
-        );
-      return withCancellation(jobs, jobId, takeBackup);
+    takeBackup: (event, { jobId, backupId }, report) =>
+      within(jobId, (signal) =>
+        runBackup(requestOf(event, backupId), {
+          target: targetOf(event.database, `dbms backup ${backupId}`),
+          store,
+          settings,
+          ...tools,
+          report,
+          signal,
+          mostWork: workWithin(workTime(context), settings.connections),
+        }),
+      ).catch((error: unknown) => {
+        if (error instanceof LargerThanOneInvocation) return null;
+        throw error;
+      }),
+    distributed: (event, { jobId, backupId }) => {
+      const application = `dbms backup ${backupId}`;
+      const target = targetOf(event.database, application);
+      const request = requestOf(event, backupId);
+      const dump = (snapshot: string, signal: AbortSignal) => dumpSchema({ target, snapshot, ...tools, signal });
+      const shared = { exports, target, store, settings, dump };
+      const report = async (progress: Progress): Promise<void> => {
+        await jobs.reportProgress(jobId, progress);
+      };
+      return {
+        holderFunction: environment.snapshotHolderFunctionArn,
+        laneFunction: environment.exportLaneFunctionArn,
+        begin: (id) => exports.create({ id, job_id: jobId, backup_id: backupId, database: request.database }),
+        plan: (id) => {
+          const time = invocationTime(() => context.lambdaContext.getRemainingTimeInMillis());
+          return within(jobId, (signal) => planExport(id, request, { ...shared, signal, time, application }));
+        },
+        define: (id) => within(jobId, (signal) => storeDefinitions(id, { ...shared, signal })),
+        divide: (id, round) => within(jobId, (signal) => divideRound(id, round, { ...shared, signal })),
+        finish: (id, definitions) =>
+          within(jobId, (signal) => finishExport(id, request, definitions, { ...shared, report, signal })),
+        giveUp: async (id, error) => {
+          await exports.recordTrouble(id, error);
+          await exports.markLost(id);
+        },
+        end: (id) => exports.end(id),
+      };
     },
     sweep: async ({ database }, backupId) => {
       const prefix = backupPrefix(database, backupId);

@@ -8,19 +8,29 @@ import type { Backup } from '../shared/contract/schemas/backup.ts';
 import { acceptedJob } from '../shared/http/accepted.ts';
 import { createApiHandler } from '../shared/http/api-handler.ts';
 import { withProgress } from '../shared/jobs/backup-progress.ts';
+import type { ValidationEvent } from '../shared/jobs/events.ts';
 import { type RebuildEvent, startRebuild } from '../shared/jobs/rebuild-job.ts';
 import { functionStarter, startBackup } from '../shared/jobs/start.ts';
-import { createBackupCatalog } from '../shared/state/backups.ts';
+import { startValidation } from '../shared/jobs/start-validation.ts';
+import { createBackupCatalog, findListed } from '../shared/state/backups.ts';
 import { createJobStore } from '../shared/state/jobs.ts';
 import { openTable } from '../shared/state/table.ts';
 
-const environment = readEnvironment(['stateTable', 'backupBucket', 'backupFunctionArn', 'rebuildFunctionArn']);
+const environment = readEnvironment([
+  'stateTable',
+  'backupBucket',
+  'downloadBucket',
+  'backupFunctionArn',
+  'rebuildFunctionArn',
+  'validateFunctionArn',
+]);
 const configuration = loadConfiguration();
 const table = openTable(dynamodbClient(), environment.stateTable);
 const backups = createBackupCatalog(table);
 const jobs = createJobStore(table);
 const startFunction = functionStarter(lambdaClient(), environment.backupFunctionArn);
 const startRebuildFunction = functionStarter<RebuildEvent>(lambdaClient(), environment.rebuildFunctionArn);
+const startValidateFunction = functionStarter<ValidationEvent>(lambdaClient(), environment.validateFunctionArn);
 
 /** Backups of one database with what is not stored with them: progress, and why they are kept. */
 async function describe(backups: readonly Backup[]): Promise<Backup[]> {
@@ -48,7 +58,7 @@ export const handler = createApiHandler('backups-api', {
     return acceptedJob(request, started);
   },
   listBackups: async ({ query }) => {
-    const page = await backups.list({ ...query, database: findDatabase(configuration, query.database).id });
+    const page = await backups.list({ ...query, database: await findListed(configuration, table, query.database) });
     return { status: 200, body: { ...page, items: await describe(page.items) } };
   },
   getBackup: async ({ params }) => {
@@ -57,14 +67,28 @@ export const handler = createApiHandler('backups-api', {
     return { status: 200, body };
   },
   deleteBackup: async ({ params, query }) => {
-    const bucket = { s3: s3Client(), bucket: environment.backupBucket };
-    await removeBackup({ ...bucket, table }, params.id, { force: query.force === 'true' });
+    const { backupBucket: bucket, downloadBucket } = environment;
+    await removeBackup({ s3: s3Client(), bucket, downloadBucket, table }, params.id, { force: query.force === 'true' });
     return { status: 204 };
+  },
+  validateBackup: async (request) => {
+    const { params, body, caller, claim } = request;
+    const started = await startValidation({ table, startFunction: startValidateFunction }, configuration, {
+      backupId: params.id,
+      level: body.level,
+      requestedBy: caller.sub,
+      claim,
+    });
+    return acceptedJob(request, started);
   },
   rebuildCatalog: async (request) => {
     const job = await startRebuild(
       { table, startFunction: startRebuildFunction },
-      { database: findDatabase(configuration, request.query.database).id, requestedBy: request.caller.sub },
+      {
+        database: findDatabase(configuration, request.query.database).id,
+        all: request.query.all === 'true',
+        requestedBy: request.caller.sub,
+      },
     );
     return acceptedJob(request, { job, replayed: false });
   },

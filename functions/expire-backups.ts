@@ -1,13 +1,15 @@
 import type { Context } from 'aws-lambda';
 import { dynamodbClient, s3Client } from '../shared/aws/clients.ts';
+import { sweepDownloads } from '../shared/backup/download/sweep-downloads.ts';
 import { expireBackups } from '../shared/backup/retention/expire.ts';
 import { retentionPolicy } from '../shared/backup/retention/policy.ts';
+import { readClock } from '../shared/backup/stored-manifest.ts';
 import { readEnvironment } from '../shared/configuration/environment.ts';
 import { loadConfiguration } from '../shared/configuration/load.ts';
 import { createLogger } from '../shared/http/log.ts';
 import { openTable } from '../shared/state/table.ts';
 
-const environment = readEnvironment(['stateTable', 'backupBucket']);
+const environment = readEnvironment(['stateTable', 'backupBucket', 'downloadBucket']);
 const configuration = loadConfiguration();
 const table = openTable(dynamodbClient(), environment.stateTable);
 const logger = createLogger('expire-backups');
@@ -28,11 +30,15 @@ export async function handler(_event: unknown, context: Pick<Context, 'getRemain
   for (const database of configuration.databases) {
     try {
       const policy = retentionPolicy(configuration, database);
-      const bucket = { s3: s3Client(), bucket: environment.backupBucket };
-      const report = await expireBackups(database.id, { ...bucket, table, policy, signal });
+      const { backupBucket: bucket, downloadBucket } = environment;
+      const s3 = s3Client();
+      const report = await expireBackups(database.id, { s3, bucket, downloadBucket, table, policy, signal });
       reports.push(report);
       const isTrouble = report.refused.length + report.damaged.length + report.unlisted.length > 0;
       logger[isTrouble ? 'warn' : 'info']('Backups expired', { ...report });
+      const now = (await readClock({ s3, bucket })).getTime();
+      const swept = await sweepDownloads({ s3, bucket: downloadBucket, table }, database.id, now);
+      logger.info('Downloads expired', { database: database.id, ...swept });
     } catch (error) {
       failed.push(database.id);
       logger.error('Backups could not expire', { database: database.id, error });

@@ -1,6 +1,6 @@
 import { withDurableExecution } from '@aws/durable-execution-sdk-js';
 import { dynamodbClient, s3Client } from '../shared/aws/clients.ts';
-import { rebuildCatalog } from '../shared/backup/rebuild-catalog.ts';
+import { rebuildCatalog, rebuildWholeCatalog } from '../shared/backup/rebuild-catalog.ts';
 import { readEnvironment } from '../shared/configuration/environment.ts';
 import { withCancellation } from '../shared/jobs/cancellation.ts';
 import { cancelJob, failJob } from '../shared/jobs/end.ts';
@@ -14,15 +14,16 @@ const table = openTable(dynamodbClient(), environment.stateTable);
 const jobs = createJobStore(table);
 const store = { s3: s3Client(), bucket: environment.backupBucket, keyArn: environment.backupKeyArn };
 
-/** Lists the backups of one database again from their manifests in the bucket. */
+/** Lists the backups of one database, or of all, again from their manifests in the bucket. */
 export const handler = withDurableExecution(async (input: unknown, context) => {
   const event = rebuildEventSchema.parse(input);
   return runRebuildJob(event, durableSteps(context), {
     start: (jobId) => jobs.start(jobId),
-    rebuild: ({ database, job_id }) =>
-      withCancellation(jobs, job_id, (signal) =>
-        rebuildCatalog(database, { store, table, signal, timeIsOver: invocationSignal(context) }),
-      ),
+    rebuild: ({ database, all, job_id }) =>
+      withCancellation(jobs, job_id, (signal) => {
+        const dependencies = { store, table, signal, timeIsOver: invocationSignal(context) };
+        return all ? rebuildWholeCatalog(dependencies) : rebuildCatalog(database, dependencies);
+      }),
     succeed: async (jobId, warnings) => {
       await jobs.succeed(jobId, { warnings });
     },

@@ -1,16 +1,19 @@
-import { dynamodbClient, s3Client, secretsManagerClient } from '../shared/aws/clients.ts';
-import { checkRestore } from '../shared/backup/restore/prepare.ts';
+import { cloudwatchClient, dynamodbClient, s3Client, secretsManagerClient } from '../shared/aws/clients.ts';
+import { checkRestore } from '../shared/backup/restore/check-restore.ts';
 import { restoreOptionsOf } from '../shared/backup/restore/request-options.ts';
-import { discardDatabase } from '../shared/backup/restore/restore-record.ts';
+import { freeSpaceOf } from '../shared/backup/restore/server-storage.ts';
 import { swapBack } from '../shared/backup/restore/swap-back.ts';
 import { readEnvironment } from '../shared/configuration/environment.ts';
 import { findDatabase, loadConfiguration } from '../shared/configuration/load.ts';
 import type { Database } from '../shared/configuration/runtime.ts';
 import { createApiHandler } from '../shared/http/api-handler.ts';
+import { discardRestore } from '../shared/jobs/discard.ts';
+import { restoreEventSchema } from '../shared/jobs/events.ts';
 import { restoreTarget } from '../shared/jobs/restore-target.ts';
 import { assertUnfinished } from '../shared/jobs/resume.ts';
 import { assertRestorable } from '../shared/jobs/start.ts';
 import { connectionTarget } from '../shared/postgres/target.ts';
+import { findEvent } from '../shared/state/begin.ts';
 import { createJobStore } from '../shared/state/jobs.ts';
 import { openTable } from '../shared/state/table.ts';
 
@@ -39,7 +42,12 @@ export const handler = createApiHandler('restore-server-api', {
         options,
         planned: { mode: body.mode, targetDatabase, missingRoles, connections },
       },
-      { target: targetOf(server, 'restore check'), store, signal: AbortSignal.timeout(CHECK_MS) },
+      {
+        target: targetOf(server, 'restore check'),
+        store,
+        readFreeSpace: freeSpaceOf(server, cloudwatchClient()),
+        signal: AbortSignal.timeout(CHECK_MS),
+      },
     );
     const written = ({ code, message, nextStep }: (typeof found.problems)[number]) => ({
       code,
@@ -60,7 +68,8 @@ export const handler = createApiHandler('restore-server-api', {
     const job = await jobs.get(params.id);
     assertUnfinished(job);
     const server = findDatabase(configuration, job.environment ?? job.database);
-    await discardDatabase(targetOf(server, `discard ${job.id}`), job.unfinished.database);
+    const event = restoreEventSchema.parse(await findEvent(table, job.id));
+    await discardRestore(event, job.unfinished.database, { target: targetOf(server, `discard ${job.id}`), store });
     await jobs.forgetUnfinished(job.id);
     return { status: 200, body: await jobs.get(job.id) };
   },

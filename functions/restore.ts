@@ -1,13 +1,15 @@
 import './durable/collect-rarely.ts';
 import { withDurableExecution } from '@aws/durable-execution-sdk-js';
-import { dynamodbClient, s3Client, secretsManagerClient } from '../shared/aws/clients.ts';
+import { cloudwatchClient, dynamodbClient, s3Client, secretsManagerClient } from '../shared/aws/clients.ts';
 import { restoreOptionsOf } from '../shared/backup/restore/request-options.ts';
 import { runRestore } from '../shared/backup/restore/run-restore.ts';
+import { freeSpaceOf } from '../shared/backup/restore/server-storage.ts';
 import { readEnvironment } from '../shared/configuration/environment.ts';
 import { findDatabase, loadConfiguration } from '../shared/configuration/load.ts';
 import { withCancellation } from '../shared/jobs/cancellation.ts';
+import { takeBackRestore } from '../shared/jobs/discard.ts';
 import { cancelJob, failJob, succeedRestore } from '../shared/jobs/end.ts';
-import { restoreEventSchema } from '../shared/jobs/events.ts';
+import { type RestoreEvent, restoreEventSchema } from '../shared/jobs/events.ts';
 import { runRestoreJob } from '../shared/jobs/restore-job.ts';
 import { connectionTarget } from '../shared/postgres/target.ts';
 import { createJobStore } from '../shared/state/jobs.ts';
@@ -20,7 +22,16 @@ const table = openTable(dynamodbClient(), environment.stateTable);
 const jobs = createJobStore(table);
 const store = { s3: s3Client(), bucket: environment.backupBucket, keyArn: environment.backupKeyArn };
 
-/** Restores one backup into a new database, which may take the place of another. */
+const serverOf = ({ environment, database }: RestoreEvent) => findDatabase(configuration, environment ?? database);
+const targetOf = (event: RestoreEvent) =>
+  connectionTarget(
+    serverOf(event),
+    configuration.connections,
+    { secretsManager: secretsManagerClient() },
+    `dbms restore ${event.job_id}`,
+  );
+
+/** Restores one backup into a new database, which may take the place of another, or its rows into tables that are there. */
 export const handler = withDurableExecution(async (input: unknown, context) => {
   const event = restoreEventSchema.parse(input);
   return runRestoreJob(event, durableSteps(context), {
@@ -37,19 +48,15 @@ export const handler = withDurableExecution(async (input: unknown, context) => {
             resumes,
             resumable: true,
             backupId: backup_id,
-            database: findDatabase(configuration, database).id,
+            database,
             targetDatabase: target_database,
             mode,
             ...restoreOptionsOf(event.options),
           },
           {
-            target: connectionTarget(
-              findDatabase(configuration, event.environment ?? database),
-              configuration.connections,
-              { secretsManager: secretsManagerClient() },
-              `dbms restore ${job_id}`,
-            ),
+            target: targetOf(event),
             store,
+            readFreeSpace: freeSpaceOf(serverOf(event), cloudwatchClient()),
             settings: configuration.backups,
             report,
             signal: AbortSignal.any([invocationSignal(context), cancelled]),
@@ -57,6 +64,7 @@ export const handler = withDurableExecution(async (input: unknown, context) => {
         );
       return withCancellation(jobs, job_id, restore);
     },
+    takeBack: (event) => takeBackRestore(event, { target: targetOf(event), store }),
     succeed: (jobId, outcome) => succeedRestore(table, { jobId, backupId: event.backup_id, ...outcome }),
     fail: async (jobId, error, unfinished) => {
       await failJob(table, jobId, error, undefined, unfinished);

@@ -9,7 +9,7 @@ import { createLogger } from '../shared/http/log.ts';
 import { connectionTarget } from '../shared/postgres/target.ts';
 import { openTable } from '../shared/state/table.ts';
 
-const environment = readEnvironment(['stateTable', 'alertLink']);
+const environment = readEnvironment(['stateTable', 'alertLink', 'metricNamespace']);
 const configuration = loadConfiguration();
 const table = openTable(dynamodbClient(), environment.stateTable);
 const logger = createLogger('sample-health');
@@ -41,6 +41,7 @@ export async function handler(_event: unknown, context: Pick<Context, 'getRemain
     watchers,
     configuration,
     cloudwatch: cloudwatchClient(),
+    namespace: environment.metricNamespace,
     ses: sesClient(),
     linkTo: linksFrom(environment.alertLink),
     signal: AbortSignal.timeout(Math.max(1, context.getRemainingTimeInMillis() - CLOSING_TIME_MS)),

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { runAlarms } from './alarms.ts';
 import type { Listening } from './aws/http.ts';
 import { type LocalServices, startServices } from './aws/services.ts';
-import { createEventBus } from './events/bus.ts';
+import { createEventBus, deployedEvent } from './events/bus.ts';
 import { serveGateway } from './gateway/server.ts';
 import { type LocalIssuer, startIssuer } from './identity/issuer.ts';
 import { openLogFile } from './lambda/logs.ts';
@@ -144,6 +144,7 @@ export async function startSystem(options: SystemOptions): Promise<LocalSystem> 
       const endpoint = services.endpoints.cloudwatch;
       keep(await runAlarms({ resources: app.resources, endpoint, bus, note: background }), (end) => end());
     }
+    for (const stack of app.stacks) bus.put(deployedEvent(stack));
     const accessLog = openLogFile(join(stateFolder, 'logs', 'api.log'));
     const gateway = keep(
       await serveGateway({ api: app.api, lambda, port: options.gatewayPort ?? 0, accessLog }),
@@ -200,6 +201,8 @@ async function deploymentOf(
     // Nothing leaves the machine: the mailbox shows what is sent.
     alert_emails: ['administrator@example.com'],
     identity: { issuer: issuer.issuer, audience, jwks_uri: issuer.jwksUri, roles_claim: 'cognito:groups' },
+    // On this machine the managed server takes the drills as well.
+    ...(described[0] ? { drills: { server: described[0].id } } : {}),
     ...further,
   };
 }

@@ -17,6 +17,7 @@ const example: DeploymentInput = {
       // In the API (?database=shop) and in the bucket's paths. The first database is the default.
       id: 'shop',
       kind: 'rds',
+      // Names the instance, too, whose free storage is read before a restore; `instance_id` does where the host does not.
       host: 'shop.cabcdefghijk.eu-central-1.rds.amazonaws.com',
       name: 'shop',
       // A secret as RDS makes it: {"username": ..., "password": ...}.
@@ -50,7 +51,14 @@ const example: DeploymentInput = {
 
   // Unix cron; null for none. On Sunday at two, local time.
   schedules: { full: '0 2 * * 0', time_zone: 'Europe/Berlin' },
-  backups: { retention_days: 30, compression_level: 1 },
+  // Large databases: up to 8 functions export at the same time, over at most half of the free connections.
+  backups: { retention_days: 30, compression_level: 1, lanes: 8, connection_share: 0.5 },
+  // How long the address of a downloaded script serves whoever has it; at most an hour.
+  downloads: { address_minutes: 15 },
+
+  // Every Sunday at five each database's newest full backup is restored on this database's server into a scratch database, and
+  // dropped. A server that is not in production is better; leave it out for no drills.
+  drills: { server: 'shop', schedule: '0 5 * * 0', alarm_after_days: 14 },
 
   // Callers from anywhere else are refused before a function runs.
   allowed_address_ranges: ['198.51.100.0/24', '203.0.113.0/24'],

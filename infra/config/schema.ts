@@ -2,11 +2,11 @@ import { z } from 'zod';
 import {
   databaseSchema,
   databasesOf,
+  drillSettingsSchema,
   identitySchema,
-  isTimeZone,
   runtimeConfigurationSchema,
 } from '../../shared/configuration/runtime.ts';
-import { toEventBridgeCron } from './cron.ts';
+import { cronSchema } from '../../shared/configuration/schedules.ts';
 
 const arnOf = (service: string, kind: string) =>
   z.string().regex(new RegExp(`^arn:[^:]+:${service}:`), `must be the ARN of a ${kind}`);
@@ -30,18 +30,6 @@ const deployedDatabaseSchema = databaseSchema.extend({
   secret_key_arn: arnOf('kms', 'KMS key').optional(),
 });
 
-/** A schedule in Unix cron (crontab(5)), or null for none. */
-const scheduleSchema = z
-  .string()
-  .superRefine((expression, context) => {
-    try {
-      toEventBridgeCron(expression);
-    } catch (error) {
-      context.addIssue({ code: 'custom', message: (error as Error).message });
-    }
-  })
-  .nullable();
-
 const regionSchema = z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'must be a region such as eu-central-1');
 
 /** CloudWatch keeps logs for these numbers of days only. */
@@ -49,8 +37,8 @@ const logDays = [
   1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
 ];
 
-/** EventBridge Scheduler's names have 64 characters; the longest type of backup is `incremental`. */
-const LONGEST_NAMES = 64 - '-incremental-'.length;
+/** EventBridge Scheduler's names have 64 characters. */
+const LONGEST_NAMES = 64 - '-drill-'.length;
 
 /** A deployment: what the functions read at run time, and the shape of what is deployed around them. */
 export const deploymentSchema = runtimeConfigurationSchema
@@ -71,16 +59,13 @@ export const deploymentSchema = runtimeConfigurationSchema
       .optional(),
     /** An OpenID Connect issuer of your own; without it, a Cognito user pool with a group per role is created. */
     identity: identitySchema.optional(),
-    schedules: z
-      .strictObject({
-        full: scheduleSchema.default('0 2 * * 0'),
-        incremental: scheduleSchema.default('0 */6 * * *'),
-        schema: scheduleSchema.default('0 1 * * 1'),
-        /** IANA time zone of the expressions. */
-        time_zone: z
-          .string()
-          .refine(isTimeZone, 'must be an IANA time zone such as UTC or Europe/Vienna')
-          .default('UTC'),
+    /** Without a server there are no drills, and neither schedules nor alarms of them. */
+    drills: drillSettingsSchema
+      .extend({
+        /** When the newest full backup of each database is restored, in `schedules.time_zone`. Null: only when asked for. */
+        schedule: cronSchema.nullable().default('0 5 * * 0'),
+        /** An alarm is raised when the newest backup that a drill has restored is older than this. */
+        alarm_after_days: z.int().min(1).max(365).default(14),
       })
       .prefault({}),
     retention: z
@@ -95,7 +80,7 @@ export const deploymentSchema = runtimeConfigurationSchema
         /** Former versions of deleted or overwritten objects. */
         noncurrent_version_days: z.int().min(1).max(3653).default(30),
         /** When backups that no rule keeps are removed, in `schedules.time_zone`. Null: never. */
-        expiry: scheduleSchema.default('30 4 * * *'),
+        expiry: cronSchema.nullable().default('30 4 * * *'),
       })
       .prefault({}),
     /** A second region, into whose bucket S3 copies every object; see docs/retention.md. Needs `region` and `account`. */
@@ -108,11 +93,28 @@ export const deploymentSchema = runtimeConfigurationSchema
       .prefault({}),
     /** Longest time of one backup or restore, over all its invocations. */
     job_timeout_hours: z.int().min(1).max(8784).default(24),
+    /** Longest time of one invocation of the functions that back up and restore; Lambda allows 15 minutes. */
+    invocation_seconds: z.int().min(15).max(900).default(900),
     /** What deleting the app does to the bucket, the tables and the key. */
     removal_policy: z.enum(['retain', 'destroy']).default('retain'),
     deletion_protection: z.boolean().default(true),
   })
-  .superRefine(({ prefix, databases, copies, region, account }, context) => {
+  .superRefine(({ prefix, databases, copies, region, account, drills }, context) => {
+    if (drills.server !== null && !databases.some(({ id }) => id === drills.server)) {
+      context.addIssue({
+        code: 'custom',
+        path: ['drills', 'server'],
+        message: `is none of the databases; use one of: ${databases.map(({ id }) => id).join(', ')}`,
+      });
+    }
+    databases.forEach(({ id }, index) => {
+      if (drills.server === null || drills.schedule === null || prefix.length + id.length <= LONGEST_NAMES) return;
+      context.addIssue({
+        code: 'custom',
+        path: ['databases', index, 'id'],
+        message: `is too long: with the prefix it may have ${LONGEST_NAMES} characters, as both are in the names of the drills' schedules`,
+      });
+    });
     if (copies && (region === undefined || account === undefined || region === copies.region)) {
       context.addIssue({
         code: 'custom',
@@ -122,14 +124,7 @@ export const deploymentSchema = runtimeConfigurationSchema
       });
     }
     const [first] = databases.filter(({ vpc }) => vpc);
-    databases.forEach(({ id, vpc, login, secret_key_arn }, index) => {
-      if (prefix.length + id.length > LONGEST_NAMES) {
-        context.addIssue({
-          code: 'custom',
-          path: ['databases', index, 'id'],
-          message: `is too long: with the prefix it may have ${LONGEST_NAMES} characters, as both are in the names of schedules`,
-        });
-      }
+    databases.forEach(({ vpc, login, secret_key_arn }, index) => {
       for (const [field, value] of Object.entries({ ...login, secret_key_arn })) {
         if (!/[*?]/.test(value ?? '')) continue;
         context.addIssue({
@@ -169,5 +164,10 @@ export type DeploymentInput = z.input<typeof deploymentSchema>;
 export function runtimePart(deployment: Deployment): Record<string, unknown> {
   const known = Object.entries(deployment).filter(([name]) => name in runtimeConfigurationSchema.shape);
   const databases = deployment.databases.map(({ vpc: _vpc, secret_key_arn: _key, ...database }) => database);
-  return { ...Object.fromEntries(known), databases, metrics_retention_hours: deployment.retention.metrics_hours };
+  return {
+    ...Object.fromEntries(known),
+    databases,
+    drills: { server: deployment.drills.server },
+    metrics_retention_hours: deployment.retention.metrics_hours,
+  };
 }

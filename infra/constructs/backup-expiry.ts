@@ -6,12 +6,12 @@ import * as scheduler from 'aws-cdk-lib/aws-scheduler';
 import * as targets from 'aws-cdk-lib/aws-scheduler-targets';
 import type * as sqs from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import { toEventBridgeCron } from '../config/cron.ts';
+import { toEventBridgeCron } from '../../shared/configuration/cron.ts';
 import type { Deployment } from '../config/schema.ts';
 import type { StorageStack } from '../stacks/storage.ts';
 import { configurationLayer, layerPaths } from './layers.ts';
 import { NodeFunction } from './node-function.ts';
-import { readLocks, removeBackups, useState } from './permissions.ts';
+import { readLocks, removeBackups, removeDownloads, useState } from './permissions.ts';
 
 export interface BackupExpiryProps {
   readonly deployment: Deployment;
@@ -25,7 +25,7 @@ export interface BackupExpiryProps {
 export class BackupExpiry extends Construct {
   constructor(scope: Construct, id: string, { deployment, buildFolder, storage, deadLetterQueue }: BackupExpiryProps) {
     super(scope, id);
-    const { bucket, stateTable } = storage;
+    const { bucket, downloads, stateTable } = storage;
     const handOver = new iam.PolicyStatement({ actions: ['sqs:SendMessage'], resources: [deadLetterQueue.queueArn] });
     const { fn } = new NodeFunction(this, 'ExpireBackups', {
       name: 'expire-backups',
@@ -39,11 +39,13 @@ export class BackupExpiry extends Construct {
         configurationPath: layerPaths.configuration,
         stateTable: stateTable.tableName,
         backupBucket: bucket.bucketName,
+        downloadBucket: downloads.bucketName,
       },
       // No right to read a backup, and none on the key.
       statements: [
         ...useState(stateTable, ['Get', 'Update', 'Delete', 'Query']),
         ...removeBackups(bucket),
+        ...removeDownloads(downloads),
         ...readLocks(bucket),
         handOver,
       ],

@@ -43,7 +43,7 @@ export class Dashboards extends Construct {
           width: WHOLE_WIDTH,
         }),
       );
-      dashboard.addWidgets(...publishedMetrics.map((published) => chart(published, [database])));
+      dashboard.addWidgets(...publishedMetrics.map((published) => chart(prefix, published, [database])));
     }
     const fleet = new cloudwatch.Dashboard(this, 'Fleet', { dashboardName: dashboardName(prefix, FLEET) });
     fleet.addWidgets(
@@ -53,7 +53,7 @@ export class Dashboards extends Construct {
         width: WHOLE_WIDTH,
       }),
     );
-    fleet.addWidgets(...publishedMetrics.map((published) => chart(published, ids)));
+    fleet.addWidgets(...publishedMetrics.map((published) => chart(prefix, published, ids)));
     fleet.addWidgets(
       ...['Errors', 'Throttles', 'Duration'].map(
         (metric) =>
@@ -71,14 +71,18 @@ export class Dashboards extends Construct {
 }
 
 /** One metric of some databases: of one, also its least and its most. */
-function chart({ metric, title, unit }: (typeof publishedMetrics)[number], databases: readonly string[]) {
+function chart(
+  prefix: string,
+  { metric, title, unit }: (typeof publishedMetrics)[number],
+  databases: readonly string[],
+) {
   const statistics = databases.length === 1 ? ['Average', 'Minimum', 'Maximum'] : ['Average'];
   return new cloudwatch.GraphWidget({
     title,
     left: databases.flatMap((database) =>
       statistics.map((statistic) => {
         const label = databases.length === 1 ? statistic : database;
-        return databaseMetric({ database, metric, statistic, period: PERIOD, label });
+        return databaseMetric({ prefix, database, metric, statistic, period: PERIOD, label });
       }),
     ),
     leftYAxis: { min: 0, label: unit === 'None' ? '' : unit, showUnits: false },

@@ -2,10 +2,11 @@ import { Duration } from 'aws-cdk-lib';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import { Construct } from 'constructs';
 import { databaseAlarmName, databaseAlarms } from '../../shared/health/alarms.ts';
-import { DATABASE_DIMENSION, METRIC_NAMESPACE, type MetricName, publishedName } from '../../shared/health/metrics.ts';
+import { DATABASE_DIMENSION, type MetricName, metricNamespace, publishedName } from '../../shared/health/metrics.ts';
 import type { Deployment } from '../config/schema.ts';
 
 export interface DatabaseMetricOptions {
+  readonly prefix: string;
   readonly database: string;
   readonly metric: MetricName;
   readonly statistic: string;
@@ -15,6 +16,7 @@ export interface DatabaseMetricOptions {
 
 /** A published metric of a database. */
 export function databaseMetric({
+  prefix,
   database,
   metric,
   statistic,
@@ -22,7 +24,7 @@ export function databaseMetric({
   label,
 }: DatabaseMetricOptions): cloudwatch.Metric {
   return new cloudwatch.Metric({
-    namespace: METRIC_NAMESPACE,
+    namespace: metricNamespace(prefix),
     metricName: publishedName(metric),
     dimensionsMap: { [DATABASE_DIMENSION]: database },
     statistic,
@@ -52,7 +54,13 @@ export class DatabaseAlarms extends Construct {
       return new cloudwatch.Alarm(this, what, {
         alarmName: databaseAlarmName(deployment.prefix, database, what),
         alarmDescription: `${title}: ${database}`,
-        metric: databaseMetric({ database, metric, statistic, period: Duration.seconds(alarm.periodSeconds) }),
+        metric: databaseMetric({
+          prefix: deployment.prefix,
+          database,
+          metric,
+          statistic,
+          period: Duration.seconds(alarm.periodSeconds),
+        }),
         threshold,
         comparisonOperator: comparisons[alarm.comparison],
         evaluationPeriods: periods,

@@ -24,6 +24,8 @@ export interface NodeFunctionProps {
   readonly statements?: readonly iam.PolicyStatement[];
   /** Makes it a durable function whose executions may take this long. */
   readonly durableFor?: Duration;
+  /** Rows pass through it as buffers; see bufferMemory. Durable ones always do. */
+  readonly passesRows?: boolean;
   /** The network it runs in. */
   readonly vpc?: Deployment['databases'][number]['vpc'];
 }
@@ -95,7 +97,10 @@ export class NodeFunction extends Construct {
       logGroup,
       loggingFormat: lambda.LoggingFormat.JSON,
       tracing: lambda.Tracing.ACTIVE,
-      environment: { ...environmentOf(props.environment ?? {}), ...(durableFor ? bufferMemory : {}) },
+      environment: {
+        ...environmentOf(props.environment ?? {}),
+        ...(durableFor || props.passesRows ? bufferMemory : {}),
+      },
       layers: [...(props.layers ?? [])],
       ...(durableFor ? { durableConfig: { executionTimeout: durableFor, retentionPeriod: HISTORY } } : {}),
       ...network,
@@ -103,7 +108,7 @@ export class NodeFunction extends Construct {
     this.role.addToPolicy(traces());
     Validations.of(this).acknowledge({
       id: 'AwsSolutions-IAM5[Resource::*]',
-      reason: 'See traces and networkInterfaces.',
+      reason: 'See traces, networkInterfaces and readFreeStorage.',
     });
     if (durableFor) this.allowDurableExecution();
     // The policy must stand before the function: a VPC function is refused without its network rights.

@@ -3,13 +3,22 @@ import type * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import type * as kms from 'aws-cdk-lib/aws-kms';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
-import { METRIC_NAMESPACE } from '../../shared/health/metrics.ts';
+import { MANIFEST, WORK } from '../../shared/backup/layout.ts';
+import { metricNamespace } from '../../shared/health/metrics.ts';
 import { samplePartitions } from '../../shared/health/sample-store.ts';
 import { stateKeys } from '../../shared/state/table.ts';
 import type { Deployment } from '../config/schema.ts';
 
 /** Where all backups lie; see shared/backup/layout.ts. A wildcard, because a backup's path is made when the backup is. */
 export const BACKUP_PATHS = 'databases/*';
+
+/** All of the bucket of downloads, which holds nothing else. */
+export const DOWNLOAD_PATHS = '*';
+
+/** Of a backup: what the functions that make it read again. Every backup has a path of its own, hence the wildcards. */
+const ownPath = (name: string): string => `databases/*/backups/*/${name}`;
+export const WORK_PATHS = ownPath(`${WORK}*`);
+export const MANIFEST_PATHS = ownPath(MANIFEST);
 
 const allow = (actions: readonly string[], resources: readonly string[], conditions?: Record<string, unknown>) =>
   new iam.PolicyStatement({ actions: [...actions], resources: [...resources], ...(conditions ? { conditions } : {}) });
@@ -39,13 +48,10 @@ export function readSamples(table: dynamodb.Table): iam.PolicyStatement[] {
   ];
 }
 
-/** Publishes metrics of this system; those of RDS are read where there is a managed database. CloudWatch knows no resources. */
-export function useMetrics(databases: Deployment['databases']): iam.PolicyStatement[] {
+/** Reads CloudWatch's metrics of managed databases, where there are any. CloudWatch knows no resources. */
+export function readRdsMetrics(databases: Deployment['databases']): iam.PolicyStatement[] {
   const isManaged = databases.some(({ kind }) => kind !== 'self-managed');
-  return [
-    allow(['cloudwatch:PutMetricData'], ['*'], { StringEquals: { 'cloudwatch:namespace': METRIC_NAMESPACE } }),
-    ...(isManaged ? [allow(['cloudwatch:GetMetricData'], ['*'])] : []),
-  ];
+  return isManaged ? [allow(['cloudwatch:GetMetricData'], ['*'])] : [];
 }
 
 /** Sends mails from the one address of the alerts, which SES may have verified by itself or by its domain. */
@@ -77,6 +83,20 @@ export function readBackups(bucket: s3.Bucket, key: kms.Key): iam.PolicyStatemen
   ];
 }
 
+/** Opens what the functions of a distributed backup leave for each other, which is gone when it is complete. */
+export function readWork(bucket: s3.Bucket, key: kms.Key): iam.PolicyStatement[] {
+  return [
+    allow(['s3:GetObject'], [bucket.arnForObjects(WORK_PATHS)]),
+    allow(['s3:ListBucket'], [bucket.bucketArn], { StringLike: { 's3:prefix': WORK_PATHS } }),
+    allow(['kms:Decrypt'], [key.keyArn]),
+  ];
+}
+
+/** Opens manifests, for who may decrypt. */
+export function readManifests(bucket: s3.Bucket): iam.PolicyStatement[] {
+  return [allow(['s3:GetObject'], [bucket.arnForObjects(MANIFEST_PATHS)])];
+}
+
 /** Deletes a backup's objects and aborts its unfinished uploads. Former versions are beyond it: the bucket keeps them. */
 export function removeBackups(bucket: s3.Bucket): iam.PolicyStatement[] {
   return [
@@ -87,9 +107,47 @@ export function removeBackups(bucket: s3.Bucket): iam.PolicyStatement[] {
   ];
 }
 
+/** Makes the files of downloads, and looks which parts of them are stored. */
+export function writeDownloads(downloads: s3.Bucket, key: kms.Key): iam.PolicyStatement[] {
+  return [
+    allow(
+      ['s3:PutObject', 's3:AbortMultipartUpload', 's3:ListMultipartUploadParts'],
+      [downloads.arnForObjects(DOWNLOAD_PATHS)],
+    ),
+    allow(['s3:ListBucket'], [downloads.bucketArn]),
+    // S3 itself decrypts with the key when it joins the parts of an upload.
+    allow(['kms:GenerateDataKey', 'kms:Decrypt'], [key.keyArn]),
+  ];
+}
+
+/** Reads the files of downloads, and so may sign addresses of them. */
+export function readDownloads(downloads: s3.Bucket, key: kms.Key): iam.PolicyStatement[] {
+  return [allow(['s3:GetObject'], [downloads.arnForObjects(DOWNLOAD_PATHS)]), allow(['kms:Decrypt'], [key.keyArn])];
+}
+
+/** Deletes files of downloads and aborts their unfinished uploads. */
+export function removeDownloads(downloads: s3.Bucket): iam.PolicyStatement[] {
+  return [
+    allow(['s3:DeleteObject', 's3:AbortMultipartUpload'], [downloads.arnForObjects(DOWNLOAD_PATHS)]),
+    allow(['s3:ListBucket', 's3:ListBucketMultipartUploads'], [downloads.bucketArn]),
+  ];
+}
+
 /** Asks until when S3 keeps an object from being deleted. */
 export function readLocks(bucket: s3.Bucket): iam.PolicyStatement[] {
   return [allow(['s3:GetObjectRetention'], [bucket.arnForObjects(BACKUP_PATHS)])];
+}
+
+/** Asks CloudWatch for the free storage of RDS instances, where there are any; Aurora's grows by itself. */
+export function readFreeStorage(databases: Deployment['databases']): iam.PolicyStatement[] {
+  // CloudWatch has no resources for metrics, and knows no condition on a namespace where they are read.
+  return databases.some(({ kind }) => kind === 'rds') ? [allow(['cloudwatch:GetMetricData'], ['*'])] : [];
+}
+
+/** Sends the deployment's own metrics. CloudWatch has no resources for metrics; the namespace is the narrowest there is. */
+export function publishMetrics(prefix: string): iam.PolicyStatement {
+  const condition = { StringEquals: { 'cloudwatch:namespace': metricNamespace(prefix) } };
+  return allow(['cloudwatch:PutMetricData'], ['*'], condition);
 }
 
 /** Logs in to the configured databases: reads just their secrets, or signs in as just their users. */

@@ -10,9 +10,12 @@ import { NodeFunction } from '../constructs/node-function.ts';
 import {
   logInToDatabases,
   readBackups,
+  readDownloads,
+  readFreeStorage,
   readLocks,
   readSamples,
   removeBackups,
+  removeDownloads,
   useState,
 } from '../constructs/permissions.ts';
 import { RoutedApi } from '../constructs/routed-api.ts';
@@ -67,7 +70,9 @@ export class ApiStack extends Stack {
     });
     const logIn = logInToDatabases(this, deployment.databases);
     const vpc = deployment.databases.find((database) => database.vpc)?.vpc;
-    const shapes = shapesOf(storage, backups, { logIn, vpc });
+    const freeStorage = readFreeStorage(deployment.databases);
+    const changeSchedules = backups.schedules.rights(this);
+    const shapes = shapesOf(storage, backups, { logIn, freeStorage, vpc, changeSchedules });
     const functions = Object.fromEntries(
       Object.entries(shapes).map(([name, shape]) => [name, make(name, REQUEST, shape)]),
     ) as Record<ApiFunction, lambda.Function>;
@@ -90,28 +95,64 @@ export class ApiStack extends Stack {
 }
 
 function shapesOf(
-  { bucket, key, stateTable }: StorageStack,
-  { backup, restore, rebuild }: BackupsStack,
-  { logIn, vpc }: { logIn: readonly iam.PolicyStatement[]; vpc: ApiFunctionShape['vpc'] },
+  { bucket, downloads, key, stateTable }: StorageStack,
+  { backup, restore, rebuild, validate, download, schedules }: BackupsStack,
+  {
+    logIn,
+    freeStorage,
+    vpc,
+    changeSchedules,
+  }: {
+    logIn: readonly iam.PolicyStatement[];
+    freeStorage: readonly iam.PolicyStatement[];
+    vpc: ApiFunctionShape['vpc'];
+    changeSchedules: readonly iam.PolicyStatement[];
+  },
 ): Record<ApiFunction, ApiFunctionShape> {
   const state = { stateTable: stateTable.tableName };
   const invoke = (target: lambda.Alias) =>
     new iam.PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: [target.functionArn] });
   return {
     'backups-api': {
-      description: 'Starts, lists, shows and deletes backups',
+      description: 'Starts, lists, shows, validates and deletes backups',
       environment: {
         ...state,
         backupBucket: bucket.bucketName,
+        downloadBucket: downloads.bucketName,
         backupFunctionArn: backup.functionArn,
         rebuildFunctionArn: rebuild.functionArn,
+        validateFunctionArn: validate.functionArn,
       },
       statements: [
         ...useState(stateTable, ['Get', 'Put', 'Update', 'Delete', 'Query']),
         ...removeBackups(bucket),
+        ...removeDownloads(downloads),
         ...readLocks(bucket),
         invoke(backup),
         invoke(rebuild),
+        invoke(validate),
+      ],
+    },
+    'schedules-api': {
+      description: 'Shows and changes when backups are taken by themselves',
+      environment: { ...state, ...schedules.environment },
+      statements: [...useState(stateTable, ['Get', 'Update', 'Query']), ...changeSchedules],
+    },
+    'downloads-api': {
+      description: 'Starts downloads and signs their addresses',
+      environment: {
+        ...state,
+        backupBucket: bucket.bucketName,
+        backupKeyArn: key.keyArn,
+        downloadBucket: downloads.bucketName,
+        downloadFunctionArn: download.functionArn,
+      },
+      // What it may read is what it can sign addresses of.
+      statements: [
+        ...useState(stateTable, ['Get', 'Put', 'Update', 'Delete']),
+        ...readBackups(bucket, key),
+        ...readDownloads(downloads, key),
+        invoke(download),
       ],
     },
     'restore-api': {
@@ -122,7 +163,7 @@ function shapesOf(
     'restore-server-api': {
       description: 'Checks restores against the database server, swaps databases back, and drops unfinished ones',
       environment: { ...state, backupBucket: bucket.bucketName, backupKeyArn: key.keyArn },
-      statements: [...useState(stateTable, ['Get', 'Update']), ...readBackups(bucket, key), ...logIn],
+      statements: [...useState(stateTable, ['Get', 'Update']), ...readBackups(bucket, key), ...freeStorage, ...logIn],
       ...(vpc ? { vpc } : {}),
     },
     'jobs-api': {

@@ -6,19 +6,28 @@ import * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as destinations from 'aws-cdk-lib/aws-lambda-destinations';
 import type { Construct } from 'constructs';
 import type { EnvironmentName } from '../../shared/configuration/environment.ts';
+import { metricNamespace } from '../../shared/health/metrics.ts';
 import type { Deployment } from '../config/schema.ts';
+import { BackupAges } from '../constructs/backup-ages.ts';
 import { BackupExpiry } from '../constructs/backup-expiry.ts';
 import { BackupSchedules } from '../constructs/backup-schedules.ts';
 import { DeadLetterQueue } from '../constructs/dead-letter-queue.ts';
+import { DrillSchedules } from '../constructs/drill-schedules.ts';
+import { ExportFunctions } from '../constructs/export-functions.ts';
 import { configurationLayer, layerPaths, postgresToolsLayer } from '../constructs/layers.ts';
 import { NodeFunction } from '../constructs/node-function.ts';
 import {
   logInToDatabases,
+  publishMetrics,
   readBackups,
+  readFreeStorage,
   readLocks,
+  readManifests,
+  readWork,
   removeBackups,
   useState,
   writeBackups,
+  writeDownloads,
 } from '../constructs/permissions.ts';
 import type { StorageStack } from './storage.ts';
 
@@ -28,28 +37,34 @@ export interface BackupsStackProps extends StackProps {
   readonly storage: StorageStack;
 }
 
-/** The longest that Lambda lets one invocation take. */
-const INVOCATION = Duration.minutes(15);
-
 /** The durable functions that back up and restore, what starts them on time, and what hears of their end. */
 export class BackupsStack extends Stack {
   /** Aliases, as the executions of a durable function stay with the version that they began with. */
   readonly backup: lambda.Alias;
   readonly restore: lambda.Alias;
   readonly rebuild: lambda.Alias;
+  readonly schedules: BackupSchedules;
+  readonly download: lambda.Alias;
+  readonly validate: lambda.Alias;
 
   constructor(scope: Construct, id: string, { deployment, buildFolder, storage, ...props }: BackupsStackProps) {
     super(scope, id, { ...props, description: 'Backup and restore of PostgreSQL databases' });
-    const { key, bucket, stateTable } = storage;
+    const { key, bucket, downloads, stateTable } = storage;
     storage.acknowledgeBackupPaths(this);
     const deadLetters = new DeadLetterQueue(this, 'DeadLetters', `${deployment.prefix}: a backup was not started`);
     const common = { deployment, buildFolder };
-    const durable = {
+    const invocation = Duration.seconds(deployment.invocation_seconds);
+    const configurationPart = configurationLayer(this, buildFolder, deployment);
+    const shared = {
       ...common,
-      timeout: INVOCATION,
-      durableFor: Duration.hours(deployment.job_timeout_hours),
-      layers: [configurationLayer(this, buildFolder, deployment), postgresToolsLayer(this, buildFolder)],
+      timeout: invocation,
       vpc: deployment.databases.find(({ vpc }) => vpc)?.vpc,
+      layers: [configurationPart],
+    };
+    const durable = {
+      ...shared,
+      durableFor: Duration.hours(deployment.job_timeout_hours),
+      layers: [configurationPart, postgresToolsLayer(this, buildFolder)],
     };
     const environment: Partial<Record<EnvironmentName, string>> = {
       configurationPath: layerPaths.configuration,
@@ -64,30 +79,58 @@ export class BackupsStack extends Stack {
       resources: [deadLetters.queue.queueArn],
     });
 
+    const exporting = new ExportFunctions(this, 'Export', { storage, shared, environment, logIn });
     const backup = new NodeFunction(this, 'Backup', {
       ...durable,
       name: 'backup',
       description: 'Takes one backup: a durable job',
       memoryMegabytes: 3072,
-      environment: { ...environment, postgresToolsPath: layerPaths.postgresTools },
+      environment: {
+        ...environment,
+        postgresToolsPath: layerPaths.postgresTools,
+        snapshotHolderFunctionArn: exporting.holder.functionArn,
+        exportLaneFunctionArn: exporting.lane.functionArn,
+      },
       statements: [
-        ...useState(stateTable, ['Get', 'Put', 'Update', 'Delete']),
+        ...useState(stateTable, ['Get', 'Put', 'Update', 'Delete', 'Query']),
         ...writeBackups(bucket, key),
+        ...readWork(bucket, key),
+        ...readManifests(bucket),
         ...removeBackups(bucket),
         ...logIn,
+        exporting.invoke,
         handOver,
       ],
     });
     const restore = new NodeFunction(this, 'Restore', {
       ...durable,
       name: 'restore',
-      description: 'Restores one backup into a new database: a durable job',
+      description: 'Restores one backup into a new database, or its rows into tables that are there: a durable job',
       memoryMegabytes: 3072,
       environment,
       statements: [
         ...useState(stateTable, ['Get', 'Update', 'Delete']),
         ...readBackups(bucket, key),
+        ...readFreeStorage(deployment.databases),
         ...logIn,
+        handOver,
+      ],
+    });
+    const validate = new NodeFunction(this, 'Validate', {
+      ...durable,
+      name: 'validate',
+      description: 'Proves one backup, by reading it or by restoring it: a durable job',
+      memoryMegabytes: 3072,
+      environment: { ...environment, metricNamespace: metricNamespace(deployment.prefix) },
+      statements: [
+        ...useState(stateTable, ['Get', 'Put', 'Update', 'Delete', 'Query']),
+        ...readBackups(bucket, key),
+        // The drill server alone.
+        ...logInToDatabases(
+          this,
+          deployment.databases.filter(({ id }) => id === deployment.drills.server),
+        ),
+        publishMetrics(deployment.prefix),
         handOver,
       ],
     });
@@ -95,7 +138,7 @@ export class BackupsStack extends Stack {
       ...common,
       name: 'rebuild-catalog',
       description: 'Lists the backups in the bucket again: a durable job',
-      timeout: INVOCATION,
+      timeout: invocation,
       durableFor: durable.durableFor,
       memoryMegabytes: 1024,
       environment: {
@@ -110,9 +153,31 @@ export class BackupsStack extends Stack {
         handOver,
       ],
     });
+    const download = new NodeFunction(this, 'Download', {
+      ...common,
+      name: 'download',
+      description: 'Makes a script of one backup: a durable job',
+      timeout: invocation,
+      durableFor: durable.durableFor,
+      memoryMegabytes: 2048,
+      environment: {
+        stateTable: stateTable.tableName,
+        backupBucket: bucket.bucketName,
+        backupKeyArn: key.keyArn,
+        downloadBucket: downloads.bucketName,
+      },
+      statements: [
+        ...useState(stateTable, ['Get', 'Update', 'Delete']),
+        ...readBackups(bucket, key),
+        ...writeDownloads(downloads, key),
+        handOver,
+      ],
+    });
     this.backup = this.liveAlias(backup, deadLetters);
     this.restore = this.liveAlias(restore, deadLetters);
     this.rebuild = this.liveAlias(rebuild, deadLetters);
+    this.download = this.liveAlias(download, deadLetters);
+    this.validate = this.liveAlias(validate, deadLetters);
 
     const ended = new NodeFunction(this, 'ExecutionEnded', {
       ...common,
@@ -131,14 +196,21 @@ export class BackupsStack extends Stack {
         detail: {
           status: ['FAILED', 'TIMED_OUT', 'STOPPED'],
           // Of any version: the ARN ends with one.
-          functionArn: [backup, restore, rebuild].map(({ fn }) => ({ prefix: fn.functionArn })),
+          functionArn: [backup, restore, rebuild, download, validate].map(({ fn }) => ({ prefix: fn.functionArn })),
         },
       },
       targets: [new targets.LambdaFunction(ended.fn, { deadLetterQueue: deadLetters.queue })],
     });
 
     new BackupExpiry(this, 'Expiry', { ...common, storage, deadLetterQueue: deadLetters.queue });
-    new BackupSchedules(this, 'Schedules', { deployment, target: this.backup, deadLetterQueue: deadLetters.queue });
+    new BackupAges(this, 'Ages', { ...common, storage, deadLetterQueue: deadLetters.queue });
+    new DrillSchedules(this, 'Drills', { deployment, target: this.validate, deadLetterQueue: deadLetters.queue });
+    this.schedules = new BackupSchedules(this, 'Schedules', {
+      ...common,
+      storage,
+      target: this.backup,
+      deadLetterQueue: deadLetters.queue,
+    });
   }
 
   private liveAlias({ fn }: NodeFunction, { queue }: DeadLetterQueue): lambda.Alias {

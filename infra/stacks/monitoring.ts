@@ -3,13 +3,21 @@ import * as events from 'aws-cdk-lib/aws-events';
 import * as targets from 'aws-cdk-lib/aws-events-targets';
 import type { Construct } from 'constructs';
 import { DATABASE_PLACE } from '../../shared/alerts/link.ts';
+import { metricNamespace } from '../../shared/health/metrics.ts';
 import type { Deployment } from '../config/schema.ts';
 import { Dashboards, dashboardName } from '../constructs/dashboards.ts';
 import { DatabaseAlarms } from '../constructs/database-alarms.ts';
 import { FunctionAlarms } from '../constructs/function-alarms.ts';
 import { configurationLayer, layerPaths } from '../constructs/layers.ts';
 import { NodeFunction } from '../constructs/node-function.ts';
-import { logInToDatabases, readSamples, sendMails, useMetrics, useState } from '../constructs/permissions.ts';
+import {
+  logInToDatabases,
+  publishMetrics,
+  readRdsMetrics,
+  readSamples,
+  sendMails,
+  useState,
+} from '../constructs/permissions.ts';
 import type { StorageStack } from './storage.ts';
 
 export interface MonitoringStackProps extends StackProps {
@@ -41,13 +49,15 @@ export class MonitoringStack extends Stack {
     const sampler = new NodeFunction(this, 'SampleHealth', {
       ...common,
       name: 'sample-health',
+      environment: { ...common.environment, metricNamespace: metricNamespace(prefix) },
       description: 'Samples the databases, opens alerts and mails them',
       timeout: SAMPLER,
       vpc: databases.find(({ vpc }) => vpc)?.vpc,
       statements: [
         ...useState(stateTable, ['Get', 'Put', 'Update', 'Delete', 'Query']),
         ...readSamples(stateTable),
-        ...useMetrics(databases),
+        publishMetrics(prefix),
+        ...readRdsMetrics(databases),
         ...sendMails(this, deployment),
         ...logInToDatabases(this, databases),
       ],

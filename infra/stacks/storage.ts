@@ -7,7 +7,7 @@ import type { Construct } from 'constructs';
 import { stateKeys } from '../../shared/state/table.ts';
 import type { Deployment } from '../config/schema.ts';
 import { defaultLock } from '../constructs/object-lock.ts';
-import { BACKUP_PATHS } from '../constructs/permissions.ts';
+import { BACKUP_PATHS, DOWNLOAD_PATHS, MANIFEST_PATHS, WORK_PATHS } from '../constructs/permissions.ts';
 import { Replication } from '../constructs/replication.ts';
 import { namesOfCopies } from './copies.ts';
 
@@ -19,6 +19,7 @@ export interface StorageStackProps extends StackProps {
 export class StorageStack extends Stack {
   readonly key: kms.Key;
   readonly bucket: s3.Bucket;
+  readonly downloads: s3.Bucket;
   readonly stateTable: dynamodb.Table;
   readonly auditTable: dynamodb.Table;
 
@@ -31,10 +32,29 @@ export class StorageStack extends Stack {
       description: `Encrypts the backups of ${deployment.prefix}: without it they cannot be opened`,
       alias: `${deployment.prefix}-backups`,
       enableKeyRotation: true,
+      // A key cannot become one later: its replica in a second region opens the copies there when this region is lost.
+      multiRegion: true,
       pendingWindow: Duration.days(30),
       removalPolicy,
     });
-    this.bucket = this.backupBucket(deployment, removalPolicy);
+    const shared = {
+      blockPublicAccess: s3.BlockPublicAccess.BLOCK_ALL,
+      objectOwnership: s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+      enforceSSL: true,
+      minimumTLSVersion: 1.2,
+      removalPolicy,
+    };
+    const accessLogs = this.accessLogs(shared, deployment);
+    const encrypted = {
+      ...shared,
+      encryption: s3.BucketEncryption.KMS,
+      encryptionKey: this.key,
+      // Fewer calls to KMS.
+      bucketKeyEnabled: true,
+      serverAccessLogsBucket: accessLogs as s3.IBucket,
+    };
+    this.bucket = this.backupBucket(encrypted, deployment);
+    this.downloads = this.downloadBucket(encrypted, deployment);
     this.stateTable = this.table('State', deployment, removalPolicy);
     this.stateTable.addGlobalSecondaryIndex({
       indexName: stateKeys.index,
@@ -46,25 +66,25 @@ export class StorageStack extends Stack {
   }
 
   /**
-   * Says why functions of another stack have rights over all backups' paths: a backup's path is made when the backup is.
+   * Says why functions of another stack have rights over all paths of backups and downloads: a path is made when the backup is.
    * cdk-nag knows the wildcard by the export through which the other stack knows the bucket.
    */
   acknowledgeBackupPaths(user: Stack): void {
-    const { 'Fn::ImportValue': name } = this.resolve(this.exportValue(this.bucket.bucketArn));
-    Validations.of(user).acknowledge({
-      id: `AwsSolutions-IAM5[Resource::${name}/${BACKUP_PATHS}]`,
-      reason: "A backup's path is made when the backup is.",
-    });
+    for (const [bucket, paths] of [
+      [this.bucket, BACKUP_PATHS],
+      [this.bucket, WORK_PATHS],
+      [this.bucket, MANIFEST_PATHS],
+      [this.downloads, DOWNLOAD_PATHS],
+    ] as const) {
+      const { 'Fn::ImportValue': name } = this.resolve(this.exportValue(bucket.bucketArn));
+      Validations.of(user).acknowledge({
+        id: `AwsSolutions-IAM5[Resource::${name}/${paths}]`,
+        reason: 'A path is made when the backup is, or its download.',
+      });
+    }
   }
 
-  private backupBucket(deployment: Deployment, removalPolicy: RemovalPolicy): s3.Bucket {
-    const shared = {
-      blockPublicAccess: s3.BlockPublicAccess.BLOCK_ALL,
-      objectOwnership: s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-      enforceSSL: true,
-      minimumTLSVersion: 1.2,
-      removalPolicy,
-    };
+  private accessLogs(shared: s3.BucketProps, deployment: Deployment): s3.Bucket {
     const accessLogs = new s3.Bucket(this, 'AccessLogs', {
       ...shared,
       // S3 writes server access logs under its own keys only.
@@ -72,16 +92,14 @@ export class StorageStack extends Stack {
       lifecycleRules: [{ expiration: Duration.days(deployment.retention.log_days) }],
     });
     Validations.of(accessLogs).acknowledge({ id: 'AwsSolutions-S1', reason: 'It is where the access logs go.' });
+    return accessLogs;
+  }
 
+  private backupBucket(encrypted: s3.BucketProps, deployment: Deployment): s3.Bucket {
     const bucket = new s3.Bucket(this, 'Backups', {
-      ...shared,
-      encryption: s3.BucketEncryption.KMS,
-      encryptionKey: this.key,
-      // Fewer calls to KMS; the objects are sealed once more with data keys of their own before they arrive.
-      bucketKeyEnabled: true,
+      ...encrypted,
       versioned: true,
       ...defaultLock(deployment),
-      serverAccessLogsBucket: accessLogs as s3.IBucket,
       lifecycleRules: [
         {
           abortIncompleteMultipartUploadAfter: Duration.days(1),
@@ -96,6 +114,25 @@ export class StorageStack extends Stack {
       const destination = { ...copies, region: deployment.copies.region };
       new Replication(this, 'Replication', { source: bucket, sourceKey: this.key, destination });
     }
+    return bucket;
+  }
+
+  /**
+   * Holds rows in plain text under S3's encryption alone, for a day: apart from the backups, as nothing in it may be kept by
+   * versions, by a lock or in a second region.
+   */
+  private downloadBucket(encrypted: s3.BucketProps, deployment: Deployment): s3.Bucket {
+    const bucket = new s3.Bucket(this, 'Downloads', {
+      ...encrypted,
+      lifecycleRules: [
+        {
+          expiration: Duration.days(1),
+          // A file is uploaded by one job, over all its time.
+          abortIncompleteMultipartUploadAfter: Duration.days(Math.ceil(deployment.job_timeout_hours / 24) + 1),
+        },
+      ],
+    });
+    this.refuseOtherEncryption(bucket);
     return bucket;
   }
 

@@ -17,7 +17,7 @@ import {
   wireOperation,
 } from './model.ts';
 import type { ExecutionStore } from './store.ts';
-import { validateUpdates } from './validate.ts';
+import { maximumPayloadBytes, validateUpdates } from './validate.ts';
 
 export type DurableDependencies = {
   readonly store: ExecutionStore;
@@ -350,7 +350,14 @@ export function createDurableService(dependencies: DurableDependencies): Durable
         return;
       }
       const outcome = await dependencies.invoke(definition, qualifier, payload, randomUUID());
-      if (outcome.ok) settle('SUCCEEDED', { Result: outcome.payload });
+      if (outcome.ok && Buffer.byteLength(outcome.payload) > maximumPayloadBytes)
+        settle('FAILED', {
+          Error: {
+            ErrorType: 'Function.ResponseSizeTooLarge',
+            ErrorMessage: `Response payload size exceeded maximum allowed payload size (${maximumPayloadBytes} bytes).`,
+          },
+        });
+      else if (outcome.ok) settle('SUCCEEDED', { Result: outcome.payload });
       else
         settle('FAILED', {
           Error: {

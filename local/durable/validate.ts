@@ -2,7 +2,9 @@ import { invalidParameter } from '../lambda/errors.ts';
 import type { Operation, OperationStatus, OperationType, OperationUpdate } from './model.ts';
 
 const maximumErrorBytes = 32_768;
-const maximumPayloadBytes = 6_291_456;
+export const maximumPayloadBytes = 6_291_456;
+/** Of one execution: a quota of the service, which nobody can have raised. */
+export const maximumOperations = 3000;
 
 /** Which statuses an action may start from, by operation type; `new` stands for an operation not known yet. */
 const transitions: Record<
@@ -50,6 +52,9 @@ export function validateUpdates(updates: readonly OperationUpdate[], operations:
     }
     seen.set(update.Id, update);
   }
+  const added = [...seen.keys()].filter((id) => !operations.has(id)).length;
+  if (added > 0 && operations.size + added > maximumOperations)
+    throw invalidParameter(`A durable execution can have ${maximumOperations} operations.`);
 }
 
 function checkParent(

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { LambdaService } from '../lambda/service.ts';
-import { account, region } from '../template/identities.ts';
+import { account, region, stackId } from '../template/identities.ts';
 import type { Rule, RuleTarget } from '../template/rules.ts';
 import { matchesPattern } from './patterns.ts';
 
@@ -38,6 +38,17 @@ export function createEventBus(
         for (const target of targets) startTarget(lambda(), name, target, JSON.stringify(envelope), note);
       }
     },
+  };
+}
+
+/** What CloudFormation says when a stack has been deployed. */
+export function deployedEvent(stack: string): BusEvent {
+  const id = stackId(stack);
+  return {
+    source: 'aws.cloudformation',
+    detailType: 'CloudFormation Stack Status Change',
+    resources: [id],
+    detail: { 'stack-id': id, 'status-details': { status: 'UPDATE_COMPLETE', 'status-reason': '' } },
   };
 }
 

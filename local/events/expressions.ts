@@ -39,5 +39,8 @@ function nextOfCron(body: string, timeZone: string, from: number): number | null
   if (body.trim().split(/\s+/).length !== 6) throw new Error(`"cron(${body})" needs six fields`);
   // EventBridge's six fields are Quartz' without the seconds: days of the week count from Sunday, which is 1.
   const cron = new Cron(`0 ${body.trim()}`, { timezone: timeZone, alternativeWeekdays: true, paused: true });
-  return cron.nextRun(new Date(from))?.getTime() ?? null;
+  let next = cron.nextRun(new Date(from));
+  // A time that clocks have jumped over is left out by EventBridge; croner makes up for it at the end of the gap.
+  while (next && !cron.match(next)) next = cron.nextRun(next);
+  return next?.getTime() ?? null;
 }

@@ -40,6 +40,8 @@ const opaque = new Set(
   ),
 );
 
+export const stackId = (name: string): string => `arn:aws:cloudformation:${region}:${account}:stack/${name}/local`;
+
 /** The resource's physical name or id. */
 export function physicalName({ stack, logicalId, type, properties }: Place): string {
   const given = nameProperty[type] === undefined ? undefined : properties[nameProperty[type]];

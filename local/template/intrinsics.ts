@@ -1,5 +1,5 @@
 import type { Assembly, Stack } from './assembly.ts';
-import { account, attribute, type Place, physicalName, reference, region } from './identities.ts';
+import { account, attribute, type Place, physicalName, reference, region, stackId } from './identities.ts';
 
 /** A resource of the app with every intrinsic function resolved. */
 export type Resource = Place & {
@@ -27,7 +27,7 @@ export function resolveResources(assembly: Assembly, names: ReadonlyMap<string, 
     'AWS::Partition': () => 'aws',
     'AWS::URLSuffix': () => 'amazonaws.com',
     'AWS::StackName': ({ name }) => name,
-    'AWS::StackId': ({ name }) => `arn:aws:cloudformation:${region}:${account}:stack/${name}/local`,
+    'AWS::StackId': ({ name }) => stackId(name),
   };
 
   function resource(stack: Stack, logicalId: string): Resource {

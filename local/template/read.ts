@@ -10,6 +10,8 @@ export type LocalApp = {
   readonly functions: readonly FunctionDefinition[];
   readonly rules: readonly Rule[];
   readonly api: RestApi | null;
+  /** Names of the stacks. */
+  readonly stacks: readonly string[];
 };
 
 /**
@@ -26,5 +28,6 @@ export function readApp(folder: string, names?: ReadonlyMap<string, string>): Lo
     functions: readFunctions(resources, assembly),
     rules: readRules(resources),
     api: readRestApi(resources),
+    stacks: assembly.stacks.map(({ name }) => name),
   };
 }

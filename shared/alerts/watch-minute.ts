@@ -10,6 +10,8 @@ import { watchAlerts } from './watch-alerts.ts';
 export interface MinuteDependencies extends Omit<MailDependencies, 'configuration'> {
   configuration: Pick<RuntimeConfiguration, 'thresholds' | 'alert_emails' | 'alert_sender'>;
   cloudwatch: CloudWatchClient;
+  /** Of the metrics that are published. */
+  namespace: string;
   /** By the id of their database. */
   watchers: ReadonlyMap<string, Watcher>;
   /** Told of what failed, which does not hold up the rest. */
@@ -40,7 +42,7 @@ export function roundsOfMinute(intervalSeconds: number, now: number): number[] {
  * the end publishes the samples to CloudWatch and closes the connections. A database that fails holds up no other.
  */
 export async function watchMinute(dependencies: MinuteDependencies): Promise<void> {
-  const { watchers, configuration, cloudwatch, signal, failed } = dependencies;
+  const { watchers, configuration, cloudwatch, namespace, signal, failed } = dependencies;
   const began = Date.now();
   const taken = new Map<string, Sample[]>([...watchers.keys()].map((database) => [database, []]));
   const guarded = (what: string, work: Promise<unknown>): Promise<unknown> =>
@@ -56,7 +58,7 @@ export async function watchMinute(dependencies: MinuteDependencies): Promise<voi
     await guarded('mails', deliverMails(dependencies));
   }
   await Promise.all([...watchers.values()].map((watcher) => watcher.close()));
-  await guarded('metrics', publishSamples(cloudwatch, taken));
+  await guarded('metrics', publishSamples(cloudwatch, namespace, taken));
 }
 
 async function watchOnce(

@@ -1,8 +1,8 @@
 import { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { KMSClient } from '@aws-sdk/client-kms';
 import { LambdaClient } from '@aws-sdk/client-lambda';
 import { S3Client } from '@aws-sdk/client-s3';
+import { SchedulerClient } from '@aws-sdk/client-scheduler';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SESClient } from '@aws-sdk/client-ses';
 
@@ -12,7 +12,7 @@ import { SESClient } from '@aws-sdk/client-ses';
  */
 
 /** For calls that answer at once: a lost packet must not cost an invocation. Milliseconds. */
-const quick = {
+export const quick = {
   maxAttempts: 4,
   retryMode: 'standard',
   requestHandler: { connectionTimeout: 2_000, requestTimeout: 8_000, throwOnRequestTimeout: true },
@@ -40,9 +40,9 @@ function once<Client>(make: () => Client): () => Client {
 
 export const cloudwatchClient = once(() => new CloudWatchClient(quick));
 export const dynamodbClient = once(() => new DynamoDBClient(quick));
-export const kmsClient = once(() => new KMSClient(quick));
 export const lambdaClient = once(() => new LambdaClient(quick));
 /** Without attempts of its own: a mail that SES may have taken must not be sent again. */
 export const sesClient = once(() => new SESClient({ ...quick, maxAttempts: 1 }));
+export const schedulerClient = once(() => new SchedulerClient(quick));
 export const secretsManagerClient = once(() => new SecretsManagerClient(quick));
 export const s3Client = once(() => new S3Client(bulk));

@@ -93,8 +93,10 @@ export const manifestSchema = z.object({
       schema: z.string(),
       name: z.string(),
       columns: z.array(z.string()),
-      /** The columns' types, as `format_type` writes them without a search path; in backups of rows alone. */
+      /** The columns' types, as `format_type` writes them without a search path. Absent in older full backups. */
       types: z.array(z.string()).optional(),
+      /** Of a partition, the partitioned table above all. Absent in older backups. */
+      root: z.object({ schema: z.string(), name: z.string() }).optional(),
       rows: countSchema,
       bytes: countSchema,
       chunks: z.array(chunkSchema),

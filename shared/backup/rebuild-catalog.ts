@@ -3,7 +3,7 @@ import { OperationError } from '../errors.ts';
 import { createBackupCatalog } from '../state/backups.ts';
 import type { StateTable } from '../state/table.ts';
 import { MANIFEST } from './layout.ts';
-import { listStoredBackups } from './listing.ts';
+import { listStoredBackups, listStoredDatabases } from './listing.ts';
 import { backupLocation } from './location.ts';
 import { type Manifest, parseManifest } from './manifest.ts';
 import { explainStoreFailure, type ObjectStore, readWhole } from './objects/object-store.ts';
@@ -77,8 +77,29 @@ export async function rebuildCatalog(
   return { ...found, done: true };
 }
 
+/**
+ * Does so for every database of which there are backups in the bucket, configured or not.
+ *
+ * @throws OperationError as {@link rebuildCatalog}
+ */
+export async function rebuildWholeCatalog(dependencies: RebuildDependencies): Promise<RebuildReport> {
+  const databases = await listStoredDatabases(dependencies.store).catch((error: unknown) => {
+    throw explainStoreFailure(error, 'databases/');
+  });
+  const found: RebuildReport = { done: true, added: [], listed: 0, unreadable: [], incomplete: 0 };
+  for (const database of databases) {
+    const { done, added, listed, unreadable, incomplete } = await rebuildCatalog(database, dependencies);
+    found.added.push(...added);
+    found.unreadable.push(...unreadable);
+    found.listed += listed;
+    found.incomplete += incomplete;
+    if (!done) return { ...found, done };
+  }
+  return found;
+}
+
 /** Failures of which another attempt may be free: they say nothing of the manifest. */
-const PASSING = new Set(['store_failed', 'bucket_missing']);
+const PASSING = new Set(['store_failed', 'key_unavailable', 'bucket_missing']);
 
 function misplaced({ id, database }: Backup, expected: string): OperationError {
   return new OperationError(
@@ -116,6 +137,10 @@ function listedAs(manifest: Manifest, { storedAt, lockedUntil }: StoredManifest)
     bytes,
     stored_bytes,
     objects,
+    // Only the State table kept them.
+    last_validation: null,
+    last_drill: null,
+    proven_at: null,
     error: null,
     progress: null,
   };

@@ -14,6 +14,7 @@ import { OperationError } from '../errors.ts';
 import { createBackupCatalog } from '../state/backups.ts';
 import { createJobStore, isEnded } from '../state/jobs.ts';
 import type { StateTable } from '../state/table.ts';
+import { downloadPrefix } from './download/download-key.ts';
 import { backupPrefix, MANIFEST } from './layout.ts';
 import type { Bucket } from './listing.ts';
 import { inspectManifest } from './stored-manifest.ts';
@@ -26,6 +27,13 @@ export interface RemovalOptions {
   force?: boolean;
 }
 
+/** What a removal works on. */
+export interface Removal extends Bucket {
+  /** Where files made of backups are, which go with them. */
+  downloadBucket?: string | undefined;
+  table: StateTable;
+}
+
 /**
  * Deletes a backup: its manifest first, so that from then on it is none; then its objects; then its entry. After a failure
  * it can be called again and goes on. Former versions stay in the bucket as long as its lifecycle says.
@@ -33,7 +41,7 @@ export interface RemovalOptions {
  * @throws OperationError `unknown_backup`, `backup_running`, `backup_in_use`, `backup_needed`, `backup_locked` or `objects_left`
  */
 export async function removeBackup(
-  { s3, bucket, table }: Bucket & { table: StateTable },
+  { s3, bucket, downloadBucket, table }: Removal,
   id: string,
   { force = false }: RemovalOptions = {},
 ): Promise<void> {
@@ -68,6 +76,11 @@ export async function removeBackup(
     return;
   }
   await removeObjects({ s3, bucket }, prefix);
+  if (downloadBucket !== undefined) {
+    const files = { s3, bucket: downloadBucket };
+    await abortUploads(files, downloadPrefix(backup.database, id));
+    await deleteObjects(files, downloadPrefix(backup.database, id));
+  }
   await backups.remove(id);
 }
 
@@ -108,7 +121,7 @@ export async function removeObjects({ s3, bucket }: Bucket, prefix: string): Pro
 export async function deleteObjects(
   { s3, bucket }: Bucket,
   prefix: string,
-  isOurs: (key: string) => boolean = () => true,
+  isOurs: (key: string) => Promise<boolean> | boolean = () => true,
 ): Promise<void> {
   let after: string | undefined;
   for (let batch = 0; batch < MAX_BATCHES; batch++) {
@@ -123,7 +136,8 @@ export async function deleteObjects(
     );
     if (Contents.length === 0) return;
     after = Contents.at(-1)?.Key;
-    const Objects = Contents.filter(({ Key = '' }) => isOurs(Key)).map(({ Key }) => ({ Key }));
+    const Objects: { Key: string }[] = [];
+    for (const { Key = '' } of Contents) if (await isOurs(Key)) Objects.push({ Key });
     if (Objects.length === 0) continue;
     const { Errors = [] } = await s3.send(
       new DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects, Quiet: true } }),

@@ -14,11 +14,24 @@ export const environmentNames = {
   auditTable: 'AUDIT_TABLE',
   backupBucket: 'BACKUP_BUCKET',
   backupKeyArn: 'BACKUP_KEY_ARN',
+  /** Holds the files of downloads for a day. */
+  downloadBucket: 'DOWNLOAD_BUCKET',
   backupFunctionArn: 'BACKUP_FUNCTION_ARN',
   restoreFunctionArn: 'RESTORE_FUNCTION_ARN',
+  /** Of the functions that a distributed backup invokes, with their alias. */
+  snapshotHolderFunctionArn: 'SNAPSHOT_HOLDER_FUNCTION_ARN',
+  exportLaneFunctionArn: 'EXPORT_LANE_FUNCTION_ARN',
   rebuildFunctionArn: 'REBUILD_FUNCTION_ARN',
   /** Address of the page about a database, which mails link to; `{database}` stands for its id. */
   alertLink: 'ALERT_LINK',
+  /** Where the schedules of backups are kept, in whose name they run, and what receives runs that could not be started. */
+  scheduleGroup: 'SCHEDULE_GROUP',
+  scheduleRoleArn: 'SCHEDULE_ROLE_ARN',
+  deadLetterQueueArn: 'DEAD_LETTER_QUEUE_ARN',
+  downloadFunctionArn: 'DOWNLOAD_FUNCTION_ARN',
+  validateFunctionArn: 'VALIDATE_FUNCTION_ARN',
+  /** Namespace of this deployment's own metrics in CloudWatch; see shared/health/metrics.ts. */
+  metricNamespace: 'METRIC_NAMESPACE',
   /** `node_modules` folder of the postgres-tools layer. */
   postgresToolsPath: 'POSTGRES_TOOLS_PATH',
   /** A native pg_dump to use in place of the WebAssembly one. */

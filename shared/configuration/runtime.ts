@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { schedulesSchema, timeZoneSchema } from './schedules.ts';
 
 /** Identifies a configured database in the API (`?database=`), in the bucket's paths and in the state table. */
 export const databaseIdSchema = z
@@ -32,7 +33,7 @@ const retentionSchema = z.strictObject({
   monthly: countSchema,
   yearly: countSchema,
   /** IANA time zone in which days begin. */
-  time_zone: z.string().refine(isTimeZone, 'must be an IANA time zone such as UTC or Europe/Vienna').default('UTC'),
+  time_zone: timeZoneSchema.default('UTC'),
 });
 
 /** One PostgreSQL database under management, as the functions see it. */
@@ -40,6 +41,11 @@ export const databaseSchema = z.strictObject({
   id: databaseIdSchema,
   kind: z.enum(['rds', 'aurora', 'self-managed']).default('rds'),
   host: z.string().min(1).max(253),
+  /** DB instance identifier, where the host is not the instance's own endpoint: CloudWatch knows its free storage by it. */
+  instance_id: z
+    .string()
+    .regex(/^[a-z][a-z0-9-]{0,62}$/, 'must be a DB instance identifier')
+    .optional(),
   port: z.int().min(1).max(65_535).default(5432),
   /** The database's name on the server. */
   name: z.string().min(1).max(63),
@@ -88,10 +94,25 @@ const backupSettingsSchema = z.strictObject({
   connections: z.int().min(1).max(32).default(2),
   /** Heap bytes that one chunk (one stored object) covers. */
   chunk_bytes: z.int().min(1_048_576).default(134_217_728),
+  /** Functions that export at the same time, each over `connections`, where a backup is more than one invocation can do. */
+  lanes: z.int().min(1).max(32).default(8),
+  /** Share of the server's free connections that such a backup may take. */
+  connection_share: z.number().gt(0).max(1).default(0.5),
   /** Objects are locked in S3 for this long after they are stored. In mode `compliance` nobody can undo it, the account's root included. */
   object_lock: z
     .strictObject({ mode: z.enum(['governance', 'compliance']), days: z.int().min(1).max(3650) })
     .optional(),
+});
+
+const downloadsSchema = z.strictObject({
+  /** How long a signed address holds. */
+  address_minutes: z.int().min(1).max(60).default(15),
+});
+
+/** Drills: restores of backups into a scratch database, which is dropped afterwards; see docs/validation.md. */
+export const drillSettingsSchema = z.strictObject({
+  /** Id of the configured database whose server takes the scratch databases; null: there are no drills. */
+  server: databaseIdSchema.nullable().default(null),
 });
 
 /** The list of databases; the deployment describes each with more fields than the functions see. */
@@ -128,6 +149,9 @@ export const runtimeConfigurationSchema = z.strictObject({
   alert_emails: z.array(z.email()).max(50).default([]),
   /** Sends them: an address that SES has verified, by itself or by its domain. By default the first that receives them. */
   alert_sender: z.email().optional(),
+  schedules: schedulesSchema.prefault({}),
+  downloads: downloadsSchema.prefault({}),
+  drills: drillSettingsSchema.prefault({}),
   /** Only the authorizer needs it; the issuer of a user pool of the app's own is told by the environment. */
   identity: identitySchema.optional(),
   /** CIDR ranges callers may come from. */
@@ -143,12 +167,3 @@ export type ConnectionLimits = RuntimeConfiguration['connections'];
 export type BackupSettings = RuntimeConfiguration['backups'];
 export type Thresholds = RuntimeConfiguration['thresholds'];
 export type Identity = z.output<typeof identitySchema>;
-
-export function isTimeZone(name: string): boolean {
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: name });
-    return true;
-  } catch {
-    return false;
-  }
-}

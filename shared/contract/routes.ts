@@ -3,6 +3,7 @@ import { defineRoute } from './define-route.ts';
 import { healthRoutes } from './health-routes.ts';
 import { backupIdSchema, backupRequestSchema, backupSchema, backupStatusSchema } from './schemas/backup.ts';
 import { databaseQuerySchema, pageOf, pageQuerySchema } from './schemas/common.ts';
+import { downloadQuerySchema, downloadSchema, makeDownloadQuerySchema } from './schemas/download.ts';
 import { jobIdSchema, jobSchema } from './schemas/job.ts';
 import {
   restoreCheckRequestSchema,
@@ -10,6 +11,8 @@ import {
   restoreRequestSchema,
   swapBackRequestSchema,
 } from './schemas/restore.ts';
+import { scheduleChangeSchema, scheduleSetSchema } from './schemas/schedule.ts';
+import { validationRequestSchema } from './schemas/validation.ts';
 
 export { basePath } from './define-route.ts';
 
@@ -51,11 +54,45 @@ export const routes = [
     servedBy: 'backups-api',
     tag: 'Backups',
     summary: 'List the backups of a database',
-    description: 'Newest first. A running backup shows the progress of its job.',
+    description:
+      'Newest first. A running backup shows the progress of its job. A database that is no longer configured has a list as long as it has backups.',
     query: pageQuerySchema.extend({
       status: backupStatusSchema.optional().meta({ description: 'Only backups of this status.' }),
     }),
     responses: { 200: { description: 'A page of backups.', schema: pageOf(backupSchema) } },
+  }),
+  defineRoute({
+    operationId: 'getSchedules',
+    method: 'GET',
+    path: '/backups/schedules',
+    leastRole: 'viewer',
+    servedBy: 'schedules-api',
+    tag: 'Backups',
+    summary: 'Show when backups are taken by themselves',
+    description:
+      'For each type of backup: its schedule and where it comes from, the next times it runs, and what came of the last ones, those included that were skipped or never came.',
+    query: databaseQuerySchema,
+    responses: { 200: { description: 'The schedules.', schema: scheduleSetSchema } },
+  }),
+  defineRoute({
+    operationId: 'changeSchedules',
+    method: 'PUT',
+    path: '/backups/schedules',
+    leastRole: 'admin',
+    servedBy: 'schedules-api',
+    tag: 'Backups',
+    summary: 'Change when backups are taken by themselves',
+    description:
+      "Changes the schedules of the types that are named, all of them or none, at once. What is changed here goes before the deployment's configuration, and a later deployment leaves it as it is.",
+    query: databaseQuerySchema,
+    body: scheduleChangeSchema,
+    bodyExample: {
+      version: 0,
+      schedules: { full: { cron: '30 3 * * 0', time_zone: 'Europe/Vienna' }, data: null },
+      as_configured: ['schema'],
+    },
+    responses: { 200: { description: 'The schedules as they are now.', schema: scheduleSetSchema } },
+    refusals: { 409: 'The schedules were changed since that version.' },
   }),
   defineRoute({
     operationId: 'getBackup',
@@ -90,6 +127,64 @@ export const routes = [
     refusals: { 409: 'The backup is being made, a job is reading it, other backups need it, or S3 has locked it.' },
   }),
   defineRoute({
+    operationId: 'makeDownload',
+    method: 'POST',
+    path: '/backups/{id}/download',
+    leastRole: 'admin',
+    servedBy: 'downloads-api',
+    tag: 'Backups',
+    summary: 'Make a script of a backup',
+    description:
+      'Starts a job that makes one file of the backup: a compressed SQL script that `psql` loads into an empty database. One file is made at a time of each format: as long as a job makes it, or its file is there, the answer is that job. The backup cannot be deleted meanwhile. The file is removed after a day.',
+    params: backupParams,
+    query: makeDownloadQuerySchema,
+    responses: { 202: jobAccepted },
+    refusals: { 409: 'The backup is not available.' },
+  }),
+  defineRoute({
+    operationId: 'getDownload',
+    method: 'GET',
+    path: '/backups/{id}/download',
+    // Who has the file reads every row of the database, though neither the database nor this system lets them in: as much as
+    // a restore gives, which is for admins too.
+    leastRole: 'admin',
+    servedBy: 'downloads-api',
+    tag: 'Backups',
+    summary: 'Get the address of a backup’s script or objects',
+    description:
+      'A signed address of the file that `POST` has made, which needs no token and expires soon; ask again for another one. With `format=objects`: a page of the encrypted objects as they are stored, each with such an address; they are of use to whoever may decrypt with the key. The least role is `admin`, because the file holds every row in plain text, as far as the database lets nobody but its owners read them: it gives as much as a restore.',
+    params: backupParams,
+    query: downloadQuerySchema,
+    responses: {
+      200: { description: 'Where to fetch it.', schema: downloadSchema },
+      202: { ...jobAccepted, description: 'The file is being made; follow the job at the address in `Location`.' },
+    },
+    refusals: {
+      404: 'There is no such backup, or no file of it: nobody has asked for one, its job has failed, or it has expired.',
+      409: 'The backup is not available.',
+    },
+  }),
+  defineRoute({
+    operationId: 'validateBackup',
+    method: 'POST',
+    path: '/backups/{id}/validate',
+    leastRole: 'operator',
+    servedBy: 'backups-api',
+    tag: 'Backups',
+    summary: 'Validate a backup',
+    description:
+      'Starts a job that reads every object of the backup and holds it against the manifest (`integrity`), or restores the backup into a scratch database of the drill server, counts the rows, looks over indexes and constraints, and drops it (`restore`). The outcome is kept at the backup; the job names every damaged object. The backup cannot be deleted meanwhile.',
+    params: backupParams,
+    body: validationRequestSchema,
+    bodyExample: { level: 'integrity' },
+    responses: { 202: jobAccepted },
+    refusals: {
+      404: 'There is no such backup.',
+      409: 'The backup is not available; or no drill server is configured, or the backup holds no definitions to restore.',
+    },
+    idempotent: true,
+  }),
+  defineRoute({
     operationId: 'rebuildCatalog',
     method: 'POST',
     path: '/backups/rebuild-catalog',
@@ -99,7 +194,11 @@ export const routes = [
     summary: 'List the backups in the bucket again',
     description:
       'Starts a job that reads the manifest of every backup of the database in the bucket and lists those that are missing, as after a loss of the State table. What is listed stays as it is. The warnings of the job say how many were added, and name manifests that cannot be read.',
-    query: databaseQuerySchema,
+    query: databaseQuerySchema.extend({
+      all: z.enum(['true', 'false']).default('false').meta({
+        description: '`true`: of every database that has backups in the bucket, also of those that are not configured.',
+      }),
+    }),
     responses: { 202: jobAccepted },
   }),
   defineRoute({
@@ -111,7 +210,7 @@ export const routes = [
     tag: 'Restore',
     summary: 'Restore a backup',
     description:
-      'Starts a job that builds a new database, on the same server or that of another configured database, and offers it under its name only when every row is loaded and counted. An existing database is never overwritten; with `"mode": "swap"` it is kept under a dated name. The job first makes the check of `restore/check`, and fails with all problems when there are any.',
+      'Starts a job that builds a new database, on the same server or that of another configured database, and offers it under its name only when every row is loaded and counted. An existing database is never overwritten; with `"mode": "swap"` it is kept under a dated name. With `"mode": "data"` the rows alone go into the empty tables of an existing database; what a failed job has loaded is taken back. The job first makes the check of `restore/check`, and fails with all problems when there are any.',
     query: databaseQuerySchema,
     body: restoreRequestSchema,
     bodyExample: { backup_id: 'bkp-01JZ8Q4F7M3N5P6R8S9T0V1W2X', confirm: true, target_database: 'shop_restored' },
@@ -128,7 +227,7 @@ export const routes = [
     tag: 'Restore',
     summary: 'Check a restore without beginning it',
     description:
-      'Holds the backup against the server: versions, extensions, roles, rights, names, locale, connections, and whether the backup holds what is selected. All problems are in one answer; nothing is created.',
+      'Holds the backup against the server: versions, extensions, roles, rights, names, locale, connections, free storage, with `"mode": "data"` the tables, columns and foreign keys, and whether the backup holds what is selected. All problems are in one answer; nothing is created.',
     query: databaseQuerySchema,
     body: restoreCheckRequestSchema,
     bodyExample: {
@@ -179,10 +278,10 @@ export const routes = [
     tag: 'Restore',
     summary: 'Discard what a failed restore has left',
     description:
-      'Drops the unfinished database of a failed restore at once, which would be kept for a day to be resumed.',
+      'Drops the unfinished database of a failed restore at once, which would be kept for a day to be resumed. After a restore with `"mode": "data"`, takes back the rows that could not be taken back when it failed.',
     params: z.strictObject({ id: jobIdSchema }),
     responses: { 200: { description: 'The job of the restore.', schema: jobSchema } },
-    refusals: { 409: 'The job has left nothing, or is being resumed.' },
+    refusals: { 409: 'The job has left nothing, or is being resumed; or rows of others stand in the way.' },
   }),
   defineRoute({
     operationId: 'listJobs',
@@ -192,7 +291,7 @@ export const routes = [
     servedBy: 'jobs-api',
     tag: 'Jobs',
     summary: 'List the jobs of a database',
-    description: 'Backups and restores, newest first.',
+    description: 'Backups, restores, validations and other work, newest first.',
     query: pageQuerySchema,
     responses: { 200: { description: 'A page of jobs.', schema: pageOf(jobSchema) } },
   }),

@@ -23,6 +23,8 @@ export interface DatabaseAlarm {
 const MINUTE = 60;
 const MISSED_PERIODS = 3;
 const BAD_PERIODS = 3;
+/** Its alarm belongs to the drills, without which no backup is ever proven: infra/constructs/backup-ages.ts. */
+export const WITH_DRILLS: CheckName = 'proven_backup_age';
 
 /**
  * The alarms of a database: one for each check whose metric is published, at the worst level that the configuration gives it, and
@@ -45,7 +47,7 @@ export function databaseAlarms(configured: Thresholds): DatabaseAlarm[] {
     const { title, metric, bad } = checkOf(what);
     const { levels } = defaultCheck(what, configured);
     const threshold = levelOrder.flatMap((level) => levels[level] ?? []).at(-1);
-    if (metricOf(metric).publishedAs === undefined || threshold === undefined) return [];
+    if (metricOf(metric).publishedAs === undefined || threshold === undefined || what === WITH_DRILLS) return [];
     return [
       {
         what,

@@ -24,8 +24,11 @@ export interface MetricDefinition {
   readonly publishedAs?: string;
 }
 
-/** The one namespace of everything that this system publishes to CloudWatch. */
-export const METRIC_NAMESPACE = 'DatabaseManagement';
+/** The namespace of a deployment's metrics: two deployments in one account are told apart by it. */
+export function metricNamespace(prefix: string): string {
+  return `DatabaseManagement/${prefix}`;
+}
+
 /** The one dimension: the id of a configured database. */
 export const DATABASE_DIMENSION = 'Database';
 
@@ -208,13 +211,18 @@ export const metrics = {
     publishedAs: 'DiskUsage',
   },
 
-  backup_age_seconds: { title: 'Age of the newest backup', unit: 'Seconds', source: CATALOG, publishedAs: 'BackupAge' },
+  backup_age_seconds: {
+    title: 'Age of the newest backup',
+    unit: 'Seconds',
+    source: CATALOG,
+    publishedAs: 'NewestBackupAge',
+  },
   capture_age_seconds: { title: 'Age of the newest captured change', unit: 'Seconds', source: CATALOG },
   proven_backup_age_seconds: {
     title: 'Age of the newest proven backup',
     unit: 'Seconds',
     source: CATALOG,
-    publishedAs: 'ProvenBackupAge',
+    publishedAs: 'NewestProvenBackupAge',
   },
 
   days_until_disk_full: { title: 'Days until the disk is full', unit: 'Days', source: `${ROLLUPS}, linear fit` },

@@ -1,5 +1,5 @@
 import { type CloudWatchClient, type MetricDatum, PutMetricDataCommand } from '@aws-sdk/client-cloudwatch';
-import { DATABASE_DIMENSION, METRIC_NAMESPACE, publishedMetrics } from './metrics.ts';
+import { DATABASE_DIMENSION, publishedMetrics } from './metrics.ts';
 import { addValues, type Summaries } from './roll-ups.ts';
 import type { Sample } from './sample-store.ts';
 
@@ -14,12 +14,13 @@ const MOST_DATA = 500;
  */
 export async function publishSamples(
   client: CloudWatchClient,
+  namespace: string,
   samples: ReadonlyMap<string, readonly Sample[]>,
 ): Promise<void> {
   const data = [...samples].flatMap(([database, taken]) => dataOf(database, taken));
   for (let from = 0; from < data.length; from += MOST_DATA) {
     const MetricData = data.slice(from, from + MOST_DATA);
-    await client.send(new PutMetricDataCommand({ Namespace: METRIC_NAMESPACE, MetricData }));
+    await client.send(new PutMetricDataCommand({ Namespace: namespace, MetricData }));
   }
 }
 

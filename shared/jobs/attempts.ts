@@ -1,4 +1,4 @@
-import { UnfinishedRestore } from '../backup/restore/run-restore.ts';
+import { UnfinishedRestore } from '../backup/restore/failure.ts';
 import type { JobError } from '../contract/schemas/job.ts';
 import { OperationError } from '../errors.ts';
 
@@ -11,6 +11,21 @@ export interface DurableSteps {
    */
   step<Result>(name: string, work: () => Promise<Result>): Promise<Result>;
   wait(name: string, seconds: number): Promise<void>;
+}
+
+/** Steps of a job that several functions work on. */
+export interface DistributedSteps extends DurableSteps {
+  /**
+   * Has a function do something, and records its answer.
+   *
+   * @throws when the function was ended before it answered
+   */
+  invoke(name: string, functionArn: string, input: unknown): Promise<unknown>;
+  /** Runs several sequences of steps at the same time, each to its end; none of them throws. */
+  parallel<Result>(
+    name: string,
+    branches: readonly ((steps: DistributedSteps) => Promise<Result>)[],
+  ): Promise<Result[]>;
 }
 
 export type Outcome<Result> =
@@ -28,9 +43,13 @@ const PASSING = new Set([
   'snapshot_lost',
   'database_unreachable',
   'store_failed',
+  'key_unavailable',
   'table_changed',
   'function_ended',
 ]);
+
+/** Whether trying again a little later may help. */
+export const isPassing = ({ code }: JobError): boolean => PASSING.has(code);
 
 const MAX_ATTEMPTS = 3;
 const WAIT_SECONDS = [5, 20];
@@ -63,43 +82,69 @@ function toFailure(error: unknown): Outcome<never> {
     : { status: 'failed', error: toJobError(error) };
 }
 
+/** Of work in whose middle the function was ended. */
+export const FUNCTION_ENDED: JobError = {
+  code: 'function_ended',
+  message: 'The function was ended in the middle of its work: by its time limit, its memory limit, or the service',
+  next_step: "Look in the function's log; raise its memory, or backups.connections.",
+};
+
+/** Runs one step and records how it ended, as a result. */
+export async function runStep<Result>(
+  steps: DurableSteps,
+  name: string,
+  work: () => Promise<Result>,
+): Promise<Outcome<Result>> {
+  try {
+    return await steps.step(name, async (): Promise<Outcome<Result>> => {
+      try {
+        return { status: 'done', result: await work() };
+      } catch (error) {
+        return toFailure(error);
+      }
+    });
+  } catch {
+    return { status: 'failed', error: FUNCTION_ENDED };
+  }
+}
+
 /**
- * Runs one piece of a durable job, again after a passing cause, three times at most. Work that keeps what it has done is not
- * counted when only its time was over.
+ * Tries something again after a passing cause, three times at most. Work that keeps what it has done is not counted when only its
+ * time was over.
+ *
+ * @param attempt - gets its number, from 1
+ * @param mayPass - says after which causes
+ */
+export async function repeatAttempts<Result>(
+  steps: DurableSteps,
+  name: string,
+  attempt: (number: number) => Promise<Outcome<Result>>,
+  mayPass: (error: JobError) => boolean = isPassing,
+): Promise<Outcome<Result>> {
+  let counted = 0;
+  let kept: string | undefined;
+  for (let number = 1; ; number++) {
+    let outcome = await attempt(number);
+    if (outcome.status === 'done') return outcome;
+    // An attempt that did not come so far as to look has changed nothing about what an earlier one has kept.
+    if (outcome.kept === undefined && kept !== undefined && mayPass(outcome.error)) outcome = { ...outcome, kept };
+    kept = outcome.kept;
+    if (outcome.kept && outcome.error.code === 'time_exceeded' && number < MAX_ROUNDS) continue;
+    counted += 1;
+    if (counted === MAX_ATTEMPTS || !mayPass(outcome.error)) return outcome;
+    await steps.wait(`${name}-wait-${number}`, WAIT_SECONDS[counted - 1] ?? 20);
+  }
+}
+
+/**
+ * Runs one piece of a durable job, again as {@link repeatAttempts} does.
  *
  * @param work - gets the number of the attempt, from 1; cleans up after itself when it fails
  */
-export async function runAttempts<Result>(
+export function runAttempts<Result>(
   steps: DurableSteps,
   name: string,
   work: (attempt: number) => Promise<Result>,
 ): Promise<Outcome<Result>> {
-  let counted = 0;
-  for (let attempt = 1; ; attempt++) {
-    let outcome: Outcome<Result>;
-    try {
-      outcome = await steps.step(`${name}-${attempt}`, async (): Promise<Outcome<Result>> => {
-        try {
-          return { status: 'done', result: await work(attempt) };
-        } catch (error) {
-          return toFailure(error);
-        }
-      });
-    } catch {
-      outcome = {
-        status: 'failed',
-        error: {
-          code: 'function_ended',
-          message:
-            'The function was ended in the middle of its work: by its time limit, its memory limit, or the service',
-          next_step: "Look in the function's log; raise its memory, or backups.connections.",
-        },
-      };
-    }
-    if (outcome.status === 'done') return outcome;
-    if (outcome.kept && outcome.error.code === 'time_exceeded' && attempt < MAX_ROUNDS) continue;
-    counted += 1;
-    if (counted === MAX_ATTEMPTS || !PASSING.has(outcome.error.code)) return outcome;
-    await steps.wait(`${name}-wait-${attempt}`, WAIT_SECONDS[counted - 1] ?? 20);
-  }
+  return repeatAttempts(steps, name, (attempt) => runStep(steps, `${name}-${attempt}`, () => work(attempt)));
 }

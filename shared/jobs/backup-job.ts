@@ -2,8 +2,10 @@ import type { Manifest } from '../backup/manifest.ts';
 import type { Backup } from '../contract/schemas/backup.ts';
 import type { JobError, Progress } from '../contract/schemas/job.ts';
 import { DAY_MS } from '../time.ts';
-import { type DurableSteps, runAttempts } from './attempts.ts';
+import { type DistributedSteps, type Outcome, repeatAttempts, runStep } from './attempts.ts';
+import { bookkeep } from './bookkeeping.ts';
 import { CANCELLED } from './cancellation.ts';
+import { type DistributedWork, exportDistributed } from './distributed-backup.ts';
 import type { BackupEvent } from './events.ts';
 
 type BackupFacts = Pick<
@@ -26,12 +28,18 @@ export interface BackupJobDependencies {
   /** @returns false when the job was cancelled before it began */
   start(jobId: string): Promise<boolean>;
   report(jobId: string, progress: Progress): Promise<void>;
-  /** Takes the backup; ended by the time limit of the invocation. */
+  /**
+   * Takes the backup within this invocation, and is ended by its time limit.
+   *
+   * @returns null when it is more than one invocation can do
+   */
   takeBackup(
     event: BackupEvent,
     ids: { jobId: string; backupId: string },
     report: (progress: Progress) => Promise<void>,
-  ): Promise<Manifest>;
+  ): Promise<Manifest | null>;
+  /** Takes a larger one with many invocations. */
+  distributed(event: BackupEvent, ids: { jobId: string; backupId: string }): DistributedWork<Manifest>;
   /** Removes what an attempt left in the bucket. */
   sweep(event: BackupEvent, backupId: string): Promise<void>;
   succeed(jobId: string, backupId: string, facts: BackupFacts, warnings: string[]): Promise<void>;
@@ -62,35 +70,95 @@ function factsOf(manifest: Manifest, retentionDays: number): BackupFacts {
  */
 export async function runBackupJob(
   event: BackupEvent,
-  steps: DurableSteps,
+  steps: DistributedSteps,
   dependencies: BackupJobDependencies,
 ): Promise<{ job_id: string; backup_id: string; status: 'succeeded' | 'failed' | 'cancelled' }> {
-  const { jobId, backupId, begun } = await steps.step('register', async () => {
+  const { jobId, backupId, begun } = await bookkeep(steps, 'register', async () => {
     const ids = await dependencies.register(event);
     return { ...ids, begun: await dependencies.start(ids.jobId) };
   });
   if (!begun) return { job_id: jobId, backup_id: backupId, status: 'cancelled' };
-  const outcome = await runAttempts(steps, 'export', async (attempt) => {
-    if (attempt > 1) await dependencies.sweep(event, backupId);
-    try {
-      const manifest = await dependencies.takeBackup(event, { jobId, backupId }, (progress) =>
-        dependencies.report(jobId, progress),
-      );
-      return { facts: factsOf(manifest, dependencies.retentionDays), warnings: manifest.warnings };
-    } catch (error) {
-      // Best effort: the bucket's lifecycle rules and the next attempt remove what cannot be removed now.
-      await dependencies.sweep(event, backupId).catch(() => undefined);
-      throw error;
-    }
-  });
+  const outcome = await exportWhole(event, { jobId, backupId }, steps, dependencies);
   if (outcome.status === 'failed' && outcome.error.code === CANCELLED) {
-    await steps.step('record', () => dependencies.cancelled(jobId));
+    await bookkeep(steps, 'record', () => dependencies.cancelled(jobId));
     return { job_id: jobId, backup_id: backupId, status: 'cancelled' };
   }
-  await steps.step('record', () =>
+  await bookkeep(steps, 'record', () =>
     outcome.status === 'done'
       ? dependencies.succeed(jobId, backupId, outcome.result.facts, outcome.result.warnings)
       : dependencies.fail(jobId, backupId, outcome.error),
   );
   return { job_id: jobId, backup_id: backupId, status: outcome.status === 'done' ? 'succeeded' : 'failed' };
 }
+
+type Exported = { facts: BackupFacts; warnings: string[] };
+
+/** Durable operations that Lambda allows for one execution, less some for everything else. */
+const MOST_OPERATIONS = 2800;
+/** What the first distributed attempt may take, so that another one is possible. */
+const FIRST_OPERATIONS = 2000;
+/** With fewer, a further attempt is not worth beginning. */
+const LEAST_OPERATIONS = 300;
+
+/** Exports within one invocation, or with many once it turned out to be more than that. */
+async function exportWhole(
+  event: BackupEvent,
+  ids: { jobId: string; backupId: string },
+  steps: DistributedSteps,
+  dependencies: BackupJobDependencies,
+): Promise<Outcome<Exported>> {
+  const { backupId } = ids;
+  const exportedOf = (manifest: Manifest): Exported => ({
+    facts: factsOf(manifest, dependencies.retentionDays),
+    warnings: manifest.warnings,
+  });
+  // Best effort: the bucket's lifecycle rules and the next attempt remove what cannot be removed now.
+  const sweepQuietly = () => dependencies.sweep(event, backupId).catch(() => undefined);
+  const inOneInvocation = (attempt: number): Promise<Outcome<Exported | null>> =>
+    runStep(steps, `export-${attempt}`, async () => {
+      if (attempt > 1) await dependencies.sweep(event, backupId);
+      try {
+        const manifest = await dependencies.takeBackup(event, ids, (progress) =>
+          dependencies.report(ids.jobId, progress),
+        );
+        return manifest && exportedOf(manifest);
+      } catch (error) {
+        await sweepQuietly();
+        throw error;
+      }
+    });
+  let isDistributed = false;
+  let operationsLeft = MOST_OPERATIONS;
+  const withMany = async (attempt: number): Promise<Outcome<Exported>> => {
+    const { finish, ...work } = dependencies.distributed(event, ids);
+    const allowed = Math.min(operationsLeft, FIRST_OPERATIONS);
+    const { operations, ...outcome } = await exportDistributed(
+      steps,
+      { name: `distributed-${attempt}`, exportId: `${backupId}-${attempt}`, operations: allowed },
+      { ...work, finish: async (exportId, definitions) => exportedOf(await finish(exportId, definitions)) },
+    );
+    operationsLeft -= operations;
+    if (outcome.status === 'failed') await runStep(steps, `sweep-${attempt}`, sweepQuietly);
+    return outcome;
+  };
+  return repeatAttempts(steps, 'export', async (attempt) => {
+    if (!isDistributed) {
+      const tried = await inOneInvocation(attempt);
+      // Its size was underestimated, or the server is slow.
+      isDistributed = tried.status === 'done' ? tried.result === null : tried.error.code === 'time_exceeded';
+      if (tried.status === 'done' && tried.result !== null) return { status: 'done', result: tried.result };
+      if (tried.status === 'failed' && !isDistributed) return tried;
+    } else {
+      const swept = await runStep(steps, `sweep-before-${attempt}`, () => dependencies.sweep(event, backupId));
+      if (swept.status === 'failed') return swept;
+      if (operationsLeft < LEAST_OPERATIONS) return { status: 'failed', error: TOO_MANY_OPERATIONS };
+    }
+    return withMany(attempt);
+  });
+}
+
+const TOO_MANY_OPERATIONS: JobError = {
+  code: 'export_too_long',
+  message: 'The backup failed so late that its durable execution allows no further attempt',
+  next_step: 'Start it again; raise backups.lanes, so that it takes less time.',
+};

@@ -1,5 +1,5 @@
 import { OperationError } from '../errors.ts';
-import type { JobStore } from '../state/jobs.ts';
+import { isEnded, type JobStore } from '../state/jobs.ts';
 
 /** How long a running job may take to notice that it is to end. */
 const WATCH_MS = 2000;
@@ -14,11 +14,16 @@ function cancelled(jobId: string): OperationError {
   );
 }
 
+/** Its durable execution was stopped, say, and its functions do not know yet. */
+function ended(jobId: string): OperationError {
+  return new OperationError('job_ended', `The job ${jobId} has ended already`, 'Start a new one.');
+}
+
 /**
- * Runs the work of a job under a signal that is aborted when somebody cancels the job. A look at the job that fails is made
+ * Runs the work of a job under a signal that is aborted when somebody cancels the job, or it ends otherwise. A look at the job that fails is made
  * again: it must not end the work.
  *
- * @throws OperationError `job_cancelled`, also before the work begins; or what the work throws
+ * @throws OperationError `job_cancelled` or `job_ended`, also before the work begins; or what the work throws
  */
 export async function withCancellation<Result>(
   jobs: Pick<JobStore, 'find'>,
@@ -28,7 +33,9 @@ export async function withCancellation<Result>(
 ): Promise<Result> {
   const stop = new AbortController();
   const look = async (): Promise<void> => {
-    if ((await jobs.find(jobId))?.cancel_requested_at) stop.abort(cancelled(jobId));
+    const job = await jobs.find(jobId);
+    if (job?.cancel_requested_at) stop.abort(cancelled(jobId));
+    else if (job && isEnded(job)) stop.abort(ended(jobId));
   };
   await look();
   stop.signal.throwIfAborted();

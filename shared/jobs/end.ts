@@ -1,7 +1,9 @@
+import type { DownloadFile } from '../contract/schemas/download.ts';
 import type { Job, JobError, Unfinished } from '../contract/schemas/job.ts';
 import { type BackupFacts, createBackupCatalog } from '../state/backups.ts';
 import { createJobStore } from '../state/jobs.ts';
 import type { StateTable } from '../state/table.ts';
+import type { ValidationEnd } from './validation-job.ts';
 
 /**
  * Records that a backup is complete: first in the catalog, then at its job. Safe to repeat.
@@ -36,9 +38,35 @@ export async function succeedRestore(
   await createBackupCatalog(table).releaseRestore(backupId, jobId);
 }
 
+/** Records that the file of a download is made, and lets go of its backup. Safe to repeat. */
+export async function succeedDownload(
+  table: StateTable,
+  { jobId, backupId, file }: { jobId: string; backupId: string; file: DownloadFile },
+): Promise<void> {
+  await createJobStore(table).succeed(jobId, { warnings: [], download: file });
+  await createBackupCatalog(table).releaseRestore(backupId, jobId);
+}
+
+/**
+ * Records what came of a validation, at its backup and its job, and lets go of the backup. Safe to repeat.
+ */
+export async function endValidation(
+  table: StateTable,
+  { jobId, backupId, report, outcome, error, warnings }: ValidationEnd,
+): Promise<void> {
+  const backups = createBackupCatalog(table);
+  const jobs = createJobStore(table);
+  const ended_at = new Date().toISOString();
+  await backups.recordValidation(backupId, { job_id: jobId, level: report.level, outcome, ended_at, error });
+  await jobs.recordValidation(jobId, report);
+  if (error === null) await jobs.succeed(jobId, { warnings });
+  else await jobs.fail(jobId, error);
+  await backups.releaseRestore(backupId, jobId);
+}
+
 /**
  * Records that a job has failed, with all that follows from it: its unfinished backup is listed as failed, the backup it
- * restored from is let go. Safe to repeat.
+ * read is let go. Safe to repeat.
  *
  * @param from - the states in which it may fail; by default any that has not ended
  * @returns false when the job had ended already (or is in none of these states)

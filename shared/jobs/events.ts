@@ -7,7 +7,8 @@ import {
   customNameSchema,
 } from '../contract/schemas/backup.ts';
 import { jobIdSchema } from '../contract/schemas/job.ts';
-import { restoreOptionsSchema, targetDatabaseSchema } from '../contract/schemas/restore.ts';
+import { restoreModeSchema, restoreOptionsSchema, targetDatabaseSchema } from '../contract/schemas/restore.ts';
+import { validationLevelSchema } from '../contract/schemas/validation.ts';
 
 /** What starts the durable backup function. A schedule gives no ids; the function then makes them and the job itself. */
 export const backupEventSchema = z.object({
@@ -17,6 +18,8 @@ export const backupEventSchema = z.object({
   include: backupSelectionFields.include.optional(),
   exclude: backupSelectionFields.exclude.optional(),
   requested_by: z.string().min(1).default('schedule'),
+  /** Of a schedule's run: when it was due. */
+  scheduled_at: z.iso.datetime().optional(),
   job_id: jobIdSchema.optional(),
   backup_id: backupIdSchema.optional(),
 });
@@ -26,7 +29,7 @@ export const restoreEventSchema = z.object({
   database: databaseIdSchema,
   backup_id: backupIdSchema,
   target_database: targetDatabaseSchema,
-  mode: z.enum(['new', 'swap']).default('new'),
+  mode: restoreModeSchema.default('new'),
   /** The configured database to whose server it goes; by default the backup's own. */
   environment: databaseIdSchema.optional(),
   options: restoreOptionsSchema.default({}),
@@ -36,5 +39,18 @@ export const restoreEventSchema = z.object({
   resumes: jobIdSchema.optional(),
 });
 
+/**
+ * What starts the durable function that validates. A schedule names neither backup nor job: the function then takes the newest
+ * full backup of the database, and makes the job itself.
+ */
+export const validationEventSchema = z.object({
+  database: databaseIdSchema,
+  level: validationLevelSchema,
+  backup_id: backupIdSchema.optional(),
+  requested_by: z.string().min(1).default('schedule'),
+  job_id: jobIdSchema.optional(),
+});
+
 export type BackupEvent = z.output<typeof backupEventSchema>;
 export type RestoreEvent = z.output<typeof restoreEventSchema>;
+export type ValidationEvent = z.output<typeof validationEventSchema>;

@@ -6,11 +6,17 @@ import { newJobId } from '../state/ids.ts';
 import { createJobStore } from '../state/jobs.ts';
 import type { StateTable } from '../state/table.ts';
 import { type DurableSteps, runAttempts } from './attempts.ts';
+import { bookkeep } from './bookkeeping.ts';
 import { CANCELLED } from './cancellation.ts';
 import { launch, type StartFunction } from './start.ts';
 
 /** What starts the durable function that rebuilds the catalog. */
-export const rebuildEventSchema = z.object({ database: databaseIdSchema, job_id: jobIdSchema });
+export const rebuildEventSchema = z.object({
+  database: databaseIdSchema,
+  /** Every database of which there are backups in the bucket; the job is then listed with `database`. */
+  all: z.boolean().default(false),
+  job_id: jobIdSchema,
+});
 
 export type RebuildEvent = z.output<typeof rebuildEventSchema>;
 
@@ -21,7 +27,7 @@ export type RebuildEvent = z.output<typeof rebuildEventSchema>;
  */
 export async function startRebuild(
   { table, startFunction }: { table: StateTable; startFunction: StartFunction<RebuildEvent> },
-  { database, requestedBy }: { database: string; requestedBy: string },
+  { database, all, requestedBy }: { database: string; all: boolean; requestedBy: string },
 ): Promise<Job> {
   const job = await createJobStore(table).create({
     id: newJobId(),
@@ -31,7 +37,7 @@ export async function startRebuild(
     backup_id: null,
     target_database: null,
   });
-  const event: RebuildEvent = { database, job_id: job.id };
+  const event: RebuildEvent = { database, all, job_id: job.id };
   return (await launch(table, startFunction, { job, event, replayed: false }, undefined)).job;
 }
 
@@ -50,14 +56,14 @@ const MAX_ROUNDS = 200;
 /** Named one by one: enough to act on, and far below the size limit of a job's record. */
 const MAX_NAMED = 100;
 
-/** The durable job that rebuilds the catalog of one database, over as many invocations as it takes. */
+/** The durable job that rebuilds the catalog of one database or of all, over as many invocations as it takes. */
 export async function runRebuildJob(
   event: RebuildEvent,
   steps: DurableSteps,
   dependencies: RebuildJobDependencies,
 ): Promise<{ job_id: string; status: 'succeeded' | 'failed' | 'cancelled' }> {
   const { job_id } = event;
-  if (!(await steps.step('start', () => dependencies.start(job_id)))) return { job_id, status: 'cancelled' };
+  if (!(await bookkeep(steps, 'start', () => dependencies.start(job_id)))) return { job_id, status: 'cancelled' };
   let added = 0;
   for (let round = 1; round <= MAX_ROUNDS; round++) {
     const outcome = await runAttempts(steps, `rebuild-${round}`, async () => {
@@ -73,7 +79,7 @@ export async function runRebuildJob(
     });
     if (outcome.status === 'failed') {
       const wasCancelled = outcome.error.code === CANCELLED;
-      await steps.step('record', () =>
+      await bookkeep(steps, 'record', () =>
         wasCancelled ? dependencies.cancelled(job_id) : dependencies.fail(job_id, outcome.error),
       );
       return { job_id, status: wasCancelled ? 'cancelled' : 'failed' };
@@ -81,7 +87,7 @@ export async function runRebuildJob(
     added += outcome.result.added;
     if (outcome.result.done) {
       const warnings = describe(outcome.result, added);
-      await steps.step('record', () => dependencies.succeed(job_id, warnings));
+      await bookkeep(steps, 'record', () => dependencies.succeed(job_id, warnings));
       return { job_id, status: 'succeeded' };
     }
   }
@@ -90,7 +96,7 @@ export async function runRebuildJob(
     message: `The catalog was not complete after ${MAX_ROUNDS} invocations; ${added} backups were listed`,
     next_step: 'Start it again: it goes on.',
   };
-  await steps.step('record', () => dependencies.fail(job_id, error));
+  await bookkeep(steps, 'record', () => dependencies.fail(job_id, error));
   return { job_id, status: 'failed' };
 }
 

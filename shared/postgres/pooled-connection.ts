@@ -11,9 +11,6 @@ export interface PooledConnection {
   broken: boolean;
 }
 
-/** How long, in milliseconds, a server may take to answer a goodbye before the socket is closed without it. */
-const GOODBYE_MS = 1000;
-
 export function pooledConnection(
   client: pg.Client,
   onBroken: (connection: PooledConnection) => void,
@@ -32,10 +29,7 @@ export function pooledConnection(
 
 /** Ends a connection in any state; never rejects, never hangs. */
 export async function closeConnection({ client }: PooledConnection): Promise<void> {
-  const { stream } = (client as unknown as { connection: { stream: { destroy(): void } } }).connection;
-  const cut = setTimeout(() => stream.destroy(), GOODBYE_MS);
   await client.end().catch(() => undefined);
-  clearTimeout(cut);
 }
 
 /**
@@ -78,7 +72,7 @@ export async function comingToRest({ client, broken }: PooledConnection): Promis
 }
 
 /** A query that still runs or waits would answer to the next borrower. */
-function hasQueries(client: pg.Client): boolean {
+export function hasQueries(client: pg.Client): boolean {
   const { readyForQuery, _queryQueue: queue = [] } = client as unknown as {
     readyForQuery?: boolean;
     _queryQueue?: unknown[];

@@ -9,6 +9,40 @@ interface Totals {
   bytes: number | null;
 }
 
+/**
+ * A progress in the form that a job has: with rate and time left, as far as anything can be said of them.
+ *
+ * @param seconds - since the phase began
+ * @param phaseBytes - done in the phase
+ */
+export function describeProgress({
+  phase,
+  done,
+  totals,
+  seconds,
+  phaseBytes,
+  at,
+}: {
+  phase: string;
+  done: Record<keyof Totals, number>;
+  totals: Totals;
+  seconds: number;
+  phaseBytes: number;
+  at: Date;
+}): Progress {
+  const bytesPerSecond = seconds > 0.5 && phaseBytes > 0 ? phaseBytes / seconds : null;
+  const left = totals.bytes === null ? null : Math.max(0, totals.bytes - done.bytes);
+  return {
+    phase,
+    tables: { done: done.tables, total: totals.tables },
+    rows: { done: done.rows, total: totals.rows === null ? null : Math.max(totals.rows, done.rows) },
+    bytes: { done: done.bytes, total: totals.bytes === null ? null : Math.max(totals.bytes, done.bytes) },
+    bytes_per_second: bytesPerSecond === null ? null : Math.round(bytesPerSecond),
+    seconds_left: bytesPerSecond === null || left === null ? null : Math.round(left / bytesPerSecond),
+    updated_at: at.toISOString(),
+  };
+}
+
 export interface ProgressMeter {
   /** Begins a phase; the rate is counted anew. */
   phase(name: string): void;
@@ -34,20 +68,8 @@ export function startProgress(report: ReportProgress, intervalMs = 1000, now: ()
   let reporting: Promise<void> | undefined;
   let changed = true;
 
-  const snapshot = (): Progress => {
-    const seconds = (now() - phaseStarted) / 1000;
-    const bytesPerSecond = seconds > 0.5 && phaseBytes > 0 ? phaseBytes / seconds : null;
-    const left = totals.bytes === null ? null : Math.max(0, totals.bytes - done.bytes);
-    return {
-      phase,
-      tables: { done: done.tables, total: totals.tables },
-      rows: { done: done.rows, total: totals.rows === null ? null : Math.max(totals.rows, done.rows) },
-      bytes: { done: done.bytes, total: totals.bytes === null ? null : Math.max(totals.bytes, done.bytes) },
-      bytes_per_second: bytesPerSecond === null ? null : Math.round(bytesPerSecond),
-      seconds_left: bytesPerSecond === null || left === null ? null : Math.round(left / bytesPerSecond),
-      updated_at: new Date(now()).toISOString(),
-    };
-  };
+  const snapshot = (): Progress =>
+    describeProgress({ phase, done, totals, seconds: (now() - phaseStarted) / 1000, phaseBytes, at: new Date(now()) });
   const send = (): void => {
     if (reporting || !changed) return;
     changed = false;

@@ -1,6 +1,8 @@
 import { DeleteCommand, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { z } from 'zod';
-import { type Backup, backupIdSchema, backupSchema } from '../contract/schemas/backup.ts';
+import { findDatabase } from '../configuration/load.ts';
+import type { RuntimeConfiguration } from '../configuration/runtime.ts';
+import { type Backup, backupIdSchema, backupSchema, type Validation } from '../contract/schemas/backup.ts';
 import { OperationError } from '../errors.ts';
 import { type Page, type PageRequest, queryPage } from './pages.ts';
 import { type StateTable, setExpression, wasWritten } from './table.ts';
@@ -50,9 +52,11 @@ export interface BackupCatalog {
   addMissing(backup: Backup): Promise<boolean>;
   /** Notes what S3 says of a backup's manifest. */
   recordStored(id: string, stored: Pick<Backup, 'stored_at' | 'locked_until'>): Promise<void>;
-  /** Jobs that restore from the backup, as far as they are noted; see `releaseRestore`. */
+  /** Notes what came of a validation. One that failed takes back what an earlier drill has proven. */
+  recordValidation(id: string, validation: Validation): Promise<void>;
+  /** Jobs that restore or validate the backup, as far as they are noted; see `releaseRestore`. */
   restoresOf(id: string): Promise<string[]>;
-  /** A restore has ended: the backup may be deleted as far as that job is concerned. */
+  /** A restore or validation has ended: the backup may be deleted as far as that job is concerned. */
   releaseRestore(id: string, jobId: string): Promise<void>;
   /** @returns false when it is running, absent, or a restore is noted */
   markDeleting(id: string): Promise<boolean>;
@@ -88,6 +92,9 @@ export function runningBackup(backup: NewBackup, now: Date = new Date()): Backup
     bytes: null,
     stored_bytes: null,
     objects: null,
+    last_validation: null,
+    last_drill: null,
+    proven_at: null,
     error: null,
     progress: null,
   };
@@ -198,6 +205,14 @@ export function createBackupCatalog(table: StateTable, now: () => Date = () => n
     async recordStored(id, { stored_at, locked_until }) {
       await change(id, { stored_at, locked_until }, '#status = :available');
     },
+    async recordValidation(id, validation) {
+      const { level, outcome, ended_at } = validation;
+      const isDrill = level === 'restore';
+      const values: Partial<Backup> = { last_validation: validation, ...(isDrill ? { last_drill: validation } : {}) };
+      if (outcome === 'failed') values.proven_at = null;
+      if (outcome === 'passed' && isDrill) values.proven_at = ended_at;
+      await change(id, values, '#status = :available');
+    },
     restoresOf: async (id) => readersOf((await read(id)) ?? {}),
     async releaseRestore(id, jobId) {
       await wasWritten(
@@ -239,6 +254,29 @@ export function createBackupCatalog(table: StateTable, now: () => Date = () => n
 function readersOf(item: Record<string, unknown>): string[] {
   const jobs = item[RESTORE_JOBS];
   return z.array(z.string()).parse(jobs instanceof Set ? [...jobs] : []);
+}
+
+/**
+ * The configured database of that id, or one that is not configured any more and has backups; the first configured one when none
+ * is named.
+ *
+ * @throws OperationError `unknown_database`
+ */
+export async function findListed(
+  configuration: Pick<RuntimeConfiguration, 'databases'>,
+  table: StateTable,
+  id?: string,
+): Promise<string> {
+  if (id !== undefined && !configuration.databases.some((database) => database.id === id)) {
+    const { items } = await createBackupCatalog(table).list({ database: id, limit: 1 });
+    if (items.length > 0) return id;
+  }
+  return findDatabase(configuration, id).id;
+}
+
+/** Whether it is complete, and of the whole database: definitions and rows. */
+export function isWhole({ status, backup_type: type, include, exclude }: Backup): boolean {
+  return status === 'available' && type === 'full' && include === null && exclude === null;
 }
 
 export function unknownBackup(id: string): OperationError {

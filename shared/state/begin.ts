@@ -88,7 +88,8 @@ export async function beginBackup<Event>(
 }
 
 /**
- * Writes a restore's job and notes it at the backup, which from then on cannot be deleted until the job has ended.
+ * Writes the job of a restore, a validation or a download and notes it at the backup, which from then on cannot be deleted until the
+ * job has ended.
  *
  * @throws OperationError `idempotency_key_reused`, or `backup_not_available` when it is not, or of another database
  */

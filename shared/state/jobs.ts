@@ -1,4 +1,5 @@
 import { DeleteCommand, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import type { DownloadFile } from '../contract/schemas/download.ts';
 import {
   type Job,
   type JobError,
@@ -8,13 +9,14 @@ import {
   type Swap,
   type Unfinished,
 } from '../contract/schemas/job.ts';
+import type { ValidationReport } from '../contract/schemas/validation.ts';
 import { OperationError } from '../errors.ts';
 import { type Page, type PageRequest, queryPage } from './pages.ts';
 import { type StateTable, setExpression, wasWritten } from './table.ts';
 
 /** What there is to say of a job that begins; the rest follows. */
 export type NewJob = Pick<Job, 'id' | 'kind' | 'database' | 'requested_by' | 'backup_id' | 'target_database'> &
-  Partial<Pick<Job, 'environment' | 'resumes'>>;
+  Partial<Pick<Job, 'environment' | 'resumes' | 'validation'>>;
 
 /** States of a job that may still change. An ended job never does. */
 const OPEN: readonly Job['status'][] = ['queued', 'running'];
@@ -40,7 +42,10 @@ export interface JobStore {
   /** @returns false when the job does not run (any more), and nothing is changed */
   reportProgress(id: string, progress: Progress): Promise<boolean>;
   /** @returns false when the job had ended already; likewise below */
-  succeed(id: string, outcome: { warnings: readonly string[]; swap?: Swap | null }): Promise<boolean>;
+  succeed(
+    id: string,
+    outcome: { warnings: readonly string[]; swap?: Swap | null; download?: DownloadFile | null },
+  ): Promise<boolean>;
   /** @param from - the states in which it may fail; by default any open one */
   fail(id: string, error: JobError, from?: readonly Job['status'][], unfinished?: Unfinished | null): Promise<boolean>;
   /** Marks a job as ended by a cancellation. */
@@ -51,6 +56,8 @@ export interface JobStore {
   forgetUnfinished(id: string): Promise<boolean>;
   /** Notes at a restore that succeeded which of its two databases is in place. */
   recordSwap(id: string, swap: Swap): Promise<boolean>;
+  /** Notes at a running validation what it has found. @returns false when the job does not run (any more) */
+  recordValidation(id: string, validation: ValidationReport): Promise<boolean>;
   /** Removes a job for good; for jobs that came to nothing, and tests. */
   remove(id: string): Promise<void>;
 }
@@ -64,6 +71,8 @@ export function queuedJob(job: NewJob, now: Date = new Date()): Job {
     swap: null,
     resumes: null,
     unfinished: null,
+    download: null,
+    validation: null,
     cancel_requested_at: null,
     ...job,
     status: 'queued',
@@ -138,13 +147,14 @@ export function createJobStore(table: StateTable, now: () => Date = () => new Da
       throw new OperationError('job_ended', `The job ${id} has ended already (${job.status})`, 'Start a new one.');
     },
     reportProgress: (id, progress) => change(id, ['running'], { progress }),
-    succeed: (id, { warnings, swap = null }) =>
-      end(id, ['running'], { status: 'succeeded', warnings: [...warnings], swap, error: null }),
+    succeed: (id, { warnings, swap = null, download = null }) =>
+      end(id, ['running'], { status: 'succeeded', warnings: [...warnings], swap, download, error: null }),
     recordSwap: (id, swap) => change(id, ['succeeded'], { swap }),
     fail: (id, error, from = OPEN, unfinished = null) => end(id, from, { status: 'failed', error, unfinished }),
     cancel: (id, from = OPEN) => end(id, from, { status: 'cancelled' }),
     requestCancel: (id) => change(id, ['running'], { cancel_requested_at: now().toISOString() }),
     forgetUnfinished: (id) => change(id, ['failed'], { unfinished: null }),
+    recordValidation: (id, validation) => change(id, ['running'], { validation }),
     async remove(id) {
       await table.documents.send(new DeleteCommand({ TableName: table.name, Key: jobKey(id) }));
     },

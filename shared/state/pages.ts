@@ -26,14 +26,19 @@ interface CollectionQuery extends PageRequest {
 /** Queries of one page: a filter that matches little gives a short page and a cursor instead of reading on and on. */
 const MAX_QUERIES = 20;
 
-const encodeCursor = (after: string): string => Buffer.from(JSON.stringify({ after })).toString('base64url');
+/** A cursor: the position after which the next page begins. */
+export const encodePosition = (after: string | number): string =>
+  Buffer.from(JSON.stringify({ after })).toString('base64url');
 
 /** @throws OperationError `invalid_cursor` */
-function decodeCursor(cursor: string, idSchema: z.ZodType<string>): string {
+export function decodePosition<Position extends string | number>(
+  cursor: string,
+  schema: z.ZodType<Position>,
+): Position {
   try {
     const text = Buffer.from(cursor, 'base64url').toString('utf8');
-    const { after } = z.strictObject({ after: idSchema }).parse(JSON.parse(text));
-    if (encodeCursor(after) === cursor) return after;
+    const after = schema.parse(z.strictObject({ after: z.unknown() }).parse(JSON.parse(text)).after);
+    if (encodePosition(after) === cursor) return after;
   } catch {
     // Not what this system gave out; said below.
   }
@@ -52,7 +57,7 @@ function decodeCursor(cursor: string, idSchema: z.ZodType<string>): string {
 export async function queryPage(table: StateTable, query: CollectionQuery): Promise<Page<Record<string, unknown>>> {
   const { collection, keyOf, idSchema, status, limit, cursor } = query;
   // A cursor is a position (an id), not a key: whatever a caller puts into it, it stays within the asked collection.
-  const after = cursor === undefined ? undefined : decodeCursor(cursor, idSchema);
+  const after = cursor === undefined ? undefined : decodePosition(cursor, idSchema);
   let position = after === undefined ? undefined : { ...keyOf(after), collection, sort: after };
   const items: Record<string, unknown>[] = [];
   for (let queries = 0; queries < MAX_QUERIES; queries++) {
@@ -79,9 +84,9 @@ export async function queryPage(table: StateTable, query: CollectionQuery): Prom
     position = answer.LastEvaluatedKey as typeof position;
     if (items.length > limit) {
       const page = items.slice(0, limit);
-      return { items: page, next_cursor: encodeCursor(String(page.at(-1)?.[stateKeys.indexSort])) };
+      return { items: page, next_cursor: encodePosition(String(page.at(-1)?.[stateKeys.indexSort])) };
     }
     if (position === undefined) return { items, next_cursor: null };
   }
-  return { items, next_cursor: position === undefined ? null : encodeCursor(position.sort) };
+  return { items, next_cursor: position === undefined ? null : encodePosition(position.sort) };
 }

@@ -16,7 +16,7 @@ it('hands out every part once, whenever lanes become free', () => {
       const order = loadOrder(tasks);
       const active: Task[] = [];
       const taken: number[] = [];
-      for (const task of order) {
+      for (let task = order.next(); task !== undefined; task = order.next()) {
         taken.push(task.chunk);
         active.push(task);
         const free = lengths.next().value ?? 0;
@@ -39,7 +39,7 @@ it('gives two lanes different tables as long as there are two', () => {
       ['small', 100],
     ]),
   );
-  const [first, second, third] = order;
+  const [first, second, third] = [order.next(), order.next(), order.next()];
   expect([first?.table, second?.table, third?.table]).toEqual(['large', 'small', 'large']);
 });
 
@@ -52,9 +52,8 @@ it('goes on with the table that has the most left', () => {
       ['c', 50],
     ]),
   );
-  const iterator = order[Symbol.iterator]();
-  const first = iterator.next().value as Task;
-  const second = iterator.next().value as Task;
+  const first = order.next() as Task;
+  const second = order.next() as Task;
   order.done(first);
-  expect([first.table, second.table, (iterator.next().value as Task).table]).toEqual(['a', 'b', 'a']);
+  expect([first.table, second.table, (order.next() as Task).table]).toEqual(['a', 'b', 'a']);
 });

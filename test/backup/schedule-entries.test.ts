@@ -108,9 +108,9 @@ describe('statistics', () => {
     const { parallel } = scheduleEntries(tables, post, () => 1);
     const { entries, later } = scheduleAnalyze(
       [
-        { schema: 'public', name: 'e1', is_loaded: true },
-        { schema: 'public', name: 'e2', is_loaded: false },
-        { schema: 'public', name: 'unknown', is_loaded: true },
+        { schema: 'public', name: 'e1', has_rows: true },
+        { schema: 'public', name: 'e2', has_rows: false },
+        { schema: 'public', name: 'unknown', has_rows: true },
       ],
       tables,
       parallel,

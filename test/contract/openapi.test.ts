@@ -46,6 +46,8 @@ test('what goes in and what comes out share one schema each', () => {
     'Connection',
     'ConnectionStats',
     'Health',
+    'DownloadAddress',
+    'DownloadFile',
     'Job',
     'JobError',
     'LockedSession',
@@ -56,7 +58,14 @@ test('what goes in and what comes out share one schema each', () => {
     'RestoreCheck',
     'Retention',
     'RetentionReason',
+    'Schedule',
+    'ScheduleRun',
+    'Schedules',
+    'StoredObject',
+    'StoredObjects',
     'Swap',
     'UnfinishedDatabase',
+    'Validation',
+    'ValidationReport',
   ]);
 });

@@ -14,6 +14,7 @@ import {
   withClient,
 } from '../support/servers.ts';
 import {
+  accepted,
   call,
   endOf,
   followJob,
@@ -131,6 +132,28 @@ forEachServer((server) => {
       }
     });
 
+    test.skipIf(!isThere)('is validated by reading it, and by a drill that leaves nothing', async () => {
+      const databasesOf = () =>
+        withClient(server, 'postgres', async (client) => {
+          const { rows } = await client.query('SELECT datname FROM pg_database ORDER BY 1');
+          return rows.map(({ datname }) => datname);
+        });
+      const before = await databasesOf();
+      for (const level of ['integrity', 'restore'] as const) {
+        const started = accepted(
+          await call(system.current, `/backups/${backup}/validate`, { as: 'operator', body: { level } }),
+        );
+        const jobs = await followJob(system.current, started.id);
+        expect(jobs[jobs.length - 1]).toMatchObject({ kind: 'validation', status: 'succeeded', error: null });
+        expectSaneProgress(jobs);
+        const shown = await getBackup(system.current, backup);
+        expect(shown.last_validation).toMatchObject({ job_id: started.id, level, outcome: 'passed', error: null });
+        expect(shown.proven_at).toBe(level === 'restore' ? shown.last_drill?.ended_at : null);
+      }
+      expect(await databasesOf()).toEqual(before);
+      expect(await sessionsOn(server)).toEqual([]);
+    });
+
     test.skipIf(!isThere)('is not restored over a database that is there, which stays as it was', async () => {
       const other = await createScratchDatabase(server);
       try {
@@ -172,10 +195,12 @@ forEachServer((server) => {
       const { json } = await call(system.current, `/jobs?database=${id}`);
       expect(json.items.map((job: Job) => [job.kind, job.status])).toEqual([
         ['restore', 'failed'],
+        ['validation', 'succeeded'],
+        ['validation', 'succeeded'],
         ['restore', 'succeeded'],
         ['backup', 'succeeded'],
       ]);
-      expect((await getJob(system.current, json.items[2].id)).backup_id).toBe(backup);
+      expect((await getJob(system.current, json.items[4].id)).backup_id).toBe(backup);
     });
   });
 });

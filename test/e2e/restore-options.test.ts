@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { jobSchema } from '../../shared/contract/schemas/job.ts';
 import { restoreCheckSchema } from '../../shared/contract/schemas/restore.ts';
+import { expand } from '../support/expand.ts';
 import {
   anyServer,
   createScratchDatabase,
@@ -96,6 +98,42 @@ test('chosen tables come back on the server of another environment', async () =>
   const tables = `SELECT relname FROM pg_class WHERE relnamespace = 'sales'::regnamespace AND relkind = 'r'`;
   expect(await ask(otherServer, target, tables)).toEqual(['orders']);
   expect(await ask(otherServer, target, `INSERT INTO sales.orders (state) VALUES ('done') RETURNING id`)).toEqual([21]);
+});
+
+test('a script is made of the backup, which whoever has its address fetches without a token', async () => {
+  const path = `/backups/${backup}/download`;
+  for (const method of ['GET', 'POST'])
+    expect((await call(system.current, path, { method, as: 'operator' })).status).toBe(403);
+  const job = accepted(await call(system.current, path, { method: 'POST' }));
+  expect((await call(system.current, path, { method: 'POST' })).json.id).toBe(job.id);
+  const ended = await endOf(system.current, job.id);
+  expect(ended).toMatchObject({
+    status: 'succeeded',
+    kind: 'download',
+    backup_id: backup,
+    progress: { rows: { done: 22 } },
+  });
+  const { status, json } = await call(system.current, path);
+  expect([status, json.bytes]).toEqual([200, ended.download?.bytes]);
+  const file = Buffer.from(await (await fetch(json.url)).arrayBuffer());
+  expect(file.length).toBe(json.bytes);
+  expect(expand(file, 'zst').toString()).toMatch(
+    /^COPY "sales"."orders" .*\n(\d+\topen\t1\n){20}\\\.\n[\s\S]*ADD CONSTRAINT orders_customer_fkey/m,
+  );
+
+  const pages = await Promise.all(
+    ['limit=2', 'limit=200'].map((query) => call(system.current, `${path}?format=objects&${query}`)),
+  );
+  const [page, all] = pages.map(({ json }) => json);
+  const next = await call(system.current, `${path}?format=objects&limit=200&cursor=${page.next_cursor}`);
+  expect([...page.items, ...next.json.items].map(({ key }) => key)).toEqual(
+    all.items.map(({ key }: { key: string }) => key),
+  );
+  expect(all.items[0].key).toMatch(/\/manifest\.json\.enc$/);
+  for (const { url, sha256 } of all.items.slice(1)) {
+    const object = Buffer.from(await (await fetch(url)).arrayBuffer());
+    expect(createHash('sha256').update(object).digest('hex')).toBe(sha256);
+  }
 });
 
 test('a restore takes the place of the live database, and is swapped back with one call', async () => {

@@ -3,11 +3,13 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { CreateScheduleGroupCommand, SchedulerClient } from '@aws-sdk/client-scheduler';
 import { environmentNames } from '../../shared/configuration/environment.ts';
 import type { Role } from '../../shared/contract/roles.ts';
 import { basePath, routes } from '../../shared/contract/routes.ts';
 import type { Problem } from '../../shared/contract/schemas/common.ts';
 import type { ApiResult } from '../../shared/http/event.ts';
+import { clientOptions } from '../local/aws/support.ts';
 import { type StateService, startState } from '../state/support.ts';
 
 export interface Invocation {
@@ -39,6 +41,7 @@ export interface Answer {
 
 export interface TestApi extends StateService {
   bucket: string;
+  downloadBucket: string;
   invocations: Invocation[];
   /** Makes Lambda refuse every invocation from now on, or none. */
   refuseInvocations(refuse: boolean): void;
@@ -52,6 +55,8 @@ const databases = ['shop', 'crm'].map((id) => ({
   login: { type: 'secret', secret_arn: `arn:aws:secretsmanager:eu-west-1:111122223333:secret:${id}` },
 }));
 
+export const SCHEDULE_GROUP = 'dbms-backups';
+
 /** Sets up what the functions find in their environment, so that they can be imported, and calls them as API Gateway does. */
 export async function startApi(
   identity: Record<string, unknown> = { issuer: 'https://issuer.example', audience: 'dbms' },
@@ -61,20 +66,30 @@ export async function startApi(
   const configurationPath = join(folder, 'runtime.json');
   await writeFile(configurationPath, JSON.stringify({ databases, identity, allowed_address_ranges: ['10.0.0.0/8'] }));
   const lambda = await startLambda();
+  await makeScheduleGroup(state.services.endpoints.scheduler);
   const bucket = 'backups';
+  const downloadBucket = 'downloads';
   Object.assign(process.env, state.services.environment(), {
     AWS_ENDPOINT_URL_LAMBDA: lambda.url,
     POWERTOOLS_LOG_LEVEL: 'SILENT',
     [environmentNames.configurationPath]: configurationPath,
     [environmentNames.stateTable]: state.table.name,
     [environmentNames.backupBucket]: bucket,
+    [environmentNames.downloadBucket]: downloadBucket,
     [environmentNames.backupKeyArn]: 'arn:aws:kms:eu-west-1:111122223333:key/backups',
     [environmentNames.backupFunctionArn]: 'arn:aws:lambda:eu-west-1:111122223333:function:backup:live',
     [environmentNames.rebuildFunctionArn]: 'arn:aws:lambda:eu-west-1:111122223333:function:rebuild-catalog:live',
+    [environmentNames.scheduleGroup]: SCHEDULE_GROUP,
+    [environmentNames.scheduleRoleArn]: 'arn:aws:iam::111122223333:role/schedules',
+    [environmentNames.deadLetterQueueArn]: 'arn:aws:sqs:eu-west-1:111122223333:dead-letters',
+    [environmentNames.downloadFunctionArn]: 'arn:aws:lambda:eu-west-1:111122223333:function:download:live',
+    [environmentNames.validateFunctionArn]: 'arn:aws:lambda:eu-west-1:111122223333:function:validate:live',
     [environmentNames.restoreFunctionArn]: 'arn:aws:lambda:eu-west-1:111122223333:function:restore:live',
   });
   const handlers = {
     'backups-api': (await import('../../functions/backups-api.ts')).handler,
+    'schedules-api': (await import('../../functions/schedules-api.ts')).handler,
+    'downloads-api': (await import('../../functions/downloads-api.ts')).handler,
     'restore-api': (await import('../../functions/restore-api.ts')).handler,
     'restore-server-api': (await import('../../functions/restore-server-api.ts')).handler,
     'jobs-api': (await import('../../functions/jobs-api.ts')).handler,
@@ -86,6 +101,7 @@ export async function startApi(
   return {
     ...state,
     bucket,
+    downloadBucket,
     invocations: lambda.invocations,
     refuseInvocations: lambda.refuse,
     async call({ method, path, as = ['admin'], sub = 'alice', query = {}, body, headers = {}, raw = {} }) {
@@ -126,6 +142,12 @@ export async function startApi(
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+async function makeScheduleGroup(endpoint: string): Promise<void> {
+  const client = new SchedulerClient(clientOptions(endpoint));
+  await client.send(new CreateScheduleGroupCommand({ Name: SCHEDULE_GROUP }));
+  client.destroy();
 }
 
 /** A Lambda endpoint that accepts asynchronous invocations and keeps them for the test to look at. */

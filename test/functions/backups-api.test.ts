@@ -8,6 +8,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { succeedBackup, succeedRestore } from '../../shared/jobs/end.ts';
+import { registerBackup } from '../../shared/jobs/start.ts';
 import { createBackupCatalog } from '../../shared/state/backups.ts';
 import { newBackupId } from '../../shared/state/ids.ts';
 import { createJobStore } from '../../shared/state/jobs.ts';
@@ -18,7 +19,7 @@ let s3: S3Client;
 beforeAll(async () => {
   api = await startApi();
   s3 = (await import('../../shared/aws/clients.ts')).s3Client();
-  await s3.send(new CreateBucketCommand({ Bucket: api.bucket }));
+  for (const Bucket of [api.bucket, api.downloadBucket]) await s3.send(new CreateBucketCommand({ Bucket }));
 });
 afterAll(() => api?.close());
 
@@ -286,4 +287,22 @@ describe('restoring', () => {
     }
     expect(await count()).toBe(before);
   });
+});
+
+test('the backups of a database that is not configured any more are listed, as long as there are any', async () => {
+  const list = (database: string) => api.call({ method: 'GET', path: '/backups', query: { database } });
+  expect((await list('former')).status).toBe(404);
+  const former = { database: 'former', requestedBy: 'schedule', backupType: 'full', customName: null } as const;
+  const { job } = await registerBackup(api.table, former);
+  expect((await list('former')).body.items).toMatchObject([{ id: job.backup_id, database: 'former' }]);
+});
+
+test('the catalog is rebuilt of one database, or of all in the bucket', async () => {
+  const rebuild = (query: Record<string, string>) =>
+    api.call({ method: 'POST', path: '/backups/rebuild-catalog', query });
+  const one = await rebuild({ database: 'crm' });
+  expect(api.invocations.at(-1)?.event).toEqual({ database: 'crm', all: false, job_id: one.body.id });
+  const all = await rebuild({ all: 'true' });
+  expect(all.body).toMatchObject({ kind: 'rebuild', database: 'shop' });
+  expect(api.invocations.at(-1)?.event).toEqual({ database: 'shop', all: true, job_id: all.body.id });
 });

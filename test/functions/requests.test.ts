@@ -65,7 +65,7 @@ describe('a request that does not fit', () => {
       'POST',
       '/restore',
       { body: { backup_id: newBackupId(), confirm: false, target_database: 'copy' } },
-      'must be true: a restore creates a database on the server; send "confirm": true to agree',
+      'must be true: a restore creates a database on the server or fills tables; send "confirm": true to agree',
     ],
   ])('says what is allowed: %s %s with %j', async (method, path, more, message) => {
     const { problem } = await api.call({ method, path, ...more });

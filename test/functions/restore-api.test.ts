@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { succeedBackup, succeedRestore } from '../../shared/jobs/end.ts';
 import { restoreEventSchema } from '../../shared/jobs/events.ts';
+import { registerBackup } from '../../shared/jobs/start.ts';
 import { newBackupId, newJobId } from '../../shared/state/ids.ts';
 import { createJobStore } from '../../shared/state/jobs.ts';
 import { type Answer, startApi, type TestApi } from './api.ts';
@@ -12,21 +13,22 @@ beforeAll(async () => {
 });
 afterAll(() => api?.close());
 
+const facts = {
+  snapshot_at: '2026-01-01T00:00:00.000Z',
+  ended_at: '2026-01-01T00:00:01.000Z',
+  server_version: 180_004,
+  tables: 1,
+  rows: 1,
+  bytes: 1,
+  stored_bytes: 1,
+  objects: 3,
+  expires_at: '2030-01-01T00:00:00.000Z',
+};
+
 /** An available backup of `shop`. */
 beforeEach(async () => {
   const { body: job } = await api.call({ method: 'POST', path: '/backups', body: { backup_type: 'full' } });
   await createJobStore(api.table).start(job.id);
-  const facts = {
-    snapshot_at: '2026-01-01T00:00:00.000Z',
-    ended_at: '2026-01-01T00:00:01.000Z',
-    server_version: 180_004,
-    tables: 1,
-    rows: 1,
-    bytes: 1,
-    stored_bytes: 1,
-    objects: 3,
-    expires_at: '2030-01-01T00:00:00.000Z',
-  };
   await succeedBackup(api.table, { jobId: job.id, backupId: job.backup_id, facts, warnings: [] });
   backup = job.backup_id;
   api.invocations.length = 0;
@@ -55,6 +57,24 @@ describe('a restore', () => {
     expect(restoreEventSchema.parse(invocation?.event)).toEqual(invocation?.event);
   });
 
+  test('of a database that is not configured any more goes to an environment that is', async () => {
+    const former = { database: 'former', requestedBy: 'schedule', backupType: 'full', customName: null } as const;
+    const { job } = await registerBackup(api.table, former);
+    const backup_id = job.backup_id ?? '';
+    await createJobStore(api.table).start(job.id);
+    await succeedBackup(api.table, { jobId: job.id, backupId: backup_id, facts, warnings: [] });
+    const of = (more: object) =>
+      api.call({
+        method: 'POST',
+        path: '/restore',
+        query: { database: 'former' },
+        body: { backup_id, confirm: true, target_database: 'copy', ...more },
+      });
+    expect((await of({})).status).toBe(404);
+    expect((await of({ environment: 'crm' })).body).toMatchObject({ database: 'former', environment: 'crm' });
+    expect(api.invocations.map(({ event }) => event)).toMatchObject([{ database: 'former', environment: 'crm' }]);
+  });
+
   test('in place replaces the configured database, unless another is named', async () => {
     const { body } = await restore({ confirm: true, mode: 'swap' });
     expect(body).toMatchObject({ target_database: 'shop', environment: null });
@@ -63,6 +83,14 @@ describe('a restore', () => {
     const named = await restore({ confirm: true, mode: 'swap', target_database: 'shop_2' });
     expect(named.body.target_database).toBe('shop_2');
     expect(api.invocations.map(({ event }) => event.mode)).toEqual(['swap', 'swap', 'swap']);
+  });
+
+  test('of rows goes into the configured database, unless another is named, whole or in part', async () => {
+    const { status, body } = await restore({ confirm: true, mode: 'data', tables: ['sales.orders'] });
+    expect([status, body.target_database]).toEqual([202, 'shop']);
+    const named = await restore({ confirm: true, mode: 'data', target_database: 'shop_2', environment: 'crm' });
+    expect(named.body).toMatchObject({ target_database: 'shop_2', environment: 'crm' });
+    expect(api.invocations.map(({ event }) => event.mode)).toEqual(['data', 'data']);
   });
 
   test.each([

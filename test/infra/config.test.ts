@@ -158,6 +158,12 @@ const wrong: [what: string, change: Change, line: string | RegExp][] = [
     (c) => (c.schedules.time_zone = 'Europe/Wien'),
     'schedules.time_zone: must be an IANA time zone such as UTC or Europe/Vienna',
   ],
+  [
+    'an invocation too short for anything',
+    (c) => (c.invocation_seconds = 10),
+    /^invocation_seconds: Too small: .*>=15/,
+  ],
+  ['more than all free connections', (c) => (c.backups.connection_share = 1.5), /^backups\.connection_share: Too big/],
   ['a wrong address', (c) => (c.alert_emails = ['dba@example.com', 'dba@']), 'alert_emails.1: Invalid email address'],
   [
     'a range of too many bits',
@@ -193,14 +199,6 @@ const wrong: [what: string, change: Change, line: string | RegExp][] = [
   ['no requests', (c) => (c.api = { requests_per_second: 0 }), /^api\.requests_per_second: Too small/],
   ['a job of two years', (c) => (c.job_timeout_hours = 17_520), /^job_timeout_hours: Too big: .*<=8784/],
   ['a capital prefix', (c) => (c.prefix = 'DBMS'), /^prefix: must be 1 to 20 lower-case letters/],
-  [
-    'names too long for schedules',
-    (c) => {
-      c.prefix = 'x'.repeat(20);
-      c.databases[1].id = 'x'.repeat(32);
-    },
-    /^databases\.1\.id: is too long: with the prefix it may have 51 characters/,
-  ],
   ['a region by its city', (c) => (c.region = 'Frankfurt'), 'region: must be a region such as eu-central-1'],
   ['a short account', (c) => (c.account = '1234'), 'account: must be an account number of 12 digits'],
   ['another removal policy', (c) => (c.removal_policy = 'keep'), /^removal_policy: .*"retain"\|"destroy"/],
@@ -212,8 +210,8 @@ describe('a configuration is refused with path and reason when it has', () => {
     const [first = '', ...others] = problemsAfter(change);
     if (typeof line === 'string') expect(first).toBe(line);
     else expect(first).toMatch(line);
-    // A VPC that is wrong differs from that of the other database, too.
-    expect(others.filter((other) => !/vpc/.test(other))).toEqual([]);
+    // A VPC that is wrong differs from that of the other database, too; and drills are on the server of one of them.
+    expect(others.filter((other) => !/vpc|drills/.test(other))).toEqual([]);
   });
 
   test('several mistakes: all of them', () => {
@@ -246,7 +244,13 @@ describe('defaults', () => {
       },
       retention: { audit_days: 90, metrics_hours: 168 },
       backups: { retention_days: 30, compression_level: 1 },
-      schedules: { incremental: '0 */6 * * *', full: '0 2 * * 0', schema: '0 1 * * 1', time_zone: 'UTC' },
+      schedules: {
+        incremental: '0 */6 * * *',
+        full: '0 2 * * 0',
+        schema: '0 1 * * 1',
+        data: null,
+        time_zone: 'UTC',
+      },
     });
   });
 
@@ -262,7 +266,13 @@ describe('defaults', () => {
       { ...smallest, schedules: { full: null }, connections: { pool_size: 3 } },
       'mine',
     );
-    expect(schedules).toEqual({ full: null, incremental: '0 */6 * * *', schema: '0 1 * * 1', time_zone: 'UTC' });
+    expect(schedules).toEqual({
+      full: null,
+      incremental: '0 */6 * * *',
+      schema: '0 1 * * 1',
+      data: null,
+      time_zone: 'UTC',
+    });
     expect(connections).toMatchObject({ pool_size: 3, pool_overflow: 20 });
   });
 });

@@ -1,7 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import example from '../../infra/config/example.ts';
-import { backupEventSchema } from '../../shared/jobs/events.ts';
 import { plain } from './support/plain.ts';
 import { type Synthesized, synthesize } from './support/synthesize.ts';
 
@@ -20,9 +19,11 @@ describe('the functions', () => {
   const names = readdirSync(new URL('../../functions', import.meta.url), { withFileTypes: true })
     .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
     .map(({ name }) => name.slice(0, -'.ts'.length));
-  const inVpcDurable = ['dbms-backup', 'dbms-restore'];
-  const durableOnes = [...inVpcDurable, 'dbms-rebuild-catalog'];
-  const inVpc = [...inVpcDurable, 'dbms-restore-server-api', 'dbms-health-api', 'dbms-sample-health'];
+  const inVpcDurable = ['dbms-backup', 'dbms-restore', 'dbms-validate'];
+  const durableOnes = [...inVpcDurable, 'dbms-rebuild-catalog', 'dbms-download'];
+  /** What a backup of many invocations invokes. */
+  const exporting = ['dbms-export-lane', 'dbms-snapshot-holder'];
+  const inVpc = [...exporting, ...inVpcDurable, 'dbms-restore-server-api', 'dbms-health-api', 'dbms-sample-health'];
 
   it('are those of functions/, each once', () => {
     const deployed = full.ofType('AWS::Lambda::Function').map(({ name }) => name);
@@ -60,7 +61,7 @@ describe('the functions', () => {
     const timeouts = Object.fromEntries(
       full.ofType('AWS::Lambda::Function').map(({ name, properties }) => [name, properties.Timeout]),
     );
-    expect(timeouts).toMatchObject({ 'dbms-backup': 900, 'dbms-restore': 900 });
+    for (const name of [...inVpcDurable, ...exporting]) expect(timeouts[name], name).toBe(900);
     for (const name of names.filter((each) => each.endsWith('-api') || each === 'authorizer')) {
       expect(timeouts[`dbms-${name}`]).toBeLessThan(29);
     }
@@ -82,7 +83,9 @@ describe('the functions', () => {
     for (const { DependsOn, Properties } of full.written('AWS::Lambda::Function')) {
       if (Properties?.VpcConfig !== undefined) {
         expect(DependsOn).toContainEqual(
-          expect.stringMatching(/^(Backup|Restore|SampleHealth|restoreserverapi|healthapi)RoleDefaultPolicy/),
+          expect.stringMatching(
+            /^(Backup|Restore|Validate|SampleHealth|restoreserverapi|healthapi|Export\w+)RoleDefaultPolicy/,
+          ),
         );
       }
     }
@@ -93,7 +96,7 @@ describe('the functions', () => {
     for (const { name, durable, qualifiers, asyncConfigs } of full.app.functions) {
       const isDurable = durableOnes.includes(name);
       expect(durable, name).toEqual(isDurable ? { executionTimeoutSeconds: 24 * 3600, retentionDays: 14 } : null);
-      expect(qualifiers.has('live'), name).toBe(isDurable);
+      expect(qualifiers.has('live'), name).toBe(isDurable || exporting.includes(name));
       expect(asyncConfigs.get('live'), name).toEqual(
         isDurable ? { maximumRetries: 0, maximumAgeSeconds: 6 * 3600, onFailure: queue.arn } : undefined,
       );
@@ -121,6 +124,8 @@ describe('the functions', () => {
           { prefix: arn('dbms-backup') },
           { prefix: arn('dbms-restore') },
           { prefix: arn('dbms-rebuild-catalog') },
+          { prefix: arn('dbms-download') },
+          { prefix: arn('dbms-validate') },
         ],
       },
     });
@@ -131,46 +136,46 @@ describe('the functions', () => {
 });
 
 describe('the schedules', () => {
-  it.each([
-    ['full', 'cron(0 2 ? * SUN *)'],
-    ['schema', 'cron(0 1 ? * MON *)'],
-  ])(
-    'start a %s backup of each database, at the time and in the time zone of the configuration',
-    (type, expression) => {
-      const schedules = full.ofType('AWS::Scheduler::Schedule').filter(({ name }) => name.includes(type));
-      expect(schedules.map(({ name }) => name)).toEqual([`dbms-${type}-shop`, `dbms-${type}-ledger`]);
-      for (const [index, { properties }] of schedules.entries()) {
-        expect(properties).toMatchObject({
-          State: 'ENABLED',
-          ScheduleExpression: expression,
-          ScheduleExpressionTimezone: 'Europe/Berlin',
-          FlexibleTimeWindow: { Mode: 'OFF' },
-          Target: {
-            Arn: `${full.app.functions.find(({ name }) => name === 'dbms-backup')?.arn}:live`,
-            RoleArn: full.one('AWS::IAM::Role', 'Schedules').arn,
-            DeadLetterConfig: { Arn: full.one('AWS::SQS::Queue').arn },
-            RetryPolicy: { MaximumRetryAttempts: 10, MaximumEventAgeInSeconds: 6 * 3600 },
-          },
-        });
-        const input = JSON.parse((properties.Target as { Input: string }).Input);
-        expect(input).toEqual({ database: ['shop', 'ledger'][index], backup_type: type });
-        expect(backupEventSchema.parse(input)).toMatchObject({ requested_by: 'schedule', custom_name: null });
-      }
-    },
-  );
-
-  it('are none for null', () => {
-    expect(bare.ofType('AWS::Scheduler::Schedule')).toEqual([]);
+  it('are no resources, but made in a group of their own at run time, so that no deployment undoes a change', () => {
+    const names = (synthesized: Synthesized) => synthesized.ofType('AWS::Scheduler::Schedule').map(({ name }) => name);
+    expect([names(full), names(bare)]).toEqual([['dbms-expire-backups', 'dbms-backup-ages'], ['plain-backup-ages']]);
+    expect(full.ofType('AWS::Scheduler::ScheduleGroup').map(({ name }) => name)).toEqual(['dbms-backups']);
   });
 
-  it('have names that EventBridge takes, however long prefix and id are allowed to be', () => {
-    const [database] = example.databases;
-    if (database === undefined) throw new Error('The example has no database');
-    const longest = synthesize({ prefix: 'p'.repeat(20), databases: [{ ...database, id: 'd'.repeat(31) }] });
-    const names = longest.ofType('AWS::Scheduler::Schedule').map(({ name }) => name);
-    longest.remove();
-    expect(names).toHaveLength(3);
-    // The longest type of backup is `incremental`.
-    expect((names[0] ?? '').replace('full', 'incremental').length).toBeLessThanOrEqual(64);
+  it.each(['dbms-watch-schedules', 'dbms-schedules-api'])('are made by %s to start the backup function', (name) => {
+    const environments = full
+      .ofType('AWS::Lambda::Function')
+      .filter((each) => each.name === name)
+      .map(({ properties }) => properties.Environment as { Variables: object });
+    expect(environments[0]?.Variables).toMatchObject({
+      SCHEDULE_GROUP: 'dbms-backups',
+      BACKUP_FUNCTION_ARN: `${full.app.functions.find((each) => each.name === 'dbms-backup')?.arn}:live`,
+      SCHEDULE_ROLE_ARN: full.one('AWS::IAM::Role', 'SchedulesRole').arn,
+      DEAD_LETTER_QUEUE_ARN: full.one('AWS::SQS::Queue').arn,
+    });
+  });
+
+  it('are looked at after each deployment and every 15 minutes, which an alarm hears of', () => {
+    const watch = full.app.functions.find(({ name }) => name === 'dbms-watch-schedules');
+    const rules = full.app.rules.filter(({ targets }) => targets.some(({ arn }) => arn === watch?.arn));
+    const stack = full.assembly.stacks.find(({ name }) => name === 'dbms-backups');
+    expect(rules.map(({ scheduleExpression, eventPattern }) => scheduleExpression ?? eventPattern)).toEqual([
+      {
+        source: ['aws.cloudformation'],
+        'detail-type': ['CloudFormation Stack Status Change'],
+        detail: {
+          'stack-id': [expect.stringContaining(`:stack/${stack?.name}/`)],
+          'status-details': { status: ['CREATE_COMPLETE', 'UPDATE_COMPLETE', 'UPDATE_ROLLBACK_COMPLETE'] },
+        },
+      },
+      'rate(15 minutes)',
+    ]);
+    expect([...(watch?.asyncConfigs.values() ?? [])]).toMatchObject([{ onFailure: full.one('AWS::SQS::Queue').arn }]);
+    expect(full.one('AWS::CloudWatch::Alarm', 'SchedulesMissed').properties).toMatchObject({
+      MetricName: 'MissedBackupRuns',
+      Dimensions: [{ Name: 'ScheduleGroup', Value: 'dbms-backups' }],
+      Threshold: 1,
+      TreatMissingData: 'breaching',
+    });
   });
 });

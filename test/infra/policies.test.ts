@@ -22,12 +22,14 @@ beforeAll(() => {
   const { one, ofType } = synthesized;
   names = [
     [one('AWS::S3::Bucket', 'Backups').arn, 'backups'],
+    [one('AWS::S3::Bucket', 'Downloads').arn, 'downloads'],
     [one('AWS::S3::Bucket', 'AccessLogs').arn, 'access-logs'],
     [one('AWS::DynamoDB::Table', 'State').arn, 'state'],
     [one('AWS::DynamoDB::Table', 'Audit').arn, 'audit'],
     [one('AWS::KMS::Key').arn, 'backup-key'],
     [secretKey, 'secret-key'],
     [one('AWS::SQS::Queue').arn, 'dead-letters'],
+    [one('AWS::IAM::Role', 'SchedulesRole').arn, 'schedules-role'],
     ...ofType('AWS::Lambda::Function').map(({ arn, name }): [string, string] => [arn, name]),
     ...ofType('AWS::Logs::LogGroup').map(({ arn }): [string, string] => [arn, 'log-group:*']),
   ];
@@ -51,8 +53,6 @@ const hasWildcard = (text: string) => /[*?]/.test(text);
 
 /** Every wildcard that stands in a policy: what it allows (or refuses), and why AWS offers nothing narrower. */
 const wildcards: Record<string, string> = {
-  'allow cloudwatch:PutMetricData *': 'CloudWatch has no resources for metrics; the namespace is a condition.',
-  'allow cloudwatch:GetMetricData *': 'CloudWatch has no resources for metrics.',
   'allow xray:PutTraceSegments *': 'X-Ray has no resources for traces.',
   'allow xray:PutTelemetryRecords *': 'X-Ray has no resources for traces.',
   'allow logs:CreateLogStream log-group:*': 'A log group’s ARN; the streams in it are named by Lambda.',
@@ -75,18 +75,42 @@ const wildcards: Record<string, string> = {
   'allow lambda:GetDurableExecutionState dbms-restore:*': 'An execution’s ARN has its version, name and id.',
   'allow lambda:CheckpointDurableExecution dbms-rebuild-catalog:*': 'An execution’s ARN has its version, name and id.',
   'allow lambda:GetDurableExecutionState dbms-rebuild-catalog:*': 'An execution’s ARN has its version, name and id.',
+  'allow cloudwatch:PutMetricData *': 'CloudWatch has no resources for metrics; the condition names the namespace.',
+  'allow scheduler:GetSchedule arn:aws:scheduler:eu-central-1:123456789012:schedule/dbms-backups/*':
+    'The schedules of one group, which are made at run time.',
+  'allow scheduler:CreateSchedule arn:aws:scheduler:eu-central-1:123456789012:schedule/dbms-backups/*':
+    'The schedules of one group, which are made at run time.',
+  'allow scheduler:UpdateSchedule arn:aws:scheduler:eu-central-1:123456789012:schedule/dbms-backups/*':
+    'The schedules of one group, which are made at run time.',
+  'allow scheduler:DeleteSchedule arn:aws:scheduler:eu-central-1:123456789012:schedule/dbms-backups/*':
+    'The schedules of one group, which are made at run time.',
+  'allow lambda:CheckpointDurableExecution dbms-download:*': 'An execution’s ARN has its version, name and id.',
+  'allow lambda:GetDurableExecutionState dbms-download:*': 'An execution’s ARN has its version, name and id.',
+  'allow cloudwatch:GetMetricData *': 'CloudWatch has no resources for metrics, and no condition for reading them.',
+  'allow lambda:CheckpointDurableExecution dbms-validate:*': 'An execution’s ARN has its version, name and id.',
+  'allow lambda:GetDurableExecutionState dbms-validate:*': 'An execution’s ARN has its version, name and id.',
   'allow s3:GetObjectRetention backups/databases/*': 'Objects get their keys when a backup is made.',
   'allow s3:PutObject backups/databases/*': 'Objects get their keys when a backup is made.',
+  'allow s3:GetObject backups/databases/*/backups/*/manifest.json.enc': 'A backup’s path is made when the backup is.',
+  'allow s3:GetObject backups/databases/*/backups/*/work/*': 'A backup’s path is made when the backup is.',
   'allow s3:GetObject backups/databases/*': 'Objects get their keys when a backup is made.',
   'allow s3:DeleteObject backups/databases/*': 'Objects get their keys when a backup is made.',
   'allow s3:AbortMultipartUpload backups/databases/*': 'Objects get their keys when a backup is made.',
+  'allow s3:PutObject downloads/*': 'A bucket of its own; its keys are made with the files.',
+  'allow s3:GetObject downloads/*': 'A bucket of its own; its keys are made with the files.',
+  'allow s3:DeleteObject downloads/*': 'A bucket of its own; its keys are made with the files.',
+  'allow s3:AbortMultipartUpload downloads/*': 'A bucket of its own; its keys are made with the files.',
+  'allow s3:ListMultipartUploadParts downloads/*': 'A bucket of its own; its keys are made with the files.',
   'allow s3:PutObject access-logs/*': 'S3 names the logs that it writes, from the one bucket in the condition.',
   'allow kms:* *': 'A key’s own policy: the resource is the key itself, and the account must keep the hold of it.',
   'deny s3:* backups': 'A refusal of all that comes without TLS.',
   'deny s3:* backups/*': 'A refusal of all that comes without TLS.',
+  'deny s3:* downloads': 'A refusal of all that comes without TLS.',
+  'deny s3:* downloads/*': 'A refusal of all that comes without TLS.',
   'deny s3:* access-logs': 'A refusal of all that comes without TLS.',
   'deny s3:* access-logs/*': 'A refusal of all that comes without TLS.',
   'deny sqs:* dead-letters': 'A refusal of all that comes without TLS.',
+  'deny s3:PutObject downloads/*': 'A refusal of every other encryption.',
   'deny s3:PutObject backups/*': 'A refusal of every other encryption.',
 };
 
@@ -136,22 +160,52 @@ const rights: Record<string, string[]> = {
     'dynamodb:DeleteItem state',
     'dynamodb:GetItem state',
     'dynamodb:PutItem state',
+    'dynamodb:Query state/index/by_collection',
     'dynamodb:UpdateItem state',
     'kms:Decrypt backup-key',
     'kms:Decrypt secret-key',
     'kms:GenerateDataKey backup-key',
     'lambda:CheckpointDurableExecution dbms-backup:*',
     'lambda:GetDurableExecutionState dbms-backup:*',
+    'lambda:InvokeFunction dbms-export-lane:live',
+    'lambda:InvokeFunction dbms-snapshot-holder:live',
     'rds-db:connect arn:aws:rds-db:eu-central-1:123456789012:dbuser:cluster-ABCDEFGHIJKLMNOPQRSTUVWXYZ/dbms',
     's3:AbortMultipartUpload backups/databases/*',
     's3:DeleteObject backups/databases/*',
+    's3:GetObject backups/databases/*/backups/*/manifest.json.enc',
+    's3:GetObject backups/databases/*/backups/*/work/*',
+    's3:ListBucket backups',
     's3:ListBucket backups',
     's3:ListBucketMultipartUploads backups',
     's3:PutObject backups/databases/*',
     'secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-shop-AbCdEf',
     'sqs:SendMessage dead-letters',
   ],
+  'dbms-snapshot-holder': [
+    'dynamodb:GetItem state',
+    'dynamodb:UpdateItem state',
+    'kms:Decrypt backup-key',
+    'kms:Decrypt secret-key',
+    'rds-db:connect arn:aws:rds-db:eu-central-1:123456789012:dbuser:cluster-ABCDEFGHIJKLMNOPQRSTUVWXYZ/dbms',
+    's3:GetObject backups/databases/*/backups/*/work/*',
+    's3:ListBucket backups',
+    'secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-shop-AbCdEf',
+  ],
+  'dbms-export-lane': [
+    'dynamodb:GetItem state',
+    'dynamodb:UpdateItem state',
+    'kms:Decrypt backup-key',
+    'kms:Decrypt secret-key',
+    'kms:GenerateDataKey backup-key',
+    'rds-db:connect arn:aws:rds-db:eu-central-1:123456789012:dbuser:cluster-ABCDEFGHIJKLMNOPQRSTUVWXYZ/dbms',
+    's3:AbortMultipartUpload backups/databases/*',
+    's3:GetObject backups/databases/*/backups/*/work/*',
+    's3:ListBucket backups',
+    's3:PutObject backups/databases/*',
+    'secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-shop-AbCdEf',
+  ],
   'dbms-restore': [
+    'cloudwatch:GetMetricData *',
     'dynamodb:DeleteItem state',
     'dynamodb:GetItem state',
     'dynamodb:UpdateItem state',
@@ -178,6 +232,40 @@ const rights: Record<string, string[]> = {
     's3:ListBucket backups',
     'sqs:SendMessage dead-letters',
   ],
+  'dbms-download': [
+    'dynamodb:DeleteItem state',
+    'dynamodb:GetItem state',
+    'dynamodb:UpdateItem state',
+    'kms:Decrypt backup-key',
+    'kms:GenerateDataKey backup-key',
+    'lambda:CheckpointDurableExecution dbms-download:*',
+    'lambda:GetDurableExecutionState dbms-download:*',
+    's3:AbortMultipartUpload downloads/*',
+    's3:GetObject backups/databases/*',
+    's3:ListBucket backups',
+    's3:ListBucket downloads',
+    's3:ListMultipartUploadParts downloads/*',
+    's3:PutObject downloads/*',
+    'sqs:SendMessage dead-letters',
+  ],
+  // Of the logins, that of the drill server alone.
+  'dbms-validate': [
+    'cloudwatch:PutMetricData *',
+    'dynamodb:DeleteItem state',
+    'dynamodb:GetItem state',
+    'dynamodb:PutItem state',
+    'dynamodb:Query state/index/by_collection',
+    'dynamodb:UpdateItem state',
+    'kms:Decrypt backup-key',
+    'kms:Decrypt secret-key',
+    'lambda:CheckpointDurableExecution dbms-validate:*',
+    'lambda:GetDurableExecutionState dbms-validate:*',
+    's3:GetObject backups/databases/*',
+    's3:ListBucket backups',
+    'secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-shop-AbCdEf',
+    'sqs:SendMessage dead-letters',
+  ],
+  'dbms-backup-ages': ['cloudwatch:PutMetricData *', 'dynamodb:Query state/index/by_collection'],
   // No right to read a backup, and none on the key.
   'dbms-expire-backups': [
     'dynamodb:DeleteItem state',
@@ -185,10 +273,27 @@ const rights: Record<string, string[]> = {
     'dynamodb:Query state/index/by_collection',
     'dynamodb:UpdateItem state',
     's3:AbortMultipartUpload backups/databases/*',
+    's3:AbortMultipartUpload downloads/*',
     's3:DeleteObject backups/databases/*',
+    's3:DeleteObject downloads/*',
     's3:GetObjectRetention backups/databases/*',
     's3:ListBucket backups',
+    's3:ListBucket downloads',
     's3:ListBucketMultipartUploads backups',
+    's3:ListBucketMultipartUploads downloads',
+    'sqs:SendMessage dead-letters',
+  ],
+  'dbms-watch-schedules': [
+    'cloudwatch:PutMetricData *',
+    'dynamodb:GetItem state',
+    'dynamodb:PutItem state',
+    'dynamodb:Query state/index/by_collection',
+    'dynamodb:UpdateItem state',
+    'iam:PassRole schedules-role',
+    'scheduler:CreateSchedule arn:aws:scheduler:eu-central-1:123456789012:schedule/dbms-backups/*',
+    'scheduler:DeleteSchedule arn:aws:scheduler:eu-central-1:123456789012:schedule/dbms-backups/*',
+    'scheduler:GetSchedule arn:aws:scheduler:eu-central-1:123456789012:schedule/dbms-backups/*',
+    'scheduler:UpdateSchedule arn:aws:scheduler:eu-central-1:123456789012:schedule/dbms-backups/*',
     'sqs:SendMessage dead-letters',
   ],
   'dbms-sample-health': [
@@ -238,11 +343,38 @@ const rights: Record<string, string[]> = {
     'dynamodb:UpdateItem state',
     'lambda:InvokeFunction dbms-backup:live',
     'lambda:InvokeFunction dbms-rebuild-catalog:live',
+    'lambda:InvokeFunction dbms-validate:live',
     's3:AbortMultipartUpload backups/databases/*',
+    's3:AbortMultipartUpload downloads/*',
     's3:DeleteObject backups/databases/*',
+    's3:DeleteObject downloads/*',
     's3:GetObjectRetention backups/databases/*',
     's3:ListBucket backups',
+    's3:ListBucket downloads',
     's3:ListBucketMultipartUploads backups',
+    's3:ListBucketMultipartUploads downloads',
+  ],
+  // It can sign addresses of what it may read, and write nothing.
+  'dbms-downloads-api': [
+    'dynamodb:DeleteItem state',
+    'dynamodb:GetItem state',
+    'dynamodb:PutItem state',
+    'dynamodb:UpdateItem state',
+    'kms:Decrypt backup-key',
+    'lambda:InvokeFunction dbms-download:live',
+    's3:GetObject backups/databases/*',
+    's3:GetObject downloads/*',
+    's3:ListBucket backups',
+  ],
+  'dbms-schedules-api': [
+    'dynamodb:GetItem state',
+    'dynamodb:Query state/index/by_collection',
+    'dynamodb:UpdateItem state',
+    'iam:PassRole schedules-role',
+    'scheduler:CreateSchedule arn:aws:scheduler:eu-central-1:123456789012:schedule/dbms-backups/*',
+    'scheduler:DeleteSchedule arn:aws:scheduler:eu-central-1:123456789012:schedule/dbms-backups/*',
+    'scheduler:GetSchedule arn:aws:scheduler:eu-central-1:123456789012:schedule/dbms-backups/*',
+    'scheduler:UpdateSchedule arn:aws:scheduler:eu-central-1:123456789012:schedule/dbms-backups/*',
   ],
   'dbms-restore-api': [
     'dynamodb:DeleteItem state',
@@ -252,6 +384,7 @@ const rights: Record<string, string[]> = {
     'lambda:InvokeFunction dbms-restore:live',
   ],
   'dbms-restore-server-api': [
+    'cloudwatch:GetMetricData *',
     'dynamodb:GetItem state',
     'dynamodb:UpdateItem state',
     'kms:Decrypt backup-key',
@@ -291,16 +424,25 @@ describe('least privilege', () => {
   });
 
   it('lets schedules start backups and hand over what was not started', () => {
-    const role = synthesized.one('AWS::IAM::Role', 'Schedules').name;
+    const role = synthesized.one('AWS::IAM::Role', 'SchedulesRole').name;
     expect(rightsIn(of(role)).sort()).toEqual([
       'lambda:InvokeFunction dbms-backup:live',
       'sqs:SendMessage dead-letters',
     ]);
   });
 
+  it('lets the role of the schedules be passed to EventBridge Scheduler alone', () => {
+    const passed = statements.filter(({ actions }) => actions.includes('iam:PassRole'));
+    expect(passed.map(({ roles }) => roles)).toEqual([['dbms-watch-schedules'], ['dbms-schedules-api']]);
+    for (const { conditions, actions } of passed) {
+      expect(actions).toEqual(['iam:PassRole']);
+      expect(conditions).toEqual({ StringEquals: { 'iam:PassedToService': 'scheduler.amazonaws.com' } });
+    }
+  });
+
   it('opens secrets only through Secrets Manager', () => {
     const open = statements.filter(({ resources }) => resources.includes(secretKey));
-    expect(open).toHaveLength(5);
+    expect(open).toHaveLength(8);
     for (const { conditions, actions } of open) {
       expect(actions).toEqual(['kms:Decrypt']);
       expect(conditions).toEqual({ StringEquals: { 'kms:ViaService': 'secretsmanager.eu-central-1.amazonaws.com' } });

@@ -91,7 +91,7 @@ describe('copies', () => {
   const alias = 'alias/dbms-backup-copies';
 
   it('are none unless the configuration names a region', () => {
-    expect(plain.ofType('AWS::S3::Bucket')).toHaveLength(2);
+    expect(plain.ofType('AWS::S3::Bucket')).toHaveLength(3);
     expect(plain.one('AWS::S3::Bucket', 'Backups').properties.ReplicationConfiguration).toBeUndefined();
   });
 
@@ -112,6 +112,8 @@ describe('copies', () => {
         },
       ],
     });
+    // The objects themselves are sealed with the backup key, which a replica can stand for in the second region.
+    expect(withCopies.one('AWS::KMS::Key', 'BackupKey').properties.MultiRegion).toBe(true);
     expect(withCopies.one('AWS::KMS::Alias', 'CopiesKey').properties.AliasName).toBe(alias);
   });
 

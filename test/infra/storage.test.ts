@@ -47,9 +47,21 @@ describe('the storage', () => {
     expect([rules(full), rules(bare)]).toEqual([[rule(30)], [rule(3)]]);
   });
 
+  it('keeps downloads under that key for a day, in no versions, unlocked, and ends forgotten uploads', () => {
+    const { properties } = full.one('AWS::S3::Bucket', 'Downloads');
+    expect(properties).toMatchObject({
+      BucketEncryption: full.one('AWS::S3::Bucket', 'Backups').properties.BucketEncryption,
+      LifecycleConfiguration: {
+        Rules: [{ Status: 'Enabled', ExpirationInDays: 1, AbortIncompleteMultipartUpload: { DaysAfterInitiation: 2 } }],
+      },
+    });
+    for (const name of ['VersioningConfiguration', 'ObjectLockEnabled', 'ReplicationConfiguration'])
+      expect(properties).not.toHaveProperty(name);
+  });
+
   it('is closed to the public and to plain text', () => {
     const buckets = full.ofType('AWS::S3::Bucket');
-    expect(buckets).toHaveLength(2);
+    expect(buckets).toHaveLength(3);
     for (const { arn, name, properties } of buckets) {
       expect(properties.PublicAccessBlockConfiguration).toEqual({
         BlockPublicAcls: true,
@@ -68,8 +80,8 @@ describe('the storage', () => {
     }
   });
 
-  it('refuses objects under any other encryption', () => {
-    const bucket = full.one('AWS::S3::Bucket', 'Backups');
+  it.each(['Backups', 'Downloads'])('refuses objects under any other encryption in %s', (id) => {
+    const bucket = full.one('AWS::S3::Bucket', id);
     const refusal = (sid: string, key: string, value: string) => ({
       Sid: sid,
       Effect: 'Deny',
@@ -78,7 +90,7 @@ describe('the storage', () => {
       Resource: `${bucket.arn}/*`,
       Condition: { Null: { [key]: 'false' }, StringNotEquals: { [key]: value } },
     });
-    expect(full.one('AWS::S3::BucketPolicy', 'Backups').properties.PolicyDocument).toMatchObject({
+    expect(full.one('AWS::S3::BucketPolicy', id).properties.PolicyDocument).toMatchObject({
       Statement: expect.arrayContaining([
         refusal('OnlyKms', 's3:x-amz-server-side-encryption', 'aws:kms'),
         refusal('OnlyTheBackupKey', 's3:x-amz-server-side-encryption-aws-kms-key-id', full.one('AWS::KMS::Key').arn),

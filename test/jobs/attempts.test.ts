@@ -1,28 +1,13 @@
 import { expect, it } from 'vitest';
+import { UnfinishedRestore } from '../../shared/backup/restore/failure.ts';
 import { OperationError } from '../../shared/errors.ts';
-import { type DurableSteps, runAttempts, toJobError } from '../../shared/jobs/attempts.ts';
-
-/** Steps that run at once, with a log of what was asked for. `ends`: names of steps in whose middle the function is ended. */
-function steps(ends: readonly string[] = []): DurableSteps & { log: string[] } {
-  const log: string[] = [];
-  return {
-    log,
-    step: async (name, work) => {
-      log.push(name);
-      const result = await work();
-      if (ends.includes(name)) throw new Error('The step was interrupted');
-      return result;
-    },
-    wait: async (name, seconds) => {
-      log.push(`${name} ${seconds}`);
-    },
-  };
-}
+import { runAttempts, toJobError } from '../../shared/jobs/attempts.ts';
+import { loggedSteps } from './support/logged-steps.ts';
 
 const lost = () => new OperationError('connection_lost', 'The server ended the connection', 'Try again.');
 
 it('tries again after a passing cause, waiting longer each time, and succeeds', async () => {
-  const run = steps();
+  const run = loggedSteps();
   const outcome = await runAttempts(run, 'backup', async (attempt) => {
     if (attempt < 3) throw lost();
     return attempt;
@@ -32,7 +17,7 @@ it('tries again after a passing cause, waiting longer each time, and succeeds', 
 });
 
 it('gives up after three attempts with the cause of the last', async () => {
-  const run = steps();
+  const run = loggedSteps();
   const outcome = await runAttempts(run, 'backup', async () => {
     throw lost();
   });
@@ -41,7 +26,7 @@ it('gives up after three attempts with the cause of the last', async () => {
 });
 
 it('does not try again what would fail again', async () => {
-  const run = steps();
+  const run = loggedSteps();
   const outcome = await runAttempts(run, 'backup', async () => {
     throw new OperationError('wrong_password', 'The password is wrong', 'Correct the secret.');
   });
@@ -53,10 +38,25 @@ it('does not try again what would fail again', async () => {
 });
 
 it('counts an attempt in whose middle the function was ended, and says so when it was the last', async () => {
-  const run = steps(['backup-1', 'backup-2', 'backup-3']);
+  const run = loggedSteps(['backup-1', 'backup-2', 'backup-3']);
   const outcome = await runAttempts(run, 'backup', async () => 'never seen');
   expect(outcome).toMatchObject({ status: 'failed', error: { code: 'function_ended' } });
   expect(run.log).toContain('backup-3');
+});
+
+it('keeps what an earlier attempt has kept when a later one gets nowhere, and not when it was removed', async () => {
+  const failWith = (errors: readonly Error[]) =>
+    runAttempts(loggedSteps(), 'restore', async (attempt) => {
+      throw errors[attempt - 1];
+    });
+  const unreachable = new OperationError('database_unreachable', 'No connection', 'Try again.');
+  const full = new OperationError('disk_full', 'No space left', 'Add some.');
+  const unfinished = new UnfinishedRestore(lost(), 'dbms_restoring_job');
+  expect(await failWith([unfinished, unreachable, unreachable])).toMatchObject({
+    error: { code: 'database_unreachable' },
+    kept: 'dbms_restoring_job',
+  });
+  expect(await failWith([unfinished, full])).not.toHaveProperty('kept');
 });
 
 it('names an unexpected error by its kind, and a time limit as one', () => {

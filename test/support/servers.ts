@@ -104,6 +104,11 @@ export async function createScratchDatabase(
   await withClient(server, 'postgres', (client) =>
     client.query(`CREATE DATABASE ${quoteIdentifier(name)} TEMPLATE template0`),
   );
+  return databaseOf(server, name);
+}
+
+/** A database that is there, as the comparisons take it. */
+export function databaseOf(server: TestServer, name: string): ScratchDatabase {
   return {
     name,
     server,

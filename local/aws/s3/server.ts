@@ -19,7 +19,7 @@ export function serveS3(store: Store, faults: FaultList): RequestListener {
     try {
       const url = new URL(request.url ?? '/', 'http://localhost');
       const route = routeOf(request.method ?? 'GET', url, request.headers);
-      requireCredentials(request, url);
+      requireCredentials(request, url, route.operation);
       faults.check('s3', route.operation);
       const run = operations[route.operation];
       if (!run) throw new AwsError('NotImplemented', `The local S3 has no ${route.operation}`, 501);
@@ -31,14 +31,42 @@ export function serveS3(store: Store, faults: FaultList): RequestListener {
 }
 
 /** Signatures are not checked, but a call without any would be refused by a private bucket, and so would an expired link. */
-function requireCredentials(request: IncomingMessage, url: URL): void {
-  if (request.headers.authorization) return;
-  const signedAt = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(url.searchParams.get('X-Amz-Date') ?? '');
-  if (!url.searchParams.has('X-Amz-Signature') || !signedAt) throw new AwsError('AccessDenied', 'Access Denied', 403);
-  const [year = 0, month = 1, day, hour, minute, second] = signedAt.slice(1).map(Number);
-  const expiresAt =
-    Date.UTC(year, month - 1, day, hour, minute, second) + Number(url.searchParams.get('X-Amz-Expires')) * 1000;
-  if (Date.now() > expiresAt) throw new AwsError('AccessDenied', 'Request has expired', 403);
+function requireCredentials(request: IncomingMessage, url: URL, operation: string): void {
+  if (request.headers.authorization) {
+    requireTime(request);
+    return;
+  }
+  const signedAt = timeOf(url.searchParams.get('X-Amz-Date'));
+  if (!url.searchParams.has('X-Amz-Signature') || signedAt === null)
+    throw new AwsError('AccessDenied', 'Access Denied', 403);
+  if (Date.now() > signedAt + Number(url.searchParams.get('X-Amz-Expires')) * 1000)
+    throw new AwsError('AccessDenied', 'Request has expired', 403);
+  // The method is part of what is signed; the SDK also names the operation.
+  if ((url.searchParams.get('x-id') ?? operation) !== operation) {
+    throw new AwsError('SignatureDoesNotMatch', 'The request does not match the signature you provided.', 403);
+  }
+}
+
+const MAX_SKEW_MS = 900_000;
+
+/** A client whose clock is wrong is told so, and by the answer's date what time it is. */
+function requireTime(request: IncomingMessage): void {
+  const date = request.headers['x-amz-date'];
+  const signedAt = timeOf(typeof date === 'string' ? date : null);
+  if (signedAt === null || Math.abs(Date.now() - signedAt) <= MAX_SKEW_MS) return;
+  throw new AwsError(
+    'RequestTimeTooSkewed',
+    'The difference between the request time and the current time is too large.',
+    403,
+  );
+}
+
+/** Milliseconds since the epoch of a time in the basic form of ISO 8601. */
+function timeOf(text: string | null): number | null {
+  const parts = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(text ?? '');
+  if (!parts) return null;
+  const [year = 0, month = 1, day, hour, minute, second] = parts.slice(1).map(Number);
+  return Date.UTC(year, month - 1, day, hour, minute, second);
 }
 
 async function sendError(request: IncomingMessage, response: ServerResponse, error: unknown): Promise<void> {

@@ -33,7 +33,7 @@ export async function completeBackup(
 ): Promise<Manifest> {
   const sequences = await readPositions(client, prepared.sequences);
   const { byTable, largeObjectChunks } = gather(prepared, chunks);
-  const tables = prepared.tables.map(({ number, oid, schema: namespace, name, columns }) => {
+  const tables = prepared.tables.map(({ number, oid, schema: namespace, name, columns, root }) => {
     const own = byTable.get(number) ?? [];
     const types = prepared.types ? { types: prepared.types[oid] ?? [] } : {};
     return {
@@ -42,6 +42,7 @@ export async function completeBackup(
       name,
       columns,
       ...types,
+      ...(root ? { root } : {}),
       rows: sum(own, 'rows'),
       bytes: sum(own, 'bytes'),
       chunks: own,

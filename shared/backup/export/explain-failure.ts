@@ -10,8 +10,43 @@ export function snapshotLost(why = 'The server ended the session that kept the s
   );
 }
 
+/** A table is not any more what it was in the snapshot, so its rows or definition cannot be read as of then. */
+export function tableChanged(what: string, cause?: unknown): OperationError {
+  return new OperationError(
+    'table_changed',
+    `A table was changed while the backup began: ${what}`,
+    'Try again; if it persists, back up when no table is being created or altered.',
+    cause === undefined ? {} : { cause },
+  );
+}
+
+export const UNDEFINED_TABLE = '42P01';
+export const UNDEFINED_SCHEMA = '3F000';
+const UNDEFINED_COLUMN = '42703';
+
+/** What servers say when a row is longer, as text, than they can hold in one piece: 1 GB. */
+const TOO_LONG = /invalid memory alloc request size|string buffer exceeds maximum|Cannot enlarge string buffer/;
+
 /** SQLSTATE of a server whose lock table is full. */
 const OUT_OF_MEMORY = '53200';
+
+/**
+ * Names the table of a row that is too long for the server.
+ *
+ * @param what - the stored object that was to take it
+ * @returns `value_too_large`; any other error as it is
+ */
+export function explainLongRow(error: unknown, what: string): unknown {
+  if (!(error instanceof Error)) return error;
+  const { detail = '' } = error as { detail?: string };
+  if (!TOO_LONG.test(`${error.message} ${detail}`)) return error;
+  return new OperationError(
+    'value_too_large',
+    `The server cannot send a row of ${what}, as it is longer than 1 GB as text: ${error.message}`,
+    'bytea takes twice its length as text. Split or remove such values, or leave the table out with `exclude`; pg_dump fails in the same way.',
+    { cause: error },
+  );
+}
 
 /** Turns a server error into words an administrator can act on; others are passed on. */
 export function explainExportFailure(error: unknown): unknown {
@@ -41,6 +76,7 @@ export function explainExportFailure(error: unknown): unknown {
       { cause: error },
     );
   }
+  if ([UNDEFINED_TABLE, UNDEFINED_SCHEMA, UNDEFINED_COLUMN].includes(code)) return tableChanged(error.message, error);
   if (/^[0-9A-Z]{5}$/.test(code)) {
     return new OperationError(
       'export_failed',

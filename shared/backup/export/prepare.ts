@@ -52,7 +52,7 @@ export interface PreparedExport {
   sequences: { schema: string; name: string }[];
   materializedViews: Manifest['materialized_views'];
   roles: RoleEntry[];
-  /** Types of each table's columns by its OID, where there are no definitions to tell them. */
+  /** Types of each table's columns by its OID; null for a backup without rows. */
   types: Record<string, string[]> | null;
   warnings: string[];
 }
@@ -94,8 +94,8 @@ export async function prepareExport(
       .parse((await client.query(populatedMaterializedViewsSql)).rows)
       .filter(contents.isFilled),
     roles: z.array(roleEntrySchema).parse((await client.query(referencedRolesSql)).rows),
-    // A restore holds them against the columns that there are; with definitions, it makes the columns itself.
-    types: backupType === 'data' ? await readColumnTypes(client, tables) : null,
+    // A restore into tables that are there holds them against those.
+    types: backupType === 'schema' ? null : await readColumnTypes(client, tables),
     warnings: [...contents.warnings, ...(present.length > largeObjects.length ? [LARGE_OBJECTS_LEFT] : [])],
   };
   return { prepared, schema: contents.schema };

@@ -1,5 +1,3 @@
-import { setTimeout } from 'node:timers/promises';
-import type pg from 'pg';
 import type { BackupSettings } from '../../configuration/runtime.ts';
 import type { ConnectionTarget } from '../../postgres/connect.ts';
 import { dumpSchema } from '../../postgres/pg-dump/dump-schema.ts';
@@ -8,6 +6,7 @@ import { SCHEMA } from '../layout.ts';
 import { backupLocation } from '../location.ts';
 import type { Manifest, StoredChunk } from '../manifest.ts';
 import { type ObjectStore, type WriteOptions, writeObject, writeWhole } from '../objects/object-store.ts';
+import { closeHolder } from './close-holder.ts';
 import { completeBackup } from './complete.ts';
 import { explainExportFailure, snapshotLost } from './explain-failure.ts';
 import { runLanes } from './lanes.ts';
@@ -117,10 +116,4 @@ function chunksByTable(tasks: readonly ExportTask[]): Map<number, number> {
   const counts = new Map<number, number>();
   for (const { table } of tasks) if (table !== null) counts.set(table, (counts.get(table) ?? 0) + 1);
   return counts;
-}
-
-/** A holder whose server is gone would wait for its goodbye; a second is enough. */
-export async function closeHolder(holder: pg.Client | undefined): Promise<void> {
-  if (!holder) return;
-  await Promise.race([holder.end().catch(() => undefined), setTimeout(1000, undefined, { ref: false })]);
 }

@@ -1,15 +1,17 @@
 import type pg from 'pg';
 import { z } from 'zod';
-import { OperationError } from '../../errors.ts';
 import { type ConnectionTarget, connect } from '../../postgres/connect.ts';
 import { quoteLiteral, quoteQualified } from '../../postgres/identifiers.ts';
 import type { PlannedTable } from '../plan/plan.ts';
 import { snapshotSql } from '../plan/relations.sql.ts';
+import { changedTablesSql } from './changed-tables.sql.ts';
+import { tableChanged, UNDEFINED_SCHEMA, UNDEFINED_TABLE } from './explain-failure.ts';
 import type { SnapshotFacts } from './prepare.ts';
 
 /**
  * Settings under which every value's text is exact and means the same on any server; pg_dump sets the same ones.
- * An export may run for hours, so no statement time-out; the job's own limit ends it.
+ * An export may run for hours, so no statement time-out; the job's own limit ends it. The server asks after a client that is
+ * silent: a function that is ended says no goodbye.
  */
 const EXPORT_SETTINGS = `
 SELECT pg_catalog.set_config('search_path', '', false);
@@ -22,7 +24,11 @@ SET xmlbinary = base64;
 SET synchronize_seqscans = off;
 SET row_security = off;
 SET statement_timeout = 0;
-SET idle_in_transaction_session_timeout = 0`;
+SET idle_in_transaction_session_timeout = 0;
+SET tcp_keepalives_idle = 60;
+SET tcp_keepalives_interval = 10;
+SET tcp_keepalives_count = 3;
+SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings WHERE name = 'transaction_timeout'`;
 
 const snapshotRowSchema = z.object({
   snapshot_id: z.string(),
@@ -88,6 +94,29 @@ export async function joinSnapshot(target: ConnectionTarget, snapshotId: string,
   }
 }
 
+/** Opens a session that sees what another holder sees, and exports it again. The caller ends `holder`. */
+export async function relaySnapshot(target: ConnectionTarget, snapshotId: string): Promise<Omit<Snapshot, 'facts'>> {
+  const holder = await openExportSession(target);
+  try {
+    await holder.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+    await holder.query(`SET TRANSACTION SNAPSHOT ${quoteLiteral(snapshotId)}`);
+    const { rows } = await holder.query<{ id: string }>('SELECT pg_catalog.pg_export_snapshot() AS id');
+    return { id: rows[0]?.id ?? '', holder };
+  } catch (error) {
+    await holder.end().catch(() => undefined);
+    throw error;
+  }
+}
+
+/** SQLSTATEs for an unknown snapshot (before and since PostgreSQL 18), and for one whose transaction has just ended. */
+const SNAPSHOT_GONE = new Set(['22023', '42704', '55000']);
+
+/** Whether the server knows no such snapshot: the session that exported it has ended. */
+export function isSnapshotGone(error: unknown): boolean {
+  const { code, message } = error as { code?: string; message?: string };
+  return SNAPSHOT_GONE.has(code ?? '') && /snapshot/.test(message ?? '');
+}
+
 /** One LOCK statement takes several tables, so that a database of many needs few round trips. */
 const LOCK_BATCH = 500;
 
@@ -95,8 +124,9 @@ const LOCK_BATCH = 500;
  * Keeps the tables from being dropped or altered while the backup runs. ACCESS SHARE is the lock of a plain SELECT: it never
  * blocks a reader or a writer.
  *
- * @throws OperationError `table_changed` when one was dropped since the snapshot; the server's error when another session holds one
- *   longer than the lock time-out
+ * @param holder - in the snapshot that the tables were listed in
+ * @throws OperationError `table_changed` when one was dropped, replaced, truncated or rewritten since the snapshot; the server's
+ *   error when another session holds one longer than the lock time-out
  */
 export async function lockTables(holder: pg.Client, tables: readonly PlannedTable[]): Promise<void> {
   for (let start = 0; start < tables.length; start += LOCK_BATCH) {
@@ -107,17 +137,25 @@ export async function lockTables(holder: pg.Client, tables: readonly PlannedTabl
       await holder.query(`LOCK TABLE ${names.join(', ')} IN ACCESS SHARE MODE`);
     } catch (error) {
       const { code, message } = error as { code?: string; message: string };
-      if (code === '42P01') {
-        throw new OperationError(
-          'table_changed',
-          `A table was dropped while the backup began: ${message}`,
-          'Try again.',
-          {
-            cause: error,
-          },
-        );
-      }
+      if (code === UNDEFINED_TABLE || code === UNDEFINED_SCHEMA) throw tableChanged(message, error);
       throw error;
     }
   }
+  await assertUnchanged(holder, tables);
+}
+
+/**
+ * Makes sure that what the snapshot saw of the tables is there to be read: between the snapshot and its locks, or when a holder of
+ * them was lost, somebody may have truncated or altered one.
+ *
+ * @param client - a session in the snapshot
+ * @throws OperationError `table_changed`
+ */
+export async function assertUnchanged(client: pg.Client, tables: readonly { oid: number }[]): Promise<void> {
+  const { rows } = await client.query<{ schema: string; name: string }>(changedTablesSql, [
+    tables.map(({ oid }) => oid),
+  ]);
+  if (rows.length === 0) return;
+  const names = rows.map(({ schema, name }) => quoteQualified(schema, name));
+  throw tableChanged(`dropped, truncated, rewritten or replaced: ${names.join(', ')}`);
 }

@@ -4,6 +4,7 @@ import { largeObjectChunk, tableChunk } from '../layout.ts';
 import type { StoredChunk } from '../manifest.ts';
 import type { ObjectWriter } from '../objects/object-store.ts';
 import { copyOutSql, planChunks } from '../plan/plan.ts';
+import { explainLongRow } from './explain-failure.ts';
 import { copyLargeObjectsSql, largeObjectRanges } from './large-objects.ts';
 import type { PreparedExport } from './prepare.ts';
 
@@ -73,6 +74,6 @@ export async function exportTask(
     return { ...(await writer.finish()), rows, bytes };
   } catch (error) {
     await writer.abort();
-    throw error;
+    throw explainLongRow(error, writer.path);
   }
 }

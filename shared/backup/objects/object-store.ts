@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
-import { PassThrough, type Readable, Transform } from 'node:stream';
+import { PassThrough, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { constants, createZstdCompress, createZstdDecompress } from 'node:zlib';
-import { GetObjectCommand, type S3Client } from '@aws-sdk/client-s3';
+import type { S3Client } from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
 import { OperationError } from '../../errors.ts';
+import { explainKeyFailure } from './key-failure.ts';
+import { readBody } from './read-body.ts';
 import { type EncryptionContext, openStream, sealStream } from './seal.ts';
 
 /** The least that S3 takes; several parts are in memory at a time. */
@@ -41,6 +43,8 @@ export interface WriteOptions {
 
 /** An object being written: feed it blocks, then `finish`; or `abort`, after which nothing of it is left in the bucket. */
 export interface ObjectWriter {
+  /** As it was given. */
+  readonly path: string;
   /** Settles when the block's memory may be used again. */
   write(block: Buffer): Promise<void>;
   finish(): Promise<StoredObject>;
@@ -134,6 +138,7 @@ export function writeObject(
   };
 
   return {
+    path,
     async write(block) {
       rethrow();
       // Settled when the block is compressed, not when it is queued: the caller uses its memory again.
@@ -185,7 +190,7 @@ export interface ReadOptions {
 /**
  * Streams an object's plain content. The stream fails, before it ends, when a byte of the object is not what was written.
  *
- * @throws OperationError `object_missing`, `object_misplaced`, `object_damaged`, `key_refused` or `store_failed`
+ * @throws OperationError `object_missing`, `object_misplaced`, `object_damaged`, `key_refused`, `key_unavailable` or `store_failed`
  */
 export async function* readObject(
   store: ObjectStore,
@@ -197,12 +202,9 @@ export async function* readObject(
   const meter = new Meter({ highWaterMark: STREAM_BLOCK_BYTES });
   const open = openStream(store.keyArn, contextOf(location, path));
   const expand = compressed ? createZstdDecompress({ chunkSize: STREAM_BLOCK_BYTES }) : new PassThrough();
-  let body: Readable | undefined;
+  const stop = new AbortController();
+  const body = readBody(store.s3, { Bucket: store.bucket, Key: key }, AbortSignal.any([signal, stop.signal]));
   try {
-    const answer = await store.s3.send(new GetObjectCommand({ Bucket: store.bucket, Key: key }), {
-      abortSignal: signal,
-    });
-    body = answer.Body as Readable;
     let failure: unknown;
     const flow = pipeline(body, meter, open, expand, { signal }).catch((error: unknown) => {
       failure = error;
@@ -226,7 +228,8 @@ export async function* readObject(
   } catch (error) {
     throw explainStoreFailure(error, key);
   } finally {
-    for (const stream of [body, meter, open, expand]) stream?.destroy();
+    stop.abort();
+    for (const stream of [meter, open, expand]) stream.destroy();
   }
 }
 
@@ -241,16 +244,6 @@ export async function readWhole(
   for await (const block of readObject(store, location, path, options)) blocks.push(block);
   return Buffer.concat(blocks);
 }
-
-const KEY_REFUSALS = new Set([
-  'AccessDeniedException',
-  'DisabledException',
-  'KMSInvalidStateException',
-  'KeyUnavailableException',
-  'NotFoundException',
-  'IncorrectKeyException',
-  'ThrottlingException',
-]);
 
 /** Turns an error of S3, KMS or the encryption library into words an administrator can act on. */
 export function explainStoreFailure(error: unknown, key: string): unknown {
@@ -271,30 +264,30 @@ export function explainStoreFailure(error: unknown, key: string): unknown {
       { cause: error },
     );
   }
-  if (KEY_REFUSALS.has(name) || /KMS|unable to decrypt data key|Unable to generate/i.test(related)) {
-    return new OperationError(
-      'key_refused',
-      `KMS refused the backup key for ${key}: ${error.message}`,
-      'Check that the key is enabled and that the function may use it.',
-      { cause: error },
-    );
-  }
+  // What KMS is to open is not what it closed: the header was changed, not the key.
+  if (/InvalidCiphertext/.test(related)) return damagedObject(key, error);
+  const ofKey = explainKeyFailure(error, key);
+  if (ofKey) return ofKey;
   if (
     /unable to authenticate|Malformed|commitment|unsupported state|bad decrypt|ZSTD|zstd|Unknown frame|premature|ERR_STREAM_PREMATURE|message format|Incomplete (?:header|message)|Unknown format|Unrecognized content|Unsupported ciphertext|Invalid|out of (range|bounds)|Content (sequence|type)/i.test(
       related,
     )
   ) {
-    return new OperationError(
-      'object_damaged',
-      `The object ${key} was changed or cut short after it was written (${error.message})`,
-      'Restore the object from a former version in the bucket, or use another backup.',
-      { cause: error },
-    );
+    return damagedObject(key, error);
   }
   return new OperationError(
     'store_failed',
     `S3 failed at ${key}: ${name}: ${error.message}`,
     'Try again; if it persists, check the bucket and the permissions of the function.',
     { cause: error },
+  );
+}
+
+function damagedObject(key: string, cause: Error): OperationError {
+  return new OperationError(
+    'object_damaged',
+    `The object ${key} was changed or cut short after it was written (${cause.message.split('\n')[0]?.trim()})`,
+    'Restore the object from a former version in the bucket, or use another backup.',
+    { cause },
   );
 }

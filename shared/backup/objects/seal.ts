@@ -1,6 +1,16 @@
 import { Duplex } from 'node:stream';
-import { AlgorithmSuiteIdentifier, buildClient, CommitmentPolicy, KmsKeyringNode } from '@aws-crypto/client-node';
+import {
+  AlgorithmSuiteIdentifier,
+  buildClient,
+  CommitmentPolicy,
+  cacheClients,
+  getClient,
+  KMS,
+  KmsKeyringNode,
+} from '@aws-crypto/client-node';
+import { quick } from '../../aws/clients.ts';
 import { OperationError } from '../../errors.ts';
+import { KeyFailure } from './key-failure.ts';
 
 /**
  * Bound into every object as authenticated data: an object put in another's place does not open. Readable in the object's
@@ -16,13 +26,16 @@ const client = buildClient({
   maxEncryptedDataKeys: 1,
 });
 
+/** In place of the library's own, which wait without end. Its types of its own client differ in what may be undefined. */
+const clientProvider = cacheClients(getClient(KMS as never, quick));
+
 /**
  * Encrypts a stream into an AWS Encryption SDK message: AES-256-GCM with key commitment, under a data key of its own that KMS
  * makes for it. `aws-encryption-cli --decrypt` opens it too.
  */
 export function sealStream(keyArn: string, context: EncryptionContext): Duplex {
   return undestroyed(
-    client.encryptStream(new KmsKeyringNode({ generatorKeyId: keyArn }), {
+    client.encryptStream(new KmsKeyringNode({ clientProvider, generatorKeyId: keyArn }), {
       suiteId: AlgorithmSuiteIdentifier.ALG_AES256_GCM_IV12_TAG16_HKDF_SHA512_COMMIT_KEY,
       encryptionContext: context,
       frameLength: FRAME_LENGTH,
@@ -46,7 +59,7 @@ function undestroyed(inner: Duplex): Duplex {
     if (!outer.push(chunk)) inner.pause();
   });
   inner.on('end', () => void outer.push(null));
-  inner.on('error', (error) => void outer.destroy(error));
+  inner.on('error', (cause) => void outer.destroy(new KeyFailure(cause.message, { cause })));
   return outer;
 }
 
@@ -55,7 +68,7 @@ function undestroyed(inner: Duplex): Duplex {
  * context; nothing leaves the stream before its frame is authenticated.
  */
 export function openStream(keyArn: string, context: EncryptionContext): Duplex {
-  const stream = client.decryptUnsignedMessageStream(new KmsKeyringNode({ keyIds: [keyArn] }));
+  const stream = client.decryptUnsignedMessageStream(new KmsKeyringNode({ clientProvider, keyIds: [keyArn] }));
   // Destroyed before anything was piped into it, as when S3 has no such object, it emits an error that nobody waits for and
   // that would take the process along. While a pipeline runs, that one hears of errors as well.
   stream.on('error', () => undefined);

@@ -14,6 +14,7 @@ const tableRowSchema = z.object({
   table_bytes: z.coerce.number(),
   estimated_rows: z.number(),
   condition: z.string().nullable(),
+  root: z.object({ schema: z.string(), name: z.string() }).nullable(),
   readable: z.boolean(),
   columns: z.array(z.string()),
   has_columns: z.boolean(),
@@ -27,6 +28,8 @@ export interface PlannedTable {
   name: string;
   columns: string[];
   hasColumns: boolean;
+  /** Of a partition, the partitioned table above all. */
+  root?: { schema: string; name: string } | null;
   condition: string | null;
   heapBytes: number;
   tableBytes: number;
@@ -85,6 +88,7 @@ export async function listTables(
       name: row.name,
       columns: row.columns,
       hasColumns: row.has_columns,
+      root: row.root,
       condition: row.condition === '' ? null : row.condition,
       heapBytes: row.heap_bytes,
       tableBytes: row.table_bytes,

@@ -13,6 +13,11 @@ SELECT c.oid::int8::text AS oid,
        pg_catalog.pg_table_size(c.oid)::text AS table_bytes,
        c.reltuples::float8 AS estimated_rows,
        config.condition AS condition,
+       CASE WHEN c.relispartition THEN (
+         SELECT pg_catalog.json_build_object('schema', rn.nspname, 'name', r.relname)
+           FROM pg_catalog.pg_class r JOIN pg_catalog.pg_namespace rn ON rn.oid = r.relnamespace
+          WHERE r.oid = pg_catalog.pg_partition_root(c.oid)
+       ) END AS root,
        pg_catalog.has_table_privilege(c.oid, 'SELECT') AS readable,
        coalesce((
          SELECT pg_catalog.array_agg(a.attname::text ORDER BY a.attnum)

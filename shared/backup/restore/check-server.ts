@@ -1,14 +1,17 @@
 import type pg from 'pg';
+import type { SchemaEntry } from '../../postgres/pg-dump/schema-dump.ts';
 import type { Manifest } from '../manifest.ts';
 import { liveDatabaseSql, localeSql, missingExtensionsSql, rolesSql, serverFactsSql } from './check.sql.ts';
 import { type Finding, listed } from './findings.ts';
+import { checkFreeSpace, type ReadFreeSpace } from './free-space.ts';
 import { unsupportedEntries } from './newer-features.ts';
+import type { PlannedMode } from './restore-mode.ts';
 import { roleNames } from './role-names.ts';
 import type { TailoredBackup } from './tailor.ts';
 
 /** What a restore is about to do to a server. */
 export interface PlannedRestore {
-  mode: 'new' | 'swap';
+  mode: PlannedMode;
   targetDatabase: string;
   missingRoles: 'create' | 'skip';
   connections: number;
@@ -20,9 +23,11 @@ export interface CheckedServer {
   /** Each stands against the restore. */
   problems: Finding[];
   warnings: Finding[];
+  /** What a drill goes without: subscriptions, whose database could not be dropped, and what names roles that are missing. */
+  leftOut: SchemaEntry[];
 }
 
-interface ServerFacts {
+export interface ServerFacts {
   version: number;
   read_only: boolean;
   superuser: boolean;
@@ -38,14 +43,15 @@ const OTHER_CONNECTIONS = 2;
  * Looks for all that stands against a restore or is worth knowing, before anything is created. Changes nothing.
  *
  * @param client - of the login that will restore, in any database of the server
+ * @param readFreeSpace - asks how much disk is free
  */
 export async function checkServer(
   client: pg.Client,
   backup: TailoredBackup,
   planned: PlannedRestore,
+  readFreeSpace: ReadFreeSpace,
 ): Promise<CheckedServer> {
-  const { rows } = await client.query<ServerFacts>(serverFactsSql);
-  const facts = rows[0] as ServerFacts;
+  const facts = await readServerFacts(client);
   const problems: Finding[] = [];
   const warnings: Finding[] = [];
   checkType(backup, problems, warnings);
@@ -54,14 +60,17 @@ export async function checkServer(
   await checkNames(client, planned, problems, warnings);
   checkVersion(facts, backup, problems, warnings);
   await checkExtensions(client, backup, problems);
-  await checkRoles(client, backup, planned, facts, problems, warnings);
+  const nameless = await checkRoles(client, backup, planned, facts, problems, warnings);
   await checkLocale(client, backup.manifest, facts, warnings);
-  warnings.push({
-    code: 'free_space_unknown',
-    message: `The server does not say how much disk space is free; the rows alone are ${backup.manifest.totals.bytes} bytes of text, and indexes come on top`,
-    nextStep: "Compare it with the server's free storage.",
-  });
-  return { version: facts.version, problems, warnings };
+  checkFreeSpace(backup.manifest, await readFreeSpace(), problems, warnings);
+  const isDrill = planned.mode === 'drill';
+  const subscriptions = backup.schema.entries.filter(({ type }) => type === 'SUBSCRIPTION');
+  return { version: facts.version, problems, warnings, leftOut: isDrill ? [...subscriptions, ...nameless] : [] };
+}
+
+export async function readServerFacts(client: pg.Client): Promise<ServerFacts> {
+  const { rows } = await client.query<ServerFacts>(serverFactsSql);
+  return rows[0] as ServerFacts;
 }
 
 function checkType({ manifest }: TailoredBackup, problems: Finding[], warnings: Finding[]): void {
@@ -69,7 +78,7 @@ function checkType({ manifest }: TailoredBackup, problems: Finding[], warnings: 
     problems.push({
       code: 'definitions_missing',
       message: 'The backup holds rows without definitions: it cannot become a new database',
-      nextStep: 'Restore it into a database that has the definitions, with "mode": "existing".',
+      nextStep: 'Restore it into a database that has the definitions, with "mode": "data".',
     });
   }
   if (manifest.backup_type === 'schema') {
@@ -95,18 +104,23 @@ function checkSelection({ unknown, warnings: left }: TailoredBackup, problems: F
 }
 
 function checkRights(facts: ServerFacts, { connections }: PlannedRestore, problems: Finding[]): void {
-  if (facts.read_only) {
-    problems.push({
-      code: 'server_read_only',
-      message: 'The server is a standby: nothing can be created on it',
-      nextStep: 'Restore to its primary.',
-    });
-  }
   if (!facts.may_create_databases) {
     problems.push({
       code: 'create_refused',
       message: 'The login may not create databases on this server',
       nextStep: 'Give it the CREATEDB attribute: ALTER ROLE ... CREATEDB.',
+    });
+  }
+  checkCapacity(facts, connections, problems);
+}
+
+/** Whether the server takes anything at all, and so many sessions more. */
+export function checkCapacity(facts: ServerFacts, connections: number, problems: Finding[]): void {
+  if (facts.read_only) {
+    problems.push({
+      code: 'server_read_only',
+      message: 'The server is a standby: nothing can be created on it',
+      nextStep: 'Restore to its primary.',
     });
   }
   if (facts.free_connections < connections + OTHER_CONNECTIONS) {
@@ -124,6 +138,8 @@ async function checkNames(
   problems: Finding[],
   warnings: Finding[],
 ): Promise<void> {
+  // A drill has a name that its job alone has, and goes on with what it has made under it.
+  if (mode === 'drill') return;
   const { rows } = await client.query<{
     template: boolean;
     owned: boolean;
@@ -219,14 +235,15 @@ async function checkExtensions(client: pg.Client, { schema }: TailoredBackup, pr
   });
 }
 
+/** @returns entries that name roles which the server lacks and will lack */
 async function checkRoles(
   client: pg.Client,
   { manifest, schema }: TailoredBackup,
-  { missingRoles }: PlannedRestore,
+  { missingRoles, mode }: PlannedRestore,
   facts: ServerFacts,
   problems: Finding[],
   warnings: Finding[],
-): Promise<void> {
+): Promise<SchemaEntry[]> {
   const names = manifest.roles.map(({ name }) => name);
   const { rows } = await client.query<{ name: string; present: boolean; member: boolean }>(rolesSql, [names]);
   const missing = rows.filter(({ present }) => !present).map(({ name }) => name);
@@ -248,17 +265,18 @@ async function checkRoles(
       nextStep: 'GRANT these roles to the login, or map them with owner_mapping.',
     });
   }
-  if (willBeCreated) return;
+  if (willBeCreated) return [];
   const absent = new Set(missing);
   const policies = schema.entries.filter(
     (entry) => /^(POLICY|USER MAPPING)$/.test(entry.type) && roleNames(entry).some((name) => absent.has(name)),
   );
-  if (policies.length === 0) return;
+  if (policies.length === 0 || mode === 'drill') return policies;
   problems.push({
     code: 'policy_role_missing',
     message: `These name roles that are missing on the server: ${listed(policies.map(({ type, schema: of, name }) => `${type} ${of === null ? '' : `${of}.`}${name}`))}`,
     nextStep: 'Create the roles, or map them with owner_mapping.',
   });
+  return policies;
 }
 
 async function checkLocale(

@@ -1,26 +1,19 @@
 import type pg from 'pg';
 import type { BackupSettings } from '../../configuration/runtime.ts';
 import type { ConnectionTarget } from '../../postgres/connect.ts';
-import { quoteQualified } from '../../postgres/identifiers.ts';
 import type { SchemaDump, SchemaEntry } from '../../postgres/pg-dump/schema-dump.ts';
 import type { ProgressMeter } from '../../progress/progress.ts';
-import { runLanes } from '../export/lanes.ts';
 import type { Manifest } from '../manifest.ts';
-import {
-  type CreateEntry,
-  createEntriesInOrder,
-  createEntriesInParallel,
-  refreshMaterializedViews,
-} from './finish-schema.ts';
-import { loadOrder } from './load-order.ts';
-import { type BackupSource, loadLargeObjects, loadTableChunks, setSequences } from './load-rows.ts';
+import { type CreateEntry, createEntriesInOrder, refreshMaterializedViews } from './finish-schema.ts';
+import { type BackupSource, setSequences } from './load-rows.ts';
 import { findLoadTargets } from './load-targets.ts';
-import { planLoads } from './plan-loads.ts';
 import { createRecord, dropRecord, type RestoreRecord, recordItem } from './restore-record.ts';
-import { scheduleEntries } from './schedule-entries.ts';
+import { type EntryQueue, entryQueue, scheduleEntries } from './schedule-entries.ts';
 import { createEntry } from './schema-entry.ts';
 import { allowBuildMemory, openRestoreSession } from './session.ts';
 import { analyzeTable, analyzeTables, isAnalyze, listAnalyzable, scheduleAnalyze } from './statistics.ts';
+import { largeObjectsItem, planTableLoads } from './table-loads.ts';
+import { runWork, type WorkSource } from './work-queue.ts';
 
 export interface FillDependencies {
   target: ConnectionTarget;
@@ -40,8 +33,9 @@ export interface Filling {
 }
 
 /**
- * Fills the new database: definitions, rows, positions, then all that is faster or only right once the rows are there. What an
- * earlier attempt has done, as the record in the database says, is not done again.
+ * Fills the new database: definitions, then rows, then all that is faster or only right once the rows are there. A table's indexes
+ * begin when its own rows are loaded, so that sessions that find no more rows to load have something to do. What an earlier
+ * attempt has done, as the record in the database says, is not done again.
  *
  * @returns all warnings: those given, those of earlier attempts, and its own
  */
@@ -72,28 +66,27 @@ export async function fillDatabase(
       await record.add(main, [recordItem.definitions], [...earlier, ...warnings]);
     }
 
-    progress.phase('data');
-    await loadTables(main, database, { manifest, preData }, { target, settings, signal, source, progress, record });
-    const addBytes = (loaded: number): void => progress.add({ bytes: loaded });
-    const { withoutOwners } = options;
-    const warnings = await loadLargeObjects(main, source, manifest.large_objects, {
-      record,
-      withoutOwners,
-      onBytes: addBytes,
-      signal,
-    });
-    await setSequences(main, manifest.sequences);
-
-    const tableBytes = new Map(manifest.tables.map((table) => [table.oid, table.bytes]));
-    const { parallel, privileges, last } = scheduleEntries(preData, postData, (oid) => tableBytes.get(oid) ?? 0);
+    const warnings: string[] = [];
     const others: pg.Client[] = [];
     try {
       while (others.length < settings.connections - 1) others.push(await openRestoreSession(target, database, 'UTF8'));
       const clients = [main, ...others];
       for (const client of clients) await allowBuildMemory(client, clients.length);
-      progress.phase('indexes and keys');
+
+      progress.phase('data');
+      const loads = planTableLoads({ manifest, preData }, await findLoadTargets(main), {
+        source,
+        progress,
+        record,
+        lanes: clients.length,
+        onLoaded: () => progress.phase('indexes and keys'),
+      });
+      const objects = largeObjectsItem(manifest, source, { record, progress, withoutOwners: options.withoutOwners });
+      const { parallel, privileges, last } = scheduleEntries(preData, postData, loads.bytesOf);
       const analyses = scheduleAnalyze(analyze ? await listAnalyzable(main) : [], preData, parallel);
-      await createEntriesInParallel(clients, [...parallel, ...analyses.entries], create, signal);
+      const entries = entryQueue([...parallel, ...analyses.entries], loads.isLoading);
+      warnings.push(...(await runWork(clients, inThisOrder(objects, loads, workOf(entries, create)), signal)));
+      await setSequences(main, manifest.sequences);
       await createEntriesInOrder(main, privileges, create, signal);
       progress.phase('materialized views');
       warnings.push(...(await refreshMaterializedViews(main, manifest, preData, signal)));
@@ -111,75 +104,43 @@ export async function fillDatabase(
   }
 }
 
+/** Post-data entries as items of work. */
+function workOf(entries: EntryQueue, create: CreateEntry): WorkSource {
+  return {
+    take() {
+      const scheduled = entries.take();
+      return (
+        scheduled && {
+          run: (client) => create(client, scheduled.entry),
+          stops: false,
+          done: () => entries.done(scheduled),
+        }
+      );
+    },
+    get remaining() {
+      return entries.remaining;
+    },
+  };
+}
+
+/** Sources as one; a later one's items begin when the earlier ones have none to begin. */
+function inThisOrder(...sources: readonly WorkSource[]): WorkSource {
+  return {
+    take() {
+      for (const source of sources) {
+        const item = source.take();
+        if (item) return item;
+      }
+      return undefined;
+    },
+    get remaining() {
+      return sources.reduce((sum, { remaining }) => sum + remaining, 0);
+    },
+  };
+}
+
 function createOrAnalyze(client: pg.Client, entry: SchemaEntry, repeated: boolean): Promise<string[]> {
   return isAnalyze(entry)
     ? analyzeTable(client, { schema: entry.schema ?? '', name: entry.name })
     : createEntry(client, entry, { repeated });
-}
-
-/** Below it, emptying the table costs more than what frozen rows save. */
-const WORTH_FREEZING_BYTES = 1_048_576;
-
-/** Loads the chunks that are not loaded yet, on several sessions at a time. */
-async function loadTables(
-  main: pg.Client,
-  database: string,
-  { manifest, preData }: { manifest: Manifest; preData: readonly SchemaEntry[] },
-  {
-    target,
-    settings,
-    signal,
-    source,
-    progress,
-    record,
-  }: Omit<FillDependencies, 'record'> & {
-    record: RestoreRecord;
-  },
-): Promise<void> {
-  const loadTarget = await findLoadTargets(main);
-  const created = new Set(
-    preData.filter(({ type }) => type === 'TABLE').map((entry) => quoteQualified(entry.schema ?? '', entry.name)),
-  );
-  const left = new Map<string, number>();
-  const tables = manifest.tables.map((table) => {
-    const chunks = table.chunks.filter(({ path }) => !record.has(recordItem.chunk(path)));
-    left.set(quoteQualified(table.schema, table.name), chunks.length);
-    const loaded = table.chunks.filter((chunk) => !chunks.includes(chunk));
-    for (const { rows, bytes } of loaded) progress.add({ rows, bytes });
-    if (chunks.length === 0 && loaded.length > 0) progress.add({ tables: 1 });
-    return {
-      ...table,
-      chunks,
-      bytes: chunks.reduce((sum, chunk) => sum + chunk.bytes, 0),
-      untouched: loaded.length === 0,
-    };
-  });
-  const order = loadOrder(planLoads(tables, settings.connections));
-  await runLanes(order, settings.connections, {
-    open: () => openRestoreSession(target, database, manifest.encoding),
-    work: async (client, task, laneSignal) => {
-      const { table, chunks, whole, bytes } = task;
-      const into = loadTarget(table);
-      const name = quoteQualified(table.schema, table.name);
-      const isOwn = into.schema === table.schema && into.name === table.name;
-      // Tables of extensions may have rows already, which the extension put there.
-      const isEmpty = isOwn && table.untouched && created.has(name);
-      await loadTableChunks(client, source, {
-        table,
-        into: { ...into, frozen: whole && isEmpty && bytes >= WORTH_FREEZING_BYTES },
-        chunks,
-        record,
-        onBytes: (loaded) => progress.add({ bytes: loaded }),
-        onChunk: ({ rows }) => {
-          const remaining = (left.get(name) ?? 0) - 1;
-          left.set(name, remaining);
-          progress.add({ rows, tables: remaining === 0 ? 1 : 0 });
-        },
-        signal: laneSignal,
-      });
-      order.done(task);
-    },
-    close: (client) => client.end(),
-    signal,
-  });
 }

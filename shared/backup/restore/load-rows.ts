@@ -19,22 +19,22 @@ export interface BackupSource {
 type Table = Manifest['tables'][number];
 
 /**
- * Loads one stored chunk through `sql`, a COPY FROM STDIN.
+ * Loads stored chunks, one after the other, through `sql`, a COPY FROM STDIN.
  *
  * @throws OperationError `rows_differ` when the server counted other rows than the backup did, `rows_refused` when it took none
  */
-async function loadChunk(
+export async function loadChunks(
   client: pg.Client,
   source: BackupSource,
   {
     sql,
-    chunk,
+    chunks,
     what,
     onBytes,
     signal,
   }: {
     sql: string;
-    chunk: StoredChunk;
+    chunks: readonly StoredChunk[];
     what: string;
     onBytes: (bytes: number) => void;
     signal: AbortSignal;
@@ -42,15 +42,17 @@ async function loadChunk(
 ): Promise<void> {
   let bytes = 0;
   async function* counted(): AsyncGenerator<Buffer> {
-    const content = readObject(source.store, source.location, chunk.path, {
-      compressed: true,
-      expected: chunk,
-      signal,
-    });
-    for await (const block of content) {
-      bytes += block.length;
-      onBytes(block.length);
-      yield block;
+    for (const chunk of chunks) {
+      const content = readObject(source.store, source.location, chunk.path, {
+        compressed: true,
+        expected: chunk,
+        signal,
+      });
+      for await (const block of content) {
+        bytes += block.length;
+        onBytes(block.length);
+        yield block;
+      }
     }
   }
   let rows: number;
@@ -67,10 +69,15 @@ async function loadChunk(
       { cause: error },
     );
   }
-  if (rows !== chunk.rows || bytes !== chunk.bytes) {
+  const expected = { rows: 0, bytes: 0 };
+  for (const chunk of chunks) {
+    expected.rows += chunk.rows;
+    expected.bytes += chunk.bytes;
+  }
+  if (rows !== expected.rows || bytes !== expected.bytes) {
     throw new OperationError(
       'rows_differ',
-      `${what}: ${rows} rows and ${bytes} bytes were loaded from ${chunk.path}, the manifest says ${chunk.rows} and ${chunk.bytes}`,
+      `${what}: ${rows} rows and ${bytes} bytes were loaded from ${chunks[0]?.path}${chunks.length > 1 ? ' and what follows' : ''}, the manifest says ${expected.rows} and ${expected.bytes}`,
       'Use another backup, and report this.',
     );
   }
@@ -97,6 +104,7 @@ export async function loadTableChunks(
   {
     table,
     into,
+    encoding,
     chunks,
     record,
     onBytes,
@@ -105,6 +113,8 @@ export async function loadTableChunks(
   }: {
     table: Table;
     into: LoadInto;
+    /** Of the chunks' text. */
+    encoding: string;
     chunks: readonly StoredChunk[];
     /** Gets each chunk in the transaction of its rows. */
     record: RestoreRecord;
@@ -114,9 +124,10 @@ export async function loadTableChunks(
   },
 ): Promise<void> {
   const { frozen } = into;
-  const sql = copyInSql({ ...into, columns: table.columns }) + (frozen ? ' WITH (FREEZE)' : '');
+  const options = `ENCODING ${quoteLiteral(encoding)}${frozen ? ', FREEZE' : ''}`;
+  const sql = `${copyInSql({ ...into, columns: table.columns })} WITH (${options})`;
   const load = (chunk: StoredChunk): Promise<void> =>
-    loadChunk(client, source, { sql, chunk, what: `${table.schema}.${table.name}`, onBytes, signal });
+    loadChunks(client, source, { sql, chunks: [chunk], what: `${table.schema}.${table.name}`, onBytes, signal });
   const groups = frozen ? [chunks] : chunks.map((chunk) => [chunk]);
   for (const group of groups) {
     // Its rows count as inserted by the transaction that emptied it, which COPY asks for.
@@ -191,7 +202,7 @@ export async function loadLargeObjects(
     if (record.has(item)) continue;
     const sql = 'COPY pg_temp.restored_pieces FROM STDIN';
     await client.query('BEGIN');
-    await loadChunk(client, source, { sql, chunk, what: 'the large objects', onBytes, signal });
+    await loadChunks(client, source, { sql, chunks: [chunk], what: 'the large objects', onBytes, signal });
     await client.query('SELECT pg_catalog.count(pg_catalog.lo_put(object, start, piece)) FROM pg_temp.restored_pieces');
     await record.add(client, [item]);
     await client.query('COMMIT');

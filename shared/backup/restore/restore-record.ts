@@ -1,16 +1,20 @@
 import { setTimeout } from 'node:timers/promises';
 import type pg from 'pg';
 import type { ConnectionTarget } from '../../postgres/connect.ts';
-import { quoteIdentifier, quoteLiteral } from '../../postgres/identifiers.ts';
+import { quoteIdentifier, quoteLiteral, quoteQualified } from '../../postgres/identifiers.ts';
 import { DAY_MS } from '../../time.ts';
 import { openServerSession } from './server-session.ts';
 
 /** Where a database under construction keeps what is done. Removed before the database is offered. */
 export const RECORD_SCHEMA = 'dbms_restoring';
-const TABLE = `${RECORD_SCHEMA}.done`;
+
+/** The table of a record, quoted. The transaction that wrote an item (its `xmin`) is that of the rows it speaks of. */
+export const recordTable = (schema: string): string => quoteQualified(schema, 'done');
 
 /** What of a restore is done: written in the database it fills, and where rows are loaded in their transaction. */
 export interface RestoreRecord {
+  /** What earlier attempts have noted. */
+  readonly items: ReadonlySet<string>;
   has(item: string): boolean;
   readonly warnings: readonly string[];
   /** Notes items as done, with what there is to say of them. In a transaction they count when it is committed. */
@@ -25,12 +29,16 @@ export const recordItem = {
   entry: (dumpId: number): string => `entry ${dumpId}`,
 } as const;
 
-/** @param client - in the empty new database */
-export async function createRecord(client: pg.Client): Promise<RestoreRecord> {
+/**
+ * Both statements are one transaction.
+ *
+ * @param client - in the database to be filled
+ */
+export async function createRecord(client: pg.Client, schema = RECORD_SCHEMA): Promise<RestoreRecord> {
   await client.query(
-    `CREATE SCHEMA ${RECORD_SCHEMA}; CREATE TABLE ${TABLE} (item text PRIMARY KEY, warnings text[] NOT NULL)`,
+    `CREATE SCHEMA ${quoteIdentifier(schema)}; CREATE TABLE ${recordTable(schema)} (item text PRIMARY KEY, warnings text[] NOT NULL)`,
   );
-  return recordOf(new Set(), []);
+  return recordOf(schema, new Set(), []);
 }
 
 /**
@@ -38,32 +46,35 @@ export async function createRecord(client: pg.Client): Promise<RestoreRecord> {
  *
  * @returns null when it did not come to the rows, or not begin at all
  */
-export async function readRecord(client: pg.Client): Promise<RestoreRecord | null> {
-  const { rows: present } = await client.query(`SELECT WHERE pg_catalog.to_regclass('${TABLE}') IS NOT NULL`);
+export async function readRecord(client: pg.Client, schema = RECORD_SCHEMA): Promise<RestoreRecord | null> {
+  const table = recordTable(schema);
+  const { rows: present } = await client.query('SELECT WHERE pg_catalog.to_regclass($1) IS NOT NULL', [table]);
   if (present.length === 0) return null;
-  const { rows } = await client.query<{ item: string; warnings: string[] }>(`SELECT item, warnings FROM ${TABLE}`);
+  const { rows } = await client.query<{ item: string; warnings: string[] }>(`SELECT item, warnings FROM ${table}`);
   const items = new Set(rows.map(({ item }) => item));
   return items.has(recordItem.definitions)
     ? recordOf(
+        schema,
         items,
         rows.flatMap(({ warnings }) => warnings),
       )
     : null;
 }
 
-export async function dropRecord(client: pg.Client): Promise<void> {
-  await client.query(`DROP SCHEMA IF EXISTS ${RECORD_SCHEMA} CASCADE`);
+export async function dropRecord(client: pg.Client, schema = RECORD_SCHEMA): Promise<void> {
+  await client.query(`DROP SCHEMA IF EXISTS ${quoteIdentifier(schema)} CASCADE`);
 }
 
-function recordOf(items: ReadonlySet<string>, earlier: readonly string[]): RestoreRecord {
+function recordOf(schema: string, items: ReadonlySet<string>, earlier: readonly string[]): RestoreRecord {
   const warnings = [...earlier];
   return {
+    items,
     has: (item) => items.has(item),
     warnings,
     async add(client, done, found = []) {
       warnings.push(...found);
       await client.query(
-        `INSERT INTO ${TABLE} SELECT item, CASE WHEN number = 1 THEN $2::text[] ELSE '{}' END
+        `INSERT INTO ${recordTable(schema)} SELECT item, CASE WHEN number = 1 THEN $2::text[] ELSE '{}' END
            FROM pg_catalog.unnest($1::text[]) WITH ORDINALITY AS done(item, number)
              ON CONFLICT (item) DO NOTHING`,
         [[...done], [...found]],
@@ -98,8 +109,8 @@ export async function awaitEarlierSessions(client: pg.Client, signal: AbortSigna
 export const KEPT_DAYS = 1;
 
 /** Says in words, and for {@link dropExpiredDatabases}, what an unfinished database is. */
-export async function markUnfinished(client: pg.Client, database: string, now = new Date()): Promise<string> {
-  const until = new Date(now.getTime() + KEPT_DAYS * DAY_MS).toISOString();
+export async function markUnfinished(client: pg.Client, database: string): Promise<string> {
+  const until = new Date((await serverTime(client)) + KEPT_DAYS * DAY_MS).toISOString();
   const comment = `Unfinished restore, to be resumed or dropped after ${until}`;
   await client.query(`COMMENT ON DATABASE ${quoteIdentifier(database)} IS ${quoteLiteral(comment)}`);
   return until;
@@ -115,20 +126,25 @@ export async function discardDatabase(target: ConnectionTarget, name: string): P
   }
 }
 
+/** Milliseconds since the epoch by the server's clock: functions of other days, on machines with other clocks, compare with it. */
+async function serverTime(client: pg.Client): Promise<number> {
+  const { rows } = await client.query<{ now: Date }>('SELECT pg_catalog.clock_timestamp() AS now');
+  return rows[0]?.now.getTime() ?? Number.NaN;
+}
+
 /**
- * Drops databases of restores that nobody resumed in time. Only what has both the name and the remark of one.
- *
- * @param clock - by default the server's own, which also wrote nothing else that is compared here
+ * Drops databases of restores that nobody resumed in time, by the server's clock. Only what has both the name and the remark of one.
  */
-export async function dropExpiredDatabases(client: pg.Client, now = new Date()): Promise<string[]> {
+export async function dropExpiredDatabases(client: pg.Client): Promise<string[]> {
+  const now = await serverTime(client);
   const { rows } = await client.query<{ name: string; remark: string | null }>(
     `SELECT datname AS name, pg_catalog.shobj_description(oid, 'pg_database') AS remark FROM pg_catalog.pg_database
-      WHERE datname LIKE 'dbms\\_restoring\\_%'`,
+      WHERE datname LIKE 'dbms\\_restoring\\_%' OR datname LIKE 'dbms\\_drill\\_%'`,
   );
   const dropped: string[] = [];
   for (const { name, remark } of rows) {
     const [, until] = /^Unfinished restore, to be resumed or dropped after (\S+)$/.exec(remark ?? '') ?? [];
-    if (until === undefined || !(Date.parse(until) < now.getTime())) continue;
+    if (until === undefined || !(Date.parse(until) < now)) continue;
     await client.query(`DROP DATABASE IF EXISTS ${quoteIdentifier(name)} WITH (FORCE)`);
     dropped.push(name);
   }

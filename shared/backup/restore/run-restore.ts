@@ -1,16 +1,17 @@
 import { setTimeout } from 'node:timers/promises';
 import type pg from 'pg';
 import type { BackupSettings } from '../../configuration/runtime.ts';
-import { OperationError } from '../../errors.ts';
 import type { ConnectionTarget } from '../../postgres/connect.ts';
 import { quoteIdentifier } from '../../postgres/identifiers.ts';
-import { DISK_FULL, isSessionLost } from '../../postgres/session-errors.ts';
 import { type ReportProgress, startProgress } from '../../progress/progress.ts';
 import type { ObjectStore } from '../objects/object-store.ts';
 import { verifyRowCounts } from './count-rows.ts';
+import { canGoOn, explainRestoreFailure, UnfinishedRestore } from './failure.ts';
 import { fillDatabase } from './fill-database.ts';
 import { assertNoProblems } from './findings.ts';
+import type { ReadFreeSpace } from './free-space.ts';
 import { avoidedDatabases, prepareRestore } from './prepare.ts';
+import type { PlannedMode } from './restore-mode.ts';
 import {
   awaitEarlierSessions,
   dropExpiredDatabases,
@@ -19,6 +20,7 @@ import {
   readRecord,
 } from './restore-record.ts';
 import { createMissingRoles } from './roles.ts';
+import { restoreRows } from './rows/restore-rows.ts';
 import { isForgivable } from './schema-entry.ts';
 import { openServerSession } from './server-session.ts';
 import { openRestoreSession } from './session.ts';
@@ -31,16 +33,20 @@ import {
   propertyStatements,
   stagingName,
 } from './target-database.ts';
+import { verifyBuilt } from './verify-built.ts';
 
 export interface RestoreRequest extends RestoreOptions {
   jobId: string;
   backupId: string;
   /** The configured database that the backup is of. */
   database: string;
-  /** The new database's name; with `mode: 'swap'`, of the one whose place it takes. */
+  /** The new database's name; with `mode: 'swap'`, of the one whose place it takes, with `'data'`, of the one with the tables. */
   targetDatabase: string;
-  /** `swap`: the new database takes the place of `targetDatabase`, which is kept under a dated name. By default `new`. */
-  mode?: 'new' | 'swap' | undefined;
+  /**
+   * `swap`: the new database takes the place of `targetDatabase`, which is kept under a dated name. `data`: the rows go into tables
+   * of `targetDatabase`. `drill`: it is built as `targetDatabase`, looked over and dropped. By default `new`.
+   */
+  mode?: PlannedMode | undefined;
   /** By default they are created, without login. */
   missingRoles?: 'create' | 'skip' | undefined;
   /** Sessions that load at a time, in place of the settings'. */
@@ -61,6 +67,8 @@ export interface RestoreDependencies {
   report: ReportProgress;
   /** Ends the restore early; the unfinished database is removed. */
   signal: AbortSignal;
+  /** Asks how much disk is free on the server; by default, nobody knows. */
+  readFreeSpace?: ReadFreeSpace | undefined;
 }
 
 export interface RestoreSummary {
@@ -73,7 +81,7 @@ export interface RestoreSummary {
 }
 
 /**
- * Restores a backup into a new database. It is built under another name and gets its own only when every row is loaded and
+ * Restores a backup into a new database, or its rows into tables that are there ({@link restoreRows}). A new database is built under another name and gets its own only when every row is loaded and
  * counted, so a restore that fails offers nothing, and one that succeeds never removes anything: a swap keeps what it replaces.
  *
  * @throws OperationError with the cause; the unfinished database is dropped
@@ -81,18 +89,21 @@ export interface RestoreSummary {
 export async function runRestore(request: RestoreRequest, dependencies: RestoreDependencies): Promise<RestoreSummary> {
   const { target, signal } = dependencies;
   const { jobId, targetDatabase, mode = 'new', missingRoles = 'create' } = request;
+  if (mode === 'data') return restoreRows(request, dependencies);
   const connections = request.connections ?? dependencies.settings.connections;
   const settings = { ...dependencies.settings, connections };
   const planned = { mode, targetDatabase, missingRoles, connections };
   const keptDatabase = mode === 'swap' ? datedName(targetDatabase, 'replaced', jobId) : null;
   const progress = startProgress(dependencies.report);
-  const staging = stagingName(request.resumes ?? jobId);
+  const staging = mode === 'drill' ? targetDatabase : stagingName(request.resumes ?? jobId);
   let control: pg.Client | undefined;
   let created = false;
   try {
     signal.throwIfAborted();
     progress.phase('checking');
     control = await openServerSession(target, avoidedDatabases(planned));
+    // What an earlier attempt has left is kept, or removed, as what this one has begun.
+    created = (await presentDatabases(control, [staging])).has(staging);
     const prepared = await prepareRestore(
       control,
       { database: request.database, backupId: request.backupId, options: request, planned },
@@ -120,6 +131,13 @@ export async function runRestore(request: RestoreRequest, dependencies: RestoreD
     await markUnfinished(control, staging);
     const filling = { target, settings, signal, source, progress, record: found };
     const warnings = await fillDatabase(staging, { manifest, schema, warnings: before }, request, filling);
+    if (mode === 'drill') {
+      progress.phase('counting');
+      warnings.push(...(await verifyRowCounts(target, staging, manifest, { connections, signal })));
+      await verifyBuilt(target, staging, schema);
+      // It is dropped below, on every path.
+      return { ...summary, warnings };
+    }
     await control.query(`COMMENT ON DATABASE ${quoteIdentifier(staging)} IS NULL`);
     for (const statement of propertyStatements(staging, manifest.database_properties, request)) {
       await control.query(statement).catch((error: unknown) => {
@@ -154,33 +172,6 @@ export async function runRestore(request: RestoreRequest, dependencies: RestoreD
   }
 }
 
-/** Causes after which a restore can go on from where it was. A full disk is not among them: what fills it must go. */
-const PASSING = new Set([
-  'connection_lost',
-  'database_unreachable',
-  'store_failed',
-  'key_refused',
-  'object_missing',
-  'object_damaged',
-]);
-
-function canGoOn(failure: unknown): boolean {
-  return failure instanceof OperationError
-    ? PASSING.has(failure.code)
-    : (failure as Error | null)?.name === 'TimeoutError';
-}
-
-/** A restore that was ended by a passing cause. What is done is kept in the database `staging`, for a day. */
-export class UnfinishedRestore extends Error {
-  override readonly name = 'UnfinishedRestore';
-  readonly staging: string;
-
-  constructor(cause: unknown, staging: string) {
-    super('The restore was ended before it was complete', { cause });
-    this.staging = staging;
-  }
-}
-
 /** What an earlier attempt has done in the database that this one goes on with; null when there is none. */
 async function findUnfinished(
   control: pg.Client,
@@ -206,34 +197,4 @@ async function removeStaging(target: ConnectionTarget, staging: string): Promise
   } catch {
     // The server is out of reach; the name says what the database is, and it was never offered.
   }
-}
-
-function explainRestoreFailure(error: unknown): unknown {
-  if (error instanceof OperationError || !(error instanceof Error)) return error;
-  const code = (error as { code?: string }).code ?? '';
-  if (isSessionLost(error)) {
-    return new OperationError(
-      'connection_lost',
-      `The server ended a connection of the restore: ${error.message}`,
-      'Try again; if it persists, look in the server log for a restart or a terminated session.',
-      { cause: error },
-    );
-  }
-  if (code === DISK_FULL) {
-    return new OperationError(
-      'disk_full',
-      `The target server has no disk space left: ${error.message}`,
-      'Free or add disk space, then restore again.',
-      { cause: error },
-    );
-  }
-  if (/^[0-9A-Z]{5}$/.test(code)) {
-    return new OperationError(
-      'restore_failed',
-      `The server refused a statement of the restore (SQLSTATE ${code}): ${error.message}`,
-      'Mend the cause that the server names, then restore again.',
-      { cause: error },
-    );
-  }
-  return error;
 }

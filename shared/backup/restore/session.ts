@@ -2,9 +2,15 @@ import type pg from 'pg';
 import { type ConnectionTarget, connect } from '../../postgres/connect.ts';
 import { quoteLiteral } from '../../postgres/identifiers.ts';
 
+/** Settings under which a session reads values as the export wrote them. */
+export const VALUE_SETTINGS = `
+SET datestyle = ISO;
+SET intervalstyle = postgres;
+SET lc_monetary = 'C';`.trimStart();
+
 /**
  * Settings of every session of a restore: pg_dump's own (functions are checked when called, XML may be a fragment, values are
- * read as the export wrote them), no time-outs, and no wait for the disk at each commit: until it is offered, the new
+ * read as the export wrote them), no time-outs but for a client that has gone without a word, and no wait for the disk at each commit: until it is offered, the new
  * database can be made again from the backup.
  */
 const RESTORE_SETTINGS = `
@@ -12,14 +18,15 @@ SELECT pg_catalog.set_config('search_path', '', false);
 SET statement_timeout = 0;
 SET lock_timeout = 0;
 SET idle_in_transaction_session_timeout = 0;
+SET tcp_keepalives_idle = 60;
+SET tcp_keepalives_interval = 10;
+SET tcp_keepalives_count = 3;
 SET standard_conforming_strings = on;
 SET check_function_bodies = false;
 SET xmloption = content;
 SET client_min_messages = error;
 SET row_security = off;
-SET datestyle = ISO;
-SET intervalstyle = postgres;
-SET lc_monetary = 'C';
+${VALUE_SETTINGS}
 SET jit = off;
 SET max_parallel_maintenance_workers = 0;
 SET synchronous_commit = off;

@@ -8,8 +8,8 @@ import type { ScheduledEntry } from './schedule-entries.ts';
 export interface AnalyzableTable {
   schema: string;
   name: string;
-  /** Whether it holds rows of its own that are all loaded by now: no partitioned table, no materialized view. */
-  is_loaded: boolean;
+  /** Whether it holds rows of its own: no partitioned table, no materialized view. */
+  has_rows: boolean;
 }
 
 /**
@@ -23,7 +23,7 @@ WITH RECURSIVE above_foreign AS (
    UNION
   SELECT i.inhparent FROM above_foreign a JOIN pg_catalog.pg_inherits i ON i.inhrelid = a.oid
 )
-SELECT n.nspname AS schema, c.relname AS name, c.relkind = 'r' AS is_loaded
+SELECT n.nspname AS schema, c.relname AS name, c.relkind = 'r' AS has_rows
   FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind IN ('r', 'p', 'm')
@@ -79,7 +79,7 @@ const ANALYZE = 'ANALYZE';
 export const isAnalyze = ({ type }: SchemaEntry): boolean => type === ANALYZE;
 
 /**
- * Entries that gather the statistics of loaded tables as soon as their indexes are there, beside the others: while a foreign
+ * Entries that gather the statistics of tables as soon as their rows and indexes are there, beside the others: while a foreign
  * key is checked, which holds two tables, the other sessions have something to do.
  *
  * @returns the entries, and the tables that are left for later
@@ -101,7 +101,7 @@ export function scheduleAnalyze(
   const later: AnalyzableTable[] = [];
   for (const table of tables) {
     const own = byName.get(JSON.stringify([table.schema, table.name]));
-    if (!own || !table.is_loaded) {
+    if (!own || !table.has_rows) {
       later.push(table);
       continue;
     }
@@ -110,6 +110,7 @@ export function scheduleAnalyze(
       entry: { ...own, dump_id: -own.dump_id, type: ANALYZE, section: 'post-data', depends_on: [], sql: '' },
       after: new Set(builtOn.get(own.dump_id)),
       tables: new Set([own.dump_id]),
+      rowsOf: new Set([own.dump_id]),
       shared: false,
       weight: 0,
     });

@@ -35,7 +35,7 @@ export async function createStagingDatabase(
   }
 }
 
-function localeClause(properties: DatabaseProperties, serverVersion: number): string {
+export function localeClause(properties: DatabaseProperties, serverVersion: number): string {
   const options = [`LC_COLLATE ${quoteLiteral(properties.collate)}`, `LC_CTYPE ${quoteLiteral(properties.ctype)}`];
   if (serverVersion >= 150_000) {
     const { locale_provider: provider, locale } = properties;

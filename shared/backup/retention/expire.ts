@@ -4,7 +4,7 @@ import { createJobStore, isEnded } from '../../state/jobs.ts';
 import type { StateTable } from '../../state/table.ts';
 import { backupPrefix } from '../layout.ts';
 import type { Bucket } from '../listing.ts';
-import { removeBackup } from '../remove.ts';
+import { type Removal, removeBackup } from '../remove.ts';
 import { inspectManifest, readClock } from '../stored-manifest.ts';
 import { readRetained } from './entries.ts';
 import { explainRetention, type RetainedBackup } from './explain.ts';
@@ -24,8 +24,7 @@ export interface ExpiryReport extends SweepReport {
   damaged: string[];
 }
 
-export interface ExpiryDependencies extends Bucket {
-  table: StateTable;
+export interface ExpiryDependencies extends Removal {
   policy: RetentionPolicy;
   /** Ends the work before the next removal; the next run goes on. */
   signal: AbortSignal;
@@ -41,7 +40,7 @@ export interface ExpiryDependencies extends Bucket {
  */
 export async function expireBackups(
   database: string,
-  { s3, bucket, table, policy, signal, clock = () => readClock({ s3, bucket }) }: ExpiryDependencies,
+  { s3, bucket, downloadBucket, table, policy, signal, clock = () => readClock({ s3, bucket }) }: ExpiryDependencies,
 ): Promise<ExpiryReport> {
   const now = await clock();
   const damaged: string[] = [];
@@ -65,7 +64,7 @@ export async function expireBackups(
     }
     try {
       // Who needs it has been looked at above, for all of them together.
-      await removeBackup({ s3, bucket, table }, id, { force: true });
+      await removeBackup({ s3, bucket, downloadBucket, table }, id, { force: true });
       removed.push(id);
     } catch (error) {
       if (!(error instanceof OperationError)) throw error;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { databaseIdSchema, isTimeZone } from '../../configuration/runtime.ts';
+import { databaseIdSchema } from '../../configuration/runtime.ts';
+import { timeZoneSchema } from '../../configuration/schedules.ts';
 import { pageOf, pageQuerySchema } from './common.ts';
 import { levelSchema } from './health.ts';
 
@@ -102,10 +103,7 @@ const alertSettingsShape = {
     .max(20)
     .meta({ description: 'No alert is opened or raised in these times.' }),
   digest_at: clockSchema.meta({ description: 'When alerts of level INFO are mailed, all in one.' }),
-  time_zone: z
-    .string()
-    .refine(isTimeZone, 'must be an IANA time zone such as UTC or Europe/Vienna')
-    .meta({ description: 'Of the times of day.' }),
+  time_zone: timeZoneSchema.meta({ description: 'Of the times of day.' }),
 };
 
 export const thresholdsSchema = z

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { databaseIdSchema } from '../../configuration/runtime.ts';
 import { parseNamePattern } from '../../postgres/name-pattern.ts';
-import { progressSchema } from './job.ts';
+import { jobErrorSchema, jobIdSchema, progressSchema } from './job.ts';
 import { retentionSchema } from './retention.ts';
+import { validationLevelSchema } from './validation.ts';
 
 export const backupIdSchema = z
   .string()
@@ -73,6 +74,21 @@ export const backupRequestSchema = z.strictObject({
   ...backupSelectionFields,
 });
 
+const validationSchema = z
+  .object({
+    job_id: jobIdSchema.meta({ description: 'The job that made it, and names what it found.' }),
+    level: validationLevelSchema,
+    outcome: z.enum(['passed', 'failed', 'inconclusive']).meta({
+      description:
+        '`failed`: it speaks against the backup. `inconclusive`: it could not be brought to its end, as when a server was out of reach.',
+    }),
+    ended_at: z.iso.datetime(),
+    error: jobErrorSchema
+      .nullable()
+      .meta({ description: 'What was found, or why it did not end; null when it passed.' }),
+  })
+  .meta({ id: 'Validation', description: 'What came of a validation of a backup.' });
+
 export const backupSchema = z
   .object({
     id: backupIdSchema,
@@ -126,10 +142,22 @@ export const backupSchema = z
     bytes: z.int().nullable().meta({ description: 'Bytes of COPY text.' }),
     stored_bytes: z.int().nullable().meta({ description: 'Bytes of all objects in the bucket.' }),
     objects: z.int().nullable(),
+    last_validation: validationSchema
+      .nullable()
+      .default(null)
+      .meta({ description: 'The last validation, of either level; null: there was none that is known.' }),
+    last_drill: validationSchema
+      .nullable()
+      .default(null)
+      .meta({ description: 'The last one of the level `restore`; null: there was none that is known.' }),
+    proven_at: z.iso.datetime().nullable().default(null).meta({
+      description: 'When a drill last restored it, unless a later validation of either level failed.',
+    }),
     error: z.string().nullable().meta({ description: 'Why it failed.' }),
     progress: progressSchema.nullable().meta({ description: 'Of the running job; null otherwise.' }),
   })
   .meta({ id: 'Backup', description: 'A backup and what it holds.' });
 
 export type Backup = z.output<typeof backupSchema>;
+export type Validation = z.output<typeof validationSchema>;
 export type BackupType = z.output<typeof backupTypeSchema>;

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { databaseIdSchema } from '../../configuration/runtime.ts';
+import { downloadFileSchema } from './download.ts';
+import { validationReportSchema } from './validation.ts';
 
 export const jobIdSchema = z
   .string()
@@ -51,8 +53,13 @@ export const swapSchema = z
 
 export const unfinishedSchema = z
   .object({
-    database: z.string().meta({ description: 'Its name on the server, as long as it is there.' }),
-    kept_until: z.iso.datetime().meta({ description: 'The next restore on the server after this time drops it.' }),
+    database: z.string().meta({
+      description:
+        'Its name on the server, as long as it is there; of a restore of rows, that of the database with the tables.',
+    }),
+    kept_until: z.iso.datetime().meta({
+      description: 'The next restore on the server after this time drops it; rows stay until they are discarded.',
+    }),
     resumed_by: jobIdSchema.nullable().meta({ description: 'The job that goes on with it; null when none does.' }),
   })
   .meta({ id: 'UnfinishedDatabase', description: 'What a failed restore has done, kept to be resumed.' });
@@ -60,29 +67,38 @@ export const unfinishedSchema = z
 export const jobSchema = z
   .object({
     id: jobIdSchema,
-    kind: z
-      .enum(['backup', 'restore', 'rebuild'])
-      .meta({ description: '`rebuild`: lists the backups in the bucket again.' }),
+    kind: z.enum(['backup', 'restore', 'rebuild', 'download', 'validation']).meta({
+      description:
+        '`rebuild`: lists the backups in the bucket again. `download`: makes a script that psql loads. `validation`: proves a backup.',
+    }),
     database: databaseIdSchema,
     status: z.enum(['queued', 'running', 'succeeded', 'failed', 'cancelled']),
     created_at: z.iso.datetime(),
     started_at: z.iso.datetime().nullable(),
     ended_at: z.iso.datetime().nullable(),
     requested_by: z.string().meta({ description: '`sub` of the caller, or `schedule`.' }),
-    backup_id: z.string().nullable().meta({ description: 'The backup that is made or restored.' }),
+    backup_id: z
+      .string()
+      .nullable()
+      .meta({ description: 'The backup that is made, restored, validated or made into a script.' }),
     target_database: z
       .string()
       .nullable()
-      .meta({ description: 'The database that a restore creates, or whose place it takes.' }),
+      .meta({ description: 'The database that a restore creates, whose place it takes, or whose tables it fills.' }),
     environment: databaseIdSchema
       .nullable()
       .default(null)
       .meta({ description: "The configured database whose server a restore goes to; null: the backup's own." }),
     swap: swapSchema.nullable().default(null).meta({ description: 'Of a restore that replaced a database.' }),
+    validation: validationReportSchema.nullable().default(null).meta({ description: 'Of a validation.' }),
     unfinished: unfinishedSchema
       .nullable()
       .default(null)
       .meta({ description: 'Of a failed restore that can be resumed or discarded.' }),
+    download: downloadFileSchema
+      .nullable()
+      .default(null)
+      .meta({ description: 'Of a download that succeeded: the file, until it expires.' }),
     resumes: jobIdSchema
       .nullable()
       .default(null)

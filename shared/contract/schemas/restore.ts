@@ -42,15 +42,18 @@ const tableSchema = z
 
 const MAX_SELECTED = 2000;
 
+/** What a restore does to the server. */
+export const restoreModeSchema = z.enum(['new', 'swap', 'data']);
+
 const restoreFields = z.strictObject({
   backup_id: backupIdSchema,
-  mode: z.enum(['new', 'swap']).default('new').meta({
+  mode: restoreModeSchema.default('new').meta({
     description:
-      '`new`: into a database that does not exist yet. `swap`: the restored database takes the place of an existing one, which is kept under a dated name and can be swapped back; sessions on it are ended.',
+      '`new`: into a database that does not exist yet. `swap`: the restored database takes the place of an existing one, which is kept under a dated name and can be swapped back; sessions on it are ended. `data`: the rows alone go into the tables of an existing database, which must be empty.',
   }),
   target_database: targetDatabaseSchema.optional().meta({
     description:
-      'Name of the database to create (1 to 63 bytes of UTF-8). With `swap`, of the one to replace; by default the configured one.',
+      'Name of the database to create (1 to 63 bytes of UTF-8). With `swap`, of the one to replace, with `data`, of the one whose tables are filled; by default the configured one.',
   }),
   environment: databaseIdSchema.optional().meta({
     description: "Id of the configured database to whose server it is restored; by default, the backup's own.",
@@ -104,7 +107,9 @@ function checkFields(body: z.output<typeof restoreFields>, context: z.Refinement
 }
 
 const confirmSchema = z
-  .literal(true, { error: 'must be true: a restore creates a database on the server; send "confirm": true to agree' })
+  .literal(true, {
+    error: 'must be true: a restore creates a database on the server or fills tables; send "confirm": true to agree',
+  })
   .meta({ description: 'Must be true.' });
 
 export const restoreRequestSchema = restoreFields.extend({ confirm: confirmSchema }).superRefine(checkFields);
@@ -149,5 +154,6 @@ export const restoreOptionsSchema = restoreFields
   .omit({ backup_id: true, target_database: true, mode: true, environment: true })
   .partial();
 
+export type RestoreMode = z.output<typeof restoreModeSchema>;
 export type RestoreBody = z.output<typeof restoreFields>;
 export type RestoreOptionFields = z.output<typeof restoreOptionsSchema>;

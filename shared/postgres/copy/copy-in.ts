@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type pg from 'pg';
+import { noteSourceIsDue } from '../watch-session.ts';
 
 const COPY_DATA = 0x64; // 'd'
 const HEADER_LENGTH = 5;
@@ -59,20 +60,17 @@ export function copyIn(
     const feed = async (connection: PgConnection): Promise<void> => {
       const socket = connection.stream;
       try {
+        noteSourceIsDue(socket, true);
         for await (const block of source) {
+          noteSourceIsDue(socket, false);
           if (refused) break;
-          if (block.length === 0) continue;
-          const header = Buffer.allocUnsafe(HEADER_LENGTH);
-          header[0] = COPY_DATA;
-          header.writeUInt32BE(block.length + 4, 1);
-          socket.cork();
-          socket.write(header);
-          const ready = socket.write(block);
-          socket.uncork();
-          if (!ready && !socket.destroyed) await drained(socket);
+          if (block.length > 0) await send(socket, block);
+          noteSourceIsDue(socket, true);
         }
+        noteSourceIsDue(socket, false);
         if (!refused) connection.endCopyFrom();
       } catch (error) {
+        noteSourceIsDue(socket, false);
         failure ??= error;
         if (!refused) connection.sendCopyFail('the source of the data failed');
       }
@@ -108,6 +106,17 @@ export function copyIn(
     signal.addEventListener('abort', onAbort);
     client.query(submittable as unknown as pg.Submittable);
   });
+}
+
+async function send(socket: Socket, block: Buffer): Promise<void> {
+  const header = Buffer.allocUnsafe(HEADER_LENGTH);
+  header[0] = COPY_DATA;
+  header.writeUInt32BE(block.length + 4, 1);
+  socket.cork();
+  socket.write(header);
+  const ready = socket.write(block);
+  socket.uncork();
+  if (!ready && !socket.destroyed) await drained(socket);
 }
 
 /** Waits until the socket takes more, or is closed. */

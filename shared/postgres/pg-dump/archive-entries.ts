@@ -6,7 +6,7 @@ import type { SchemaDump, SchemaEntry } from './schema-dump.ts';
  * What pg_restore sets before anything else (`_doSetFixedOutputState`), as far as every supported server knows it, and the
  * defaults from which single entries deviate.
  */
-const PREAMBLE = [
+export const PREAMBLE = [
   'SET statement_timeout = 0;',
   'SET lock_timeout = 0;',
   'SET idle_in_transaction_session_timeout = 0;',

@@ -4,7 +4,7 @@ import type pg from 'pg';
 import { type ConnectionTarget, connect } from '../connect.ts';
 import { explainDumpFailure } from './dump-failure.ts';
 import { WASM_WORKER_SOURCE } from './wasm-worker.ts';
-import { type SessionParameters, wireBridge } from './wire-bridge.ts';
+import { type SessionParameters, type WireBridge, wireBridge } from './wire-bridge.ts';
 
 export interface DumpRun {
   target: ConnectionTarget;
@@ -30,7 +30,8 @@ type WorkerResult = { archive: Uint8Array } | { failure: string };
  */
 export async function runWasmPgDump({ target, args, signal }: DumpRun, postgresToolsPath: string): Promise<Uint8Array> {
   signal?.throwIfAborted();
-  const client = await connect(target);
+  let bridge: WireBridge | undefined;
+  const client = await connect(target, { isWaiting: () => bridge?.isWaiting() === true });
   let worker: Worker | undefined;
   const channel = new MessageChannel();
   const { connection, processID } = client as unknown as DriverInternals;
@@ -45,11 +46,12 @@ export async function runWasmPgDump({ target, args, signal }: DumpRun, postgresT
     signal?.throwIfAborted();
     signal?.addEventListener('abort', stop, { once: true });
     stream.removeAllListeners('data');
-    const bridge = wireBridge(stream, parameters);
+    const opened = wireBridge(stream, parameters);
+    bridge = opened;
 
     const wake = new SharedArrayBuffer(4);
     channel.port1.on('message', async (written: Uint8Array) => {
-      channel.port1.postMessage(await bridge.exchange(written));
+      channel.port1.postMessage(await opened.exchange(written));
       Atomics.add(new Int32Array(wake), 0, 1);
       Atomics.notify(new Int32Array(wake), 0);
     });
@@ -71,7 +73,7 @@ export async function runWasmPgDump({ target, args, signal }: DumpRun, postgresT
     channel.port1.close();
     await worker?.terminate();
     if (signal?.aborted) await endSession(target, processID);
-    if (!ended) await closeClient(client, stream);
+    if (!ended) await client.end().catch(() => undefined);
   }
 }
 
@@ -96,13 +98,6 @@ async function endSession(target: ConnectionTarget, processId: number): Promise<
   } catch {
     // The session then ends by itself when its lock wait does.
   }
-}
-
-/** The replies to Terminate are of no interest, only that the socket closes; a server that does not answer is cut off. */
-async function closeClient(client: pg.Client, stream: Socket): Promise<void> {
-  const cut = setTimeout(() => stream.destroy(), 1000);
-  await client.end().catch(() => undefined);
-  clearTimeout(cut);
 }
 
 /** The parameters that servers of every supported version report on their own, read from the settings. */

@@ -14,6 +14,8 @@ export type SessionParameters = Readonly<Record<string, string>>;
 export interface WireBridge {
   /** Takes what the program wrote; answers with what it may read before it writes again. Empty when the server is gone. */
   exchange(written: Uint8Array): Promise<Uint8Array>;
+  /** Whether the server owes the program a reply. */
+  isWaiting(): boolean;
 }
 
 const SSL_REQUEST = 80_877_103;
@@ -93,6 +95,7 @@ export function wireBridge(socket: Socket, parameters: SessionParameters): WireB
   };
 
   return {
+    isWaiting: () => awaited > 0,
     exchange(written) {
       return new Promise((resolve) => {
         answer = resolve;

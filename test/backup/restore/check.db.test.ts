@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Manifest } from '../../../shared/backup/manifest.ts';
+import { checkRestore } from '../../../shared/backup/restore/check-restore.ts';
 import { checkServer, type PlannedRestore } from '../../../shared/backup/restore/check-server.ts';
-import { checkRestore } from '../../../shared/backup/restore/prepare.ts';
+import { spaceUnknown } from '../../../shared/backup/restore/free-space.ts';
 import type { RestoreOptions, TailoredBackup } from '../../../shared/backup/restore/tailor.ts';
 import type { ConnectionTarget } from '../../../shared/postgres/connect.ts';
 import type { SchemaEntry } from '../../../shared/postgres/pg-dump/schema-dump.ts';
@@ -147,7 +148,7 @@ test('extensions and locales that the server lacks are named', async () => {
     warnings: [],
   };
   const planned = { mode: 'new', targetDatabase: 'x', missingRoles: 'create', connections: 1 } as const;
-  const found = await withClient(server, 'postgres', (client) => checkServer(client, backup, planned));
+  const found = await withClient(server, 'postgres', (client) => checkServer(client, backup, planned, spaceUnknown));
   expect(found.problems.map(({ message }) => message)).toEqual([
     'The server does not have the extensions no_such_extension',
   ]);

@@ -1,7 +1,7 @@
 import { GetObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { expect, test } from 'vitest';
+import { UnfinishedRestore } from '../../../shared/backup/restore/failure.ts';
 import { RECORD_SCHEMA } from '../../../shared/backup/restore/restore-record.ts';
-import { UnfinishedRestore } from '../../../shared/backup/restore/run-restore.ts';
 import { stagingName } from '../../../shared/backup/restore/target-database.ts';
 import { newJobId } from '../../../shared/state/ids.ts';
 import { databaseDifferences } from '../../support/compare/compare.ts';

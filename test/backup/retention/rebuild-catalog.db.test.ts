@@ -1,7 +1,7 @@
 import { CopyObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { backupPrefix, MANIFEST } from '../../../shared/backup/layout.ts';
-import { rebuildCatalog } from '../../../shared/backup/rebuild-catalog.ts';
+import { rebuildCatalog, rebuildWholeCatalog } from '../../../shared/backup/rebuild-catalog.ts';
 import { assertRestorable, registerBackup } from '../../../shared/jobs/start.ts';
 import { createBackupCatalog } from '../../../shared/state/backups.ts';
 import { newBackupId } from '../../../shared/state/ids.ts';
@@ -115,6 +115,25 @@ test('names manifests that cannot be read, and lists the others', async () => {
   const ids = (await listed()).map(({ id }) => id);
   expect(ids).not.toContain(damaged);
   expect(ids).not.toContain(moved);
+});
+
+test('lists those of every database in the bucket, of which only some may be configured, and of no other folder', async () => {
+  const made = await backUpAndRecord(harness, table, source);
+  const { bucket, s3 } = harness.store;
+  const foreign = newBackupId();
+  for (const key of [
+    backupPrefix('former', foreign) + MANIFEST,
+    `databases/NOT-ONE/backups/${newBackupId()}/${MANIFEST}`,
+  ]) {
+    await s3.send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: 'x' }));
+  }
+  await emptyTable(table);
+  const whole = { store: harness.store, table, signal: new AbortController().signal };
+  const { done, added, unreadable } = await rebuildWholeCatalog(whole);
+  expect([done, added.includes(made.id)]).toEqual([true, true]);
+  // That of the other database was looked at, too: it is no manifest.
+  expect(unreadable.map(({ id }) => id)).toContain(foreign);
+  expect(await rebuildWholeCatalog({ ...whole, timeIsOver: AbortSignal.abort() })).toMatchObject({ done: false });
 });
 
 test('goes on where it was when the time of an invocation is over', async () => {

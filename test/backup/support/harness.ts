@@ -32,7 +32,14 @@ import { connectTo, dropDatabase, type ScratchDatabase, type TestServer, targetF
 export const DATABASE_ID = 'tested';
 
 /** The smallest chunks there are, so that tables of a few megabytes become several objects. */
-const SETTINGS: BackupSettings = { retention_days: 1, compression_level: 1, connections: 2, chunk_bytes: 1_048_576 };
+const SETTINGS: BackupSettings = {
+  retention_days: 1,
+  compression_level: 1,
+  connections: 2,
+  chunk_bytes: 1_048_576,
+  lanes: 2,
+  connection_share: 0.5,
+};
 
 export interface BackUpOptions extends Partial<Omit<BackupDependencies, 'settings' | 'target'>> {
   /** The backup's id, for tests that must know it also when the backup fails. */

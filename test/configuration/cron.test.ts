@@ -1,8 +1,8 @@
 import { Cron } from 'croner';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { toEventBridgeCron } from '../../infra/config/cron.ts';
 import { nextRun } from '../../local/events/expressions.ts';
+import { toEventBridgeCron } from '../../shared/configuration/cron.ts';
 
 const MONTHS = ['jan', 'FEB', 'Mar', 'apr', 'May', 'JUN', 'jul', 'Aug', 'SEP', 'oct', 'Nov', 'DEC'];
 const DAYS = ['sun', 'MON', 'Tue', 'wed', 'THU', 'Fri', 'SAT'];
@@ -85,10 +85,12 @@ it('runs at the same times as the Unix expression it was made of', () => {
   fc.assert(
     fc.property(unixCron, zone, start, ({ unix, plain }, tz, from) => {
       const cron = new Cron(plain, { timezone: tz, paused: true });
-      const expected = cron.nextRuns(5, new Date(from)).map((date) => date.toISOString());
+      // croner makes up for a time that clocks have jumped over, EventBridge does not.
+      const due = cron.nextRuns(200, new Date(from)).filter((date) => cron.match(date));
+      const expected = due.slice(0, 5).map((date) => date.toISOString());
       expect(runsOf(toEventBridgeCron(unix), tz, from, 5)).toEqual(expected);
     }),
-    { numRuns: 1000 },
+    { numRuns: 300 },
   );
 });
 

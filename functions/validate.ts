@@ -1,0 +1,85 @@
+import './durable/collect-rarely.ts';
+import { withDurableExecution } from '@aws/durable-execution-sdk-js';
+import { cloudwatchClient, dynamodbClient, s3Client, secretsManagerClient } from '../shared/aws/clients.ts';
+import { checkIntegrity } from '../shared/backup/validate/check-integrity.ts';
+import { discardDrill, runDrill } from '../shared/backup/validate/drill.ts';
+import { readEnvironment } from '../shared/configuration/environment.ts';
+import { findDatabase, loadConfiguration } from '../shared/configuration/load.ts';
+import { publishBackupAges } from '../shared/health/backup-ages.ts';
+import { createLogger } from '../shared/http/log.ts';
+import { withCancellation } from '../shared/jobs/cancellation.ts';
+import { cancelJob, endValidation } from '../shared/jobs/end.ts';
+import { validationEventSchema } from '../shared/jobs/events.ts';
+import { executionClaim } from '../shared/jobs/execution-ended.ts';
+import { drillServer, registerScheduled } from '../shared/jobs/start-validation.ts';
+import { runValidationJob } from '../shared/jobs/validation-job.ts';
+import { connectionTarget } from '../shared/postgres/target.ts';
+import { createJobStore, isEnded } from '../shared/state/jobs.ts';
+import { openTable } from '../shared/state/table.ts';
+import { durableSteps, invocationSignal } from './durable/steps.ts';
+
+const environment = readEnvironment(['stateTable', 'backupBucket', 'backupKeyArn', 'metricNamespace']);
+const configuration = loadConfiguration();
+const table = openTable(dynamodbClient(), environment.stateTable);
+const jobs = createJobStore(table);
+const store = { s3: s3Client(), bucket: environment.backupBucket, keyArn: environment.backupKeyArn };
+const logger = createLogger('validate');
+
+const drillTarget = (jobId: string) =>
+  connectionTarget(
+    findDatabase(configuration, drillServer(configuration)),
+    configuration.connections,
+    { secretsManager: secretsManagerClient() },
+    `dbms drill ${jobId}`,
+  );
+
+/** Validates one backup, asked for through the API or by a schedule. */
+export const handler = withDurableExecution(async (input: unknown, context) => {
+  const event = validationEventSchema.parse(input);
+  return runValidationJob(event, durableSteps(context), {
+    register: async ({ database, level, backup_id, job_id, requested_by: requestedBy }) => {
+      if (job_id && backup_id) return { jobId: job_id, backupId: backup_id };
+      // A repeated step finds the job that the first one made, and so does the end of the execution.
+      const claim = executionClaim(context.executionContext.durableExecutionArn);
+      const job = await registerScheduled(table, configuration, { database, level, requestedBy, claim });
+      return { jobId: job.id, backupId: job.backup_id };
+    },
+    start: (jobId) => jobs.start(jobId),
+    report: async (jobId, progress) => {
+      await jobs.reportProgress(jobId, progress);
+    },
+    checkIntegrity: (validation, from, report) =>
+      withCancellation(jobs, validation.jobId, (signal) =>
+        checkIntegrity(validation, from, { store, report, signal, timeIsOver: invocationSignal(context) }),
+      ),
+    drill: async (validation, report) => {
+      const { jobId } = validation;
+      const { warnings } = await withCancellation(jobs, jobId, (cancelled) =>
+        runDrill(validation, {
+          target: drillTarget(jobId),
+          store,
+          settings: configuration.backups,
+          report,
+          signal: AbortSignal.any([invocationSignal(context), cancelled]),
+          hasEnded: async (id) => {
+            const job = await jobs.find(id);
+            return job !== null && isEnded(job);
+          },
+        }),
+      );
+      return warnings;
+    },
+    discard: (jobId) => discardDrill(drillTarget(jobId), jobId),
+    end: async (end) => {
+      await endValidation(table, end);
+      const metrics = { table, cloudwatch: cloudwatchClient(), namespace: environment.metricNamespace };
+      // The hourly run sends them again.
+      await publishBackupAges(event.database, metrics).catch((error: unknown) => {
+        logger.warn('The ages of the backups could not be published', { database: event.database, error });
+      });
+    },
+    cancelled: async (jobId) => {
+      await cancelJob(table, jobId);
+    },
+  });
+});

@@ -1,0 +1,63 @@
+import * as iam from 'aws-cdk-lib/aws-iam';
+import * as lambda from 'aws-cdk-lib/aws-lambda';
+import { Construct } from 'constructs';
+import type { EnvironmentName } from '../../shared/configuration/environment.ts';
+import type { StorageStack } from '../stacks/storage.ts';
+import { NodeFunction, type NodeFunctionProps } from './node-function.ts';
+import { readWork, useState, writeBackups } from './permissions.ts';
+
+export interface ExportFunctionsProps {
+  readonly storage: StorageStack;
+  /** What they have in common with the function that backs up. */
+  readonly shared: Pick<NodeFunctionProps, 'deployment' | 'buildFolder' | 'timeout' | 'vpc' | 'layers'>;
+  readonly environment: Partial<Record<EnvironmentName, string>>;
+  readonly logIn: readonly iam.PolicyStatement[];
+}
+
+/** The functions that a backup invokes when it is more than one invocation can do. Each is invoked by an alias. */
+export class ExportFunctions extends Construct {
+  readonly holder: lambda.Alias;
+  readonly lane: lambda.Alias;
+  /** Lets a role invoke them. */
+  readonly invoke: iam.PolicyStatement;
+
+  constructor(scope: Construct, id: string, { storage, shared, environment, logIn }: ExportFunctionsProps) {
+    super(scope, id);
+    const { key, bucket, stateTable } = storage;
+    const holder = new NodeFunction(this, 'SnapshotHolder', {
+      ...shared,
+      name: 'snapshot-holder',
+      description: 'Keeps the snapshot of a backup of many invocations',
+      memoryMegabytes: 1024,
+      environment,
+      statements: [...useState(stateTable, ['Get', 'Update']), ...readWork(bucket, key), ...logIn],
+    });
+    const lane = new NodeFunction(this, 'ExportLane', {
+      ...shared,
+      name: 'export-lane',
+      description: 'Exports a share of a backup of many invocations',
+      memoryMegabytes: 3072,
+      passesRows: true,
+      environment,
+      statements: [
+        ...useState(stateTable, ['Get', 'Update']),
+        ...readWork(bucket, key),
+        ...writeBackups(bucket, key),
+        ...logIn,
+      ],
+    });
+    this.holder = this.liveAlias(holder);
+    this.lane = this.liveAlias(lane);
+    this.invoke = new iam.PolicyStatement({
+      actions: ['lambda:InvokeFunction'],
+      resources: [this.holder.functionArn, this.lane.functionArn],
+    });
+  }
+
+  private liveAlias({ fn }: NodeFunction): lambda.Alias {
+    return new lambda.Alias(this, `${fn.node.scope?.node.id}Live`, {
+      aliasName: 'live',
+      version: fn.currentVersion as lambda.IVersion,
+    });
+  }
+}

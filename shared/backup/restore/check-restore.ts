@@ -1,0 +1,53 @@
+import type pg from 'pg';
+import { OperationError } from '../../errors.ts';
+import type { ConnectionTarget } from '../../postgres/connect.ts';
+import type { PlannedRestore } from './check-server.ts';
+import type { Finding } from './findings.ts';
+import { avoidedDatabases, type PrepareDependencies, prepareRestore } from './prepare.ts';
+import { prepareRows } from './rows/prepare-rows.ts';
+import { openRowsSession } from './rows/session.ts';
+import { openServerSession } from './server-session.ts';
+import type { RestoreOptions } from './tailor.ts';
+
+/** The answer of a check that is made without restoring. */
+export interface RestoreCheck {
+  problems: Finding[];
+  warnings: Finding[];
+  /** What would be restored; null when the backup or the server could not be read. */
+  restores: { tables: number; rows: number; bytes: number } | null;
+  serverVersion: number | null;
+}
+
+/** In place of a job's record: there is no job yet. */
+const CHECKING = 'check';
+
+/**
+ * Checks a restore without beginning it. What keeps the check itself from being made, such as a server out of reach, is a
+ * problem among the others.
+ */
+export async function checkRestore(
+  request: { database: string; backupId: string; options: RestoreOptions; planned: PlannedRestore },
+  dependencies: PrepareDependencies & { target: ConnectionTarget },
+): Promise<RestoreCheck> {
+  const { planned } = request;
+  let client: pg.Client | undefined;
+  try {
+    client =
+      planned.mode === 'data'
+        ? await openRowsSession({ target: dependencies.target, database: planned.targetDatabase, record: CHECKING })
+        : await openServerSession(dependencies.target, avoidedDatabases(planned));
+    const { checked, manifest } =
+      planned.mode === 'data'
+        ? await prepareRows(client, { ...request, record: null }, dependencies)
+        : await prepareRestore(client, request, dependencies).then(({ backup, ...rest }) => ({ ...rest, ...backup }));
+    const { tables, rows, bytes } = manifest.totals;
+    const { problems, warnings, version } = checked;
+    return { problems, warnings, restores: { tables, rows, bytes }, serverVersion: version };
+  } catch (error) {
+    if (!(error instanceof OperationError)) throw error;
+    const { code, message, nextStep } = error;
+    return { problems: [{ code, message, nextStep }], warnings: [], restores: null, serverVersion: null };
+  } finally {
+    await client?.end().catch(() => undefined);
+  }
+}

@@ -1,0 +1,92 @@
+import type pg from 'pg';
+import type { BackupSettings } from '../../configuration/runtime.ts';
+import type { ConnectionTarget } from '../../postgres/connect.ts';
+import { quoteIdentifier } from '../../postgres/identifiers.ts';
+import type { ReportProgress } from '../../progress/progress.ts';
+import type { ObjectStore } from '../objects/object-store.ts';
+import { discardDatabase } from '../restore/restore-record.ts';
+import { type RestoreSummary, runRestore } from '../restore/run-restore.ts';
+import { openServerSession } from '../restore/server-session.ts';
+
+const PREFIX = 'dbms_drill_';
+
+/** The name of the scratch database of a drill: it says what it is, and whose. */
+export function drillDatabase(jobId: string): string {
+  return `${PREFIX}${jobId.toLowerCase().replaceAll('-', '_')}`;
+}
+
+/** The job whose drill made a database of that name; null when none did. */
+function jobOf(database: string): string | null {
+  const [, ulid] = /^dbms_drill_job_([0-9a-hjkmnp-tv-z]{26})$/.exec(database) ?? [];
+  return ulid === undefined ? null : `job-${ulid.toUpperCase()}`;
+}
+
+export interface DrillDependencies {
+  /** The drill server; its database is the one that CREATE DATABASE is sent from. */
+  target: ConnectionTarget;
+  store: ObjectStore;
+  settings: BackupSettings;
+  report: ReportProgress;
+  signal: AbortSignal;
+  /** Whether a job is known and has ended, so that what is left of its drill is nobody's. */
+  hasEnded(jobId: string): Promise<boolean>;
+}
+
+/**
+ * Restores a backup into a scratch database, counts its rows, looks over its indexes and constraints, and drops it. Neither roles
+ * nor owners nor privileges are restored: they would be left on the server. First it drops what drills before it have left.
+ *
+ * @throws OperationError with the cause; UnfinishedRestore after a passing one: the next attempt of the same job goes on
+ */
+export async function runDrill(
+  { jobId, backupId, database }: { jobId: string; backupId: string; database: string },
+  { hasEnded, ...dependencies }: DrillDependencies,
+): Promise<RestoreSummary> {
+  dependencies.signal.throwIfAborted();
+  await dropLeftovers(dependencies.target, hasEnded);
+  return runRestore(
+    {
+      jobId,
+      backupId,
+      database,
+      targetDatabase: drillDatabase(jobId),
+      mode: 'drill',
+      resumable: true,
+      withoutOwners: true,
+      withoutPrivileges: true,
+      missingRoles: 'skip',
+      analyze: false,
+    },
+    dependencies,
+  );
+}
+
+/** Drops the scratch database of a drill that has ended, if it is there still. */
+export async function discardDrill(target: ConnectionTarget, jobId: string): Promise<void> {
+  await discardDatabase(target, drillDatabase(jobId));
+}
+
+/** Drops the scratch databases of drills whose job has ended. Those of jobs that nobody here knows may be another system's. */
+async function dropLeftovers(target: ConnectionTarget, hasEnded: DrillDependencies['hasEnded']): Promise<void> {
+  const client = await openServerSession(target, []);
+  try {
+    for (const { name } of await drillDatabases(client)) {
+      const job = jobOf(name);
+      if (job === null || !(await hasEnded(job))) continue;
+      await client.query(`DROP DATABASE IF EXISTS ${quoteIdentifier(name)} WITH (FORCE)`).catch((error: unknown) => {
+        // Another drill may be at it, or the login may not: the leftover keeps nobody from a drill.
+        if ((error as { code?: string }).code === undefined) throw error;
+      });
+    }
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+async function drillDatabases(client: pg.Client): Promise<{ name: string }[]> {
+  const { rows } = await client.query<{ name: string }>(
+    'SELECT datname AS name FROM pg_catalog.pg_database WHERE pg_catalog.starts_with(datname, $1)',
+    [PREFIX],
+  );
+  return rows;
+}

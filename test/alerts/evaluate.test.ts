@@ -86,6 +86,15 @@ describe('an alert', () => {
     ).toEqual([[60, 'open', 'WARNING', 'alert-1']]);
   });
 
+  test('is not over before its value has come back by the hysteresis', () => {
+    const values = [0.85, 0.85, 0.85, ...Array.from({ length: 20 }, () => 0.77)];
+    const { seen } = course(
+      values.map((value, index) => [index * 30, use(value)]),
+      rule,
+    );
+    expect(seen).toEqual([[60, 'open', 'WARNING', 'alert-1']]);
+  });
+
   test('rises with its value, at once where it opens, and keeps the worst level', () => {
     const straight = course(
       [

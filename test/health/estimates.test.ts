@@ -163,6 +163,10 @@ describe('trends', () => {
     expect(growing.fits.days_until_disk_full?.confidence).toBeCloseTo(1);
     const waving = trendsOf(every(100, 600_000, (index) => 0.6 + 0.1 * Math.sin(index / 3)));
     expect(waving.values.days_until_disk_full).toBeNull();
+    // It rises, but far less than it goes up and down.
+    const unsure = trendsOf(every(100, 600_000, (index) => 0.5 + 0.0003 * index + 0.1 * Math.sin(index * 1.7)));
+    expect(unsure.fits.days_until_disk_full?.slope).toBeGreaterThan(0);
+    expect(unsure.values.days_until_disk_full).toBeNull();
     expect(trendsOf(every(5, 600_000, (index) => index / 10)).values.days_until_disk_full).toBeNull();
     expect(daysUntil(1, fitLine(every(20, DAY, () => 0).map(({ at }, index) => [at, 1 - index / 100])))).toBeNull();
   });

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { benchmarkBackup } from './backup.ts';
+import { benchmarkSampling } from './sampling.ts';
 
 const USAGE = `npm run bench -- backup [options]
 
@@ -9,7 +10,16 @@ Measures a backup and a restore through the system's own functions, and in the s
   --runs 3             how often each is measured; the median counts
   --connections 2      parallel connections (the peers use two)
   --level 1            zstd level
-  --output FILE        where the JSON goes (default bench/results/backup.json)
+  --output FILE        where the JSON goes (default bench/results/<benchmark>.json)
+
+npm run bench -- sampling [options]
+
+Measures what a sample of a database's health takes on a crowded server, and what sampling every 5 s costs pgbench.
+
+  --sessions 1000      idle sessions
+  --tables 20000       tables
+  --pairs 6            runs of pgbench with and without sampling
+  --seconds 20         of each run
 `;
 
 const { values, positionals } = parseArgs({
@@ -19,12 +29,26 @@ const { values, positionals } = parseArgs({
     runs: { type: 'string', default: '3' },
     connections: { type: 'string', default: '2' },
     level: { type: 'string', default: '1' },
-    output: { type: 'string', default: 'bench/results/backup.json' },
+    output: { type: 'string' },
+    sessions: { type: 'string', default: '1000' },
+    tables: { type: 'string', default: '20000' },
+    pairs: { type: 'string', default: '6' },
+    seconds: { type: 'string', default: '20' },
     help: { type: 'boolean', default: false },
   },
 });
 
-if (positionals[0] !== 'backup' || values.help) {
+const [benchmark] = positionals;
+const output = values.output ?? `bench/results/${benchmark}.json`;
+if (benchmark === 'sampling' && !values.help) {
+  await benchmarkSampling({
+    sessions: Number(values.sessions),
+    tables: Number(values.tables),
+    pairs: Number(values.pairs),
+    seconds: Number(values.seconds),
+    output,
+  });
+} else if (benchmark !== 'backup' || values.help) {
   console.log(USAGE);
   process.exitCode = values.help ? 0 : 1;
 } else {
@@ -33,6 +57,6 @@ if (positionals[0] !== 'backup' || values.help) {
     runs: Number(values.runs),
     connections: Number(values.connections),
     level: Number(values.level),
-    output: values.output,
+    output,
   });
 }

@@ -36,6 +36,15 @@ export function functionUsage(functionName: string): Usage | null {
   return usage;
 }
 
+/** Processor time of a process of this machine so far; 0 where there is no /proc. */
+export function processCpuSeconds(pid: number): number {
+  try {
+    return processUsage(String(pid)).cpuSeconds;
+  } catch {
+    return 0;
+  }
+}
+
 function processUsage(pid: string): Usage {
   const fields = readFileSync(`/proc/${pid}/stat`, 'latin1')
     .replace(/^.*\) /, '')

@@ -2,9 +2,11 @@ import { App, Tags, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import type { Deployment } from './config/schema.ts';
 import { bundleFunctions } from './constructs/bundle.ts';
+import { NodeFunction } from './constructs/node-function.ts';
 import { ApiStack } from './stacks/api.ts';
 import { BackupsStack } from './stacks/backups.ts';
 import { CopiesStack } from './stacks/copies.ts';
+import { MonitoringStack } from './stacks/monitoring.ts';
 import { StorageStack } from './stacks/storage.ts';
 
 export interface AppOptions {
@@ -49,6 +51,9 @@ export function createApp(deployment: Deployment, { buildFolder, outdir }: AppOp
   }
   const backups = new BackupsStack(app, `${prefix}-backups`, { ...props, storage });
   new ApiStack(app, `${prefix}-api`, { ...props, storage, backups });
+  const monitoring = new MonitoringStack(app, `${prefix}-monitoring`, { ...props, storage });
+  const functions = app.node.findAll().filter((construct) => construct instanceof NodeFunction);
+  monitoring.watch(deployment, functions);
   Tags.of(app).add('application', prefix);
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
   return app;

@@ -7,15 +7,17 @@ import { guide, writeTokens } from './guide.ts';
 import { lockStateFolder } from './lock.ts';
 import { removePostgres } from './postgres.ts';
 import { sampleDatabase } from './sample/sample.ts';
+import { makeTrouble } from './sample/trouble.ts';
 import { runWorkload } from './sample/workload.ts';
 import { type LocalSystem, type ManagedDatabase, startSystem } from './system.ts';
 
 const stateFolder = '.local';
 
-const usage = `npm start -- [--fresh] [--idle] [--port 4000] [--database-url postgres://user:password@host:port/name]
+const usage = `npm start -- [--fresh] [--idle] [--trouble] [--port 4000] [--database-url postgres://user:password@host:port/name]
 
   --fresh         clears .local/ first: databases, backups, keys and tokens
   --idle          leaves the sample shop at rest, so that it can be compared with a copy
+  --trouble       makes one kind of trouble after the other in the sample shop, to be watched being found
   --port          where the API listens (4000)
   --database-url  manages a database of your own in place of the sample shop`;
 
@@ -26,6 +28,7 @@ async function main(): Promise<void> {
   const ending = new AbortController();
   let system: LocalSystem | null = null;
   let stopWorkload: (() => Promise<void>) | null = null;
+  let trouble: Promise<void> | null = null;
   // A second key press changes nothing: it does not cut short what keeps the data whole.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => ending.abort());
   endWithNpm(() => ending.abort());
@@ -47,6 +50,11 @@ async function main(): Promise<void> {
     ending.signal.throwIfAborted();
     const tokensPath = writeTokens(system, stateFolder);
     console.log(backup + guide({ system, database, stateFolder, tokensPath, seconds: (Date.now() - started) / 1000 }));
+    if (options.trouble && system.postgres) {
+      const { postgres, apiUrl, tokens } = system;
+      const note = (text: string) => console.log(text);
+      trouble = makeTrouble({ postgres, apiUrl, token: tokens.admin, note, signal: ending.signal });
+    }
     await once(ending.signal, 'abort');
   } catch (error) {
     if (!ending.signal.aborted) {
@@ -55,6 +63,7 @@ async function main(): Promise<void> {
     }
   }
   if (system) console.log('\nStopping');
+  await trouble;
   await stopWorkload?.();
   await system?.stop();
   process.exit();
@@ -88,12 +97,21 @@ async function firstBackup(system: LocalSystem, marker: string, signal: AbortSig
   }
 }
 
-function readOptions(): { fresh: boolean; idle: boolean; port: number; database: ManagedDatabase | null } | null {
+interface Options {
+  fresh: boolean;
+  idle: boolean;
+  trouble: boolean;
+  port: number;
+  database: ManagedDatabase | null;
+}
+
+function readOptions(): Options | null {
   try {
     const { values } = parseArgs({
       options: {
         fresh: { type: 'boolean', default: false },
         idle: { type: 'boolean', default: false },
+        trouble: { type: 'boolean', default: false },
         port: { type: 'string', default: '4000' },
         'database-url': { type: 'string' },
         help: { type: 'boolean', default: false },
@@ -101,6 +119,8 @@ function readOptions(): { fresh: boolean; idle: boolean; port: number; database:
     });
     const port = Number(values.port);
     if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new Error(`--port ${values.port} is no port`);
+    if (values.trouble && values['database-url'] !== undefined)
+      throw new Error('--trouble is for the sample shop alone');
     if (values.help) {
       console.log(usage);
       return null;
@@ -108,6 +128,7 @@ function readOptions(): { fresh: boolean; idle: boolean; port: number; database:
     return {
       fresh: values.fresh,
       idle: values.idle,
+      trouble: values.trouble,
       port,
       database: values['database-url'] === undefined ? null : databaseOf(values['database-url']),
     };

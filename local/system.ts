@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { runAlarms } from './alarms.ts';
 import type { Listening } from './aws/http.ts';
 import { type LocalServices, startServices } from './aws/services.ts';
 import { createEventBus, deployedEvent } from './events/bus.ts';
@@ -45,7 +46,7 @@ export type SystemOptions = {
   readonly timeouts?: Readonly<Record<string, number>>;
   readonly asyncRetryDelaysSeconds?: readonly number[];
   readonly durableRetryMilliseconds?: number;
-  /** Whether schedules run; default true. */
+  /** Whether schedules run and alarms are evaluated; default true. */
   readonly schedules?: boolean;
   /** Told what is being done, and what went wrong in the background. */
   readonly note?: (text: string) => void;
@@ -138,8 +139,11 @@ export async function startSystem(options: SystemOptions): Promise<LocalSystem> 
     // Stopped before the endpoints that functions call, or one that is at work would take their silence for a failure.
     keep(lambda, (service) => service.close());
     lambda.durable.recover();
-    if (options.schedules !== false)
+    if (options.schedules !== false) {
       keep(runSchedules({ schedules: services.schedules, rules: app.rules, lambda, note: background }), (end) => end());
+      const endpoint = services.endpoints.cloudwatch;
+      keep(await runAlarms({ resources: app.resources, endpoint, bus, note: background }), (end) => end());
+    }
     for (const stack of app.stacks) bus.put(deployedEvent(stack));
     const accessLog = openLogFile(join(stateFolder, 'logs', 'api.log'));
     const gateway = keep(
@@ -194,6 +198,8 @@ async function deploymentOf(
   );
   return {
     databases: described,
+    // Nothing leaves the machine: the mailbox shows what is sent.
+    alert_emails: ['administrator@example.com'],
     identity: { issuer: issuer.issuer, audience, jwks_uri: issuer.jwksUri, roles_claim: 'cognito:groups' },
     // On this machine the managed server takes the drills as well.
     ...(described[0] ? { drills: { server: described[0].id } } : {}),

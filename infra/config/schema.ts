@@ -32,8 +32,6 @@ const deployedDatabaseSchema = databaseSchema.extend({
 
 const regionSchema = z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'must be a region such as eu-central-1');
 
-const ratio = z.number().gt(0).max(1);
-
 /** CloudWatch keeps logs for these numbers of days only. */
 const logDays = [
   1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
@@ -44,6 +42,8 @@ const LONGEST_NAMES = 64 - '-drill-'.length;
 
 /** A deployment: what the functions read at run time, and the shape of what is deployed around them. */
 export const deploymentSchema = runtimeConfigurationSchema
+  // Said among the other retentions.
+  .omit({ metrics_retention_hours: true })
   .extend({
     databases: databasesOf(deployedDatabaseSchema),
     /** Begins the name of each stack and function. */
@@ -68,16 +68,6 @@ export const deploymentSchema = runtimeConfigurationSchema
         alarm_after_days: z.int().min(1).max(365).default(14),
       })
       .prefault({}),
-    thresholds: z
-      .strictObject({
-        connection_usage: ratio.default(0.8),
-        response_time_ms: z.int().min(1).default(2000),
-        error_rate: ratio.default(0.05),
-        disk_usage: ratio.default(0.9),
-        slow_query_seconds: z.number().positive().default(1),
-        health_check_interval_seconds: z.int().min(10).max(3600).default(30),
-      })
-      .prefault({}),
     retention: z
       .strictObject({
         audit_days: z.int().min(1).max(3653).default(90),
@@ -95,8 +85,6 @@ export const deploymentSchema = runtimeConfigurationSchema
       .prefault({}),
     /** A second region, into whose bucket S3 copies every object; see docs/retention.md. Needs `region` and `account`. */
     copies: z.strictObject({ region: regionSchema }).optional(),
-    /** Receive the alerts. */
-    alert_emails: z.array(z.email()).default([]),
     api: z
       .strictObject({
         requests_per_second: z.int().min(1).max(10_000).default(50),
@@ -176,5 +164,10 @@ export type DeploymentInput = z.input<typeof deploymentSchema>;
 export function runtimePart(deployment: Deployment): Record<string, unknown> {
   const known = Object.entries(deployment).filter(([name]) => name in runtimeConfigurationSchema.shape);
   const databases = deployment.databases.map(({ vpc: _vpc, secret_key_arn: _key, ...database }) => database);
-  return { ...Object.fromEntries(known), databases, drills: { server: deployment.drills.server } };
+  return {
+    ...Object.fromEntries(known),
+    databases,
+    drills: { server: deployment.drills.server },
+    metrics_retention_hours: deployment.retention.metrics_hours,
+  };
 }

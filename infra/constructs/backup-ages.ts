@@ -6,7 +6,8 @@ import * as scheduler from 'aws-cdk-lib/aws-scheduler';
 import * as targets from 'aws-cdk-lib/aws-scheduler-targets';
 import type * as sqs from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import { databaseDimension, metricNames, metricNamespace } from '../../shared/health/metric-names.ts';
+import { databaseAlarmName, WITH_DRILLS } from '../../shared/health/alarms.ts';
+import { DATABASE_DIMENSION, metricNamespace, publishedName } from '../../shared/health/metrics.ts';
 import type { Deployment } from '../config/schema.ts';
 import type { StorageStack } from '../stacks/storage.ts';
 import { configurationLayer, layerPaths } from './layers.ts';
@@ -73,12 +74,12 @@ export class BackupAges extends Construct {
     for (const database of databases) {
       new cloudwatch.Metric({
         namespace: metricNamespace(prefix),
-        metricName: metricNames.newestProvenBackupAge,
-        dimensionsMap: { [databaseDimension]: database.id },
+        metricName: publishedName('proven_backup_age_seconds'),
+        dimensionsMap: { [DATABASE_DIMENSION]: database.id },
         statistic: cloudwatch.Stats.MAXIMUM,
         period: HOUR,
       }).createAlarm(this, `NoProvenBackup-${database.id}`, {
-        alarmName: `${prefix}-no-proven-backup-${database.id}`,
+        alarmName: databaseAlarmName(prefix, database.id, WITH_DRILLS),
         alarmDescription: `No backup of ${database.id} from the last ${drills.alarm_after_days} days was restored by a drill`,
         threshold: Duration.days(drills.alarm_after_days).toSeconds(),
         comparisonOperator: cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,

@@ -48,10 +48,17 @@ const bufferMemory = { MALLOC_ARENA_MAX: '1', NODE_OPTIONS: '--max-semi-space-si
 export class NodeFunction extends Construct {
   readonly fn: lambda.Function;
   readonly role: iam.Role;
+  /** Its name once deployed, as text: another stack that watches it need not wait for it. */
+  readonly deployedName: string;
+  readonly timeout: Duration;
+  readonly isDurable: boolean;
 
   constructor(scope: Construct, id: string, props: NodeFunctionProps) {
     super(scope, id);
     const { name, deployment, vpc, durableFor } = props;
+    this.deployedName = `${deployment.prefix}-${name}`;
+    this.timeout = props.timeout;
+    this.isDurable = durableFor !== undefined;
     const logGroup = new logs.LogGroup(this, 'Logs', {
       retention: deployment.retention.log_days,
       removalPolicy: RemovalPolicy.DESTROY,
@@ -77,7 +84,7 @@ export class NodeFunction extends Construct {
       ),
     };
     this.fn = new lambda.Function(this, 'Function', {
-      functionName: `${deployment.prefix}-${name}`,
+      functionName: this.deployedName,
       description: props.description,
       code: lambda.Code.fromAsset(join(props.buildFolder, 'functions', name)),
       handler: 'index.handler',

@@ -4,7 +4,8 @@ import * as iam from 'aws-cdk-lib/aws-iam';
 import type * as kms from 'aws-cdk-lib/aws-kms';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
 import { MANIFEST, WORK } from '../../shared/backup/layout.ts';
-import { metricNamespace } from '../../shared/health/metric-names.ts';
+import { metricNamespace } from '../../shared/health/metrics.ts';
+import { samplePartitions } from '../../shared/health/sample-store.ts';
 import { stateKeys } from '../../shared/state/table.ts';
 import type { Deployment } from '../config/schema.ts';
 
@@ -34,6 +35,33 @@ export function useState(
       ? [allow(['dynamodb:Query'], [`${table.tableArn}/index/${stateKeys.index}`])]
       : []),
   ];
+}
+
+/** Reads the samples of databases by their time, and nothing else of the table as a range. */
+export function readSamples(table: dynamodb.Table): iam.PolicyStatement[] {
+  return [
+    allow(['dynamodb:Query'], [table.tableArn], {
+      'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': samplePartitions.map((partition) => `${partition}*`) },
+      // Without it, a request that names no key would fulfil the condition above.
+      Null: { 'dynamodb:LeadingKeys': 'false' },
+    }),
+  ];
+}
+
+/** Reads CloudWatch's metrics of managed databases, where there are any. CloudWatch knows no resources. */
+export function readRdsMetrics(databases: Deployment['databases']): iam.PolicyStatement[] {
+  const isManaged = databases.some(({ kind }) => kind !== 'self-managed');
+  return isManaged ? [allow(['cloudwatch:GetMetricData'], ['*'])] : [];
+}
+
+/** Sends mails from the one address of the alerts, which SES may have verified by itself or by its domain. */
+export function sendMails(stack: Stack, { alert_emails, alert_sender }: Deployment): iam.PolicyStatement[] {
+  const sender = alert_sender ?? alert_emails[0];
+  if (alert_emails.length === 0 || sender === undefined) return [];
+  const identities = [sender, sender.slice(sender.indexOf('@') + 1)].map((resourceName) =>
+    stack.formatArn({ service: 'ses', resource: 'identity', resourceName }),
+  );
+  return [allow(['ses:SendEmail'], identities, { StringEquals: { 'ses:FromAddress': sender } })];
 }
 
 /** Stores sealed objects. */

@@ -13,6 +13,7 @@ import {
   readDownloads,
   readFreeStorage,
   readLocks,
+  readSamples,
   removeBackups,
   removeDownloads,
   useState,
@@ -169,6 +170,17 @@ function shapesOf(
       description: 'Lists, shows and cancels jobs',
       environment: state,
       statements: useState(stateTable, ['Get', 'Update', 'Query']),
+    },
+    'health-api': {
+      description: 'Shows how databases are, their sessions and locks, and ends sessions',
+      environment: state,
+      statements: [...useState(stateTable, ['Get']), ...readSamples(stateTable), ...logIn],
+      ...(vpc ? { vpc } : {}),
+    },
+    'alerts-api': {
+      description: 'Lists, acknowledges and resolves alerts, and keeps their thresholds',
+      environment: state,
+      statements: useState(stateTable, ['Get', 'Put', 'Update', 'Query']),
     },
     'docs-api': { description: 'Describes the API', environment: {}, statements: [] },
   };

@@ -6,7 +6,7 @@ import * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as destinations from 'aws-cdk-lib/aws-lambda-destinations';
 import type { Construct } from 'constructs';
 import type { EnvironmentName } from '../../shared/configuration/environment.ts';
-import { metricNamespace } from '../../shared/health/metric-names.ts';
+import { metricNamespace } from '../../shared/health/metrics.ts';
 import type { Deployment } from '../config/schema.ts';
 import { BackupAges } from '../constructs/backup-ages.ts';
 import { BackupExpiry } from '../constructs/backup-expiry.ts';

@@ -58,7 +58,7 @@ function pointOf(sample: z.output<typeof datum>): Point {
   };
 }
 
-/** Amazon CloudWatch metrics and alarms, bounded to a week of minutes per metric. Alarms are kept, not evaluated. */
+/** Amazon CloudWatch metrics and alarms, bounded to a week of minutes per metric. Alarms are kept here and evaluated in local/alarms.ts. */
 export async function openCloudWatch(stateFolder: string): Promise<LocalCloudWatch> {
   const file = await openStateFile<State>(join(stateFolder, 'cloudwatch.json'), { series: {}, alarms: {} });
   const { series, alarms } = file.value;

@@ -4,6 +4,7 @@ import { LambdaClient } from '@aws-sdk/client-lambda';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SchedulerClient } from '@aws-sdk/client-scheduler';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { SESClient } from '@aws-sdk/client-ses';
 
 /**
  * The AWS clients of one execution environment, each made at its first use. Region, credentials and endpoints come from the
@@ -40,6 +41,8 @@ function once<Client>(make: () => Client): () => Client {
 export const cloudwatchClient = once(() => new CloudWatchClient(quick));
 export const dynamodbClient = once(() => new DynamoDBClient(quick));
 export const lambdaClient = once(() => new LambdaClient(quick));
+/** Without attempts of its own: a mail that SES may have taken must not be sent again. */
+export const sesClient = once(() => new SESClient({ ...quick, maxAttempts: 1 }));
 export const schedulerClient = once(() => new SchedulerClient(quick));
 export const secretsManagerClient = once(() => new SecretsManagerClient(quick));
 export const s3Client = once(() => new S3Client(bulk));

@@ -22,13 +22,15 @@ export const environmentNames = {
   snapshotHolderFunctionArn: 'SNAPSHOT_HOLDER_FUNCTION_ARN',
   exportLaneFunctionArn: 'EXPORT_LANE_FUNCTION_ARN',
   rebuildFunctionArn: 'REBUILD_FUNCTION_ARN',
+  /** Address of the page about a database, which mails link to; `{database}` stands for its id. */
+  alertLink: 'ALERT_LINK',
   /** Where the schedules of backups are kept, in whose name they run, and what receives runs that could not be started. */
   scheduleGroup: 'SCHEDULE_GROUP',
   scheduleRoleArn: 'SCHEDULE_ROLE_ARN',
   deadLetterQueueArn: 'DEAD_LETTER_QUEUE_ARN',
   downloadFunctionArn: 'DOWNLOAD_FUNCTION_ARN',
   validateFunctionArn: 'VALIDATE_FUNCTION_ARN',
-  /** Namespace of this deployment's own metrics in CloudWatch; see shared/health/metric-names.ts. */
+  /** Namespace of this deployment's own metrics in CloudWatch; see shared/health/metrics.ts. */
   metricNamespace: 'METRIC_NAMESPACE',
   /** `node_modules` folder of the postgres-tools layer. */
   postgresToolsPath: 'POSTGRES_TOOLS_PATH',

@@ -57,7 +57,21 @@ export const databaseSchema = z.strictObject({
       ca: z.string().optional(),
     })
     .prefault({}),
+  /** Size of the disk that was given to it. SQL and CloudWatch tell what is used or free, never this. */
+  storage_gigabytes: z.number().positive().optional(),
   retention: retentionSchema.optional(),
+});
+
+const ratio = z.number().gt(0).max(1);
+
+/** Where alerts begin, and how often is looked. */
+const thresholdsSchema = z.strictObject({
+  connection_usage: ratio.default(0.8),
+  response_time_ms: z.int().min(1).default(2000),
+  error_rate: ratio.default(0.05),
+  disk_usage: ratio.default(0.9),
+  slow_query_seconds: z.number().positive().default(1),
+  health_check_interval_seconds: z.int().min(10).max(3600).default(30),
 });
 
 /** Limits of the connections a function opens; times in milliseconds unless named otherwise. */
@@ -128,6 +142,13 @@ export const runtimeConfigurationSchema = z.strictObject({
   databases: databasesOf(databaseSchema),
   connections: connectionsSchema.prefault({}),
   backups: backupSettingsSchema.prefault({}),
+  thresholds: thresholdsSchema.prefault({}),
+  /** How long samples are kept. */
+  metrics_retention_hours: z.int().min(1).max(10_950).default(168),
+  /** Receive the alerts. */
+  alert_emails: z.array(z.email()).max(50).default([]),
+  /** Sends them: an address that SES has verified, by itself or by its domain. By default the first that receives them. */
+  alert_sender: z.email().optional(),
   schedules: schedulesSchema.prefault({}),
   downloads: downloadsSchema.prefault({}),
   drills: drillSettingsSchema.prefault({}),
@@ -144,4 +165,5 @@ export type Database = z.output<typeof databaseSchema>;
 export type RuntimeConfiguration = z.output<typeof runtimeConfigurationSchema>;
 export type ConnectionLimits = RuntimeConfiguration['connections'];
 export type BackupSettings = RuntimeConfiguration['backups'];
+export type Thresholds = RuntimeConfiguration['thresholds'];
 export type Identity = z.output<typeof identitySchema>;

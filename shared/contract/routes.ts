@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { defineRoute } from './define-route.ts';
+import { healthRoutes } from './health-routes.ts';
 import { backupIdSchema, backupRequestSchema, backupSchema, backupStatusSchema } from './schemas/backup.ts';
 import { databaseQuerySchema, pageOf, pageQuerySchema } from './schemas/common.ts';
 import { downloadQuerySchema, downloadSchema, makeDownloadQuerySchema } from './schemas/download.ts';
@@ -320,6 +321,7 @@ export const routes = [
     responses: { 202: { description: 'The job; follow it until it has ended.', schema: jobSchema } },
     refusals: { 409: 'The job has ended already.' },
   }),
+  ...healthRoutes,
   defineRoute({
     operationId: 'getOpenapi',
     method: 'GET',

@@ -2,7 +2,7 @@ import { type CloudWatchClient, type MetricDatum, PutMetricDataCommand } from '@
 import type { Backup } from '../contract/schemas/backup.ts';
 import { createBackupCatalog, isWhole } from '../state/backups.ts';
 import type { StateTable } from '../state/table.ts';
-import { databaseDimension, metricNames } from './metric-names.ts';
+import { DATABASE_DIMENSION, publishedName } from './metrics.ts';
 
 /** Ages in seconds; null when there is no such backup. */
 export interface BackupAges {
@@ -49,12 +49,12 @@ export async function publishBackupAges(
             Value,
             Unit: 'Seconds',
             Timestamp: now,
-            Dimensions: [{ Name: databaseDimension, Value: database }],
+            Dimensions: [{ Name: DATABASE_DIMENSION, Value: database }],
           },
         ];
   const MetricData = [
-    ...datum(metricNames.newestBackupAge, ages.newest),
-    ...datum(metricNames.newestProvenBackupAge, ages.newestProven),
+    ...datum(publishedName('backup_age_seconds'), ages.newest),
+    ...datum(publishedName('proven_backup_age_seconds'), ages.newestProven),
   ];
   if (MetricData.length > 0) await cloudwatch.send(new PutMetricDataCommand({ Namespace: namespace, MetricData }));
   return ages;

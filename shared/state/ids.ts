@@ -10,3 +10,7 @@ export function newJobId(): string {
 export function newBackupId(): string {
   return `bkp-${nextUlid()}`;
 }
+
+export function newAlertId(): string {
+  return `alr-${nextUlid()}`;
+}

@@ -38,11 +38,21 @@ test('a POST that starts a job documents its Idempotency-Key and both headers of
 
 test('what goes in and what comes out share one schema each', () => {
   expect(Object.keys(document.components?.schemas ?? {}).sort()).toEqual([
+    'Alert',
+    'AlertThresholds',
     'Backup',
+    'Check',
+    'ClosedConnections',
+    'Connection',
+    'ConnectionStats',
+    'Health',
     'DownloadAddress',
     'DownloadFile',
     'Job',
     'JobError',
+    'LockedSession',
+    'Locks',
+    'MetricsHistory',
     'Problem',
     'Progress',
     'RestoreCheck',

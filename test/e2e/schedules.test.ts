@@ -1,10 +1,12 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { CloudWatchClient, ListMetricsCommand } from '@aws-sdk/client-cloudwatch';
 import { DeleteItemCommand, DynamoDBClient, ListTablesCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Backup } from '../../shared/contract/schemas/backup.ts';
 import { type ScheduleSet, scheduleSetSchema } from '../../shared/contract/schemas/schedule.ts';
+import { metricNamespace, publishedMetrics } from '../../shared/health/metrics.ts';
 import { backupKey } from '../../shared/state/backups.ts';
 import { clientOptions } from '../local/aws/support.ts';
 import { anyServer, createScratchDatabase, type ScratchDatabase } from '../support/servers.ts';
@@ -20,7 +22,11 @@ beforeAll(async () => {
   const server = anyServer();
   databases = [await createScratchDatabase(server), await createScratchDatabase(server)];
   const [shop, crm] = databases.map(({ name }) => name) as [string, string];
-  system = await startTestSystem({ databases: [managed(server, 'shop', shop), managed(server, 'crm', crm)] });
+  system = await startTestSystem({
+    databases: [managed(server, 'shop', shop), managed(server, 'crm', crm)],
+    // One sample in each run of the sampler, which then ends at once.
+    deployment: { thresholds: { health_check_interval_seconds: 60 } },
+  });
   // The configured ones are made once the stack is deployed.
   await eventually(
     () => ['shop', 'crm'].flatMap((id) => [scheduleOf(id), scheduleOf(id, 'schema')]),
@@ -143,3 +149,55 @@ async function forget(ids: string[]): Promise<void> {
   }
   client.destroy();
 }
+
+test('the sampler watches each database, and the API tells what it saw', async () => {
+  const { lambda } = system.current;
+  const { outcome } = await lambda.invoke({ functionName: 'dbms-sample-health', payload: '{}' });
+  expect(outcome.ok).toBe(true);
+  for (const id of ['shop', 'crm']) {
+    const { status, json } = await call(system.current, `/health?database=${id}`, { as: 'viewer' });
+    expect(status).toBe(200);
+    expect(json).toMatchObject({ database: id, fresh: true, unreachable: null, unread: [] });
+    expect(['ok', 'warning']).toContain(json.status);
+    const history = await call(system.current, `/metrics/history?database=${id}&hours=1&metrics=connections`);
+    expect(history.json.series[0].points.length).toBeGreaterThan(0);
+  }
+  const client = new CloudWatchClient(clientOptions(system.current.services.endpoints.cloudwatch));
+  const { Metrics = [] } = await client.send(new ListMetricsCommand({ Namespace: metricNamespace('dbms') }));
+  client.destroy();
+  const names = new Set(Metrics.map(({ MetricName }) => MetricName));
+  expect(names.size).toBeGreaterThan(5);
+  expect([...names].filter((name) => !publishedMetrics.some((published) => published.name === name))).toEqual([]);
+});
+
+test('sessions are shown and ended through the API', async () => {
+  const session = await (databases[0] as ScratchDatabase).connect();
+  const lost = new Promise((resolve) => session.once('error', resolve));
+  const { rows } = await session.query('SELECT pg_backend_pid() AS pid');
+  const get = async (path: string) => (await call(system.current, path, { as: 'viewer' })).json;
+  expect((await get('/connections/stats')).connections).toBeGreaterThan(1);
+  const { items } = await get('/connections/details?application=test&limit=200');
+  expect(items.map(({ pid }: { pid: number }) => pid)).toContain(rows[0].pid);
+  expect(await get('/locks')).toMatchObject({ database: 'shop', sessions: [] });
+  const body = { older_than_seconds: 86_400 };
+  expect((await call(system.current, '/connections/close-idle', { as: 'operator', body })).json.closed).toEqual([]);
+  const ended = await call(system.current, `/connections/${rows[0].pid}/terminate`, { method: 'POST', as: 'operator' });
+  expect(ended.json).toMatchObject({ closed: [{ pid: rows[0].pid, application: 'test' }] });
+  await lost;
+});
+
+test('an alarm reaches the alerts and the mailbox', async () => {
+  const { lambda } = system.current;
+  const event = {
+    'detail-type': 'CloudWatch Alarm State Change',
+    time: new Date().toISOString(),
+    detail: { alarmName: 'dbms/database/crm/no_samples', state: { value: 'ALARM', reason: 'no data' } },
+  };
+  await lambda.invoke({ functionName: 'dbms-alarm-changed', payload: JSON.stringify(event) });
+  const { json } = await call(system.current, '/alerts?database=crm&status=open', { as: 'viewer' });
+  expect(json.items).toContainEqual(
+    expect.objectContaining({ cause: 'alarm:dbms/database/crm/no_samples', level: 'CRITICAL' }),
+  );
+  const subjects = system.current.services.emails().map(({ subject }) => subject);
+  expect(subjects.filter((subject) => subject.startsWith('[CRITICAL] crm:'))).toHaveLength(1);
+});

@@ -93,6 +93,8 @@ export async function startApi(
     'restore-api': (await import('../../functions/restore-api.ts')).handler,
     'restore-server-api': (await import('../../functions/restore-server-api.ts')).handler,
     'jobs-api': (await import('../../functions/jobs-api.ts')).handler,
+    'health-api': (await import('../../functions/health-api.ts')).handler,
+    'alerts-api': (await import('../../functions/alerts-api.ts')).handler,
     'docs-api': (await import('../../functions/docs-api.ts')).handler,
   };
 
@@ -106,13 +108,14 @@ export async function startApi(
       const pattern = (template: string): RegExp => new RegExp(`^${template.replace(/\{\w+\}/g, '([^/]+)')}$`);
       const there = routes.filter((route) => pattern(route.path).test(path));
       const route = there.find((candidate) => candidate.method === method) ?? there[0];
-      const [, id] = (route && pattern(route.path).exec(path)) ?? [];
+      const names = [...(route?.path.matchAll(/\{(\w+)\}/g) ?? [])].map(([, name = '']) => name);
+      const [, ...given] = (route && pattern(route.path).exec(path)) ?? [];
       const event = {
         resource: basePath + (route?.path ?? path),
         path: basePath + path,
         httpMethod: method,
         headers: { ...(body === undefined ? {} : { 'Content-Type': 'application/json' }), ...headers },
-        pathParameters: id === undefined ? null : { id },
+        pathParameters: names.length === 0 ? null : Object.fromEntries(names.map((name, at) => [name, given[at]])),
         queryStringParameters: query,
         multiValueQueryStringParameters: Object.fromEntries(
           Object.entries(query).map(([name, value]) => [name, [value]]),

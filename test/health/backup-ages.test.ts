@@ -1,7 +1,7 @@
 import { CloudWatchClient, GetMetricDataCommand } from '@aws-sdk/client-cloudwatch';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { backupAges, publishBackupAges } from '../../shared/health/backup-ages.ts';
-import { databaseDimension, metricNames, metricNamespace } from '../../shared/health/metric-names.ts';
+import { DATABASE_DIMENSION, metricNamespace, publishedName } from '../../shared/health/metrics.ts';
 import { createBackupCatalog, runningBackup } from '../../shared/state/backups.ts';
 import { newBackupId, newJobId } from '../../shared/state/ids.ts';
 import { clientOptions } from '../local/aws/support.ts';
@@ -58,7 +58,7 @@ describe('publishing', () => {
 
   const namespace = metricNamespace('dbms');
   async function published(MetricName: string, Value: string): Promise<number[]> {
-    const Metric = { Namespace: namespace, MetricName, Dimensions: [{ Name: databaseDimension, Value }] };
+    const Metric = { Namespace: namespace, MetricName, Dimensions: [{ Name: DATABASE_DIMENSION, Value }] };
     const { MetricDataResults = [] } = await cloudwatch.send(
       new GetMetricDataCommand({
         StartTime: new Date(now - HOUR_MS),
@@ -75,11 +75,11 @@ describe('publishing', () => {
     expect(await publish('crm')).toEqual({ newest: null, newestProven: null });
     await createBackupCatalog(state.table).addMissing(backup(3));
     await publish('shop');
-    expect(await published(metricNames.newestBackupAge, 'shop')).toEqual([3 * 3600]);
-    expect(await published(metricNames.newestProvenBackupAge, 'shop')).toEqual([]);
+    expect(await published(publishedName('backup_age_seconds'), 'shop')).toEqual([3 * 3600]);
+    expect(await published(publishedName('proven_backup_age_seconds'), 'shop')).toEqual([]);
     await createBackupCatalog(state.table).addMissing(backup(4, { proven_at }));
     await publish('shop');
-    expect(await published(metricNames.newestProvenBackupAge, 'shop')).toEqual([4 * 3600]);
-    expect(await published(metricNames.newestBackupAge, 'crm')).toEqual([]);
+    expect(await published(publishedName('proven_backup_age_seconds'), 'shop')).toEqual([4 * 3600]);
+    expect(await published(publishedName('backup_age_seconds'), 'crm')).toEqual([]);
   });
 });

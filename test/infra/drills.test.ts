@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import example from '../../infra/config/example.ts';
 import { ConfigurationError, checkDeployment } from '../../infra/config/load.ts';
-import { databaseDimension, metricNames, metricNamespace } from '../../shared/health/metric-names.ts';
+import { DATABASE_DIMENSION, metricNamespace, publishedName } from '../../shared/health/metrics.ts';
 import { validationEventSchema } from '../../shared/jobs/events.ts';
 import { statementsOf } from './support/policies.ts';
 import { type Synthesized, synthesize } from './support/synthesize.ts';
@@ -77,12 +77,12 @@ describe('the age of the newest proven backup', () => {
   it('raises an alarm for each database when it is too high, or when there is none', () => {
     const alarms = alarmsOf(withDrills);
     expect(alarms.map(({ properties }) => properties.Dimensions)).toEqual(
-      ['shop', 'ledger'].map((Value) => [{ Name: databaseDimension, Value }]),
+      ['shop', 'ledger'].map((Value) => [{ Name: DATABASE_DIMENSION, Value }]),
     );
     for (const { properties } of alarms) {
       expect(properties).toMatchObject({
         Namespace: metricNamespace('dbms'),
-        MetricName: metricNames.newestProvenBackupAge,
+        MetricName: publishedName('proven_backup_age_seconds'),
         Statistic: 'Maximum',
         Period: 3600,
         EvaluationPeriods: 3,
@@ -106,6 +106,7 @@ describe('the age of the newest proven backup', () => {
     const publishing = statementsOf(of()).filter(({ actions }) => actions.includes('cloudwatch:PutMetricData'));
     expect(publishing.flatMap(({ roles }) => roles).sort()).toEqual([
       'dbms-backup-ages',
+      'dbms-sample-health',
       'dbms-validate',
       'dbms-watch-schedules',
     ]);

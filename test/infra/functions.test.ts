@@ -23,7 +23,7 @@ describe('the functions', () => {
   const durableOnes = [...inVpcDurable, 'dbms-rebuild-catalog', 'dbms-download'];
   /** What a backup of many invocations invokes. */
   const exporting = ['dbms-export-lane', 'dbms-snapshot-holder'];
-  const inVpc = [...exporting, ...inVpcDurable, 'dbms-restore-server-api'];
+  const inVpc = [...exporting, ...inVpcDurable, 'dbms-restore-server-api', 'dbms-health-api', 'dbms-sample-health'];
 
   it('are those of functions/, each once', () => {
     const deployed = full.ofType('AWS::Lambda::Function').map(({ name }) => name);
@@ -83,7 +83,9 @@ describe('the functions', () => {
     for (const { DependsOn, Properties } of full.written('AWS::Lambda::Function')) {
       if (Properties?.VpcConfig !== undefined) {
         expect(DependsOn).toContainEqual(
-          expect.stringMatching(/^(Backup|Restore|Validate|restoreserverapi|Export\w+)RoleDefaultPolicy/),
+          expect.stringMatching(
+            /^(Backup|Restore|Validate|SampleHealth|restoreserverapi|healthapi|Export\w+)RoleDefaultPolicy/,
+          ),
         );
       }
     }

@@ -296,6 +296,43 @@ const rights: Record<string, string[]> = {
     'scheduler:UpdateSchedule arn:aws:scheduler:eu-central-1:123456789012:schedule/dbms-backups/*',
     'sqs:SendMessage dead-letters',
   ],
+  'dbms-sample-health': [
+    'cloudwatch:GetMetricData *',
+    'cloudwatch:PutMetricData *',
+    'dynamodb:DeleteItem state',
+    'dynamodb:GetItem state',
+    'dynamodb:PutItem state',
+    'dynamodb:Query state',
+    'dynamodb:Query state/index/by_collection',
+    'dynamodb:UpdateItem state',
+    'kms:Decrypt secret-key',
+    'rds-db:connect arn:aws:rds-db:eu-central-1:123456789012:dbuser:cluster-ABCDEFGHIJKLMNOPQRSTUVWXYZ/dbms',
+    'secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-shop-AbCdEf',
+    'ses:SendEmail arn:aws:ses:eu-central-1:123456789012:identity/dba@example.com',
+    'ses:SendEmail arn:aws:ses:eu-central-1:123456789012:identity/example.com',
+  ],
+  'dbms-alarm-changed': [
+    'dynamodb:DeleteItem state',
+    'dynamodb:GetItem state',
+    'dynamodb:PutItem state',
+    'dynamodb:Query state/index/by_collection',
+    'dynamodb:UpdateItem state',
+    'ses:SendEmail arn:aws:ses:eu-central-1:123456789012:identity/dba@example.com',
+    'ses:SendEmail arn:aws:ses:eu-central-1:123456789012:identity/example.com',
+  ],
+  'dbms-health-api': [
+    'dynamodb:GetItem state',
+    'dynamodb:Query state',
+    'kms:Decrypt secret-key',
+    'rds-db:connect arn:aws:rds-db:eu-central-1:123456789012:dbuser:cluster-ABCDEFGHIJKLMNOPQRSTUVWXYZ/dbms',
+    'secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-shop-AbCdEf',
+  ],
+  'dbms-alerts-api': [
+    'dynamodb:GetItem state',
+    'dynamodb:PutItem state',
+    'dynamodb:Query state/index/by_collection',
+    'dynamodb:UpdateItem state',
+  ],
   'dbms-execution-ended': ['dynamodb:DeleteItem state', 'dynamodb:GetItem state', 'dynamodb:UpdateItem state'],
   'dbms-authorizer': [],
   'dbms-backups-api': [
@@ -405,7 +442,7 @@ describe('least privilege', () => {
 
   it('opens secrets only through Secrets Manager', () => {
     const open = statements.filter(({ resources }) => resources.includes(secretKey));
-    expect(open).toHaveLength(6);
+    expect(open).toHaveLength(8);
     for (const { conditions, actions } of open) {
       expect(actions).toEqual(['kms:Decrypt']);
       expect(conditions).toEqual({ StringEquals: { 'kms:ViaService': 'secretsmanager.eu-central-1.amazonaws.com' } });

@@ -72,11 +72,11 @@ export async function openBucket({ services }: LocalSystem) {
   };
 }
 
-/** What the system's sessions on a server are doing. */
+/** What the system's sessions on a server are doing, but for the one that samples. */
 export function sessionsOn(server: TestServer): Promise<{ application: string; waits: string | null }[]> {
   return withClient(server, 'postgres', async (client) => {
     const { rows } = await client.query<{ application: string; waits: string | null }>(
-      `SELECT application_name AS application, wait_event_type AS waits FROM pg_stat_activity WHERE application_name LIKE 'dbms %'`,
+      `SELECT application_name AS application, wait_event_type AS waits FROM pg_stat_activity WHERE application_name LIKE 'dbms %' AND application_name <> 'dbms sample'`,
     );
     return rows;
   });

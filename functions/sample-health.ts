@@ -1,0 +1,54 @@
+import type { Context } from 'aws-lambda';
+import { linksFrom } from '../shared/alerts/link.ts';
+import { watchMinute } from '../shared/alerts/watch-minute.ts';
+import { cloudwatchClient, dynamodbClient, secretsManagerClient, sesClient } from '../shared/aws/clients.ts';
+import { readEnvironment } from '../shared/configuration/environment.ts';
+import { loadConfiguration } from '../shared/configuration/load.ts';
+import { createWatcher } from '../shared/health/watch-database.ts';
+import { createLogger } from '../shared/http/log.ts';
+import { connectionTarget } from '../shared/postgres/target.ts';
+import { openTable } from '../shared/state/table.ts';
+
+const environment = readEnvironment(['stateTable', 'alertLink', 'metricNamespace']);
+const configuration = loadConfiguration();
+const table = openTable(dynamodbClient(), environment.stateTable);
+const logger = createLogger('sample-health');
+
+/** Made once: a watcher remembers the times of statements from one minute to the next. */
+const watchers = new Map(
+  configuration.databases.map((database) => {
+    const clients = { secretsManager: secretsManagerClient() };
+    const target = connectionTarget(database, configuration.connections, clients, 'dbms sample');
+    return [
+      database.id,
+      createWatcher({ table, cloudwatch: cloudwatchClient(), database, target, configuration }),
+    ] as const;
+  }),
+);
+
+/** Left of the invocation's time for what is under way when it is over. */
+const CLOSING_TIME_MS = 8_000;
+
+/**
+ * Samples every database, some times within a minute; a rule calls it each minute.
+ *
+ * @throws Error naming what failed
+ */
+export async function handler(_event: unknown, context: Pick<Context, 'getRemainingTimeInMillis'>): Promise<void> {
+  const failures: string[] = [];
+  await watchMinute({
+    table,
+    watchers,
+    configuration,
+    cloudwatch: cloudwatchClient(),
+    namespace: environment.metricNamespace,
+    ses: sesClient(),
+    linkTo: linksFrom(environment.alertLink),
+    signal: AbortSignal.timeout(Math.max(1, context.getRemainingTimeInMillis() - CLOSING_TIME_MS)),
+    failed: (what, error) => {
+      failures.push(what);
+      logger.error('A part of the sampling failed', { part: what, error: error as Error });
+    },
+  });
+  if (failures.length > 0) throw new Error(`Sampling failed: ${failures.join(', ')}; the log says why`);
+}

@@ -1,0 +1,84 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
+import type { RuntimeConfiguration } from '../configuration/runtime.ts';
+import { publishSamples } from '../health/publish.ts';
+import type { Sample } from '../health/sample-store.ts';
+import type { Watcher } from '../health/watch-database.ts';
+import { deliverMails, type MailDependencies } from './deliver-mails.ts';
+import { watchAlerts } from './watch-alerts.ts';
+
+export interface MinuteDependencies extends Omit<MailDependencies, 'configuration'> {
+  configuration: Pick<RuntimeConfiguration, 'thresholds' | 'alert_emails' | 'alert_sender'>;
+  cloudwatch: CloudWatchClient;
+  /** Of the metrics that are published. */
+  namespace: string;
+  /** By the id of their database. */
+  watchers: ReadonlyMap<string, Watcher>;
+  /** Told of what failed, which does not hold up the rest. */
+  failed: (what: string, error: unknown) => void;
+  /** Ends the pauses between samples. */
+  signal: AbortSignal;
+}
+
+const MINUTE_SECONDS = 60;
+/** Databases that are sampled at a time. */
+const AT_A_TIME = 10;
+
+/**
+ * When within a minute samples are taken, in seconds from its beginning: EventBridge starts nothing more often. Intervals of more
+ * than a minute are kept in whole minutes, counted from the epoch, so that it does not matter which function counts.
+ */
+export function roundsOfMinute(intervalSeconds: number, now: number): number[] {
+  if (intervalSeconds >= MINUTE_SECONDS) {
+    const minutes = Math.round(intervalSeconds / MINUTE_SECONDS);
+    return Math.round(now / (MINUTE_SECONDS * 1000)) % minutes === 0 ? [0] : [];
+  }
+  const rounds = Math.floor(MINUTE_SECONDS / intervalSeconds);
+  return Array.from({ length: rounds }, (_, index) => index * intervalSeconds);
+}
+
+/**
+ * Watches every database for a minute: takes samples, holds them against the thresholds and sends the mails, each round of it; at
+ * the end publishes the samples to CloudWatch and closes the connections. A database that fails holds up no other.
+ */
+export async function watchMinute(dependencies: MinuteDependencies): Promise<void> {
+  const { watchers, configuration, cloudwatch, namespace, signal, failed } = dependencies;
+  const began = Date.now();
+  const taken = new Map<string, Sample[]>([...watchers.keys()].map((database) => [database, []]));
+  const guarded = (what: string, work: Promise<unknown>): Promise<unknown> =>
+    work.catch((error: unknown) => failed(what, error));
+
+  for (const offset of roundsOfMinute(configuration.thresholds.health_check_interval_seconds, began)) {
+    const pause = began + offset * 1000 - Date.now();
+    if (pause > 0) await sleep(pause, undefined, { signal }).catch(() => undefined);
+    if (signal.aborted) break;
+    await eachOf([...watchers], AT_A_TIME, ([database, watcher]) =>
+      guarded(database, watchOnce(dependencies, database, watcher, taken.get(database) ?? [])),
+    );
+    await guarded('mails', deliverMails(dependencies));
+  }
+  await Promise.all([...watchers.values()].map((watcher) => watcher.close()));
+  await guarded('metrics', publishSamples(cloudwatch, namespace, taken));
+}
+
+async function watchOnce(
+  { table, configuration }: MinuteDependencies,
+  database: string,
+  watcher: Watcher,
+  taken: Sample[],
+): Promise<void> {
+  const state = await watcher.sample();
+  if (!state?.latest) return;
+  taken.push(state.latest);
+  await watchAlerts({ table, database, configuration }, state);
+}
+
+/** Does something with each item, so many at a time. */
+async function eachOf<Item>(items: Item[], limit: number, work: (item: Item) => Promise<unknown>): Promise<void> {
+  const waiting = items.values();
+  await Promise.all(
+    Array.from({ length: Math.min(limit, items.length) }, async () => {
+      for (const item of waiting) await work(item);
+    }),
+  );
+}

@@ -1,9 +1,10 @@
+import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import type { Manifest } from '../../shared/backup/manifest.ts';
 import { databaseDifferences } from '../support/compare/compare.ts';
 import { createEverything, createEverythingRoles } from '../support/everything/create-everything.ts';
 import { createNorthwind, northwindIsPresent } from '../support/northwind.ts';
-import { forEachServer, type ScratchDatabase } from '../support/servers.ts';
+import { databaseOf, forEachServer, type ScratchDatabase, withClient } from '../support/servers.ts';
 import { useBackupHarness } from './support/harness.ts';
 
 /**
@@ -55,6 +56,20 @@ forEachServer((server) => {
         await restored.drop();
       },
     );
+  });
+
+  test('a database in LATIN1 comes back equal, with names beyond ASCII', async () => {
+    const source = databaseOf(server, `latin_${randomBytes(4).toString('hex')}`);
+    await withClient(server, 'postgres', (client) =>
+      client.query(`CREATE DATABASE ${source.name} TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'`),
+    );
+    await withClient(server, source.name, (client) =>
+      client.query(`CREATE TABLE "Zürich" ("größe" text); INSERT INTO "Zürich" VALUES ('élan'), (E'\\t\\\\')`),
+    );
+    const restored = await harness.restore(await harness.backUp(source.target()), server);
+    expect(await databaseDifferences(source, restored)).toEqual([]);
+    await restored.drop();
+    await source.drop();
   });
 
   test.runIf(northwindIsPresent)(

@@ -14,7 +14,7 @@ let api: TestApi;
 beforeAll(async () => {
   api = await startApi();
   const s3 = (await import('../../shared/aws/clients.ts')).s3Client();
-  await s3.send(new CreateBucketCommand({ Bucket: api.bucket }));
+  for (const Bucket of [api.bucket, api.downloadBucket]) await s3.send(new CreateBucketCommand({ Bucket }));
 });
 afterAll(() => api?.close());
 

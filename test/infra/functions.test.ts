@@ -138,7 +138,10 @@ describe('the functions', () => {
 describe('the schedules', () => {
   it('are no resources, but made in a group of their own at run time, so that no deployment undoes a change', () => {
     const names = (synthesized: Synthesized) => synthesized.ofType('AWS::Scheduler::Schedule').map(({ name }) => name);
-    expect([names(full), names(bare)]).toEqual([['dbms-expire-backups', 'dbms-backup-ages'], ['plain-backup-ages']]);
+    expect([names(full), names(bare)]).toEqual([
+      ['dbms-expire-backups', 'dbms-backup-ages', 'dbms-drill-shop', 'dbms-drill-ledger'],
+      ['plain-backup-ages'],
+    ]);
     expect(full.ofType('AWS::Scheduler::ScheduleGroup').map(({ name }) => name)).toEqual(['dbms-backups']);
   });
 

@@ -56,9 +56,7 @@ export async function finishExport(
       const kept = new Set([schema.path, ...[...chunks.values()].map(({ path }) => path)]);
       await abortUploads(store, prefix);
       await deleteObjects(store, prefix, (key) => !isKept(key.slice(prefix.length), kept));
-      const client = await joinPublished(exports, id, (snapshotId) =>
-        joinSnapshot(target, snapshotId, prepared.properties.encoding),
-      );
+      const client = await joinPublished(exports, id, (snapshotId) => joinSnapshot(target, snapshotId));
       try {
         // Exact also if at some moment no holder had the locks.
         await assertUnchanged(client, prepared.tables);

@@ -96,10 +96,7 @@ async function exportTodo(
   const begun = new Map<number, number>();
   try {
     await runLanes(untilLate(todo, time), plan.connections, {
-      open: () =>
-        joinPublished(exports, event.export_id, (snapshotId) =>
-          joinSnapshot(target, snapshotId, prepared.properties.encoding),
-        ),
+      open: () => joinPublished(exports, event.export_id, (snapshotId) => joinSnapshot(target, snapshotId)),
       work: async (client, number, laneSignal) => {
         const task = taskOf(number);
         begun.set(number, time.left());

@@ -77,7 +77,7 @@ export async function runBackup(request: BackupRequest, dependencies: BackupDepe
     const chunks = new Map<string, StoredChunk>();
     const tablesLeft = chunksByTable(tasks);
     const data = runLanes(tasks, settings.connections, {
-      open: () => joinSnapshot(target, snapshotId, prepared.properties.encoding),
+      open: () => joinSnapshot(target, snapshotId),
       work: async (client, task, laneSignal) => {
         const writer = writeObject(store, location, task.path, { ...writing, signal: laneSignal });
         const stored = await exportTask(client, task.sql, writer, (bytes) => progress.add({ bytes }), laneSignal);

@@ -46,10 +46,6 @@ export interface Snapshot {
   holder: pg.Client;
 }
 
-/**
- * Opens a session that writes text in the database's own encoding, as COPY must: values that are not valid in another
- * encoding could not be read otherwise.
- */
 async function openExportSession(target: ConnectionTarget): Promise<pg.Client> {
   const client = await connect(target, { statementTimeoutMs: 0, idleInTransactionTimeoutMs: 0 });
   await client.query(EXPORT_SETTINGS);
@@ -81,12 +77,11 @@ export async function takeSnapshot(target: ConnectionTarget): Promise<Snapshot> 
 }
 
 /** Opens a session that sees exactly what the snapshot's holder sees, for COPY. */
-export async function joinSnapshot(target: ConnectionTarget, snapshotId: string, encoding: string): Promise<pg.Client> {
+export async function joinSnapshot(target: ConnectionTarget, snapshotId: string): Promise<pg.Client> {
   const client = await openExportSession(target);
   try {
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
     await client.query(`SET TRANSACTION SNAPSHOT ${quoteLiteral(snapshotId)}`);
-    await client.query(`SET client_encoding = ${quoteLiteral(encoding)}`);
     return client;
   } catch (error) {
     await client.end().catch(() => undefined);

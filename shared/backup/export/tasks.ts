@@ -34,7 +34,7 @@ export function exportTasks(prepared: PreparedExport): ExportTask[] {
   return [
     ...chunks.map((chunk) => ({
       path: tableChunk(chunk.table, chunk.index),
-      sql: copyOutSql(chunk),
+      sql: copyOutSql(chunk, prepared.properties.encoding),
       table: chunk.table.number,
       last: chunk.toPage === null,
       weight: chunk.weight,

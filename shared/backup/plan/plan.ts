@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { z } from 'zod';
 import { OperationError } from '../../errors.ts';
-import { quoteIdentifier, quoteQualified } from '../../postgres/identifiers.ts';
+import { quoteIdentifier, quoteLiteral, quoteQualified } from '../../postgres/identifiers.ts';
 import { tablesSql } from './relations.sql.ts';
 
 const tableRowSchema = z.object({
@@ -133,14 +133,19 @@ export function planChunks(
   return { tables: [...tables], chunks };
 }
 
-/** The COPY statement that reads one chunk. */
-export function copyOutSql({ table, fromPage, toPage }: PlannedChunk): string {
+/**
+ * The COPY statement that reads one chunk.
+ *
+ * @param encoding - the database's own: values that are not valid in another one could not be read otherwise
+ */
+export function copyOutSql({ table, fromPage, toPage }: PlannedChunk, encoding: string): string {
+  const out = `TO STDOUT WITH (ENCODING ${quoteLiteral(encoding)})`;
   const name = quoteQualified(table.schema, table.name);
   const columns = table.columns.map(quoteIdentifier).join(', ');
   if (fromPage === null && toPage === null && table.condition === null) {
     // A table whose columns are all generated has rows, yet no column that COPY would take.
-    if (columns.length > 0) return `COPY ${name} (${columns}) TO STDOUT`;
-    return `COPY (SELECT FROM ONLY ${name}) TO STDOUT`;
+    if (columns.length > 0) return `COPY ${name} (${columns}) ${out}`;
+    return `COPY (SELECT FROM ONLY ${name}) ${out}`;
   }
   const range = [
     ...(fromPage === null ? [] : [`ctid >= '(${fromPage},0)'::pg_catalog.tid`]),
@@ -149,7 +154,7 @@ export function copyOutSql({ table, fromPage, toPage }: PlannedChunk): string {
   const condition = [table.condition ?? '', range === '' ? '' : `${table.condition ? 'AND' : 'WHERE'} ${range}`].join(
     ' ',
   );
-  return `COPY (SELECT ${columns} FROM ONLY ${name} ${condition}) TO STDOUT`;
+  return `COPY (SELECT ${columns} FROM ONLY ${name} ${condition}) ${out}`;
 }
 
 /** The COPY statement that loads any chunk of a table. */

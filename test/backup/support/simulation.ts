@@ -63,7 +63,7 @@ export function simulatedPlan(tableCount: number, gibibytes: number, largest: nu
     chunkBytes: Math.min(settings.chunk_bytes, largestChunk(INVOCATION_SECONDS * 1000, settings.connections)),
     tables,
     rangeable: tables.map(({ number }) => number),
-    properties: {} as PreparedExport['properties'],
+    properties: { encoding: 'UTF8' } as PreparedExport['properties'],
     largeObjects: [],
     largeObjectBytes: 0,
     sequences: [],

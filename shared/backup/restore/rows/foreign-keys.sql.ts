@@ -37,7 +37,8 @@ SELECT con.oid::int8::text AS oid, con.conname AS name,
   JOIN pg_catalog.pg_namespace pn ON pn.oid = pc.relnamespace
  WHERE con.contype = 'f' AND (con.conrelid = ANY ($1::oid[]) OR con.confrelid = ANY ($1::oid[]))
    AND coalesce((pg_catalog.to_jsonb(con) ->> 'conenforced')::bool, true)
-   AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint above WHERE above.oid = con.conparentid AND above.conrelid = con.conrelid)`;
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint above WHERE above.oid = con.conparentid AND above.conrelid = con.conrelid)
+ ORDER BY cn.nspname, cc.relname, con.conname`;
 
 /**
  * Unique and exclusion constraints of the given tables that are checked at the end of a statement or transaction, by triggers that
@@ -59,4 +60,5 @@ SELECT con.oid::int8::text AS oid, con.conname AS name, n.nspname AS schema, c.r
   JOIN pg_catalog.pg_index i ON i.indexrelid = con.conindid
   JOIN pg_catalog.pg_class c ON c.oid = con.conrelid
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
- WHERE con.contype IN ('p', 'u', 'x') AND con.condeferrable AND c.relkind = 'r' AND con.conrelid = ANY ($1::oid[])`;
+ WHERE con.contype IN ('p', 'u', 'x') AND con.condeferrable AND c.relkind = 'r' AND con.conrelid = ANY ($1::oid[])
+ ORDER BY n.nspname, c.relname, con.conname`;

@@ -50,12 +50,7 @@ export async function verifyKeys(
       sql: key.operators ? conflictsSql(key, key.operators) : duplicatesSql(key),
     })),
   ];
-  const violated: string[] = [];
-  const tell = (name: string, item: string): void => {
-    if (item.startsWith(VIOLATED)) violated.push(`${name}: ${item.slice(item.lastIndexOf(' ') + 1)} rows`);
-  };
   const found = new Map([...record.items].filter(isOutcome).map((item) => [item.split(' ')[1], item]));
-  for (const { oid, name } of checks) tell(name, found.get(oid) ?? '');
   await runLanes(
     checks.filter(({ oid }) => !found.has(oid)),
     lanes,
@@ -69,7 +64,7 @@ export async function verifyKeys(
         return client;
       },
       // One statement checks and records, so that it is of use also when it takes longer than the attempt.
-      work: async (client, { oid, name, sql }, laneSignal) => {
+      work: async (client, { oid, sql }, laneSignal) => {
         const { rows } = await unlessAborted(
           laneSignal,
           client.query<{ item: string }>(
@@ -78,12 +73,16 @@ export async function verifyKeys(
              RETURNING item`,
           ),
         );
-        tell(name, rows[0]?.item ?? '');
+        found.set(oid, rows[0]?.item ?? '');
       },
       close: (client) => client.end(),
       signal,
     },
   );
+  const violated = checks.flatMap(({ oid, name }) => {
+    const item = found.get(oid) ?? '';
+    return item.startsWith(VIOLATED) ? `${name}: ${item.slice(item.lastIndexOf(' ') + 1)} rows` : [];
+  });
   if (violated.length === 0) return;
   throw new OperationError(
     'constraint_violated',

@@ -285,9 +285,7 @@ describe('rows', () => {
     );
     const backup = await harness.backUp(doubled.target());
     await expect(fill(database, {}, backup)).rejects.toMatchObject({
-      message: expect.stringMatching(
-        /codes_place_excl of sales.codes: 1 rows.*once of sales.codes: 1 rows|once of sales.codes: 1 rows.*codes_place_excl of sales.codes: 1 rows/,
-      ),
+      message: expect.stringMatching(/codes_place_excl of sales.codes: 1 rows.*once of sales.codes: 1 rows/),
     });
     expect(await ask(database, COUNTS)).toEqual(EMPTY);
   });

@@ -158,7 +158,7 @@ export const healthRoutes = [
       'An alert is resolved by itself when its cause is gone. Resolved by hand, its cause opens no other while it lasts.',
     params: alertParams,
     body: alertActionSchema,
-    bodyExample: { note: 'Known: the nightly import' },
+    bodyExample: { note: 'Known: the nightly load of prices' },
     responses: { 200: { description: 'The alert.', schema: alertSchema } },
     refusals: { 409: 'The alert is resolved.' },
   }),

@@ -163,7 +163,7 @@ describe('synthesis', () => {
       encoding: 'utf8',
     });
     expect([status, stderr]).toEqual([0, '']);
-    expect(stdout).toMatch(/^Synthesized dbms-storage, dbms-backups, dbms-api into /);
+    expect(stdout).toMatch(/^Synthesized dbms-storage, dbms-backups, dbms-monitoring, dbms-api into /);
     expect(filesOf(again)).toEqual(filesOf(synthesized.folder));
   });
 });

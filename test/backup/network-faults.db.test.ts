@@ -3,7 +3,6 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { StateTable } from '../../shared/state/table.ts';
 import { clientOptions } from '../local/aws/support.ts';
 import { createStateTable } from '../state/support.ts';
-import { databaseDifferences } from '../support/compare/compare.ts';
 import {
   anyServer,
   createScratchDatabase,
@@ -15,6 +14,7 @@ import {
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 import { useBackupHarness } from './support/harness.ts';
 import { type JobRuns, jobRuns } from './support/jobs.ts';
+import { rowsOf } from './support/same-rows.ts';
 
 const harness = useBackupHarness();
 const server = anyServer();
@@ -53,6 +53,11 @@ afterEach(() => network.close());
 function through(database: string) {
   const own = targetFor(server, database, { port: network.port, silenceMs: 300, applicationName: APPLICATION });
   return { ...own, limits: { ...own.limits, connect_timeout_ms: 500 } };
+}
+
+async function expectSameRows({ name }: { name: string }): Promise<void> {
+  const tables = ['item', 'counted'];
+  expect(await rowsOf(server, name, tables)).toEqual(await rowsOf(server, source.name, tables));
 }
 
 const sessions = () =>
@@ -105,7 +110,7 @@ describe.each(faults)('a network that %s', (_, fault) => {
     expect(await harness.unfinishedUploads()).toEqual([]);
     await expect.poll(sessions, { timeout: 10_000 }).toEqual([]);
     const restored = await harness.restore(backup, server);
-    expect(await databaseDifferences(source, restored)).toEqual([]);
+    await expectSameRows(restored);
     await restored.drop();
   });
 
@@ -126,7 +131,7 @@ describe.each(faults)('a network that %s', (_, fault) => {
     });
     expect([job.status, job.error, attempts]).toEqual(['succeeded', null, 2]);
     const restored = databaseOf(server, name);
-    expect(await databaseDifferences(source, restored)).toEqual([]);
+    await expectSameRows(restored);
     await restored.drop();
   });
 });
@@ -145,7 +150,7 @@ test('over a slow network a backup and a restore take longer, and succeed', asyn
   expect([job.status, steps]).toEqual(['succeeded', ['register', 'export-1', 'record']]);
   const restored = await run.restore(backup.id, server, { target: through('postgres') });
   expect([restored.job.status, restored.steps]).toEqual(['succeeded', ['start', 'restore-1', 'record']]);
-  expect(await databaseDifferences(source, databaseOf(server, restored.name))).toEqual([]);
+  await expectSameRows(restored);
   await databaseOf(server, restored.name).drop();
 });
 
@@ -163,7 +168,7 @@ test('a connection to S3 that breaks off in the middle of an object is taken up 
     .restore({ id: sound }, server, { store: { ...harness.store, s3 } })
     .finally(() => clearInterval(breaking));
   expect(cuts).toBeGreaterThan(2);
-  expect(await databaseDifferences(source, restored)).toEqual([]);
+  await expectSameRows(restored);
   await restored.drop();
   s3.destroy();
   await way.close();

@@ -9,12 +9,14 @@ import { databaseOf, type TestServer } from '../support/servers.ts';
 import { useBackupHarness } from './support/harness.ts';
 import { holdRows, type JobRuns, jobRuns } from './support/jobs.ts';
 
-const harness = useBackupHarness();
 let own: OwnServer;
 let server: TestServer;
 let table: StateTable;
 let run: JobRuns;
 let close: () => void;
+// The last of all ends: what the harness has restored is dropped before.
+afterAll(() => own?.remove());
+const harness = useBackupHarness();
 beforeAll(async () => {
   const binaries = await embeddedBinaries();
   own = await ownServer(binaries, {
@@ -38,10 +40,7 @@ beforeAll(async () => {
   close = () => state.client.destroy();
   run = jobRuns(harness, table);
 });
-afterAll(async () => {
-  close?.();
-  await own?.remove();
-});
+afterAll(() => close?.());
 
 /** In the first attempt the server goes down while rows are under way; it is up again before the second. */
 function restartDuring(commands: readonly string[]) {

@@ -288,9 +288,11 @@ describe('a durable function', () => {
       { file: file('restart'), wait: 2, workers: [7] },
       { InvocationType: 'Event' },
     );
+    // Every step before the wait is recorded by then.
+    const execution = system.lambda.durable.all().find(({ start }) => start.arn === DurableExecutionArn);
     await eventually(
-      () => lines(file('restart')),
-      ({ length }) => length > 0,
+      () => JSON.stringify(execution?.events),
+      (events) => events.includes('WaitStarted'),
     );
     await system.close();
     system = await start();

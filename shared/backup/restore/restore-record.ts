@@ -128,8 +128,11 @@ export async function discardDatabase(target: ConnectionTarget, name: string): P
 
 /** Milliseconds since the epoch by the server's clock: functions of other days, on machines with other clocks, compare with it. */
 async function serverTime(client: pg.Client): Promise<number> {
-  const { rows } = await client.query<{ now: Date }>('SELECT pg_catalog.clock_timestamp() AS now');
-  return rows[0]?.now.getTime() ?? Number.NaN;
+  // A number, as dates are written in whatever style the login or the database has set.
+  const { rows } = await client.query<{ now: number }>(
+    'SELECT (1000 * extract(epoch FROM pg_catalog.clock_timestamp()))::float8 AS now',
+  );
+  return rows[0]?.now ?? Number.NaN;
 }
 
 /**

@@ -108,7 +108,7 @@ forEachServer((server) => {
         .catch((error: unknown) => error as UnfinishedRestore);
     const first = restore(stop.signal);
     const building = `SELECT pid, query_start::text AS since FROM pg_stat_activity
-      WHERE datname = '${stagingName(jobId)}' AND query LIKE 'CREATE INDEX takes_its_time%' AND state = 'active'`;
+      WHERE datname = '${stagingName(jobId)}' AND query LIKE 'CREATE INDEX takes_its_time%' AND state = 'active' AND wait_event = 'PgSleep'`;
     const builds = () => ask<{ pid: number; since: string }>(server, 'postgres', building);
     await expect.poll(builds, { timeout: 30_000, interval: 10 }).toHaveLength(1);
     const build = await builds();

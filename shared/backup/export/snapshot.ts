@@ -11,7 +11,7 @@ import type { SnapshotFacts } from './prepare.ts';
  * Settings under which every value's text is exact and means the same on any server; pg_dump sets the same ones.
  * An export may run for hours, so no statement time-out; the job's own limit ends it.
  */
-const EXPORT_SETTINGS = `
+export const EXPORT_SETTINGS = `
 SELECT pg_catalog.set_config('search_path', '', false);
 SET datestyle = ISO;
 SET intervalstyle = postgres;

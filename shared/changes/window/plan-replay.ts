@@ -1,0 +1,163 @@
+import type { ObjectStore } from '../../backup/objects/object-store.ts';
+import { OperationError } from '../../errors.ts';
+import { compareLsn, type Lsn } from '../lsn.ts';
+import { type CommittedTransaction, readCommits } from '../replay/transactions.ts';
+import type { SegmentDescription } from '../segments/description.ts';
+import { type ChangesOf, listSegments, readDescription, readSlotRecord } from '../segments/stored-segments.ts';
+import { isSeen, parseSnapshot, type TransactionSnapshot } from '../transaction-ids.ts';
+import { countLeading, followSegments } from './chain.ts';
+import { type RecoveryTarget, toMicroseconds } from './recovery-target.ts';
+
+/** What a base backup's manifest says of its snapshot. */
+export interface BaseSnapshot {
+  /** ISO 8601 in UTC with microseconds, by the server's clock. */
+  taken_at: string;
+  transactions: string;
+}
+
+/** What a replay is given; see `ReplayRequest`. */
+export interface PlannedReplay {
+  segments: SegmentDescription[];
+  from: Lsn;
+  snapshot: TransactionSnapshot;
+  lastCommit: Lsn | null;
+  /** The last transaction's time; null when the base alone is restored. */
+  committedAt: string | null;
+}
+
+/**
+ * Finds what is to be replayed on a base: the segments from the first transaction that it did not see, and the last commit.
+ *
+ * @throws OperationError `base_not_covered` when the slot's changes do not begin before the base, or have a gap after it;
+ *   `target_before_base`; `target_not_covered` when the target is beyond what is stored
+ */
+export async function planReplay(
+  store: ObjectStore,
+  of: ChangesOf,
+  base: BaseSnapshot,
+  target: RecoveryTarget,
+  signal: AbortSignal,
+): Promise<PlannedReplay> {
+  const snapshot = parseSnapshot(base.transactions);
+  if ('time' in target && toMicroseconds(target.time) < toMicroseconds(base.taken_at)) throw beforeBase();
+  if ('transaction' in target && isSeen(snapshot, target.transaction)) throw beforeBase();
+  const { from, ranges } = await findBeginning(store, of, snapshot, signal);
+  const segments: SegmentDescription[] = [];
+  let lastCommit: CommittedTransaction | null = null;
+  let stopped = false;
+  for (const range of ranges) {
+    const description = await readDescription(store, of, range, signal);
+    if (!stopped) {
+      segments.push(description);
+      if (mayHoldStop(description, target)) {
+        for await (const commit of readCommits(store, description, signal)) {
+          if (stopped) assertUnseen(snapshot, commit);
+          else if (isBeyond(commit, target)) {
+            stopped = true;
+            assertUnseen(snapshot, commit);
+          } else {
+            lastCommit = commit;
+            // Nothing later can be the transaction that was asked for.
+            stopped = 'transaction' in target && commit.xid === target.transaction;
+          }
+        }
+      } else if (description.object) lastCommit = { ...description, ...lastOf(description) };
+    } else {
+      for await (const commit of readCommits(store, description, signal)) assertUnseen(snapshot, commit);
+    }
+    // The base saw nothing that committed after it.
+    if (stopped && description.captured_at >= base.taken_at) break;
+  }
+  if (!stopped) assertCovered(target, segments, base);
+  const applies = lastCommit !== null;
+  return {
+    segments,
+    from,
+    snapshot,
+    lastCommit: applies ? (lastCommit as CommittedTransaction).lsn : null,
+    committedAt: applies ? (lastCommit as CommittedTransaction).committedAt : null,
+  };
+}
+
+/** Skips what the base saw whole. */
+async function findBeginning(store: ObjectStore, of: ChangesOf, { xmin }: TransactionSnapshot, signal: AbortSignal) {
+  const record = await readSlotRecord(store, of, signal);
+  const all = await listSegments(store, of);
+  // Those at the beginning may have been removed with the backups that needed them.
+  const first = all[0]?.firstLsn ?? record.lsn;
+  const chain = followSegments(all, compareLsn(first, record.lsn) > 0 ? first : record.lsn);
+  const seen = await countLeading(
+    chain,
+    async (range) => BigInt((await readDescription(store, of, range, signal)).next_xid) <= xmin,
+  );
+  const before = chain[seen - 1];
+  if (before) return { from: before.lastLsn, ranges: chain.slice(seen) };
+  if (BigInt(record.next_xid) <= xmin && compareLsn(first, record.lsn) <= 0) return { from: record.lsn, ranges: chain };
+  throw new OperationError(
+    'base_not_covered',
+    'The stored changes do not begin before the full backup',
+    'Restore from a full backup that was taken after point-in-time recovery was turned on, or alone.',
+  );
+}
+
+const lastOf = (segment: SegmentDescription): Pick<CommittedTransaction, 'lsn' | 'xid' | 'committedAt'> => ({
+  lsn: segment.last_lsn,
+  xid: 0n,
+  committedAt: segment.last_commit_at ?? '',
+});
+
+/** Whether some transaction of the segment may be the first that is left out. */
+function mayHoldStop(segment: SegmentDescription, target: RecoveryTarget): boolean {
+  if ('time' in target) return segment.last_commit_at !== null && isAfter(segment.last_commit_at, target);
+  if ('lsn' in target) return compareLsn(segment.last_lsn, target.lsn) >= 0;
+  return BigInt(segment.next_xid) > target.transaction;
+}
+
+function isAfter(committedAt: string, { time, inclusive = true }: { time: string; inclusive?: boolean }): boolean {
+  const limit = toMicroseconds(time);
+  return inclusive ? committedAt > limit : committedAt >= limit;
+}
+
+function isBeyond({ lsn, xid, committedAt }: CommittedTransaction, target: RecoveryTarget): boolean {
+  const { inclusive = true } = target;
+  if ('time' in target) return isAfter(committedAt, target);
+  if ('lsn' in target) return compareLsn(lsn, target.lsn) >= (inclusive ? 1 : 0);
+  return !inclusive && xid === target.transaction;
+}
+
+function assertUnseen(snapshot: TransactionSnapshot, { xid }: CommittedTransaction): void {
+  if (isSeen(snapshot, xid)) throw beforeBase();
+}
+
+function beforeBase(): OperationError {
+  return new OperationError(
+    'target_before_base',
+    'The full backup has changes that were made after the moment to restore to',
+    'Restore from an earlier full backup.',
+  );
+}
+
+/** A transaction gets its time just before it is written to the log; by a second later it is there. */
+const SETTLED_MS = 1000;
+
+/**
+ * Until when all that was committed is stored, by the last segment: the server's time before the end of the log was looked up, less
+ * a second, in which a transaction that has its time already may not have reached the log.
+ */
+export function coveredUntil({ captured_at }: Pick<SegmentDescription, 'captured_at'>): string {
+  return toMicroseconds(new Date(Date.parse(captured_at) - SETTLED_MS).toISOString());
+}
+
+function assertCovered(target: RecoveryTarget, segments: readonly SegmentDescription[], base: BaseSnapshot): void {
+  const last = segments.at(-1);
+  const latest = last ? coveredUntil(last) : base.taken_at;
+  const isCovered =
+    ('time' in target && toMicroseconds(target.time) <= latest) ||
+    ('lsn' in target && last !== undefined && compareLsn(target.lsn, last.last_lsn) <= 0);
+  if (isCovered) return;
+  throw new OperationError(
+    'target_not_covered',
+    `Changes are stored until ${last ? `${latest} (${last.last_lsn})` : latest}; what is asked for is not among them`,
+    'Ask for an earlier moment, or again when the changes have been captured.',
+  );
+}

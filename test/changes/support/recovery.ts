@@ -8,11 +8,12 @@ import {
   captureDefaults,
 } from '../../../shared/changes/capture/capture.ts';
 import { createEventTriggersSql } from '../../../shared/changes/definitions/event-triggers.sql.ts';
-import { type ReplaySummary, replayChanges } from '../../../shared/changes/replay/replay.ts';
+import { type ReplayRequest, type ReplaySummary, replayChanges } from '../../../shared/changes/replay/replay.ts';
 import type { ChangesOf } from '../../../shared/changes/segments/stored-segments.ts';
 import { createSlot, dropSlot } from '../../../shared/changes/setup/slot.ts';
-import { planReplay } from '../../../shared/changes/window/plan-replay.ts';
+import { type BaseSnapshot, planReplay } from '../../../shared/changes/window/plan-replay.ts';
 import type { RecoveryTarget } from '../../../shared/changes/window/recovery-target.ts';
+import type { ConnectionTarget } from '../../../shared/postgres/connect.ts';
 import { quoteIdentifier } from '../../../shared/postgres/identifiers.ts';
 import type { BackupHarness } from '../../backup/support/harness.ts';
 import { DATABASE_ID } from '../../backup/support/harness.ts';
@@ -32,6 +33,8 @@ const signal = new AbortController().signal;
 export interface Protected {
   of: ChangesOf;
   capture(settings?: Partial<CaptureSettings>): Promise<CaptureSummary>;
+  /** Leaves the database, so that it can be copied. */
+  release(): Promise<void>;
   /** Drops the slot: the database can go then. */
   end(): Promise<void>;
 }
@@ -54,44 +57,83 @@ export async function protect(
         settings: { ...captureDefaults, emptyAfterBytes: 0, ...settings },
         signal,
       }),
-    async end() {
-      await dropSlot(client, of.slot);
-      await client.end();
-    },
+    release: () => client.end(),
+    end: () => withClient(database.server, 'postgres', (on) => dropSlot(on, of.slot)),
   };
 }
 
-/** A restored base, kept as a template, so that many moments can be replayed on copies of it. */
-export interface RestoredBase {
-  /** A copy with the changes until the target. The caller drops it. */
-  replay(target: RecoveryTarget): Promise<ScratchDatabase & { summary: ReplaySummary }>;
+/** A database that changes were replayed into. */
+export type ReplayedDatabase = ScratchDatabase & { summary: ReplaySummary };
+
+/** A base that is kept as it is: many moments can be replayed on copies of it. */
+export interface KeptBase {
+  server: TestServer;
+  /** The database that is copied. Nobody may be in it. */
+  name: string;
+  snapshot: BaseSnapshot;
 }
 
-export async function restoreBase(
+export async function restoreBase(harness: BackupHarness, manifest: Manifest, server: TestServer): Promise<KeptBase> {
+  const { name } = await harness.restore(manifest, server);
+  return { server, name, snapshot: manifest.snapshot };
+}
+
+/** Makes a base by copying a database in which nobody is. It is dropped with the returned function. */
+export async function copyBase(source: ScratchDatabase): Promise<KeptBase & { drop(): Promise<void> }> {
+  const { server } = source;
+  const name = `base_${randomBytes(6).toString('hex')}`;
+  return await withClient(server, 'postgres', async (client) => {
+    await client.query(`CREATE DATABASE ${quoteIdentifier(name)} TEMPLATE ${quoteIdentifier(source.name)}`);
+    const { rows } = await client.query<BaseSnapshot>(
+      `SELECT pg_current_snapshot()::text AS transactions,
+              to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS taken_at`,
+    );
+    const snapshot = rows[0] ?? { transactions: '', taken_at: '' };
+    return { server, name, snapshot, drop: () => dropDatabase(server, name) };
+  });
+}
+
+export interface ReplayOptions {
+  /** As whom, by default the superuser. */
+  as?: Partial<ConnectionTarget>;
+  selection?: ReplayRequest['selection'];
+  signal?: AbortSignal;
+  onProgress?: () => void;
+  /** A database of an earlier attempt, to go on with. */
+  into?: string;
+}
+
+/** Replays changes on a copy of the base. The caller drops it. */
+export async function replayTo(
   harness: BackupHarness,
-  manifest: Manifest,
-  server: TestServer,
   of: ChangesOf,
-): Promise<RestoredBase> {
-  const base = await harness.restore(manifest, server);
-  return {
-    async replay(target) {
-      const name = `replayed_${randomBytes(6).toString('hex')}`;
-      const sql = `CREATE DATABASE ${quoteIdentifier(name)} TEMPLATE ${quoteIdentifier(base.name)}`;
-      await withClient(server, 'postgres', (client) => client.query(sql));
-      const plan = await planReplay(harness.store, of, manifest.snapshot, target, signal);
-      const dependencies = { target: targetFor(server, name), database: name, store: harness.store, signal };
-      const summary = await replayChanges(plan, dependencies);
-      return {
-        name,
-        server,
-        connect: () => connectTo(server, name),
-        target: (changes) => targetFor(server, name, changes),
-        drop: () => dropDatabase(server, name),
-        summary,
-      };
-    },
-  };
+  { server, name: base, snapshot }: KeptBase,
+  target: RecoveryTarget,
+  { as = {}, selection, signal: ended = signal, onProgress = () => undefined, into }: ReplayOptions = {},
+): Promise<ReplayedDatabase> {
+  const name = into ?? `replayed_${randomBytes(6).toString('hex')}`;
+  const plan = await planReplay(harness.store, of, snapshot, target, signal);
+  if (into === undefined) {
+    const owner = as.credentials ? ` OWNER ${quoteIdentifier((await as.credentials()).user)}` : '';
+    const sql = `CREATE DATABASE ${quoteIdentifier(name)} TEMPLATE ${quoteIdentifier(base)}${owner}`;
+    await withClient(server, 'postgres', (client) => client.query(sql));
+  }
+  const drop = (): Promise<void> => dropDatabase(server, name);
+  try {
+    const dependencies = {
+      target: targetFor(server, name, as),
+      database: name,
+      store: harness.store,
+      signal: ended,
+      onProgress,
+    };
+    const summary = await replayChanges({ ...plan, selection }, dependencies);
+    const connection = { connect: () => connectTo(server, name), target: () => targetFor(server, name) };
+    return { name, server, ...connection, drop, summary };
+  } catch (error) {
+    if (into === undefined) await drop();
+    throw error;
+  }
 }
 
 /** Rows and checksum of every table, in the transaction that `client` is in. Materialized views are as of their last refresh. */

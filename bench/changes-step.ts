@@ -72,7 +72,6 @@ async function capture(): Promise<number> {
 async function replay(): Promise<number> {
   const { base, into, lsn } = step;
   if (!base || !into || !lsn) throw new Error('A replay needs its base, its target and its end');
-  const plan = await planReplay(store, of, base, { lsn }, signal);
-  const { from: _, ...rest } = plan;
-  return (await replayChanges({ ...rest, from: plan.from }, { target, database: into, store, signal })).changes;
+  const plan = await planReplay(store, of, base, { lsn }, signal, 0);
+  return (await replayChanges(plan, { target, database: into, store, signal })).changes;
 }

@@ -102,11 +102,11 @@ forEachServer((server) => {
     const selection = { isLeftOut: ({ name }: { name: string }) => name === 'bare' };
     const leftOut = await replayTo(harness, guarded.of, base, { transaction: truncated ?? 0n }, { selection });
     await leftOut.drop();
-    await refused(nested).toMatchObject({ code: 'no_replica_identity' });
+    await refused(nested).toMatchObject({ code: 'window_ends' });
     const ended = replayTo(harness, guarded.of, base, { transaction: nested ?? 0n }, { selection });
     await expect(ended).rejects.toMatchObject({
       code: 'window_ends',
-      message: 'What follows cannot be replayed: CREATE TABLE was run by a function or a DO block',
+      message: expect.stringContaining('CREATE TABLE was run by a function or a DO block'),
     });
     await base.drop();
     const newest = (await listSegments(harness.store, guarded.of)).at(-1);
@@ -198,7 +198,7 @@ forEachServer((server) => {
     expect(await contentOfDatabase(replayed)).toEqual(await contentOfDatabase(source));
     const definitions = `
       SELECT (SELECT string_agg(pg_get_constraintdef(oid) || convalidated, ';' ORDER BY oid::regclass::text) FROM pg_constraint WHERE contype = 'f') AS keys,
-             (SELECT string_agg(tgname || tgenabled, ';' ORDER BY tgname) FROM pg_trigger WHERE NOT tgisinternal) AS triggers`;
+             (SELECT string_agg(tgname::text || tgenabled::text, ';' ORDER BY tgname) FROM pg_trigger WHERE NOT tgisinternal) AS triggers`;
     const expected = (await using(source, (client) => client.query(definitions))).rows;
     expect((await using(replayed, (client) => client.query(definitions))).rows).toEqual(expected);
     await replayed.drop();
@@ -211,6 +211,13 @@ forEachServer((server) => {
   });
 
   test('a replay that was ended goes on from where it was', async () => {
+    // It would fire in a replication session too.
+    await using(source, (client) =>
+      client.query(`
+        CREATE FUNCTION fails() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN IF NEW.n % 1000 = 500 THEN RETURN NULL; END IF; RETURN NEW; END';
+        CREATE TRIGGER fails BEFORE INSERT ON steps FOR EACH ROW EXECUTE FUNCTION fails();
+        ALTER TABLE steps ENABLE ALWAYS TRIGGER fails`),
+    );
     const base = await copyBase(source);
     const all = Array.from(
       { length: 40 },
@@ -238,6 +245,10 @@ forEachServer((server) => {
       });
       if (!replayed) continue;
       expect(await contentOfDatabase(replayed)).toEqual(await contentOfDatabase(source));
+      const mode = await using(replayed, (client) =>
+        client.query(`SELECT tgenabled FROM pg_trigger WHERE tgname = 'fails'`),
+      );
+      expect(mode.rows).toEqual([{ tgenabled: 'A' }]);
       await replayed.drop();
     }
     expect(attempts).toBe(3);
@@ -338,6 +349,8 @@ forEachServer((server) => {
                   await client.query('ROLLBACK TO SAVEPOINT s');
                 }
                 if (end === 'go on') continue;
+                // A transaction that changes nothing is no moment of its own.
+                await client.query('INSERT INTO steps SELECT coalesce(max(n), 0) + 1 FROM steps');
                 const { rows } = await client.query('SELECT pg_current_xact_id()::text AS xid');
                 await client.query(end === 'commit' ? 'COMMIT' : 'ROLLBACK');
                 if (end === 'commit')

@@ -3,6 +3,7 @@ import { splitQualified } from '../decoding/names.ts';
 import { type SegmentDescription, segmentDescriptionSchema } from '../segments/description.ts';
 import { CHANGES_FORMAT } from '../segments/layout.ts';
 import type { ChangesOf } from '../segments/stored-segments.ts';
+import { fullTransactionId } from '../transaction-ids.ts';
 import type { StoredLines } from './read-changes.ts';
 import type { SlotFacts } from './session.ts';
 import { sequencePositionsSql, withoutIdentitySql } from './slot.sql.ts';
@@ -48,7 +49,10 @@ export async function describeSegments(
       without_identity: tables
         .filter(({ table, updates, deletes }) => updates + deletes > 0 && without.has(table))
         .map(({ table }) => table),
-      definition_changes: tally.definitionChanges,
+      definition_changes: tally.definitionChanges.map((change) => ({
+        ...change,
+        xid: String(fullTransactionId(change.xid, BigInt(nextXid))),
+      })),
       sequences: object === null ? [] : sequences,
       encoding: facts.encoding,
       server_version: facts.serverVersion,

@@ -1,6 +1,6 @@
 import { commitTime } from '../decoding/decoder.ts';
 import { qualifiedEnd } from '../decoding/names.ts';
-import { judgeDefinitionChange } from '../definitions/judge.ts';
+import { fillsRows, judgeDefinitionChange } from '../definitions/judge.ts';
 import { readDefinitionMessage } from '../definitions/message.ts';
 import type { Lsn } from '../lsn.ts';
 import type { DefinitionChange, TableChanges } from '../segments/description.ts';
@@ -14,7 +14,8 @@ export interface Tally {
   firstCommitAt: string | null;
   lastCommitAt: string | null;
   tables: Map<string, TableChanges>;
-  definitionChanges: DefinitionChange[];
+  /** With the lower 32 bits of the transactions' numbers. */
+  definitionChanges: (Omit<DefinitionChange, 'xid'> & { xid: number })[];
 }
 
 const COUNTS = { I: 'inserts', U: 'updates', D: 'deletes', T: 'truncates' } as const;
@@ -35,7 +36,7 @@ export function startTally(): { tally: Tally; add: (head: string) => boolean } {
     definitionChanges: [],
   };
   /** Of the transaction that has not been committed yet. */
-  let definitions: Omit<DefinitionChange, 'lsn' | 'committed_at'>[] = [];
+  let definitions: Pick<DefinitionChange, 'tag' | 'obstacle'>[] = [];
   /** The last table seen: most lines are of the same one as the line before. */
   let last: { prefix: string; counts: TableChanges } = {
     prefix: '\0',
@@ -68,7 +69,8 @@ export function startTally(): { tally: Tally; add: (head: string) => boolean } {
     tally.firstCommitAt ??= at;
     if (tally.lastCommitAt === null || at > tally.lastCommitAt) tally.lastCommitAt = at;
     if (tally.firstCommitAt > at) tally.firstCommitAt = at;
-    for (const each of definitions) tally.definitionChanges.push({ ...each, lsn, committed_at: at });
+    const xid = Number(head.slice(tab + 8, head.indexOf(' ', tab + 8)));
+    for (const each of definitions) tally.definitionChanges.push({ ...each, lsn, committed_at: at, xid });
     definitions = [];
   };
 
@@ -89,7 +91,8 @@ export function startTally(): { tally: Tally; add: (head: string) => boolean } {
           const message = readDefinitionMessage(head.slice(at));
           if (message && message.event !== 'start') {
             const { tag } = message;
-            definitions.push({ tag, obstacle: judgeDefinitionChange(message) });
+            // Whether rows had to be given values, the replay finds out.
+            definitions.push({ tag, obstacle: fillsRows(message) ? null : judgeDefinitionChange(message) });
           }
           return false;
         }

@@ -40,6 +40,11 @@ export function judgeDefinitionChange(message: DefinitionMessage): string | null
   }
 }
 
+/** Whether all rows of a table were given a value by themselves, which is exact where there are none. */
+export function fillsRows(message: DefinitionMessage): boolean {
+  return message.event === 'rewrite' && message.reason === REWRITE.default;
+}
+
 /** Whether a statement, by its words, makes a temporary table: `CREATE TEMP TABLE`, `SELECT ... INTO TEMP`. */
 export function isTemporary(words: readonly string[]): boolean {
   const at = words[0] === 'create' ? 1 : words.indexOf('into') + 1;

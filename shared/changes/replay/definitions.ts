@@ -4,7 +4,7 @@ import { quoteIdentifier, quoteQualified } from '../../postgres/identifiers.ts';
 import { isSessionLost } from '../../postgres/session-errors.ts';
 import { tokens } from '../../postgres/tokens.ts';
 import { TOLD_AT_START } from '../definitions/event-triggers.sql.ts';
-import { isTemporary, judgeDefinitionChange, significantWords } from '../definitions/judge.ts';
+import { fillsRows, isTemporary, judgeDefinitionChange, significantWords } from '../definitions/judge.ts';
 import type { DefinitionMessage, MissingValue } from '../definitions/message.ts';
 import { missingValuesSql } from './definitions.sql.ts';
 
@@ -25,7 +25,6 @@ const AT_START = new Set<string>(TOLD_AT_START);
 const EXTENSIONS = new Set(['CREATE EXTENSION', 'ALTER EXTENSION']);
 /** They would begin, or end, to copy from another server. */
 const SUBSCRIPTIONS = /^(CREATE|ALTER|DROP) SUBSCRIPTION$/;
-const REWRITE_DEFAULT = 2;
 const WITHOUT_DATA = /\bwith\s+no\s+data[\s;]*$/i;
 /** undefined_table, undefined_object, invalid_schema_name, undefined_function, undefined_column */
 const UNDEFINED = new Set(['42P01', '42704', '3F000', '42883', '42703']);
@@ -86,7 +85,7 @@ export function definitionReplay({ client, decodeText, mayBeMissing }: Definitio
       const fillsNoRow =
         obstacle !== null &&
         event === 'rewrite' &&
-        message.reason === REWRITE_DEFAULT &&
+        fillsRows(message) &&
         !message.nested &&
         (await isEmpty(client, await decodeText(message.schema), await decodeText(message.table)));
       if (obstacle !== null && !fillsNoRow) throw windowEnds(obstacle);

@@ -9,10 +9,10 @@ import type { Lsn } from '../lsn.ts';
 import type { SegmentDescription } from '../segments/description.ts';
 import { isSeen, type TransactionSnapshot } from '../transaction-ids.ts';
 import { type DefinitionReplay, definitionReplay } from './definitions.ts';
+import { openMemory, type ReplayMemory } from './memory.ts';
 import { Diverged } from './net-changes.ts';
-import { beginPosition, dropPosition, savePosition } from './position.ts';
 import { advanceSequences } from './sequences.ts';
-import { silenceTriggers } from './silence.ts';
+import { becomeReplica, type Silence, silenceTriggers } from './silence.ts';
 import { type TableChanges, tableChanges } from './table-changes.ts';
 import { replayTables } from './tables.ts';
 import { type ReplayItem, readTransactions } from './transactions.ts';
@@ -71,26 +71,30 @@ export async function replayChanges(
     await client.query(dropEventTriggersSql).catch((error: unknown) => {
       if ((error as { code?: string }).code !== '42501') throw error;
     });
-    const silence = await silenceTriggers(client);
+    const isReplica = await becomeReplica(client);
+    await client.query('BEGIN');
+    const memory = await openMemory(client, from);
+    const silence = await silenceTriggers(client, isReplica, memory);
+    const after = await memory.position();
+    await client.query('COMMIT');
     const writer: ReplayWriter = { client, encoding, signal, staged: new Set() };
     const definitions = definitionReplay({
       client,
       decodeText: textDecoder(client, encoding),
       mayBeMissing: selection !== undefined,
     });
-    const after = await beginPosition(client, from);
     const seen = (xid: bigint): boolean => isSeen(snapshot, xid);
-    const run = replayRun({ writer, definitions, silence, selection, summary, onProgress });
+    const run = replayRun({ writer, definitions, silence, memory, selection, summary, onProgress });
     for await (const items of readTransactions(store, { segments, after, lastCommit, isSeen: seen }, signal)) {
       await run.take(items);
     }
     await run.end();
-    await client.query('BEGIN');
-    await silence.end();
-    await client.query('COMMIT');
     await advanceSequences(client, segments.at(-1)?.sequences ?? []);
     summary.warnings.push(...definitions.warnings, ...(await refreshViews(client, definitions.views)));
-    await dropPosition(client);
+    await client.query('BEGIN');
+    await silence.end();
+    await memory.drop();
+    await client.query('COMMIT');
     return summary;
   } catch (error) {
     if (signal.aborted) throw signal.reason ?? error;
@@ -103,13 +107,14 @@ export async function replayChanges(
 interface RunOptions {
   writer: ReplayWriter;
   definitions: DefinitionReplay;
-  silence: Awaited<ReturnType<typeof silenceTriggers>>;
+  silence: Silence;
+  memory: ReplayMemory;
   selection: ReplayRequest['selection'];
   summary: ReplaySummary;
   onProgress: ReplayDependencies['onProgress'];
 }
 
-function replayRun({ writer, definitions, silence, selection, summary, onProgress }: RunOptions) {
+function replayRun({ writer, definitions, silence, memory, selection, summary, onProgress }: RunOptions) {
   const { client } = writer;
   const tables = replayTables(client, {
     isLeftOut: selection?.isLeftOut ?? (() => false),
@@ -141,7 +146,7 @@ function replayRun({ writer, definitions, silence, selection, summary, onProgres
     await flush();
     if (position === null) return;
     await begin();
-    await savePosition(client, position);
+    await memory.rememberPosition(position);
     await client.query('COMMIT');
     open = false;
     mustCommit = false;

@@ -21,6 +21,7 @@ const definitionChangeSchema = z.object({
   /** End of the transaction's commit. */
   lsn: lsnSchema,
   committed_at: timeSchema,
+  xid: xidSchema,
   tag: z.string(),
   /** Why it cannot be repeated; null when it can, as far as its text tells. */
   obstacle: z.string().nullable(),

@@ -28,8 +28,9 @@ export interface PlannedReplay {
 /**
  * Finds what is to be replayed on a base: the segments from the first transaction that it did not see, and the last commit.
  *
+ * @param settledMs - how long after its commit a transaction may still be missing in the changes
  * @throws OperationError `base_not_covered` when the slot's changes do not begin before the base, or have a gap after it;
- *   `target_before_base`; `target_not_covered` when the target is beyond what is stored
+ *   `target_before_base`; `window_ends` at a change of definitions that cannot be repeated; `target_not_covered` when the target is beyond what is stored
  */
 export async function planReplay(
   store: ObjectStore,
@@ -37,12 +38,16 @@ export async function planReplay(
   base: BaseSnapshot,
   target: RecoveryTarget,
   signal: AbortSignal,
+  settledMs = SETTLED_MS,
 ): Promise<PlannedReplay> {
   const snapshot = parseSnapshot(base.transactions);
   if ('time' in target && toMicroseconds(target.time) < toMicroseconds(base.taken_at)) throw beforeBase();
   if ('transaction' in target && isSeen(snapshot, target.transaction)) throw beforeBase();
   const { from, ranges } = await findBeginning(store, of, snapshot, signal);
+  // All before it is in the base.
+  if ('lsn' in target && compareLsn(target.lsn, from) < 0) throw beforeBase();
   const segments: SegmentDescription[] = [];
+  let knowsBase = false;
   let lastCommit: CommittedTransaction | null = null;
   let stopped = false;
   for (const range of ranges) {
@@ -65,10 +70,14 @@ export async function planReplay(
     } else {
       for await (const commit of readCommits(store, description, signal)) assertUnseen(snapshot, commit);
     }
-    // The base saw nothing that committed after it.
-    if (stopped && description.captured_at >= base.taken_at) break;
+    // The base saw nothing that committed later.
+    knowsBase = coveredUntil(description, settledMs) >= toMicroseconds(base.taken_at);
+    if (stopped && knowsBase) break;
   }
-  if (!stopped) assertCovered(target, segments, base);
+  const isTheBase = 'time' in target && toMicroseconds(target.time) === toMicroseconds(base.taken_at);
+  if (!isTheBase && !(knowsBase && (stopped || isCovered(target, segments, settledMs))))
+    throw notCovered(segments, base);
+  if (lastCommit) assertRepeatable(segments, snapshot, (lastCommit as CommittedTransaction).lsn);
   const applies = lastCommit !== null;
   return {
     segments,
@@ -77,6 +86,24 @@ export async function planReplay(
     lastCommit: applies ? (lastCommit as CommittedTransaction).lsn : null,
     committedAt: applies ? (lastCommit as CommittedTransaction).committedAt : null,
   };
+}
+
+/** Says before a restore begins that the window ends before the moment, as far as it is known. */
+function assertRepeatable(
+  segments: readonly SegmentDescription[],
+  snapshot: TransactionSnapshot,
+  lastCommit: Lsn,
+): void {
+  for (const { definition_changes: changes } of segments) {
+    for (const { obstacle, xid, lsn, committed_at: at } of changes) {
+      if (obstacle === null || isSeen(snapshot, BigInt(xid)) || compareLsn(lsn, lastCommit) > 0) continue;
+      throw new OperationError(
+        'window_ends',
+        `The window of this full backup ends at ${at} (${lsn}): ${obstacle}`,
+        'Restore to a moment before it, or to one after the next full backup.',
+      );
+    }
+  }
 }
 
 /** Skips what the base saw whole. */
@@ -137,27 +164,33 @@ function beforeBase(): OperationError {
   );
 }
 
-/** A transaction gets its time just before it is written to the log; by a second later it is there. */
+/**
+ * A transaction gets its time just before it is written to the log, and with `synchronous_commit = off` is on disk up to three times
+ * `wal_writer_delay` later, 0.6 s by default. By a second later it is there to be decoded.
+ */
 const SETTLED_MS = 1000;
 
 /**
  * Until when all that was committed is stored, by the last segment: the server's time before the end of the log was looked up, less
  * a second, in which a transaction that has its time already may not have reached the log.
  */
-export function coveredUntil({ captured_at }: Pick<SegmentDescription, 'captured_at'>): string {
-  return toMicroseconds(new Date(Date.parse(captured_at) - SETTLED_MS).toISOString());
+export function coveredUntil({ captured_at }: Pick<SegmentDescription, 'captured_at'>, settledMs = SETTLED_MS): string {
+  return settledMs === 0 ? captured_at : toMicroseconds(new Date(Date.parse(captured_at) - settledMs).toISOString());
 }
 
-function assertCovered(target: RecoveryTarget, segments: readonly SegmentDescription[], base: BaseSnapshot): void {
+function isCovered(target: RecoveryTarget, segments: readonly SegmentDescription[], settledMs: number): boolean {
   const last = segments.at(-1);
-  const latest = last ? coveredUntil(last) : base.taken_at;
-  const isCovered =
-    ('time' in target && toMicroseconds(target.time) <= latest) ||
-    ('lsn' in target && last !== undefined && compareLsn(target.lsn, last.last_lsn) <= 0);
-  if (isCovered) return;
-  throw new OperationError(
+  if (!last) return false;
+  if ('time' in target) return toMicroseconds(target.time) <= coveredUntil(last, settledMs);
+  return 'lsn' in target && compareLsn(target.lsn, last.last_lsn) <= 0;
+}
+
+function notCovered(segments: readonly SegmentDescription[], base: BaseSnapshot): OperationError {
+  const last = segments.at(-1);
+  const until = last ? `${coveredUntil(last)} (${last.last_lsn})` : base.taken_at;
+  return new OperationError(
     'target_not_covered',
-    `Changes are stored until ${last ? `${latest} (${last.last_lsn})` : latest}; what is asked for is not among them`,
+    `Changes are stored until ${until}; what is asked for is not among them`,
     'Ask for an earlier moment, or again when the changes have been captured.',
   );
 }

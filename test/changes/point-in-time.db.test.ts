@@ -1,16 +1,17 @@
-import { setTimeout } from 'node:timers/promises';
 import type pg from 'pg';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import type { Manifest } from '../../shared/backup/manifest.ts';
 import { useBackupHarness } from '../backup/support/harness.ts';
 import { databaseDifferences } from '../support/compare/compare.ts';
-import { createScratchDatabase, forEachServer, type ScratchDatabase } from '../support/servers.ts';
+import { anyServer, createScratchDatabase, forEachServer, type ScratchDatabase } from '../support/servers.ts';
 import { contentOf, contentOfDatabase, type Protected, protect, replayTo, restoreBase } from './support/recovery.ts';
 import { DEFINITIONS_LOCK, workloadTablesSql } from './support/workload.sql.ts';
 import { startWorkload } from './support/workload.ts';
 
 const harness = useBackupHarness();
-const MOMENTS = 20;
+
+/** Moments while the backup is being taken. */
+const UNCOVERED = 2;
 
 interface Moment {
   xid: bigint;
@@ -47,6 +48,8 @@ forEachServer((server) => {
   let guarded: Protected;
   let manifest: Manifest;
   const moments: Moment[] = [];
+  /** Each takes a replay of its own, so on all but one server fewer have to do. */
+  const count = server.version === anyServer().version ? 20 : 6;
 
   beforeAll(async () => {
     source = await createScratchDatabase(server);
@@ -54,11 +57,11 @@ forEachServer((server) => {
     await client.query(workloadTablesSql);
     guarded = await protect(harness, source);
     const workload = await startWorkload(source, { writers: 5, seed: server.version });
-    await setTimeout(200);
+    await workload.more(40);
     const backup = harness.backUp(source.target());
-    for (let n = 0; n < MOMENTS; n += 1) {
-      if (n === 2) manifest = await backup;
-      await workload.more(60);
+    for (let n = 0; n < count + UNCOVERED; n += 1) {
+      if (n === UNCOVERED) manifest = await backup;
+      await workload.more(40);
       moments.push(await recordMoment(client, n));
       if (n % 4 === 3) await guarded.capture({ segmentBytes: 100_000, linesPerRead: 20_000 });
     }
@@ -71,10 +74,9 @@ forEachServer((server) => {
     await source?.drop();
   });
 
-  test(`${MOMENTS} moments under load come back equal`, async () => {
+  test(`${count} moments under load come back equal`, async () => {
     const base = await restoreBase(harness, manifest, server);
-    // The first ones are older than the backup, which ended with the third.
-    for (const { xid, content } of moments.slice(3)) {
+    for (const { xid, content } of moments.slice(UNCOVERED)) {
       const replayed = await replayTo(harness, guarded.of, base, { transaction: xid });
       expect(await contentOfDatabase(replayed)).toEqual(content);
       await replayed.drop();

@@ -370,7 +370,7 @@ forEachServer((server) => {
             await using(source, (client) => client.query(`DROP TABLE ${table}`));
           },
         ),
-        { numRuns: 12, interruptAfterTimeLimit: 30_000, markInterruptAsFailure: false },
+        { numRuns: 10, interruptAfterTimeLimit: 15_000, markInterruptAsFailure: false },
       );
     });
   });

@@ -173,7 +173,7 @@ async function runTransaction(
 
 export interface Workload {
   readonly committed: number;
-  /** Waits for some more transactions, or a writer's failure. */
+  /** Lets the writers try some more transactions and waits for their ends, or a writer's failure. */
   more(transactions: number): Promise<void>;
   /** Ends it after the transactions under way, and throws what one failed with. */
   stop(): Promise<void>;
@@ -184,14 +184,16 @@ export async function startWorkload(
   database: ScratchDatabase,
   { writers, seed }: { writers: number; seed: number },
 ): Promise<Workload> {
-  const state = { committed: 0, stopped: false, failed: false };
+  const state = { committed: 0, allowed: 0, begun: 0, ended: 0, stopped: false, failed: false };
   const clients = await Promise.all(Array.from({ length: writers }, () => database.connect()));
   const ended = Promise.allSettled(
     clients.map(async (client, writer) => {
       const random = randomNumbers(seed + writer);
       await client.query("SET lock_timeout = '5s'; SET deadlock_timeout = '50ms'");
       try {
-        for (let n = 0; !state.stopped && n < 20_000; n += 1) {
+        for (let n = 0; !state.stopped; n += 1) {
+          while (state.begun >= state.allowed && !state.stopped) await setTimeout(1);
+          state.begun += 1;
           const name = n * writers + writer;
           const isDefinition = random(60) === 0;
           const pick = isDefinition
@@ -203,6 +205,7 @@ export async function startWorkload(
             ? [`SELECT pg_advisory_xact_lock(${DEFINITIONS_LOCK})`, ...statements]
             : statements;
           if (await runTransaction(client, locked, prepared)) state.committed += 1;
+          state.ended += 1;
         }
       } catch (error) {
         state.failed = true;
@@ -217,8 +220,9 @@ export async function startWorkload(
       return state.committed;
     },
     async more(transactions) {
-      const enough = state.committed + transactions;
-      while (state.committed < enough && !state.failed) await setTimeout(5);
+      state.allowed += transactions;
+      // Not all of them: others are under way when the caller looks.
+      while (state.ended < state.allowed - clients.length && !state.failed) await setTimeout(2);
     },
     async stop() {
       state.stopped = true;

@@ -91,6 +91,7 @@ export async function benchmarkChanges({ changes, largeRows, output }: ChangesBe
     const add = (name: string, done: number, result: Omit<Measurement, 'name' | 'storedBytes'>): void => {
       measured.push({ name, ...result, storedBytes: null });
       rates.push(`${name}: ${Math.round(done / result.wallSeconds)} changes a second`);
+      console.log(`  ${name}: ${result.wallSeconds.toFixed(2)} s`);
     };
 
     const client = new pg.Client({ ...server, database: SOURCE });
@@ -180,7 +181,7 @@ async function runStep(step: Step): Promise<StepResult> {
   return JSON.parse(said) as StepResult;
 }
 
-const LOAD_SECONDS = 20;
+const LOAD_SECONDS = 15;
 const ROUNDS = 2;
 
 /** What a pgbench loses while changes are captured every few seconds, in turns with rounds in which nobody reads them. */

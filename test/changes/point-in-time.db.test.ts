@@ -59,13 +59,14 @@ forEachServer((server) => {
     const workload = await startWorkload(source, { writers: 5, seed: server.version });
     await workload.more(40);
     const backup = harness.backUp(source.target());
-    for (let n = 0; n < count + UNCOVERED; n += 1) {
+    for (let n = 0; n < count + UNCOVERED - 1; n += 1) {
       if (n === UNCOVERED) manifest = await backup;
       await workload.more(40);
       moments.push(await recordMoment(client, n));
       if (n % 4 === 3) await guarded.capture({ segmentBytes: 100_000, linesPerRead: 20_000 });
     }
     await workload.stop();
+    moments.push(await recordMoment(client, count + UNCOVERED - 1));
     await guarded.capture({ segmentBytes: 100_000 });
     await client.end();
   });

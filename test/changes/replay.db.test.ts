@@ -3,6 +3,7 @@ import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readCommits } from '../../shared/changes/replay/transactions.ts';
 import { listSegments, readDescription } from '../../shared/changes/segments/stored-segments.ts';
+import { findRecoveryWindow } from '../../shared/changes/window/recovery-window.ts';
 import { quoteIdentifier } from '../../shared/postgres/identifiers.ts';
 import { useBackupHarness } from '../backup/support/harness.ts';
 import { createScratchDatabase, forEachServer, type ScratchDatabase, withClient } from '../support/servers.ts';
@@ -75,6 +76,14 @@ forEachServer((server) => {
     await refused({ time: '2100-01-01T00:00:00Z' }, base).toMatchObject({ code: 'target_not_covered' });
     await refused({ transaction: 4_000_000_000n }, base).toMatchObject({ code: 'target_not_covered' });
     await refused({ lsn: 'FFFF/0' }, base).toMatchObject({ code: 'target_not_covered' });
+    // Older than the slot.
+    const old = { id: 'old', snapshot: { ...base.snapshot, transactions: '3:3:' } };
+    await refused({ lsn: second.lsn }, { ...base, ...old }).toMatchObject({ code: 'base_not_covered' });
+    const bases = [old, { id: 'base', snapshot: base.snapshot }, { id: 'newer', snapshot: newer.snapshot }];
+    const window = await findRecoveryWindow(harness.store, guarded.of, bases, signal);
+    const { lastLsn } = (await listSegments(harness.store, guarded.of)).at(-1) ?? { lastLsn: '' };
+    expect(window).toMatchObject({ base: 'base', earliest: base.snapshot.taken_at, latest: { lsn: lastLsn } });
+    expect(await findRecoveryWindow(harness.store, guarded.of, [old], signal)).toBeNull();
     await base.drop();
     await newer.drop();
   });

@@ -49,6 +49,22 @@ export async function readDescription(
   return parseStored(segmentDescriptionSchema, bytes, path);
 }
 
+/** Descriptions that are fetched at a time. */
+const FETCHED_AT_A_TIME = 16;
+
+/** Reads the descriptions of many segments, in their order. */
+export async function* readDescriptions(
+  store: ObjectStore,
+  of: ChangesOf,
+  ranges: readonly SegmentRange[],
+  signal: AbortSignal,
+): AsyncGenerator<SegmentDescription> {
+  for (let start = 0; start < ranges.length; start += FETCHED_AT_A_TIME) {
+    const group = ranges.slice(start, start + FETCHED_AT_A_TIME);
+    yield* await Promise.all(group.map((range) => readDescription(store, of, range, signal)));
+  }
+}
+
 export async function writeSlotRecord(store: ObjectStore, record: SlotRecord, signal: AbortSignal): Promise<void> {
   const location = changesLocation(record.database, record.slot);
   await writeWhole(store, location, SLOT_RECORD, Buffer.from(JSON.stringify(record)), {

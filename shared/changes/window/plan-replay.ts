@@ -3,9 +3,9 @@ import { OperationError } from '../../errors.ts';
 import { compareLsn, type Lsn } from '../lsn.ts';
 import { type CommittedTransaction, readCommits } from '../replay/transactions.ts';
 import type { SegmentDescription } from '../segments/description.ts';
-import { type ChangesOf, listSegments, readDescription, readSlotRecord } from '../segments/stored-segments.ts';
+import { type ChangesOf, readDescriptions } from '../segments/stored-segments.ts';
 import { isSeen, parseSnapshot, type TransactionSnapshot } from '../transaction-ids.ts';
-import { countLeading, followSegments } from './chain.ts';
+import { findBeginning } from './find-beginning.ts';
 import { type RecoveryTarget, toMicroseconds } from './recovery-target.ts';
 
 /** What a base backup's manifest says of its snapshot. */
@@ -50,8 +50,7 @@ export async function planReplay(
   let knowsBase = false;
   let lastCommit: CommittedTransaction | null = null;
   let stopped = false;
-  for (const range of ranges) {
-    const description = await readDescription(store, of, range, signal);
+  for await (const description of readDescriptions(store, of, ranges, signal)) {
     if (!stopped) {
       segments.push(description);
       if (mayHoldStop(description, target)) {
@@ -104,27 +103,6 @@ function assertRepeatable(
       );
     }
   }
-}
-
-/** Skips what the base saw whole. */
-async function findBeginning(store: ObjectStore, of: ChangesOf, { xmin }: TransactionSnapshot, signal: AbortSignal) {
-  const record = await readSlotRecord(store, of, signal);
-  const all = await listSegments(store, of);
-  // Those at the beginning may have been removed with the backups that needed them.
-  const first = all[0]?.firstLsn ?? record.lsn;
-  const chain = followSegments(all, compareLsn(first, record.lsn) > 0 ? first : record.lsn);
-  const seen = await countLeading(
-    chain,
-    async (range) => BigInt((await readDescription(store, of, range, signal)).next_xid) <= xmin,
-  );
-  const before = chain[seen - 1];
-  if (before) return { from: before.lastLsn, ranges: chain.slice(seen) };
-  if (BigInt(record.next_xid) <= xmin && compareLsn(first, record.lsn) <= 0) return { from: record.lsn, ranges: chain };
-  throw new OperationError(
-    'base_not_covered',
-    'The stored changes do not begin before the full backup',
-    'Restore from a full backup that was taken after point-in-time recovery was turned on, or alone.',
-  );
 }
 
 const lastOf = (segment: SegmentDescription): Pick<CommittedTransaction, 'lsn' | 'xid' | 'committedAt'> => ({

@@ -91,7 +91,7 @@ export async function benchmarkChanges({ changes, largeRows, output }: ChangesBe
     const add = (name: string, done: number, result: Omit<Measurement, 'name' | 'storedBytes'>): void => {
       measured.push({ name, ...result, storedBytes: null });
       rates.push(`${name}: ${Math.round(done / result.wallSeconds)} changes a second`);
-      console.log(`  ${name}: ${result.wallSeconds.toFixed(2)} s`);
+      console.log(`  ${name}: ${result.wallSeconds.toFixed(2)} s, ${Math.round((result.peakBytes ?? 0) / 1e6)} MB`);
     };
 
     const client = new pg.Client({ ...server, database: SOURCE });

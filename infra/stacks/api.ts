@@ -8,11 +8,13 @@ import type { Deployment } from '../config/schema.ts';
 import { configurationLayer, layerPaths } from '../constructs/layers.ts';
 import { NodeFunction } from '../constructs/node-function.ts';
 import {
+  captureChanges,
   logInToDatabases,
   readBackups,
   readDownloads,
   readFreeStorage,
   readLocks,
+  readManifests,
   readSamples,
   removeBackups,
   removeDownloads,
@@ -164,6 +166,17 @@ function shapesOf(
       description: 'Checks restores against the database server, swaps databases back, and drops unfinished ones',
       environment: { ...state, backupBucket: bucket.bucketName, backupKeyArn: key.keyArn },
       statements: [...useState(stateTable, ['Get', 'Update']), ...readBackups(bucket, key), ...freeStorage, ...logIn],
+      ...(vpc ? { vpc } : {}),
+    },
+    'recovery-api': {
+      description: 'Turns point-in-time recovery on and off, and shows which moments can be restored',
+      environment: { ...state, backupBucket: bucket.bucketName, backupKeyArn: key.keyArn },
+      statements: [
+        ...useState(stateTable, ['Get', 'Put', 'Update', 'Delete', 'Query']),
+        ...readManifests(bucket),
+        ...captureChanges(bucket, key),
+        ...logIn,
+      ],
       ...(vpc ? { vpc } : {}),
     },
     'jobs-api': {

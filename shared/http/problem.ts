@@ -66,6 +66,8 @@ const failures: Readonly<Record<string, { status: number; fields?: readonly `${s
   session_protected: { status: 409, fields: ['path.pid'] },
   termination_not_permitted: { status: 409, fields: ['path.pid'] },
   rows_left: { status: 409 },
+  recovery_impossible: { status: 409, fields: ['body.enabled'] },
+  transactions_running: { status: 503 },
   database_unreachable: { status: 503 },
   login_refused: { status: 503 },
   tls_failed: { status: 503 },

@@ -17,17 +17,22 @@ export interface SetupDependencies {
   target: ConnectionTarget;
   store: ObjectStore;
   signal: AbortSignal;
+  /** How long to wait for the transactions that are running, in milliseconds; by default without end. */
+  waitMs?: number;
 }
 
 /**
  * Makes everything that capturing changes needs in the database: event triggers, where the login may, and then the slot. The window
  * begins with the next full backup. What is there of an earlier time is removed first.
  *
- * @throws OperationError `recovery_impossible` with every problem; nothing is left behind
+ * @throws OperationError `recovery_impossible` with every problem, or `transactions_running`; nothing is left behind
  */
-export async function turnOn(database: string, { target, store, signal }: SetupDependencies): Promise<SlotRecord> {
-  // Making the slot waits for every transaction that is running; the caller's signal is the limit.
-  const client = await connect(target, { statementTimeoutMs: 0 });
+export async function turnOn(
+  database: string,
+  { target, store, signal, waitMs = 0 }: SetupDependencies,
+): Promise<SlotRecord> {
+  // The server itself ends the wait: one that has lost its client would go on, and make a slot that nobody reads.
+  const client = await connect(target, { statementTimeoutMs: waitMs });
   const stop = (): void => void client.end().catch(() => undefined);
   signal.addEventListener('abort', stop, { once: true });
   try {
@@ -53,11 +58,22 @@ export async function turnOn(database: string, { target, store, signal }: SetupD
       throw error;
     }
   } catch (error) {
-    throw signal.aborted ? (signal.reason ?? error) : error;
+    if (signal.aborted) throw signal.reason ?? error;
+    throw (error as { code?: string }).code === QUERY_CANCELED ? transactionsRunning(waitMs) : error;
   } finally {
     signal.removeEventListener('abort', stop);
     await client.end().catch(() => undefined);
   }
+}
+
+const QUERY_CANCELED = '57014';
+
+function transactionsRunning(waitMs: number): OperationError {
+  return new OperationError(
+    'transactions_running',
+    `Transactions that were running when the replication slot was to be made did not end within ${waitMs / 1000} s`,
+    'See the oldest in GET connections/details, end it or wait for it, and try again.',
+  );
 }
 
 /** Removes everything again. Stored changes stay in the bucket. Answers the names of the slots that were there. */

@@ -117,7 +117,7 @@ export const restoreRequestSchema = restoreFields.extend({ confirm: confirmSchem
 /** A restore that is only checked: nothing to confirm. */
 export const restoreCheckRequestSchema = restoreFields.superRefine(checkFields);
 
-const findingSchema = z.object({
+export const findingSchema = z.object({
   code: z.string().meta({ description: 'Stable and machine-readable.', examples: ['extension_missing'] }),
   message: z.string().meta({ description: 'What was found, in words.' }),
   next_step: z.string().meta({ description: 'What to do about it.' }),

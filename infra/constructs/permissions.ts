@@ -100,6 +100,15 @@ export function readManifests(bucket: s3.Bucket): iam.PolicyStatement[] {
   return [allow(['s3:GetObject'], [bucket.arnForObjects(MANIFEST_PATHS)])];
 }
 
+/** Reads what is stored of captured changes. */
+export function readChanges(bucket: s3.Bucket, key: kms.Key): iam.PolicyStatement[] {
+  return [
+    allow(['s3:GetObject'], [bucket.arnForObjects(CHANGE_PATHS)]),
+    allow(['s3:ListBucket'], [bucket.bucketArn], { StringLike: { 's3:prefix': CHANGE_PATHS } }),
+    allow(['kms:Decrypt'], [key.keyArn]),
+  ];
+}
+
 /** Stores captured changes, and reads what is stored of them. */
 export function captureChanges(bucket: s3.Bucket, key: kms.Key): iam.PolicyStatement[] {
   return [

@@ -11,6 +11,7 @@ import {
   captureChanges,
   logInToDatabases,
   readBackups,
+  readChanges,
   readDownloads,
   readFreeStorage,
   readLocks,
@@ -159,13 +160,28 @@ function shapesOf(
     },
     'restore-api': {
       description: 'Starts restores',
-      environment: { ...state, restoreFunctionArn: restore.functionArn },
-      statements: [...useState(stateTable, ['Get', 'Put', 'Update', 'Delete']), invoke(restore)],
+      environment: {
+        ...state,
+        backupBucket: bucket.bucketName,
+        backupKeyArn: key.keyArn,
+        restoreFunctionArn: restore.functionArn,
+      },
+      statements: [
+        ...useState(stateTable, ['Get', 'Put', 'Update', 'Delete', 'Query']),
+        ...readManifests(bucket),
+        ...readChanges(bucket, key),
+        invoke(restore),
+      ],
     },
     'restore-server-api': {
       description: 'Checks restores against the database server, swaps databases back, and drops unfinished ones',
       environment: { ...state, backupBucket: bucket.bucketName, backupKeyArn: key.keyArn },
-      statements: [...useState(stateTable, ['Get', 'Update']), ...readBackups(bucket, key), ...freeStorage, ...logIn],
+      statements: [
+        ...useState(stateTable, ['Get', 'Update', 'Query']),
+        ...readBackups(bucket, key),
+        ...freeStorage,
+        ...logIn,
+      ],
       ...(vpc ? { vpc } : {}),
     },
     'recovery-api': {

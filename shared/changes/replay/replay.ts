@@ -38,6 +38,8 @@ export interface ReplayDependencies {
   database: string;
   store: ObjectStore;
   signal: AbortSignal;
+  /** Called in the transaction that ends the replay. */
+  finish?: (client: pg.Client) => Promise<void>;
   onProgress?: (done: { transactions: number; changes: number }) => void;
 }
 
@@ -61,7 +63,7 @@ const MOST_PENDING_CHARACTERS = 16_777_216;
  */
 export async function replayChanges(
   { segments, from, snapshot, lastCommit, selection }: ReplayRequest,
-  { target, database, store, signal, onProgress }: ReplayDependencies,
+  { target, database, store, signal, finish, onProgress }: ReplayDependencies,
 ): Promise<ReplaySummary> {
   const encoding = segments[0]?.encoding ?? 'UTF8';
   const client = await openRestoreSession(target, database, 'UTF8');
@@ -94,6 +96,7 @@ export async function replayChanges(
     await client.query('BEGIN');
     await silence.end();
     await memory.drop();
+    await finish?.(client);
     await client.query('COMMIT');
     return summary;
   } catch (error) {

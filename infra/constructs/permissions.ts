@@ -109,6 +109,11 @@ export function readChanges(bucket: s3.Bucket, key: kms.Key): iam.PolicyStatemen
   ];
 }
 
+/** Deletes captured changes. Former versions are beyond it: the bucket keeps them. */
+export function removeChanges(bucket: s3.Bucket): iam.PolicyStatement[] {
+  return [allow(['s3:DeleteObject'], [bucket.arnForObjects(CHANGE_PATHS)])];
+}
+
 /** Stores captured changes, and reads what is stored of them. */
 export function captureChanges(bucket: s3.Bucket, key: kms.Key): iam.PolicyStatement[] {
   return [

@@ -95,6 +95,7 @@ const wildcards: Record<string, string> = {
   'allow s3:GetObject backups/databases/*/backups/*/work/*': 'A backup’s path is made when the backup is.',
   'allow s3:PutObject backups/databases/*/changes/*': 'Objects get their keys when changes are captured.',
   'allow s3:GetObject backups/databases/*/changes/*': 'Objects get their keys when changes are captured.',
+  'allow s3:DeleteObject backups/databases/*/changes/*': 'Objects get their keys when changes are captured.',
   'allow s3:AbortMultipartUpload backups/databases/*/changes/*': 'Objects get their keys when changes are captured.',
   'allow s3:GetObject backups/databases/*': 'Objects get their keys when a backup is made.',
   'allow s3:DeleteObject backups/databases/*': 'Objects get their keys when a backup is made.',
@@ -300,6 +301,15 @@ const rights: Record<string, string[]> = {
     's3:ListBucket backups',
     's3:PutObject backups/databases/*/changes/*',
     'secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-shop-AbCdEf',
+  ],
+  'dbms-expire-changes': [
+    'dynamodb:GetItem state',
+    'dynamodb:Query state/index/by_collection',
+    'kms:Decrypt backup-key',
+    's3:DeleteObject backups/databases/*/changes/*',
+    's3:GetObject backups/databases/*/backups/*/manifest.json.enc',
+    's3:GetObject backups/databases/*/changes/*',
+    's3:ListBucket backups',
   ],
   'dbms-watch-schedules': [
     'cloudwatch:PutMetricData *',

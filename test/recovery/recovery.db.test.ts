@@ -1,16 +1,26 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { listAlerts } from '../../shared/alerts/alert-store.ts';
+import { listKeys } from '../../shared/backup/listing.ts';
+import type { RestoreDependencies } from '../../shared/backup/restore/run-restore.ts';
+import { changesPrefix } from '../../shared/changes/segments/layout.ts';
+import { listSlots } from '../../shared/changes/segments/stored-segments.ts';
 import { turnOff } from '../../shared/changes/setup/turn-on.ts';
+import { OperationError } from '../../shared/errors.ts';
 import { readAges } from '../../shared/health/ages.ts';
+import { listBases } from '../../shared/recovery/bases.ts';
 import { captureDatabase } from '../../shared/recovery/capture-database.ts';
 import { turnRecoveryOff, turnRecoveryOn } from '../../shared/recovery/change-recovery.ts';
 import { describeRecovery } from '../../shared/recovery/describe-window.ts';
+import { expireChanges } from '../../shared/recovery/expire-changes.ts';
+import { planOnBase } from '../../shared/recovery/plan-on-base.ts';
+import { replayOf } from '../../shared/recovery/replay.ts';
 import { createBackupCatalog } from '../../shared/state/backups.ts';
+import { newJobId } from '../../shared/state/ids.ts';
 import { readRecovery } from '../../shared/state/recovery.ts';
 import type { StateTable } from '../../shared/state/table.ts';
 import { DATABASE_ID, useBackupHarness } from '../backup/support/harness.ts';
 import { createStateTable } from '../state/support.ts';
-import { anyServer, createScratchDatabase, type ScratchDatabase } from '../support/servers.ts';
+import { anyServer, createScratchDatabase, type ScratchDatabase, targetFor } from '../support/servers.ts';
 
 const harness = useBackupHarness();
 const signal = new AbortController().signal;
@@ -69,11 +79,13 @@ async function backUp(): Promise<string> {
   return id;
 }
 
-/** A moment is covered a second after it. */
-async function eventually<Value>(read: () => Promise<Value>, isDone: (value: Value) => Promise<boolean>) {
+/** A backup's moment is covered a second after it. */
+async function captureUntilCovered(): ReturnType<typeof describe> {
   for (;;) {
-    const value = await read();
-    if (await isDone(value)) return value;
+    const window = await describe();
+    if (window.latest !== null) return window;
+    await run('INSERT INTO kept VALUES (-1); DELETE FROM kept WHERE id = -1');
+    await capture();
   }
 }
 
@@ -111,10 +123,7 @@ test('the window begins with the next full backup and ends with the last capture
   const base = await backUp();
   await run(`INSERT INTO kept VALUES (1, 'one')`);
   expect(await capture()).toMatchObject({ status: 'captured', changes: 1, caughtUp: true });
-  const window = await eventually(describe, async ({ latest }) => {
-    if (latest === null) await run('UPDATE kept SET note = note WHERE id = 1').then(() => capture());
-    return latest !== null;
-  });
+  const window = await captureUntilCovered();
   expect(window).toMatchObject({ status: 'on', base, follows_definitions: true, closed: null });
   expect(window.earliest && window.latest && window.earliest <= window.latest.time).toBe(true);
   expect(window.slot).toMatchObject({ state: 'reserved', limit_bytes: 10 * 1_073_741_824 });
@@ -147,4 +156,63 @@ test('a slot that somebody has dropped is noticed, and turning it off leaves not
   expect((await describe()).status).toBe('off');
   expect((await alerts()).filter((text) => text.endsWith('open'))).toEqual([]);
   expect((await readAges(table, DATABASE_ID)).capture_age_seconds).toBeNull();
+});
+
+test('a replay that is ended early goes on, and repeats nothing', async () => {
+  await turnOn();
+  const id = await backUp();
+  await run(`INSERT INTO loose VALUES (1); INSERT INTO kept VALUES (10, 'ten'), (11, 'eleven')`);
+  const [last] = await run(`INSERT INTO loose VALUES (2) RETURNING pg_current_xact_id()::text AS transaction`);
+  await run('INSERT INTO loose VALUES (3)');
+  await captureUntilCovered();
+  const planned = await planOnBase(
+    { id, database: DATABASE_ID },
+    { transaction: String(last?.transaction) },
+    { store: harness.store, signal },
+  );
+  const target = targetFor(source.server, 'postgres');
+  const replay = replayOf(planned, { target, store: harness.store, signal, isPart: false });
+  const jobId = newJobId();
+  const lost = new OperationError('connection_lost', 'The server is gone', 'Wait.');
+  const attempt = (of: RestoreDependencies['replay']) =>
+    harness.restore({ id }, source.server, { jobId, name: jobId, request: { resumable: true }, replay: of });
+  // All but the last transaction of the replay is committed then.
+  await expect(attempt((database) => replay(database, () => Promise.reject(lost)))).rejects.toMatchObject({
+    name: 'UnfinishedRestore',
+  });
+  const { summary, connect } = await attempt(replay);
+  expect(summary.warnings).toEqual([]);
+  const client = await connect();
+  const { rows } = await client.query(
+    `SELECT array(SELECT id FROM loose ORDER BY id) AS loose, array(SELECT id FROM kept WHERE id >= 10 ORDER BY id) AS kept,
+            array(SELECT nspname::text FROM pg_namespace WHERE nspname LIKE 'dbms\\_%' ORDER BY 1) AS left`,
+  );
+  await client.end();
+  expect(rows).toEqual([{ loose: [1, 2], kept: [10, 11], left: [] }]);
+});
+
+test('changes go when no backup needs them any more, and only then', async () => {
+  const stored = async () => (await listKeys(harness.store, changesPrefix(DATABASE_ID))).length;
+  const expire = () => expireChanges(DATABASE_ID, { table, store: harness.store, signal });
+  const slot = (await readRecovery(table, DATABASE_ID))?.slot ?? '';
+  // The first slots' changes are needed by the first backup; those of the slot that never had one are not.
+  await expire();
+  const [first] = await listBases(table, DATABASE_ID);
+  for (const note of ['a', 'b', 'c']) await run(`UPDATE kept SET note = '${note}' WHERE id = 10`).then(() => capture());
+  const before = await stored();
+  await expire();
+  expect(await stored()).toBe(before);
+
+  const id = await backUp();
+  const catalog = createBackupCatalog(table);
+  for (const { id: older } of (await listBases(table, DATABASE_ID)).filter((base) => base.id !== id)) {
+    await catalog.markDeleting(older);
+    await catalog.remove(older);
+  }
+  expect(first?.id).not.toBe(id);
+  const removed = await expire();
+  expect(removed[slot]).toBeGreaterThan(0);
+  expect(Object.entries(removed).every(([, count]) => count > 0)).toBe(true);
+  expect(await listSlots(harness.store, DATABASE_ID)).toEqual([slot]);
+  expect(await captureUntilCovered()).toMatchObject({ status: 'on', base: id });
 });

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { benchmarkBackup } from './backup.ts';
+import { benchmarkChanges } from './changes.ts';
 import { benchmarkSampling } from './sampling.ts';
 
 const USAGE = `npm run bench -- backup [options]
@@ -20,6 +21,13 @@ Measures what a sample of a database's health takes on a crowded server, and wha
   --tables 20000       tables
   --pairs 6            runs of pgbench with and without sampling
   --seconds 20         of each run
+
+npm run bench -- changes [options]
+
+Measures the capture and the replay of changes, psql running the same statements, and what pgbench loses to a capture.
+
+  --changes 400000     row changes in small transactions
+  --large-rows 2000000 rows of one large transaction
 `;
 
 const { values, positionals } = parseArgs({
@@ -34,6 +42,8 @@ const { values, positionals } = parseArgs({
     tables: { type: 'string', default: '20000' },
     pairs: { type: 'string', default: '6' },
     seconds: { type: 'string', default: '20' },
+    changes: { type: 'string', default: '400000' },
+    'large-rows': { type: 'string', default: '2000000' },
     help: { type: 'boolean', default: false },
   },
 });
@@ -48,6 +58,8 @@ if (benchmark === 'sampling' && !values.help) {
     seconds: Number(values.seconds),
     output,
   });
+} else if (benchmark === 'changes' && !values.help) {
+  await benchmarkChanges({ changes: Number(values.changes), largeRows: Number(values['large-rows']), output });
 } else if (benchmark !== 'backup' || values.help) {
   console.log(USAGE);
   process.exitCode = values.help ? 0 : 1;

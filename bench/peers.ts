@@ -13,12 +13,12 @@ export interface BenchServer {
 }
 
 /** Runs a program and measures it with GNU time's own means: wall, processor time and peak memory of it and its children. */
-async function run(
+export async function runTool(
   name: string,
   command: string,
   args: string[],
   server: BenchServer,
-): Promise<Omit<Measurement, 'storedBytes'>> {
+): Promise<Omit<Measurement, 'storedBytes'> & { said: string }> {
   const environment = { ...process.env, PGPASSWORD: server.password, LC_ALL: 'C' };
   const timed = spawnSync('/usr/bin/time', ['--version']).status === 0;
   const output = join(mkdtempSync(join(tmpdir(), 'bench-time-')), 'time');
@@ -26,11 +26,13 @@ async function run(
     ? ['/usr/bin/time', ['-f', '%U %S %M', '-o', output, command, ...args]]
     : [command, args];
   const started = performance.now();
-  const child = spawn(program, all as string[], { env: environment, stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn(program, all as string[], { env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    said = (said + text).slice(-4000);
-  });
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      said = (said + text).slice(-4000);
+    });
+  }
   const code = await new Promise<number | null>((resolve, reject) => {
     child.on('error', reject);
     child.on('close', resolve);
@@ -45,7 +47,7 @@ async function run(
     peakBytes = kilobytes * 1024;
   }
   rmSync(join(output, '..'), { recursive: true, force: true });
-  return { name, wallSeconds, cpuSeconds, peakBytes };
+  return { name, wallSeconds, cpuSeconds, peakBytes, said };
 }
 
 /** Whether a client tool of at least the server's major version is installed. */
@@ -63,7 +65,7 @@ function folderBytes(folder: string): number {
 /** `pg_dump -Fd -j2 -Z1`, not encrypted, to a local folder. */
 export async function pgDump(server: BenchServer, database: string, folder: string): Promise<Measurement> {
   rmSync(folder, { recursive: true, force: true });
-  const measured = await run(
+  const measured = await runTool(
     'pg_dump -Fd -j2 -Z1',
     'pg_dump',
     [
@@ -77,7 +79,7 @@ export async function pgDump(server: BenchServer, database: string, folder: stri
 
 /** `pg_restore -j2` of what {@link pgDump} wrote, into an existing empty database. */
 export async function pgRestore(server: BenchServer, database: string, folder: string): Promise<Measurement> {
-  const measured = await run(
+  const measured = await runTool(
     'pg_restore -j2',
     'pg_restore',
     [...['-h', server.host, '-p', String(server.port), '-U', server.user], ...['-j2', '-d', database, folder]],
@@ -88,7 +90,7 @@ export async function pgRestore(server: BenchServer, database: string, folder: s
 
 /** `vacuumdb --analyze-only -j2`: the statistics that a restore of ours has gathered, and that of pg_restore has not. */
 export async function vacuumdbAnalyze(server: BenchServer, database: string): Promise<Measurement> {
-  const measured = await run(
+  const measured = await runTool(
     'vacuumdb -Z -j2',
     'vacuumdb',
     [...['-h', server.host, '-p', String(server.port), '-U', server.user], ...['--analyze-only', '-j2', database]],
@@ -127,8 +129,8 @@ pg1-user=${server.user}
   );
   const common = [`--config=${configuration}`, '--stanza=bench'];
   try {
-    await run('stanza', 'pgbackrest', [...common, 'stanza-create'], server);
-    const measured = await run(
+    await runTool('stanza', 'pgbackrest', [...common, 'stanza-create'], server);
+    const measured = await runTool(
       'pgBackRest full, zst 1, AES-256',
       'pgbackrest',
       [...common, '--type=full', 'backup'],

@@ -1,4 +1,4 @@
-import { dynamodbClient, lambdaClient } from '../shared/aws/clients.ts';
+import { dynamodbClient, lambdaClient, s3Client } from '../shared/aws/clients.ts';
 import { readEnvironment } from '../shared/configuration/environment.ts';
 import { loadConfiguration } from '../shared/configuration/load.ts';
 import { acceptedJob } from '../shared/http/accepted.ts';
@@ -6,28 +6,40 @@ import { createApiHandler } from '../shared/http/api-handler.ts';
 import { restoreTarget } from '../shared/jobs/restore-target.ts';
 import { resumeRestore } from '../shared/jobs/resume.ts';
 import { functionStarter, startRestore } from '../shared/jobs/start.ts';
+import { chooseBase } from '../shared/recovery/choose-base.ts';
+import { splitMoment } from '../shared/recovery/moment.ts';
 import { openTable } from '../shared/state/table.ts';
 
-const environment = readEnvironment(['stateTable', 'restoreFunctionArn']);
+const environment = readEnvironment(['stateTable', 'backupBucket', 'backupKeyArn', 'restoreFunctionArn']);
 const configuration = loadConfiguration();
 const table = openTable(dynamodbClient(), environment.stateTable);
+const store = { s3: s3Client(), bucket: environment.backupBucket, keyArn: environment.backupKeyArn };
 const startFunction = functionStarter(lambdaClient(), environment.restoreFunctionArn);
+
+/** For looking whether the moment can be reached; the job looks again. */
+const PLANNING_MS = 18_000;
 
 export const handler = createApiHandler('restore-api', {
   createRestore: async (request) => {
     const { query, body, caller, claim } = request;
-    const { backup_id, confirm: _, mode, target_database: __, environment: ___, ...options } = body;
+    const { backup_id, confirm: _, mode, target_database: __, environment: ___, ...rest } = body;
+    const { recovery, options } = splitMoment(rest);
     const target = restoreTarget(configuration, query, body);
+    const signal = AbortSignal.timeout(PLANNING_MS);
+    const backupId = recovery
+      ? await chooseBase({ database: target.database, backupId: backup_id }, recovery, { table, store, signal })
+      : (backup_id ?? '');
     const started = await startRestore(
       { table, startFunction },
       {
         database: target.database,
         requestedBy: caller.sub,
-        backupId: backup_id,
+        backupId,
         targetDatabase: target.targetDatabase,
         mode,
         environment: target.environment,
         options,
+        recovery,
         claim,
       },
     );

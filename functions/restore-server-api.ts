@@ -6,6 +6,8 @@ import { swapBack } from '../shared/backup/restore/swap-back.ts';
 import { readEnvironment } from '../shared/configuration/environment.ts';
 import { findDatabase, loadConfiguration } from '../shared/configuration/load.ts';
 import type { Database } from '../shared/configuration/runtime.ts';
+import type { RecoveryTargetFields } from '../shared/contract/schemas/restore.ts';
+import { OperationError } from '../shared/errors.ts';
 import { createApiHandler } from '../shared/http/api-handler.ts';
 import { discardRestore } from '../shared/jobs/discard.ts';
 import { restoreEventSchema } from '../shared/jobs/events.ts';
@@ -13,6 +15,8 @@ import { restoreTarget } from '../shared/jobs/restore-target.ts';
 import { assertUnfinished } from '../shared/jobs/resume.ts';
 import { assertRestorable } from '../shared/jobs/start.ts';
 import { connectionTarget } from '../shared/postgres/target.ts';
+import { chooseBase } from '../shared/recovery/choose-base.ts';
+import { splitMoment } from '../shared/recovery/moment.ts';
 import { findEvent } from '../shared/state/begin.ts';
 import { createJobStore } from '../shared/state/jobs.ts';
 import { openTable } from '../shared/state/table.ts';
@@ -26,6 +30,25 @@ const store = { s3: s3Client(), bucket: environment.backupBucket, keyArn: enviro
 /** A check ends before API Gateway gives up waiting. */
 const CHECK_MS = 24_000;
 
+/** Of that, for looking whether a moment can be reached. */
+const PLANNING_MS = 12_000;
+
+/** The backup that is restored, or the answer that the moment cannot be reached from any. */
+async function baseOf(
+  request: { database: string; backupId: string | undefined },
+  recovery: RecoveryTargetFields | undefined,
+  signal: AbortSignal,
+) {
+  if (!recovery) return request.backupId ?? '';
+  try {
+    return await chooseBase(request, recovery, { table, store, signal });
+  } catch (error) {
+    if (!(error instanceof OperationError)) throw error;
+    const { code, message, nextStep } = error;
+    return { problems: [{ code, message, next_step: nextStep }], warnings: [], restores: null, server_version: null };
+  }
+}
+
 const targetOf = (server: Database, purpose: string) =>
   connectionTarget(server, configuration.connections, { secretsManager: secretsManagerClient() }, `dbms ${purpose}`);
 
@@ -33,12 +56,16 @@ const targetOf = (server: Database, purpose: string) =>
 export const handler = createApiHandler('restore-server-api', {
   checkRestore: async ({ query, body }) => {
     const { database, server, targetDatabase } = restoreTarget(configuration, query, body);
-    await assertRestorable(table, database, body.backup_id);
+    const signal = AbortSignal.timeout(CHECK_MS);
+    const { recovery } = splitMoment(body);
+    if (body.backup_id !== undefined) await assertRestorable(table, database, body.backup_id);
+    const base = await baseOf({ database, backupId: body.backup_id }, recovery, AbortSignal.timeout(PLANNING_MS));
+    if (typeof base !== 'string') return { status: 200, body: base };
     const { missingRoles, connections = configuration.backups.connections, ...options } = restoreOptionsOf(body);
     const found = await checkRestore(
       {
         database,
-        backupId: body.backup_id,
+        backupId: base,
         options,
         planned: { mode: body.mode, targetDatabase, missingRoles, connections },
       },
@@ -46,7 +73,7 @@ export const handler = createApiHandler('restore-server-api', {
         target: targetOf(server, 'restore check'),
         store,
         readFreeSpace: freeSpaceOf(server, cloudwatchClient()),
-        signal: AbortSignal.timeout(CHECK_MS),
+        signal,
       },
     );
     const written = ({ code, message, nextStep }: (typeof found.problems)[number]) => ({

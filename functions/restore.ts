@@ -12,6 +12,8 @@ import { cancelJob, failJob, succeedRestore } from '../shared/jobs/end.ts';
 import { type RestoreEvent, restoreEventSchema } from '../shared/jobs/events.ts';
 import { runRestoreJob } from '../shared/jobs/restore-job.ts';
 import { connectionTarget } from '../shared/postgres/target.ts';
+import { planOnBase } from '../shared/recovery/plan-on-base.ts';
+import { replayOf } from '../shared/recovery/replay.ts';
 import { createJobStore } from '../shared/state/jobs.ts';
 import { openTable } from '../shared/state/table.ts';
 import { durableSteps, invocationSignal } from './durable/steps.ts';
@@ -40,9 +42,15 @@ export const handler = withDurableExecution(async (input: unknown, context) => {
       await jobs.reportProgress(jobId, progress);
     },
     restore: (event, report) => {
-      const { database, backup_id, target_database, mode, job_id, resumes } = event;
-      const restore = (cancelled: AbortSignal) =>
-        runRestore(
+      const { database, backup_id, target_database, mode, job_id, resumes, recovery } = event;
+      const restore = async (cancelled: AbortSignal) => {
+        const target = targetOf(event);
+        const signal = AbortSignal.any([invocationSignal(context), cancelled]);
+        const options = restoreOptionsOf(event.options);
+        // Before anything is restored: a moment that cannot be reached is refused.
+        const planned = recovery && (await planOnBase({ id: backup_id, database }, recovery, { store, signal }));
+        const isPart = options.selection !== undefined;
+        return runRestore(
           {
             jobId: job_id,
             resumes,
@@ -51,17 +59,19 @@ export const handler = withDurableExecution(async (input: unknown, context) => {
             database,
             targetDatabase: target_database,
             mode,
-            ...restoreOptionsOf(event.options),
+            ...options,
           },
           {
-            target: targetOf(event),
+            target,
             store,
             readFreeSpace: freeSpaceOf(serverOf(event), cloudwatchClient()),
             settings: configuration.backups,
             report,
-            signal: AbortSignal.any([invocationSignal(context), cancelled]),
+            signal,
+            ...(planned ? { replay: replayOf(planned, { target, store, signal, isPart }) } : {}),
           },
         );
+      };
       return withCancellation(jobs, job_id, restore);
     },
     takeBack: (event) => takeBackRestore(event, { target: targetOf(event), store }),

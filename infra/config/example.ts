@@ -60,6 +60,10 @@ const example: DeploymentInput = {
   // dropped. A server that is not in production is better; leave it out for no drills.
   drills: { server: 'shop', schedule: '0 5 * * 0', alarm_after_days: 14 },
 
+  // Point-in-time recovery is turned on for each database with PUT recovery. When a server has to keep more log than this for it, the
+  // window is given up before the disk is full.
+  recovery: { max_retained_wal_gigabytes: 10, capture_minutes: 1 },
+
   // Callers from anywhere else are refused before a function runs.
   allowed_address_ranges: ['198.51.100.0/24', '203.0.113.0/24'],
   alert_emails: ['dba@example.com'],

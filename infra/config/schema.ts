@@ -4,6 +4,7 @@ import {
   databasesOf,
   drillSettingsSchema,
   identitySchema,
+  recoverySettingsSchema,
   runtimeConfigurationSchema,
 } from '../../shared/configuration/runtime.ts';
 import { cronSchema } from '../../shared/configuration/schedules.ts';
@@ -66,6 +67,12 @@ export const deploymentSchema = runtimeConfigurationSchema
         schedule: cronSchema.nullable().default('0 5 * * 0'),
         /** An alarm is raised when the newest backup that a drill has restored is older than this. */
         alarm_after_days: z.int().min(1).max(365).default(14),
+      })
+      .prefault({}),
+    recovery: recoverySettingsSchema
+      .extend({
+        /** Minutes between two captures of changes. */
+        capture_minutes: z.int().min(1).max(60).default(1),
       })
       .prefault({}),
     retention: z
@@ -168,6 +175,7 @@ export function runtimePart(deployment: Deployment): Record<string, unknown> {
     ...Object.fromEntries(known),
     databases,
     drills: { server: deployment.drills.server },
+    recovery: { max_retained_wal_gigabytes: deployment.recovery.max_retained_wal_gigabytes },
     metrics_retention_hours: deployment.retention.metrics_hours,
   };
 }

@@ -4,6 +4,7 @@ import * as iam from 'aws-cdk-lib/aws-iam';
 import type * as kms from 'aws-cdk-lib/aws-kms';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
 import { MANIFEST, WORK } from '../../shared/backup/layout.ts';
+import { changesPrefix } from '../../shared/changes/segments/layout.ts';
 import { metricNamespace } from '../../shared/health/metrics.ts';
 import { samplePartitions } from '../../shared/health/sample-store.ts';
 import { stateKeys } from '../../shared/state/table.ts';
@@ -19,6 +20,8 @@ export const DOWNLOAD_PATHS = '*';
 const ownPath = (name: string): string => `databases/*/backups/*/${name}`;
 export const WORK_PATHS = ownPath(`${WORK}*`);
 export const MANIFEST_PATHS = ownPath(MANIFEST);
+/** Captured changes of all databases; see shared/changes/segments/layout.ts. */
+export const CHANGE_PATHS = changesPrefix('*').concat('*');
 
 const allow = (actions: readonly string[], resources: readonly string[], conditions?: Record<string, unknown>) =>
   new iam.PolicyStatement({ actions: [...actions], resources: [...resources], ...(conditions ? { conditions } : {}) });
@@ -95,6 +98,29 @@ export function readWork(bucket: s3.Bucket, key: kms.Key): iam.PolicyStatement[]
 /** Opens manifests, for who may decrypt. */
 export function readManifests(bucket: s3.Bucket): iam.PolicyStatement[] {
   return [allow(['s3:GetObject'], [bucket.arnForObjects(MANIFEST_PATHS)])];
+}
+
+/** Reads what is stored of captured changes. */
+export function readChanges(bucket: s3.Bucket, key: kms.Key): iam.PolicyStatement[] {
+  return [
+    allow(['s3:GetObject'], [bucket.arnForObjects(CHANGE_PATHS)]),
+    allow(['s3:ListBucket'], [bucket.bucketArn], { StringLike: { 's3:prefix': CHANGE_PATHS } }),
+    allow(['kms:Decrypt'], [key.keyArn]),
+  ];
+}
+
+/** Deletes captured changes. Former versions are beyond it: the bucket keeps them. */
+export function removeChanges(bucket: s3.Bucket): iam.PolicyStatement[] {
+  return [allow(['s3:DeleteObject'], [bucket.arnForObjects(CHANGE_PATHS)])];
+}
+
+/** Stores captured changes, and reads what is stored of them. */
+export function captureChanges(bucket: s3.Bucket, key: kms.Key): iam.PolicyStatement[] {
+  return [
+    allow(['s3:PutObject', 's3:AbortMultipartUpload', 's3:GetObject'], [bucket.arnForObjects(CHANGE_PATHS)]),
+    allow(['s3:ListBucket'], [bucket.bucketArn], { StringLike: { 's3:prefix': CHANGE_PATHS } }),
+    allow(['kms:GenerateDataKey', 'kms:Decrypt'], [key.keyArn]),
+  ];
 }
 
 /** Deletes a backup's objects and aborts its unfinished uploads. Former versions are beyond it: the bucket keeps them. */

@@ -8,11 +8,14 @@ import type { Deployment } from '../config/schema.ts';
 import { configurationLayer, layerPaths } from '../constructs/layers.ts';
 import { NodeFunction } from '../constructs/node-function.ts';
 import {
+  captureChanges,
   logInToDatabases,
   readBackups,
+  readChanges,
   readDownloads,
   readFreeStorage,
   readLocks,
+  readManifests,
   readSamples,
   removeBackups,
   removeDownloads,
@@ -157,13 +160,39 @@ function shapesOf(
     },
     'restore-api': {
       description: 'Starts restores',
-      environment: { ...state, restoreFunctionArn: restore.functionArn },
-      statements: [...useState(stateTable, ['Get', 'Put', 'Update', 'Delete']), invoke(restore)],
+      environment: {
+        ...state,
+        backupBucket: bucket.bucketName,
+        backupKeyArn: key.keyArn,
+        restoreFunctionArn: restore.functionArn,
+      },
+      statements: [
+        ...useState(stateTable, ['Get', 'Put', 'Update', 'Delete', 'Query']),
+        ...readManifests(bucket),
+        ...readChanges(bucket, key),
+        invoke(restore),
+      ],
     },
     'restore-server-api': {
       description: 'Checks restores against the database server, swaps databases back, and drops unfinished ones',
       environment: { ...state, backupBucket: bucket.bucketName, backupKeyArn: key.keyArn },
-      statements: [...useState(stateTable, ['Get', 'Update']), ...readBackups(bucket, key), ...freeStorage, ...logIn],
+      statements: [
+        ...useState(stateTable, ['Get', 'Update', 'Query']),
+        ...readBackups(bucket, key),
+        ...freeStorage,
+        ...logIn,
+      ],
+      ...(vpc ? { vpc } : {}),
+    },
+    'recovery-api': {
+      description: 'Turns point-in-time recovery on and off, and shows which moments can be restored',
+      environment: { ...state, backupBucket: bucket.bucketName, backupKeyArn: key.keyArn },
+      statements: [
+        ...useState(stateTable, ['Get', 'Put', 'Update', 'Delete', 'Query']),
+        ...readManifests(bucket),
+        ...captureChanges(bucket, key),
+        ...logIn,
+      ],
       ...(vpc ? { vpc } : {}),
     },
     'jobs-api': {

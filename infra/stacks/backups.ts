@@ -11,6 +11,7 @@ import type { Deployment } from '../config/schema.ts';
 import { BackupAges } from '../constructs/backup-ages.ts';
 import { BackupExpiry } from '../constructs/backup-expiry.ts';
 import { BackupSchedules } from '../constructs/backup-schedules.ts';
+import { ChangeCapture } from '../constructs/change-capture.ts';
 import { DeadLetterQueue } from '../constructs/dead-letter-queue.ts';
 import { DrillSchedules } from '../constructs/drill-schedules.ts';
 import { ExportFunctions } from '../constructs/export-functions.ts';
@@ -203,6 +204,7 @@ export class BackupsStack extends Stack {
     });
 
     new BackupExpiry(this, 'Expiry', { ...common, storage, deadLetterQueue: deadLetters.queue });
+    new ChangeCapture(this, 'Capture', { ...common, storage, deadLetterQueue: deadLetters.queue, logIn });
     new BackupAges(this, 'Ages', { ...common, storage, deadLetterQueue: deadLetters.queue });
     new DrillSchedules(this, 'Drills', { deployment, target: this.validate, deadLetterQueue: deadLetters.queue });
     this.schedules = new BackupSchedules(this, 'Schedules', {

@@ -7,7 +7,7 @@ import type { Construct } from 'constructs';
 import { stateKeys } from '../../shared/state/table.ts';
 import type { Deployment } from '../config/schema.ts';
 import { defaultLock } from '../constructs/object-lock.ts';
-import { BACKUP_PATHS, DOWNLOAD_PATHS, MANIFEST_PATHS, WORK_PATHS } from '../constructs/permissions.ts';
+import { BACKUP_PATHS, CHANGE_PATHS, DOWNLOAD_PATHS, MANIFEST_PATHS, WORK_PATHS } from '../constructs/permissions.ts';
 import { Replication } from '../constructs/replication.ts';
 import { namesOfCopies } from './copies.ts';
 
@@ -74,6 +74,7 @@ export class StorageStack extends Stack {
       [this.bucket, BACKUP_PATHS],
       [this.bucket, WORK_PATHS],
       [this.bucket, MANIFEST_PATHS],
+      [this.bucket, CHANGE_PATHS],
       [this.downloads, DOWNLOAD_PATHS],
     ] as const) {
       const { 'Fn::ImportValue': name } = this.resolve(this.exportValue(bucket.bucketArn));

@@ -60,6 +60,8 @@ export const databaseSchema = z.strictObject({
   /** Size of the disk that was given to it. SQL and CloudWatch tell what is used or free, never this. */
   storage_gigabytes: z.number().positive().optional(),
   retention: retentionSchema.optional(),
+  /** In place of `recovery.max_retained_wal_gigabytes`. */
+  max_retained_wal_gigabytes: z.number().positive().max(65_536).optional(),
 });
 
 const ratio = z.number().gt(0).max(1);
@@ -109,6 +111,12 @@ const downloadsSchema = z.strictObject({
   address_minutes: z.int().min(1).max(60).default(15),
 });
 
+/** Point-in-time recovery, where it is turned on; see docs/point-in-time.md. */
+export const recoverySettingsSchema = z.strictObject({
+  /** Log that a server may keep for changes which are not captured yet. Beyond it the window is given up. */
+  max_retained_wal_gigabytes: z.number().positive().max(65_536).default(10),
+});
+
 /** Drills: restores of backups into a scratch database, which is dropped afterwards; see docs/validation.md. */
 export const drillSettingsSchema = z.strictObject({
   /** Id of the configured database whose server takes the scratch databases; null: there are no drills. */
@@ -152,6 +160,7 @@ export const runtimeConfigurationSchema = z.strictObject({
   schedules: schedulesSchema.prefault({}),
   downloads: downloadsSchema.prefault({}),
   drills: drillSettingsSchema.prefault({}),
+  recovery: recoverySettingsSchema.prefault({}),
   /** Only the authorizer needs it; the issuer of a user pool of the app's own is told by the environment. */
   identity: identitySchema.optional(),
   /** CIDR ranges callers may come from. */

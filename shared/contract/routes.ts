@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { defineRoute } from './define-route.ts';
 import { healthRoutes } from './health-routes.ts';
+import { recoveryRoutes } from './recovery-routes.ts';
 import { backupIdSchema, backupRequestSchema, backupSchema, backupStatusSchema } from './schemas/backup.ts';
 import { databaseQuerySchema, pageOf, pageQuerySchema } from './schemas/common.ts';
 import { downloadQuerySchema, downloadSchema, makeDownloadQuerySchema } from './schemas/download.ts';
@@ -321,6 +322,7 @@ export const routes = [
     responses: { 202: { description: 'The job; follow it until it has ended.', schema: jobSchema } },
     refusals: { 409: 'The job has ended already.' },
   }),
+  ...recoveryRoutes,
   ...healthRoutes,
   defineRoute({
     operationId: 'getOpenapi',

@@ -217,7 +217,12 @@ export const metrics = {
     source: CATALOG,
     publishedAs: 'NewestBackupAge',
   },
-  capture_age_seconds: { title: 'Age of the newest captured change', unit: 'Seconds', source: CATALOG },
+  capture_age_seconds: {
+    title: 'Age of the newest captured change',
+    unit: 'Seconds',
+    source: 'the last run that captured all changes, where point-in-time recovery is on',
+    publishedAs: 'CaptureAge',
+  },
   proven_backup_age_seconds: {
     title: 'Age of the newest proven backup',
     unit: 'Seconds',

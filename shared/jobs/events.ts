@@ -7,7 +7,12 @@ import {
   customNameSchema,
 } from '../contract/schemas/backup.ts';
 import { jobIdSchema } from '../contract/schemas/job.ts';
-import { restoreModeSchema, restoreOptionsSchema, targetDatabaseSchema } from '../contract/schemas/restore.ts';
+import {
+  recoveryTargetSchema,
+  restoreModeSchema,
+  restoreOptionsSchema,
+  targetDatabaseSchema,
+} from '../contract/schemas/restore.ts';
 import { validationLevelSchema } from '../contract/schemas/validation.ts';
 
 /** What starts the durable backup function. A schedule gives no ids; the function then makes them and the job itself. */
@@ -33,6 +38,8 @@ export const restoreEventSchema = z.object({
   /** The configured database to whose server it goes; by default the backup's own. */
   environment: databaseIdSchema.optional(),
   options: restoreOptionsSchema.default({}),
+  /** The moment that the restored backup is brought to; absent: its own. */
+  recovery: recoveryTargetSchema.optional(),
   requested_by: z.string().min(1),
   job_id: jobIdSchema,
   /** The failed job whose unfinished database it goes on with. */

@@ -1,7 +1,7 @@
 import { InvokeCommand, type LambdaClient } from '@aws-sdk/client-lambda';
 import type { BackupType } from '../contract/schemas/backup.ts';
 import type { Job, JobError } from '../contract/schemas/job.ts';
-import type { RestoreMode, RestoreOptionFields } from '../contract/schemas/restore.ts';
+import type { RecoveryTargetFields, RestoreMode, RestoreOptionFields } from '../contract/schemas/restore.ts';
 import { OperationError } from '../errors.ts';
 import { createBackupCatalog, runningBackup, unknownBackup } from '../state/backups.ts';
 import { type Begun, beginBackup, beginRestore, type Claim, releaseClaim } from '../state/begin.ts';
@@ -37,6 +37,8 @@ export interface RestoreRequest extends Request {
   /** The configured database to whose server it goes; by default the backup's own. */
   environment?: string | undefined;
   options?: RestoreOptionFields;
+  /** The moment that the backup is brought to. */
+  recovery?: RecoveryTargetFields | undefined;
 }
 
 export interface Started {
@@ -110,13 +112,30 @@ export async function startBackup(
  */
 export async function startRestore(
   { table, startFunction }: { table: StateTable; startFunction: StartFunction<RestoreEvent> },
-  { database, requestedBy, backupId, targetDatabase, mode = 'new', environment, options = {}, claim }: RestoreRequest,
+  {
+    database,
+    requestedBy,
+    backupId,
+    targetDatabase,
+    mode = 'new',
+    environment,
+    options = {},
+    recovery,
+    claim,
+  }: RestoreRequest,
 ): Promise<Started> {
   const jobId = newJobId();
   const shared = { database, requested_by: requestedBy, backup_id: backupId, target_database: targetDatabase };
   const beginning = {
     job: queuedJob({ ...shared, id: jobId, kind: 'restore', environment: environment ?? null }),
-    event: { ...shared, mode, ...(environment ? { environment } : {}), options, job_id: jobId } satisfies RestoreEvent,
+    event: {
+      ...shared,
+      mode,
+      ...(environment ? { environment } : {}),
+      options,
+      ...(recovery ? { recovery } : {}),
+      job_id: jobId,
+    } satisfies RestoreEvent,
     claim,
   };
   const begun = await beginRestore<RestoreEvent>(table, beginning).catch(async (error: unknown) => {

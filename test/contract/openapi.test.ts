@@ -55,6 +55,7 @@ test('what goes in and what comes out share one schema each', () => {
     'MetricsHistory',
     'Problem',
     'Progress',
+    'RecoveryWindow',
     'RestoreCheck',
     'Retention',
     'RetentionReason',

@@ -92,6 +92,7 @@ export async function startApi(
     'downloads-api': (await import('../../functions/downloads-api.ts')).handler,
     'restore-api': (await import('../../functions/restore-api.ts')).handler,
     'restore-server-api': (await import('../../functions/restore-server-api.ts')).handler,
+    'recovery-api': (await import('../../functions/recovery-api.ts')).handler,
     'jobs-api': (await import('../../functions/jobs-api.ts')).handler,
     'health-api': (await import('../../functions/health-api.ts')).handler,
     'alerts-api': (await import('../../functions/alerts-api.ts')).handler,

@@ -95,6 +95,11 @@ describe('a restore', () => {
 
   test.each([
     [{ confirm: true }, ['body.target_database']],
+    [{ confirm: true, target_database: 'x', backup_id: undefined }, ['body.backup_id']],
+    [{ confirm: true, target_database: 'x', inclusive: false }, ['body.inclusive']],
+    [{ confirm: true, target_database: 'x', lsn: '0/1', transaction: '7' }, ['body.transaction']],
+    [{ confirm: true, mode: 'swap', lsn: '0/1' }, ['body.lsn']],
+    [{ confirm: true, target_database: 'x', point_in_time: 'yesterday' }, ['body.point_in_time']],
     [{ mode: 'swap' }, ['body.confirm']],
     [{ confirm: true, mode: 'swap', tables: ['a.b'], schemas: ['c'] }, ['body.schemas', 'body.tables']],
     [{ confirm: true, target_database: 'x', environment: 'unknown' }, ['body.environment']],

@@ -23,7 +23,8 @@ describe('the functions', () => {
   const durableOnes = [...inVpcDurable, 'dbms-rebuild-catalog', 'dbms-download'];
   /** What a backup of many invocations invokes. */
   const exporting = ['dbms-export-lane', 'dbms-snapshot-holder'];
-  const inVpc = [...exporting, ...inVpcDurable, 'dbms-restore-server-api', 'dbms-health-api', 'dbms-sample-health'];
+  const inVpcApis = ['dbms-restore-server-api', 'dbms-recovery-api', 'dbms-health-api'];
+  const inVpc = [...exporting, ...inVpcDurable, 'dbms-capture-changes', ...inVpcApis, 'dbms-sample-health'];
 
   it('are those of functions/, each once', () => {
     const deployed = full.ofType('AWS::Lambda::Function').map(({ name }) => name);
@@ -84,7 +85,7 @@ describe('the functions', () => {
       if (Properties?.VpcConfig !== undefined) {
         expect(DependsOn).toContainEqual(
           expect.stringMatching(
-            /^(Backup|Restore|Validate|SampleHealth|restoreserverapi|healthapi|Export\w+)RoleDefaultPolicy/,
+            /^(Backup|Restore|Validate|SampleHealth|Capture\w+|restoreserverapi|recoveryapi|healthapi|Export\w+)RoleDefaultPolicy/,
           ),
         );
       }
@@ -110,6 +111,15 @@ describe('the functions', () => {
       Threshold: 1,
       ComparisonOperator: 'GreaterThanOrEqualToThreshold',
     });
+  });
+
+  it('capture changes each minute, without a second try, and leave what was not started as dead letters', () => {
+    const capture = full.app.functions.find(({ name }) => name === 'dbms-capture-changes');
+    const rules = full.app.rules.filter(({ targets }) => targets.some(({ arn }) => arn === capture?.arn));
+    expect(rules.map(({ scheduleExpression, targets }) => [scheduleExpression, targets[0]?.deadLetterArn])).toEqual([
+      ['rate(1 minute)', full.one('AWS::SQS::Queue').arn],
+    ]);
+    expect([...(capture?.asyncConfigs.values() ?? [])]).toMatchObject([{ maximumRetries: 0 }]);
   });
 
   it('hear of executions that ended badly', () => {

@@ -93,6 +93,10 @@ const wildcards: Record<string, string> = {
   'allow s3:PutObject backups/databases/*': 'Objects get their keys when a backup is made.',
   'allow s3:GetObject backups/databases/*/backups/*/manifest.json.enc': 'A backup’s path is made when the backup is.',
   'allow s3:GetObject backups/databases/*/backups/*/work/*': 'A backup’s path is made when the backup is.',
+  'allow s3:PutObject backups/databases/*/changes/*': 'Objects get their keys when changes are captured.',
+  'allow s3:GetObject backups/databases/*/changes/*': 'Objects get their keys when changes are captured.',
+  'allow s3:DeleteObject backups/databases/*/changes/*': 'Objects get their keys when changes are captured.',
+  'allow s3:AbortMultipartUpload backups/databases/*/changes/*': 'Objects get their keys when changes are captured.',
   'allow s3:GetObject backups/databases/*': 'Objects get their keys when a backup is made.',
   'allow s3:DeleteObject backups/databases/*': 'Objects get their keys when a backup is made.',
   'allow s3:AbortMultipartUpload backups/databases/*': 'Objects get their keys when a backup is made.',
@@ -283,6 +287,30 @@ const rights: Record<string, string[]> = {
     's3:ListBucketMultipartUploads downloads',
     'sqs:SendMessage dead-letters',
   ],
+  // Of the bucket, captured changes alone.
+  'dbms-capture-changes': [
+    'dynamodb:GetItem state',
+    'dynamodb:PutItem state',
+    'dynamodb:UpdateItem state',
+    'kms:Decrypt backup-key',
+    'kms:Decrypt secret-key',
+    'kms:GenerateDataKey backup-key',
+    'rds-db:connect arn:aws:rds-db:eu-central-1:123456789012:dbuser:cluster-ABCDEFGHIJKLMNOPQRSTUVWXYZ/dbms',
+    's3:AbortMultipartUpload backups/databases/*/changes/*',
+    's3:GetObject backups/databases/*/changes/*',
+    's3:ListBucket backups',
+    's3:PutObject backups/databases/*/changes/*',
+    'secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-shop-AbCdEf',
+  ],
+  'dbms-expire-changes': [
+    'dynamodb:GetItem state',
+    'dynamodb:Query state/index/by_collection',
+    'kms:Decrypt backup-key',
+    's3:DeleteObject backups/databases/*/changes/*',
+    's3:GetObject backups/databases/*/backups/*/manifest.json.enc',
+    's3:GetObject backups/databases/*/changes/*',
+    's3:ListBucket backups',
+  ],
   'dbms-watch-schedules': [
     'cloudwatch:PutMetricData *',
     'dynamodb:GetItem state',
@@ -380,18 +408,41 @@ const rights: Record<string, string[]> = {
     'dynamodb:DeleteItem state',
     'dynamodb:GetItem state',
     'dynamodb:PutItem state',
+    'dynamodb:Query state/index/by_collection',
     'dynamodb:UpdateItem state',
+    'kms:Decrypt backup-key',
     'lambda:InvokeFunction dbms-restore:live',
+    's3:GetObject backups/databases/*/backups/*/manifest.json.enc',
+    's3:GetObject backups/databases/*/changes/*',
+    's3:ListBucket backups',
   ],
   'dbms-restore-server-api': [
     'cloudwatch:GetMetricData *',
     'dynamodb:GetItem state',
+    'dynamodb:Query state/index/by_collection',
     'dynamodb:UpdateItem state',
     'kms:Decrypt backup-key',
     'kms:Decrypt secret-key',
     'rds-db:connect arn:aws:rds-db:eu-central-1:123456789012:dbuser:cluster-ABCDEFGHIJKLMNOPQRSTUVWXYZ/dbms',
     's3:GetObject backups/databases/*',
     's3:ListBucket backups',
+    'secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-shop-AbCdEf',
+  ],
+  'dbms-recovery-api': [
+    'dynamodb:DeleteItem state',
+    'dynamodb:GetItem state',
+    'dynamodb:PutItem state',
+    'dynamodb:Query state/index/by_collection',
+    'dynamodb:UpdateItem state',
+    'kms:Decrypt backup-key',
+    'kms:Decrypt secret-key',
+    'kms:GenerateDataKey backup-key',
+    'rds-db:connect arn:aws:rds-db:eu-central-1:123456789012:dbuser:cluster-ABCDEFGHIJKLMNOPQRSTUVWXYZ/dbms',
+    's3:AbortMultipartUpload backups/databases/*/changes/*',
+    's3:GetObject backups/databases/*/backups/*/manifest.json.enc',
+    's3:GetObject backups/databases/*/changes/*',
+    's3:ListBucket backups',
+    's3:PutObject backups/databases/*/changes/*',
     'secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-shop-AbCdEf',
   ],
   'dbms-jobs-api': ['dynamodb:GetItem state', 'dynamodb:Query state/index/by_collection', 'dynamodb:UpdateItem state'],
@@ -442,7 +493,7 @@ describe('least privilege', () => {
 
   it('opens secrets only through Secrets Manager', () => {
     const open = statements.filter(({ resources }) => resources.includes(secretKey));
-    expect(open).toHaveLength(8);
+    expect(open).toHaveLength(10);
     for (const { conditions, actions } of open) {
       expect(actions).toEqual(['kms:Decrypt']);
       expect(conditions).toEqual({ StringEquals: { 'kms:ViaService': 'secretsmanager.eu-central-1.amazonaws.com' } });

@@ -13,7 +13,7 @@ import type { SnapshotFacts } from './prepare.ts';
  * An export may run for hours, so no statement time-out; the job's own limit ends it. The server asks after a client that is
  * silent: a function that is ended says no goodbye.
  */
-const EXPORT_SETTINGS = `
+export const EXPORT_SETTINGS = `
 SELECT pg_catalog.set_config('search_path', '', false);
 SET datestyle = ISO;
 SET intervalstyle = postgres;

@@ -71,7 +71,7 @@ class Meter extends Transform {
  * Rows repeat each other at distances far beyond the half megabyte that the fast levels look back. A larger window, and a hash
  * table that finds what is in it, store about an eighth less for little more processor time (docs/decisions/0003).
  */
-function zstdParameters(level: number): Record<number, number> {
+export function zstdParameters(level: number): Record<number, number> {
   const distance =
     level <= 2
       ? { [constants.ZSTD_c_windowLog]: 21, [constants.ZSTD_c_hashLog]: 16 }

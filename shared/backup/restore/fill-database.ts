@@ -23,6 +23,8 @@ export interface FillDependencies {
   progress: ProgressMeter;
   /** What an earlier attempt has done; null when the database is new and empty. */
   record: RestoreRecord | null;
+  /** Leaves the record in the database, for whoever goes on with it; that one removes it. */
+  keepsRecord?: boolean;
 }
 
 /** What goes into the database, and what there is to say of it already. */
@@ -43,13 +45,17 @@ export async function fillDatabase(
   database: string,
   { manifest, schema, warnings: earlier }: Filling,
   options: { withoutOwners?: boolean | undefined; analyze?: boolean | undefined },
-  { target, settings, signal, source, progress, record: found }: FillDependencies,
+  { target, settings, signal, source, progress, record: found, keepsRecord = false }: FillDependencies,
 ): Promise<string[]> {
   const { analyze = true } = options;
   const preData = schema.entries.filter(({ section }) => section === 'pre-data');
   const postData = schema.entries.filter(({ section }) => section === 'post-data');
   const { tables, rows, bytes } = manifest.totals;
   progress.total({ tables, rows, bytes });
+  if (found?.has(recordItem.filled)) {
+    progress.add({ tables, rows, bytes });
+    return [...found.warnings];
+  }
 
   const main = await openRestoreSession(target, database, 'UTF8');
   try {
@@ -92,6 +98,11 @@ export async function fillDatabase(
       warnings.push(...(await refreshMaterializedViews(main, manifest, preData, signal)));
       if (analyze) progress.phase('statistics');
       warnings.push(...(await analyzeTables(clients, analyses.later, signal)));
+      if (keepsRecord) {
+        await createEntriesInOrder(main, last, create, signal);
+        await record.add(main, [recordItem.filled], warnings);
+        return [...record.warnings];
+      }
       warnings.unshift(...record.warnings);
       await dropRecord(main);
       warnings.push(...(await createEntriesInOrder(main, last, createEntry, signal)));

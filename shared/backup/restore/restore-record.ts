@@ -26,6 +26,8 @@ export const recordItem = {
   definitions: 'definitions',
   chunk: (path: string): string => `chunk ${path}`,
   largeObjects: 'large objects',
+  /** All of the backup is there; what comes after it goes on from there. */
+  filled: 'filled',
   entry: (dumpId: number): string => `entry ${dumpId}`,
 } as const;
 

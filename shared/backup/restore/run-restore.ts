@@ -15,6 +15,7 @@ import type { PlannedMode } from './restore-mode.ts';
 import {
   awaitEarlierSessions,
   dropExpiredDatabases,
+  dropRecord,
   markUnfinished,
   type RestoreRecord,
   readRecord,
@@ -67,6 +68,13 @@ export interface RestoreDependencies {
   report: ReportProgress;
   /** Ends the restore early; the unfinished database is removed. */
   signal: AbortSignal;
+  /**
+   * Brings the filled database to a later moment. An attempt after one that was ended goes on where that one was.
+   *
+   * @param finish - to be called in the last of its transactions
+   * @returns what there is to say of it
+   */
+  replay?: ((database: string, finish: (client: pg.Client) => Promise<void>) => Promise<string[]>) | undefined;
   /** Asks how much disk is free on the server; by default, nobody knows. */
   readFreeSpace?: ReadFreeSpace | undefined;
 }
@@ -129,8 +137,14 @@ export async function runRestore(request: RestoreRequest, dependencies: RestoreD
       before.push(...(await createStagingDatabase(control, staging, manifest.database_properties, checked.version)));
     }
     await markUnfinished(control, staging);
-    const filling = { target, settings, signal, source, progress, record: found };
+    const { replay } = dependencies;
+    const keepsRecord = replay !== undefined;
+    const filling = { target, settings, signal, source, progress, record: found, keepsRecord };
     const warnings = await fillDatabase(staging, { manifest, schema, warnings: before }, request, filling);
+    if (replay) {
+      progress.phase('changes');
+      warnings.push(...(await replay(staging, dropRecord)));
+    }
     if (mode === 'drill') {
       progress.phase('counting');
       warnings.push(...(await verifyRowCounts(target, staging, manifest, { connections, signal })));

@@ -45,8 +45,35 @@ const MAX_SELECTED = 2000;
 /** What a restore does to the server. */
 export const restoreModeSchema = z.enum(['new', 'swap', 'data']);
 
-const restoreFields = z.strictObject({
-  backup_id: backupIdSchema,
+/** The moment to restore to; at most one of the first three. */
+const recoveryFields = z.strictObject({
+  point_in_time: z.iso
+    .datetime({ offset: true })
+    .optional()
+    .meta({
+      description:
+        'All that was committed until then, and nothing later: the newest full backup before it is restored and the changes since are repeated. `backup_id` may be left out. See `recovery-window`.',
+      examples: ['2026-03-01T09:59:59.5Z'],
+    }),
+  lsn: z
+    .string()
+    .regex(/^[0-9A-Fa-f]{1,8}\/[0-9A-Fa-f]{1,8}$/, 'must be a position in the log such as 16/B374D848')
+    .optional()
+    .meta({ description: 'In place of a time: commits that end here or before.', examples: ['16/B374D848'] }),
+  transaction: z
+    .string()
+    .regex(/^\d{1,19}$/, 'must be a transaction number of 64 bits in decimal digits')
+    .optional()
+    .meta({ description: 'In place of a time: this transaction is the last, by `pg_current_xact_id()`.' }),
+  inclusive: z.boolean().optional().meta({
+    description: '`false`: what is exactly at that time or position, or the transaction itself, is left out.',
+  }),
+});
+
+const restoreFields = recoveryFields.extend({
+  backup_id: backupIdSchema.optional().meta({
+    description: 'The backup to restore; with a moment, by default the newest full one that it can be reached from.',
+  }),
   mode: restoreModeSchema.default('new').meta({
     description:
       '`new`: into a database that does not exist yet. `swap`: the restored database takes the place of an existing one, which is kept under a dated name and can be swapped back; sessions on it are ended. `data`: the rows alone go into the tables of an existing database, which must be empty.',
@@ -98,6 +125,12 @@ const restoreFields = z.strictObject({
 /** What fields of a request ask for only together, or never. */
 function checkFields(body: z.output<typeof restoreFields>, context: z.RefinementCtx): void {
   const refuse = (field: string, message: string) => context.addIssue({ code: 'custom', path: [field], message });
+  const moments = (['point_in_time', 'lsn', 'transaction'] as const).filter((field) => body[field] !== undefined);
+  for (const field of moments.slice(1)) refuse(field, `cannot go with ${moments[0]}: ask for one moment`);
+  const [moment] = moments;
+  if (moment === undefined && body.backup_id === undefined) refuse('backup_id', 'is missing');
+  if (moment === undefined && body.inclusive !== undefined) refuse('inclusive', 'is about a moment; name one');
+  if (moment !== undefined && body.mode !== 'new') refuse(moment, 'goes with "mode": "new" alone');
   if (body.mode === 'new' && body.target_database === undefined) refuse('target_database', 'is missing');
   if (body.mode === 'swap') {
     for (const field of ['schemas', 'tables'] as const) {
@@ -117,7 +150,7 @@ export const restoreRequestSchema = restoreFields.extend({ confirm: confirmSchem
 /** A restore that is only checked: nothing to confirm. */
 export const restoreCheckRequestSchema = restoreFields.superRefine(checkFields);
 
-const findingSchema = z.object({
+export const findingSchema = z.object({
   code: z.string().meta({ description: 'Stable and machine-readable.', examples: ['extension_missing'] }),
   message: z.string().meta({ description: 'What was found, in words.' }),
   next_step: z.string().meta({ description: 'What to do about it.' }),
@@ -149,11 +182,17 @@ export const swapBackRequestSchema = z.strictObject({
     .meta({ description: 'Must be true.' }),
 });
 
+/** The moment of a restore, as its job carries it. */
+export const recoveryTargetSchema = recoveryFields;
+
+const momentOmitted = { point_in_time: true, lsn: true, transaction: true, inclusive: true } as const;
+
 /** The options of a restore, as its job carries them. */
 export const restoreOptionsSchema = restoreFields
-  .omit({ backup_id: true, target_database: true, mode: true, environment: true })
+  .omit({ ...momentOmitted, backup_id: true, target_database: true, mode: true, environment: true })
   .partial();
 
 export type RestoreMode = z.output<typeof restoreModeSchema>;
+export type RecoveryTargetFields = z.output<typeof recoveryFields>;
 export type RestoreBody = z.output<typeof restoreFields>;
 export type RestoreOptionFields = z.output<typeof restoreOptionsSchema>;

@@ -1,5 +1,6 @@
 /**
  * Replication in one row. A standby's lag is the age of the last transaction it replayed, while it has received more than that.
+ * Slots of this system have a reader for some seconds of each minute, and an age of their own: they do not count as left.
  * Servers that hide their WAL (Aurora without logical replication) refuse this query: its values are then unknown.
  */
 export const replicationSql = `
@@ -18,7 +19,7 @@ SELECT pg_catalog.pg_wal_lsn_diff(lsn, '0/0')::float8 AS wal_bytes,
   FROM position,
        LATERAL (
          SELECT pg_catalog.count(*)::float8 AS slots,
-                pg_catalog.count(*) FILTER (WHERE NOT active)::float8 AS inactive_slots,
+                pg_catalog.count(*) FILTER (WHERE NOT active AND NOT pg_catalog.starts_with(slot_name::text, 'dbms_'))::float8 AS inactive_slots,
                 coalesce(pg_catalog.max(pg_catalog.pg_wal_lsn_diff(lsn, restart_lsn)), 0)::float8 AS retained_wal_bytes
            FROM pg_catalog.pg_replication_slots
        ) AS slots`;

@@ -1,0 +1,57 @@
+import type { Context } from 'aws-lambda';
+import { dynamodbClient, s3Client, secretsManagerClient } from '../shared/aws/clients.ts';
+import { readEnvironment } from '../shared/configuration/environment.ts';
+import { loadConfiguration } from '../shared/configuration/load.ts';
+import { createLogger } from '../shared/http/log.ts';
+import { connectionTarget } from '../shared/postgres/target.ts';
+import { type CaptureReport, captureDatabase } from '../shared/recovery/capture-database.ts';
+import { guardLimits } from '../shared/recovery/limits.ts';
+import { openTable } from '../shared/state/table.ts';
+
+const environment = readEnvironment(['stateTable', 'backupBucket', 'backupKeyArn']);
+const configuration = loadConfiguration();
+const table = openTable(dynamodbClient(), environment.stateTable);
+const store = { s3: s3Client(), bucket: environment.backupBucket, keyArn: environment.backupKeyArn };
+const logger = createLogger('capture-changes');
+
+/** Left of the invocation's time for what is under way when it is over. */
+const CLOSING_TIME_MS = 10_000;
+/** In all of a run: the next one takes what remains. What one transaction needs may be more. */
+const READING_MS = 45_000;
+
+/**
+ * Stores the changes of every database whose point-in-time recovery is on; a rule calls it each minute. Of two runs that meet, one has
+ * a database's slot and the other goes on to the next database. One that fails does not hold up the others.
+ *
+ * @throws Error naming the databases that failed
+ */
+export async function handler(_event: unknown, context: Pick<Context, 'getRemainingTimeInMillis'>) {
+  const signal = AbortSignal.timeout(Math.max(1, context.getRemainingTimeInMillis() - CLOSING_TIME_MS));
+  const reports: Record<string, CaptureReport> = {};
+  const failed: string[] = [];
+  for (const database of configuration.databases) {
+    const clients = { secretsManager: secretsManagerClient() };
+    try {
+      const report = await captureDatabase(database.id, {
+        target: connectionTarget(database, configuration.connections, clients, 'dbms capture'),
+        store,
+        table,
+        configuration,
+        limits: guardLimits(configuration, database),
+        compressionLevel: configuration.backups.compression_level,
+        timeMs: READING_MS / configuration.databases.length,
+        signal,
+      });
+      reports[database.id] = report;
+      const isTrouble = report.status === 'closed' || ('warning' in report && report.warning !== null);
+      if (report.status !== 'off') {
+        logger[isTrouble ? 'warn' : 'info']('Changes captured', { database: database.id, ...report });
+      }
+    } catch (error) {
+      failed.push(database.id);
+      logger.error('Changes could not be captured', { database: database.id, error });
+    }
+  }
+  if (failed.length > 0) throw new Error(`Changes were not captured: ${failed.join(', ')}; the log says why`);
+  return reports;
+}

@@ -1,0 +1,49 @@
+import { dynamodbClient, s3Client, secretsManagerClient } from '../shared/aws/clients.ts';
+import { readEnvironment } from '../shared/configuration/environment.ts';
+import { findDatabase, loadConfiguration } from '../shared/configuration/load.ts';
+import type { Database } from '../shared/configuration/runtime.ts';
+import { createApiHandler } from '../shared/http/api-handler.ts';
+import { connectionTarget } from '../shared/postgres/target.ts';
+import { turnRecoveryOff, turnRecoveryOn } from '../shared/recovery/change-recovery.ts';
+import { describeRecovery } from '../shared/recovery/describe-window.ts';
+import { guardLimits } from '../shared/recovery/limits.ts';
+import { openTable } from '../shared/state/table.ts';
+
+const environment = readEnvironment(['stateTable', 'backupBucket', 'backupKeyArn']);
+const configuration = loadConfiguration();
+const table = openTable(dynamodbClient(), environment.stateTable);
+const store = { s3: s3Client(), bucket: environment.backupBucket, keyArn: environment.backupKeyArn };
+
+/** All ends before API Gateway gives up waiting. */
+const REQUEST_MS = 25_000;
+/** The longest wait for transactions that are running when a slot is made. */
+const WAIT_MS = 15_000;
+
+const dependenciesOf = (database: Database) => ({
+  target: connectionTarget(
+    database,
+    configuration.connections,
+    { secretsManager: secretsManagerClient() },
+    'dbms recovery',
+  ),
+  store,
+  table,
+  configuration,
+  limits: guardLimits(configuration, database),
+  waitMs: WAIT_MS,
+  signal: AbortSignal.timeout(REQUEST_MS),
+});
+
+export const handler = createApiHandler('recovery-api', {
+  getRecoveryWindow: async ({ query }) => {
+    const database = findDatabase(configuration, query.database);
+    return { status: 200, body: await describeRecovery(database.id, dependenciesOf(database)) };
+  },
+  changeRecovery: async ({ query, body, caller }) => {
+    const database = findDatabase(configuration, query.database);
+    const dependencies = dependenciesOf(database);
+    if (body.enabled) await turnRecoveryOn(database.id, caller.sub, dependencies);
+    else await turnRecoveryOff(database.id, dependencies);
+    return { status: 200, body: await describeRecovery(database.id, dependencies) };
+  },
+});

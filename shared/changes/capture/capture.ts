@@ -1,0 +1,219 @@
+import type pg from 'pg';
+import { z } from 'zod';
+import type { ObjectStore } from '../../backup/objects/object-store.ts';
+import { OperationError } from '../../errors.ts';
+import type { ConnectionTarget } from '../../postgres/connect.ts';
+import { isSessionLost } from '../../postgres/session-errors.ts';
+import { compareLsn, type Lsn, lsnToBytes } from '../lsn.ts';
+import { type ChangesOf, listSegments, writeDescription } from '../segments/stored-segments.ts';
+import { describeSegments } from './describe.ts';
+import { type ReadResult, readChanges } from './read-changes.ts';
+import { holdingSink, streamingSink } from './segment-sink.ts';
+import { advanceSlot, lockSlot, openCaptureSession, readSlot, type SlotFacts } from './session.ts';
+import { endOfLogSql, nextXidSql } from './slot.sql.ts';
+
+/** Bounds of one run. */
+export interface CaptureSettings {
+  compressionLevel: number;
+  /** A segment ends with the first commit after this many bytes of lines. */
+  segmentBytes: number;
+  /** Lines that the server decodes at a time: it keeps them, on disk where they are many. A transaction is never cut. */
+  linesPerRead: number;
+  /** Compressed bytes of a segment that are held in memory; a transaction that needs more is decoded again and streamed. */
+  mostHeldBytes: number;
+  /** The run begins no further read after this time, in milliseconds. */
+  timeMs: number;
+  /** Log without any change of this database is passed over, with an empty segment, when it is at least this much. */
+  emptyAfterBytes: number;
+}
+
+export const captureDefaults: CaptureSettings = {
+  compressionLevel: 1,
+  segmentBytes: 67_108_864,
+  linesPerRead: 1_000_000,
+  mostHeldBytes: 67_108_864,
+  timeMs: 45_000,
+  emptyAfterBytes: 16_777_216,
+};
+
+export interface CaptureDependencies {
+  target: ConnectionTarget;
+  store: ObjectStore;
+  settings: CaptureSettings;
+  signal: AbortSignal;
+}
+
+export interface CaptureSummary {
+  /** `busy`: another run has the slot. */
+  status: 'captured' | 'busy';
+  segments: number;
+  transactions: number;
+  changes: number;
+  bytes: number;
+  /** Changes until here are stored. */
+  position: Lsn;
+  /** Whether everything is stored that there was when the run began. */
+  caughtUp: boolean;
+}
+
+/**
+ * Stores what has been committed since the slot's position: reads without moving the slot, writes segments and their
+ * descriptions, and only then moves the slot. Whatever ends it in between, the next run does the rest again, with the same names.
+ *
+ * @throws OperationError `slot_missing`, `slot_lost`, `capture_failed`, or one of the connection or the store
+ */
+export async function captureChanges(
+  of: ChangesOf,
+  { target, store, settings, signal }: CaptureDependencies,
+): Promise<CaptureSummary> {
+  const deadline = performance.now() + settings.timeMs;
+  signal.throwIfAborted();
+  const client = await openCaptureSession(target);
+  try {
+    const facts = await readSlot(client, of.slot);
+    const summary: CaptureSummary = {
+      status: 'captured',
+      segments: 0,
+      transactions: 0,
+      changes: 0,
+      bytes: 0,
+      position: facts.position,
+      caughtUp: false,
+    };
+    if (!(await lockSlot(client, of.slot))) return { ...summary, status: 'busy' };
+    summary.position = await passStored(client, { of, store, from: facts.position });
+    const end = endSchema.parse((await client.query(endOfLogSql)).rows[0]);
+    // Whoever commits before that end has its number by now.
+    const { next_xid: nextXid } = nextSchema.parse((await client.query(nextXidSql)).rows[0]);
+    while (!summary.caughtUp && performance.now() < deadline) {
+      signal.throwIfAborted();
+      await captureOnce(client, { of, store, settings, signal, facts, summary, end, nextXid });
+    }
+    return summary;
+  } catch (error) {
+    if (isSlotInUse(error)) return { ...emptySummary, position: '0/0' };
+    throw explainCaptureFailure(signal.aborted ? (signal.reason ?? error) : error, of.slot);
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+const emptySummary = {
+  status: 'busy',
+  segments: 0,
+  transactions: 0,
+  changes: 0,
+  bytes: 0,
+  caughtUp: false,
+} as const;
+
+/** Moves the slot past segments that exist: an earlier run ended between writing them and moving it, or the server forgot. */
+async function passStored(
+  client: pg.Client,
+  { of, store, from }: { of: ChangesOf; store: ObjectStore; from: Lsn },
+): Promise<Lsn> {
+  let position = from;
+  for (const { firstLsn, lastLsn } of await listSegments(store, of, from)) {
+    if (compareLsn(firstLsn, position) > 0) break;
+    if (compareLsn(lastLsn, position) > 0) position = lastLsn;
+  }
+  if (compareLsn(position, from) > 0) await advanceSlot(client, of.slot, position);
+  return position;
+}
+
+interface Run {
+  of: ChangesOf;
+  store: ObjectStore;
+  settings: CaptureSettings;
+  signal: AbortSignal;
+  facts: SlotFacts;
+  summary: CaptureSummary;
+  /** Of the log, when the run began; a server that is kept busy would never let it end otherwise. */
+  end: z.output<typeof endSchema>;
+  nextXid: string;
+}
+
+const endSchema = z.object({ captured_at: z.string(), lsn: z.string() });
+const nextSchema = z.object({ next_xid: z.string() });
+
+async function captureOnce(client: pg.Client, run: Run): Promise<void> {
+  const { of, store, settings, signal, facts, summary, end, nextXid } = run;
+  if (compareLsn(end.lsn, summary.position) <= 0) {
+    summary.caughtUp = true;
+    return;
+  }
+  const { segments, reachedEnd } = await readBounded(client, run);
+  const last = segments.at(-1);
+  if (!last) throw new Error('The server decoded lines without a commit');
+  summary.caughtUp = reachedEnd;
+  const isEmpty = segments.every(({ object }) => object === null);
+  const passed = lsnToBytes(last.range.lastLsn) - lsnToBytes(summary.position);
+  if (isEmpty && reachedEnd && passed < settings.emptyAfterBytes) return;
+
+  for (const description of await describeSegments(client, {
+    of,
+    facts,
+    segments,
+    capturedAt: end.captured_at,
+    nextXid,
+  })) {
+    await writeDescription(store, description, signal);
+    summary.segments += 1;
+    summary.transactions += description.transactions;
+    summary.changes += description.changes;
+    summary.bytes += description.bytes;
+  }
+  signal.throwIfAborted();
+  await advanceSlot(client, of.slot, last.range.lastLsn);
+  summary.position = last.range.lastLsn;
+}
+
+/** Reads and stores with bounded memory: a large transaction alone, after what is before it in its segment. */
+async function readBounded(
+  client: pg.Client,
+  { of, store, settings, signal, facts, summary, end: { lsn: upto } }: Run,
+): Promise<ReadResult> {
+  const { compressionLevel, segmentBytes, linesPerRead, mostHeldBytes } = settings;
+  const sink = { store, of, compressionLevel, signal };
+  const request = { slot: of.slot, encoding: facts.encoding, from: summary.position, segmentBytes };
+  const bounded = { ...request, upto, mostLines: linesPerRead, mostHeld: mostHeldBytes };
+  const found = await readChanges(client, bounded, () => holdingSink(sink), signal);
+  if (!found.tooLarge || found.segments.length > 0) return found;
+  const { before, end } = found.tooLarge;
+  const unbounded = { ...request, mostLines: null, segmentBytes: Number.POSITIVE_INFINITY, mostHeld: mostHeldBytes };
+  const again =
+    before === null
+      ? await readChanges(
+          client,
+          { ...unbounded, upto: end },
+          () => streamingSink(sink, { firstLsn: request.from, lastLsn: end }),
+          signal,
+        )
+      : await readChanges(client, { ...unbounded, upto: before }, () => holdingSink(sink), signal);
+  return { ...again, reachedEnd: false };
+}
+
+/** object_in_use: another session reads the slot, perhaps one whose client is gone. */
+function isSlotInUse(error: unknown): boolean {
+  return (error as { code?: string }).code === '55006';
+}
+
+function explainCaptureFailure(error: unknown, slot: string): unknown {
+  if (error instanceof OperationError || !(error instanceof Error)) return error;
+  const code = (error as { code?: string }).code ?? '';
+  if (isSessionLost(error)) {
+    return new OperationError(
+      'connection_lost',
+      `The server ended the connection that reads changes: ${error.message}`,
+      'Nothing is lost: the next run reads them again.',
+      { cause: error },
+    );
+  }
+  if (!/^[0-9A-Z]{5}$/.test(code)) return error;
+  return new OperationError(
+    'capture_failed',
+    `The server could not give the changes of slot ${slot} (SQLSTATE ${code}): ${error.message}`,
+    'Nothing is lost yet: mend the cause that the server names before its log fills the disk.',
+    { cause: error },
+  );
+}

@@ -1,0 +1,55 @@
+/** What is known of a slot and the log that the server keeps for it. Sizes in bytes. */
+export interface SlotHealth {
+  /** null when there is no such slot. */
+  walStatus: 'reserved' | 'extended' | 'unreserved' | 'lost' | null;
+  /** Log that is kept for the slot. */
+  retainedBytes: number;
+  /** Log that can be written before the server gives the slot up; null when it never does. */
+  safeBytes: number | null;
+}
+
+export interface GuardLimits {
+  /** More log than this is not kept: the slot is dropped. */
+  mostRetainedBytes: number;
+  /** From this part of the limit on there is a warning. */
+  warnAt: number;
+}
+
+export interface GuardDecision {
+  action: 'keep' | 'warn' | 'drop' | 'lost';
+  /** In words; null when all is well. */
+  reason: string | null;
+}
+
+/** Log that is written while nobody looks: between two runs, and until a drop has taken effect. */
+const RESERVE_BYTES = 268_435_456;
+
+/**
+ * Decides about a slot. To lose the window is better than to lose production: a slot that keeps more log than it may is dropped, before
+ * the server's disk is full of it.
+ */
+export function guardSlot({ walStatus, retainedBytes, safeBytes }: SlotHealth, limits: GuardLimits): GuardDecision {
+  const { mostRetainedBytes, warnAt } = limits;
+  if (walStatus === null) return { action: 'lost', reason: 'The replication slot is not on the server any more' };
+  if (walStatus === 'lost') {
+    return { action: 'lost', reason: 'The server has removed log that the replication slot needed' };
+  }
+  const amounts = `${megabytes(retainedBytes)} of log are kept for the slot, of at most ${megabytes(mostRetainedBytes)}`;
+  if (retainedBytes > mostRetainedBytes) return { action: 'drop', reason: amounts };
+  if (walStatus === 'unreserved') {
+    return {
+      action: 'warn',
+      reason: `The server will remove log that the slot needs at its next checkpoint; ${amounts}`,
+    };
+  }
+  if (safeBytes !== null && safeBytes < RESERVE_BYTES) {
+    return {
+      action: 'warn',
+      reason: `The server gives the slot up after ${megabytes(Math.max(0, safeBytes))} more; ${amounts}`,
+    };
+  }
+  if (retainedBytes > mostRetainedBytes * warnAt) return { action: 'warn', reason: amounts };
+  return { action: 'keep', reason: null };
+}
+
+const megabytes = (bytes: number): string => `${Math.round(bytes / 1_048_576)} MB`;

@@ -1,0 +1,50 @@
+import type pg from 'pg';
+import type { Lsn } from '../lsn.ts';
+
+/** Where a database that changes are replayed into keeps how far it is. Removed with the last of them. */
+const SCHEMA = 'dbms_replaying';
+const TABLE = `${SCHEMA}.position`;
+
+/** What a database under construction knows of its own replay, changed in the transactions that make it true. */
+export interface ReplayMemory {
+  /** All that was committed until here is replayed. */
+  position(): Promise<Lsn>;
+  rememberPosition(lsn: Lsn): Promise<void>;
+  /** Triggers, rules and keys that are to be brought back; null for none yet. */
+  silenced(): Promise<string | null>;
+  rememberSilenced(silenced: string): Promise<void>;
+  drop(): Promise<void>;
+}
+
+/**
+ * Opens what an earlier attempt has left, or begins.
+ *
+ * @param client - in a transaction
+ * @param from - where a new replay begins
+ */
+export async function openMemory(client: pg.Client, from: Lsn): Promise<ReplayMemory> {
+  const { rows } = await client.query(`SELECT WHERE pg_catalog.to_regclass('${TABLE}') IS NOT NULL`);
+  if (rows.length === 0) {
+    await client.query(`CREATE SCHEMA ${SCHEMA}; CREATE TABLE ${TABLE} (lsn pg_lsn NOT NULL, silenced text)`);
+    await client.query(`INSERT INTO ${TABLE} VALUES ($1)`, [from]);
+  }
+  return {
+    async position() {
+      const { rows: found } = await client.query<{ lsn: string }>(`SELECT lsn::text FROM ${TABLE}`);
+      return found[0]?.lsn ?? from;
+    },
+    async rememberPosition(lsn) {
+      await client.query(`UPDATE ${TABLE} SET lsn = $1`, [lsn]);
+    },
+    async silenced() {
+      const { rows: found } = await client.query<{ silenced: string | null }>(`SELECT silenced FROM ${TABLE}`);
+      return found[0]?.silenced ?? null;
+    },
+    async rememberSilenced(silenced) {
+      await client.query(`UPDATE ${TABLE} SET silenced = $1`, [silenced]);
+    },
+    async drop() {
+      await client.query(`DROP SCHEMA ${SCHEMA} CASCADE`);
+    },
+  };
+}

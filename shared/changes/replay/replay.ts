@@ -1,0 +1,264 @@
+import type pg from 'pg';
+import type { ObjectStore } from '../../backup/objects/object-store.ts';
+import { openRestoreSession } from '../../backup/restore/session.ts';
+import { OperationError } from '../../errors.ts';
+import type { ConnectionTarget } from '../../postgres/connect.ts';
+import { dropEventTriggersSql, MESSAGE_PREFIX } from '../definitions/event-triggers.sql.ts';
+import { type DefinitionMessage, parseDefinitionMessage } from '../definitions/message.ts';
+import type { Lsn } from '../lsn.ts';
+import type { SegmentDescription } from '../segments/description.ts';
+import { isSeen, type TransactionSnapshot } from '../transaction-ids.ts';
+import { type DefinitionReplay, definitionReplay } from './definitions.ts';
+import { openMemory, type ReplayMemory } from './memory.ts';
+import { Diverged } from './net-changes.ts';
+import { advanceSequences } from './sequences.ts';
+import { becomeReplica, type Silence, silenceTriggers } from './silence.ts';
+import { type TableChanges, tableChanges } from './table-changes.ts';
+import { replayTables } from './tables.ts';
+import { type ReplayItem, readTransactions } from './transactions.ts';
+import { truncateTables } from './truncate.ts';
+import { dropStaging, type ReplayWriter, WRITER_SETTINGS, writeChanges } from './write-changes.ts';
+
+export interface ReplayRequest {
+  /** From the one that has the first transaction the base did not see, each beginning where the one before ends. */
+  segments: readonly SegmentDescription[];
+  /** Where the first of them begins to be needed. */
+  from: Lsn;
+  /** What the base saw. */
+  snapshot: TransactionSnapshot;
+  /** The commit of the last transaction to be replayed; null for none. */
+  lastCommit: Lsn | null;
+  /** With chosen tables: whether a table was restored without its rows. Tables that are not there are passed over. */
+  selection?: { isLeftOut: (table: { schema: string; name: string }) => boolean } | undefined;
+}
+
+export interface ReplayDependencies {
+  target: ConnectionTarget;
+  /** The database that the base was restored into. Nobody else is in it. */
+  database: string;
+  store: ObjectStore;
+  signal: AbortSignal;
+  /** Called in the transaction that ends the replay. */
+  finish?: (client: pg.Client) => Promise<void>;
+  onProgress?: (done: { transactions: number; changes: number }) => void;
+}
+
+export interface ReplaySummary {
+  transactions: number;
+  changes: number;
+  warnings: string[];
+}
+
+/** Changes that wait to be written together: fewer cost more for each, more cost memory. */
+const MOST_PENDING = 20_000;
+const MOST_PENDING_CHARACTERS = 16_777_216;
+
+/**
+ * Applies, in commit order, exactly the transactions that the base did not see, up to a commit.
+ *
+ * Many small transactions are written together, as what they come to, and are committed at the end of one of them: nobody sees
+ * the database before. How far it is, is in it, so that a further attempt goes on from there.
+ *
+ * @throws OperationError `window_ends`, `no_replica_identity`, `definitions_differ`, `replay_diverged`, or one of the store or server
+ */
+export async function replayChanges(
+  { segments, from, snapshot, lastCommit, selection }: ReplayRequest,
+  { target, database, store, signal, finish, onProgress }: ReplayDependencies,
+): Promise<ReplaySummary> {
+  const encoding = segments[0]?.encoding ?? 'UTF8';
+  const client = await openRestoreSession(target, database, 'UTF8');
+  const summary: ReplaySummary = { transactions: 0, changes: 0, warnings: [] };
+  try {
+    await client.query(WRITER_SETTINGS);
+    await client.query(dropEventTriggersSql).catch((error: unknown) => {
+      if ((error as { code?: string }).code !== '42501') throw error;
+    });
+    const isReplica = await becomeReplica(client);
+    await client.query('BEGIN');
+    const memory = await openMemory(client, from);
+    const silence = await silenceTriggers(client, isReplica, memory);
+    const after = await memory.position();
+    await client.query('COMMIT');
+    const writer: ReplayWriter = { client, encoding, signal, staged: new Set() };
+    const definitions = definitionReplay({
+      client,
+      decodeText: textDecoder(client, encoding),
+      mayBeMissing: selection !== undefined,
+    });
+    const seen = (xid: bigint): boolean => isSeen(snapshot, xid);
+    const run = replayRun({ writer, definitions, silence, memory, selection, summary, onProgress });
+    for await (const items of readTransactions(store, { segments, after, lastCommit, isSeen: seen }, signal)) {
+      await run.take(items);
+    }
+    await run.end();
+    await advanceSequences(client, segments.at(-1)?.sequences ?? []);
+    summary.warnings.push(...definitions.warnings, ...(await refreshViews(client, definitions.views)));
+    await client.query('BEGIN');
+    await silence.end();
+    await memory.drop();
+    await finish?.(client);
+    await client.query('COMMIT');
+    return summary;
+  } catch (error) {
+    if (signal.aborted) throw signal.reason ?? error;
+    throw error instanceof Diverged ? diverged(error) : error;
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+interface RunOptions {
+  writer: ReplayWriter;
+  definitions: DefinitionReplay;
+  silence: Silence;
+  memory: ReplayMemory;
+  selection: ReplayRequest['selection'];
+  summary: ReplaySummary;
+  onProgress: ReplayDependencies['onProgress'];
+}
+
+function replayRun({ writer, definitions, silence, memory, selection, summary, onProgress }: RunOptions) {
+  const { client } = writer;
+  const tables = replayTables(client, {
+    isLeftOut: selection?.isLeftOut ?? (() => false),
+    mayBeMissing: selection !== undefined,
+  });
+  const pending = new Map<string, TableChanges | null>();
+  let count = 0;
+  let characters = 0;
+  let open = false;
+  /** Definitions were changed in the transaction: what follows may need them committed. */
+  let mustCommit = false;
+  let position: Lsn | null = null;
+
+  const begin = async (): Promise<void> => {
+    if (open) return;
+    await client.query('BEGIN');
+    await client.query('SET CONSTRAINTS ALL DEFERRED');
+    open = true;
+  };
+  const flush = async (): Promise<void> => {
+    if (count === 0) return;
+    await begin();
+    for (const changes of pending.values()) if (changes) await writeChanges(writer, changes);
+    pending.clear();
+    count = 0;
+    characters = 0;
+  };
+  const commit = async (): Promise<void> => {
+    await flush();
+    if (position === null) return;
+    await begin();
+    await memory.rememberPosition(position);
+    await client.query('COMMIT');
+    open = false;
+    mustCommit = false;
+    position = null;
+    onProgress?.(summary);
+  };
+  const changesOf = async (name: string): Promise<TableChanges | null> => {
+    const table = await tables.find(name);
+    const changes = table && tableChanges(table);
+    pending.set(name, changes);
+    return changes;
+  };
+  const repeat = async (message: DefinitionMessage): Promise<void> => {
+    await flush();
+    await begin();
+    await dropStaging(writer);
+    await silence.suspend();
+    await definitions.repeat(message);
+    await silence.renew();
+    tables.forget();
+    pending.clear();
+    mustCommit = true;
+  };
+
+  return {
+    async take(items: readonly ReplayItem[]): Promise<void> {
+      for (const item of items) {
+        switch (item.kind) {
+          case 'commit':
+            summary.transactions += 1;
+            position = item.lsn;
+            if (open || mustCommit || count >= MOST_PENDING / 2 || characters >= MOST_PENDING_CHARACTERS / 2) {
+              await commit();
+            }
+            break;
+          case 'message': {
+            if (item.prefix !== MESSAGE_PREFIX || !item.transactional) break;
+            const message = parseDefinitionMessage(item.content);
+            if (!message) throw new Error('A change of a definition is not noted as expected');
+            await repeat(message);
+            break;
+          }
+          case 'truncate':
+            if (definitions.makesRows) break;
+            await begin();
+            // Tables do not act on each other here, so that the others' changes can wait.
+            for (const name of item.tables) {
+              const changes = pending.get(name);
+              if (changes) await writeChanges(writer, changes);
+              pending.delete(name);
+            }
+            await truncateTables(client, tables, item);
+            summary.changes += 1;
+            break;
+          default: {
+            if (definitions.makesRows) break;
+            const known = pending.get(item.table);
+            const changes = known === undefined ? await changesOf(item.table) : known;
+            if (!changes) break;
+            changes.add(item);
+            count += 1;
+            summary.changes += 1;
+            if (item.kind !== 'delete') for (const value of item.row.values) characters += value.length;
+            if (count >= MOST_PENDING || characters >= MOST_PENDING_CHARACTERS) await flush();
+          }
+        }
+      }
+    },
+    end: commit,
+  };
+}
+
+/** Content follows from the query; it is as of the end, where the original had it as of its last refresh. */
+async function refreshViews(client: pg.Client, made: ReadonlySet<string>): Promise<string[]> {
+  const { rows } = await client.query<{ name: string }>(
+    `SELECT c.oid::regclass::text AS name
+       FROM pg_catalog.pg_class c
+       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+      WHERE c.relkind = 'm' AND (c.relispopulated OR pg_catalog.format('%I.%I', n.nspname, c.relname) = ANY ($1))
+      ORDER BY c.oid`,
+    [[...made]],
+  );
+  const warnings: string[] = [];
+  for (const { name } of rows) {
+    await client.query(`REFRESH MATERIALIZED VIEW ${name}`).catch((error: Error & { code?: string }) => {
+      if (error.code === undefined) throw error;
+      warnings.push(`Materialized view ${name} could not be refreshed: ${error.message}`);
+    });
+  }
+  return warnings;
+}
+
+/** Texts of the changes have a character for each byte. */
+function textDecoder(client: pg.Client, encoding: string): (bytes: string) => Promise<string> {
+  if (encoding === 'UTF8' || encoding === 'SQL_ASCII') return async (bytes) => Buffer.from(bytes, 'latin1').toString();
+  return async (bytes) => {
+    const { rows } = await client.query<{ text: string }>('SELECT pg_catalog.convert_from($1, $2::name) AS text', [
+      Buffer.from(bytes, 'latin1'),
+      encoding,
+    ]);
+    return rows[0]?.text ?? '';
+  };
+}
+
+function diverged(error: Diverged): OperationError {
+  return new OperationError(
+    'replay_diverged',
+    `The changes do not fit the rows that were restored: ${error.message}`,
+    'Restore from another full backup, and report this.',
+    { cause: error },
+  );
+}

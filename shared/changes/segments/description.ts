@@ -1,0 +1,108 @@
+import { z } from 'zod';
+import { OperationError } from '../../errors.ts';
+import { CHANGES_FORMAT } from './layout.ts';
+
+const lsnSchema = z.string().regex(/^[0-9A-F]{1,8}\/[0-9A-F]{1,8}$/);
+const countSchema = z.int().min(0);
+/** A 64-bit transaction number. */
+const xidSchema = z.string().regex(/^\d+$/);
+const timeSchema = z.string();
+
+const tableSchema = z.object({
+  /** Qualified and quoted, as the server writes it. */
+  table: z.string(),
+  inserts: countSchema,
+  updates: countSchema,
+  deletes: countSchema,
+  truncates: countSchema,
+});
+
+const definitionChangeSchema = z.object({
+  /** End of the transaction's commit. */
+  lsn: lsnSchema,
+  committed_at: timeSchema,
+  xid: xidSchema,
+  tag: z.string(),
+  /** Why it cannot be repeated; null when it can, as far as its text tells. */
+  obstacle: z.string().nullable(),
+});
+
+/** All that is to be known of a segment without opening it. Written last: it is what makes the segment exist. */
+export const segmentDescriptionSchema = z.object({
+  format: z.literal(CHANGES_FORMAT),
+  database: z.string(),
+  slot: z.string(),
+  /** Commits from here on ... */
+  first_lsn: lsnSchema,
+  /** ... that are complete here. The next segment begins here. */
+  last_lsn: lsnSchema,
+  /** No transaction that committed before `last_lsn` has this number or a higher one. */
+  next_xid: xidSchema,
+  /** The server's time before the end of the log was looked up; see `coveredUntil`. */
+  captured_at: timeSchema,
+  first_commit_at: timeSchema.nullable(),
+  last_commit_at: timeSchema.nullable(),
+  transactions: countSchema,
+  changes: countSchema,
+  /** Of the lines, not compressed. */
+  bytes: countSchema,
+  /** The stored lines; null when no transaction changed anything. */
+  object: z
+    .object({ path: z.string(), stored_bytes: countSchema, sha256: z.string().regex(/^[0-9a-f]{64}$/) })
+    .nullable(),
+  tables: z.array(tableSchema),
+  /** Tables whose updates and deletes cannot be repeated, as they have no replica identity. */
+  without_identity: z.array(z.string()),
+  definition_changes: z.array(definitionChangeSchema),
+  /** Positions after the segment's last transaction: not behind any number that it used. */
+  sequences: z.array(
+    z.object({ schema: z.string(), name: z.string(), last_value: z.string().nullable(), increment: z.string() }),
+  ),
+  encoding: z.string(),
+  server_version: z.int(),
+});
+
+export type SegmentDescription = z.output<typeof segmentDescriptionSchema>;
+export type TableChanges = z.output<typeof tableSchema>;
+export type DefinitionChange = z.output<typeof definitionChangeSchema>;
+export type SequencePosition = SegmentDescription['sequences'][number];
+
+/** Written when the slot is made: from where on its changes are complete. */
+export const slotRecordSchema = z.object({
+  format: z.literal(CHANGES_FORMAT),
+  database: z.string(),
+  slot: z.string(),
+  created_at: timeSchema,
+  /** Every transaction that commits from here on is decoded. */
+  lsn: lsnSchema,
+  /** No transaction that committed before `lsn` has this number or a higher one. */
+  next_xid: xidSchema,
+  /** Whether changes of definitions are in the stream. */
+  follows_definitions: z.boolean(),
+  server_version: z.int(),
+});
+
+export type SlotRecord = z.output<typeof slotRecordSchema>;
+
+/**
+ * Reads the JSON of a description or a slot's record.
+ *
+ * @throws OperationError `changes_unreadable` when it is of a later format or something else
+ */
+export function parseStored<Schema extends z.ZodType>(schema: Schema, bytes: Buffer, path: string): z.output<Schema> {
+  let json: unknown;
+  try {
+    json = JSON.parse(bytes.toString('utf8'));
+  } catch {
+    json = null;
+  }
+  const parsed = schema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw new OperationError(
+    'changes_unreadable',
+    `${path} cannot be read by this version: ${issue?.path.join('.')}: ${issue?.message}`,
+    'Upgrade this system, or restore to a moment before it.',
+    { cause: parsed.error },
+  );
+}

@@ -1,0 +1,111 @@
+import type pg from 'pg';
+import { z } from 'zod';
+import type { Finding } from '../../backup/restore/findings.ts';
+import { capabilitiesSql, coverageSql } from './setup.sql.ts';
+
+const capabilitiesSchema = z.object({
+  wal_level: z.string(),
+  in_recovery: z.boolean(),
+  slots: z.int(),
+  used_slots: z.int(),
+  keep_size: z.string(),
+  is_rds: z.boolean(),
+  login: z.string(),
+  may_replicate: z.boolean(),
+  may_follow_definitions: z.boolean(),
+});
+
+export interface SetupCheck {
+  /** What keeps point-in-time recovery from being turned on. */
+  problems: Finding[];
+  /** What it is the weaker for. */
+  warnings: Finding[];
+  /** Whether changes of definitions can be followed. */
+  followsDefinitions: boolean;
+}
+
+/** Looks whether changes of the database can be captured, and says all that stands in the way. Changes nothing. */
+export async function checkSetup(client: pg.Client): Promise<SetupCheck> {
+  const facts = capabilitiesSchema.parse((await client.query(capabilitiesSql)).rows[0]);
+  const problems: Finding[] = [];
+  const warnings: Finding[] = [];
+  if (facts.in_recovery) {
+    problems.push({
+      code: 'server_is_standby',
+      message: 'The server is a standby: changes are captured from the primary',
+      nextStep: 'Configure the address of the primary, such as the cluster endpoint.',
+    });
+  }
+  if (facts.wal_level !== 'logical') {
+    problems.push({
+      code: 'wal_level_too_low',
+      message: `The server writes too little into its log: wal_level is ${facts.wal_level}, and must be logical`,
+      nextStep: facts.is_rds
+        ? 'Set rds.logical_replication to 1 in the parameter group and restart the server.'
+        : 'Run ALTER SYSTEM SET wal_level = logical and restart the server.',
+    });
+  }
+  if (facts.used_slots >= facts.slots) {
+    problems.push({
+      code: 'no_free_slot',
+      message: `All ${facts.slots} replication slots are in use`,
+      nextStep: 'Raise max_replication_slots and restart the server, or drop a slot that nobody reads.',
+    });
+  }
+  if (!facts.may_replicate) {
+    const role = facts.is_rds ? 'GRANT rds_replication TO' : 'ALTER ROLE';
+    problems.push({
+      code: 'replication_refused',
+      message: `The login ${facts.login} may not use replication slots`,
+      nextStep: `Run ${role} ${facts.login}${facts.is_rds ? '' : ' REPLICATION'}.`,
+    });
+  }
+  if (!facts.may_follow_definitions) {
+    warnings.push({
+      code: 'definitions_not_followed',
+      message: `The login ${facts.login} may not create event triggers: changes of definitions are not captured, and end the window when rows show them`,
+      nextStep: 'Take a full backup after each change of a definition, or use a superuser (rds_superuser on RDS).',
+    });
+  }
+  if (facts.keep_size === '-1') {
+    warnings.push({
+      code: 'log_not_limited',
+      message: 'The server keeps any amount of log for a slot that is not read: max_slot_wal_keep_size is not set',
+      nextStep: 'Set max_slot_wal_keep_size, so that the server itself never fills its disk for it.',
+    });
+  }
+  return { problems, warnings, followsDefinitions: facts.may_follow_definitions };
+}
+
+const gapSchema = z.object({
+  schema: z.string().nullable(),
+  name: z.string(),
+  reason: z.enum(['no_replica_identity', 'unlogged', 'foreign', 'large_objects']),
+});
+
+/** What is not covered exactly. */
+export interface CoverageGap {
+  /** null for large objects. */
+  table: { schema: string; name: string } | null;
+  reason: z.output<typeof gapSchema>['reason'];
+  /** In words, with what to do about it. */
+  explanation: string;
+}
+
+const EXPLANATIONS: Record<CoverageGap['reason'], (name: string) => string> = {
+  no_replica_identity: (name) =>
+    `Inserted rows are covered; from the first update or delete on, the table is not: give it a primary key, or ALTER TABLE ${name} REPLICA IDENTITY FULL`,
+  unlogged: () => 'Its rows are not in the log: a restore has them as they were in the full backup',
+  foreign: () => 'Its rows are on another server',
+  large_objects: (count) => `${count} large objects are as they were in the full backup: their changes are not decoded`,
+};
+
+/** Lists what the changes do not cover exactly, in words. */
+export async function listCoverageGaps(client: pg.Client): Promise<CoverageGap[]> {
+  const rows = z.array(gapSchema).parse((await client.query(coverageSql)).rows);
+  return rows.map(({ schema, name, reason }) => ({
+    table: schema === null ? null : { schema, name },
+    reason,
+    explanation: EXPLANATIONS[reason](schema === null ? name : `${schema}.${name}`),
+  }));
+}

@@ -1,0 +1,45 @@
+/** What of the server and the login decides whether changes can be captured. */
+export const capabilitiesSql = `
+SELECT pg_catalog.current_setting('wal_level') AS wal_level,
+       pg_catalog.pg_is_in_recovery() AS in_recovery,
+       pg_catalog.current_setting('max_replication_slots')::int AS slots,
+       (SELECT pg_catalog.count(*)::int FROM pg_catalog.pg_replication_slots) AS used_slots,
+       pg_catalog.current_setting('max_slot_wal_keep_size') AS keep_size,
+       EXISTS (SELECT FROM pg_catalog.pg_settings WHERE name = 'rds.logical_replication') AS is_rds,
+       r.rolname AS login,
+       r.rolsuper OR r.rolreplication OR EXISTS (
+         SELECT FROM pg_catalog.pg_roles g
+          WHERE g.rolname = 'rds_replication' AND pg_catalog.pg_has_role(r.oid, g.oid, 'MEMBER')) AS may_replicate,
+       r.rolsuper OR EXISTS (
+         SELECT FROM pg_catalog.pg_roles g
+          WHERE g.rolname = 'rds_superuser' AND pg_catalog.pg_has_role(r.oid, g.oid, 'MEMBER')) AS may_follow_definitions
+  FROM pg_catalog.pg_roles r
+ WHERE r.rolname = current_user`;
+
+/**
+ * What the stored changes do not cover exactly: tables whose rows cannot be told apart, tables that are not in the log, rows that
+ * are on other servers, and large objects.
+ */
+export const coverageSql = `
+SELECT n.nspname AS schema, c.relname AS name,
+       CASE WHEN c.relkind = 'f' THEN 'foreign'
+            WHEN c.relpersistence = 'u' THEN 'unlogged'
+            ELSE 'no_replica_identity' END AS reason
+  FROM pg_catalog.pg_class c
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\\_toast%' AND n.nspname NOT LIKE 'pg\\_temp\\_%'
+   AND (c.relkind = 'f'
+        OR (c.relkind = 'r' AND c.relpersistence = 'u')
+        OR (c.relkind = 'r' AND c.relpersistence = 'p' AND c.relreplident <> 'f'
+            AND pg_catalog.pg_get_replica_identity_index(c.oid) IS NULL))
+UNION ALL
+SELECT NULL, pg_catalog.count(*)::text, 'large_objects'
+  FROM pg_catalog.pg_largeobject_metadata
+HAVING pg_catalog.count(*) > 0
+ ORDER BY 1, 2`;
+
+/** Slots of this system for the current database: those whose names begin so. */
+export const ownSlotsSql = `
+SELECT slot_name AS name FROM pg_catalog.pg_replication_slots
+ WHERE database = pg_catalog.current_database() AND plugin = 'test_decoding' AND pg_catalog.starts_with(slot_name, $1)
+ ORDER BY slot_name`;

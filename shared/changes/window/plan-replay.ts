@@ -1,0 +1,174 @@
+import type { ObjectStore } from '../../backup/objects/object-store.ts';
+import { OperationError } from '../../errors.ts';
+import { compareLsn, type Lsn } from '../lsn.ts';
+import { type CommittedTransaction, readCommits } from '../replay/transactions.ts';
+import type { SegmentDescription } from '../segments/description.ts';
+import { type ChangesOf, readDescriptions } from '../segments/stored-segments.ts';
+import { isSeen, parseSnapshot, type TransactionSnapshot } from '../transaction-ids.ts';
+import { findBeginning } from './find-beginning.ts';
+import { type RecoveryTarget, toMicroseconds } from './recovery-target.ts';
+
+/** What a base backup's manifest says of its snapshot. */
+export interface BaseSnapshot {
+  /** ISO 8601 in UTC with microseconds, by the server's clock. */
+  taken_at: string;
+  transactions: string;
+}
+
+/** What a replay is given; see `ReplayRequest`. */
+export interface PlannedReplay {
+  segments: SegmentDescription[];
+  from: Lsn;
+  snapshot: TransactionSnapshot;
+  lastCommit: Lsn | null;
+  /** The last transaction's time; null when the base alone is restored. */
+  committedAt: string | null;
+}
+
+/**
+ * Finds what is to be replayed on a base: the segments from the first transaction that it did not see, and the last commit.
+ *
+ * @param settledMs - how long after its commit a transaction may still be missing in the changes
+ * @throws OperationError `base_not_covered` when the slot's changes do not begin before the base, or have a gap after it;
+ *   `target_before_base`; `window_ends` at a change of definitions that cannot be repeated; `target_not_covered` when the target is beyond what is stored
+ */
+export async function planReplay(
+  store: ObjectStore,
+  of: ChangesOf,
+  base: BaseSnapshot,
+  target: RecoveryTarget,
+  signal: AbortSignal,
+  settledMs = SETTLED_MS,
+): Promise<PlannedReplay> {
+  const snapshot = parseSnapshot(base.transactions);
+  if ('time' in target && toMicroseconds(target.time) < toMicroseconds(base.taken_at)) throw beforeBase();
+  if ('transaction' in target && isSeen(snapshot, target.transaction)) throw beforeBase();
+  const { from, ranges } = await findBeginning(store, of, snapshot, signal);
+  // All before it is in the base.
+  if ('lsn' in target && compareLsn(target.lsn, from) < 0) throw beforeBase();
+  const segments: SegmentDescription[] = [];
+  let knowsBase = false;
+  let lastCommit: CommittedTransaction | null = null;
+  let stopped = false;
+  for await (const description of readDescriptions(store, of, ranges, signal)) {
+    if (!stopped) {
+      segments.push(description);
+      if (mayHoldStop(description, target)) {
+        for await (const commit of readCommits(store, description, signal)) {
+          if (stopped) assertUnseen(snapshot, commit);
+          else if (isBeyond(commit, target)) {
+            stopped = true;
+            assertUnseen(snapshot, commit);
+          } else {
+            lastCommit = commit;
+            // Nothing later can be the transaction that was asked for.
+            stopped = 'transaction' in target && commit.xid === target.transaction;
+          }
+        }
+      } else if (description.object) lastCommit = { ...description, ...lastOf(description) };
+    } else {
+      for await (const commit of readCommits(store, description, signal)) assertUnseen(snapshot, commit);
+    }
+    // The base saw nothing that committed later.
+    knowsBase = coveredUntil(description, settledMs) >= toMicroseconds(base.taken_at);
+    if (stopped && knowsBase) break;
+  }
+  const isTheBase = 'time' in target && toMicroseconds(target.time) === toMicroseconds(base.taken_at);
+  if (!isTheBase && !(knowsBase && (stopped || isCovered(target, segments, settledMs))))
+    throw notCovered(segments, base);
+  if (lastCommit) assertRepeatable(segments, snapshot, (lastCommit as CommittedTransaction).lsn);
+  const applies = lastCommit !== null;
+  return {
+    segments,
+    from,
+    snapshot,
+    lastCommit: applies ? (lastCommit as CommittedTransaction).lsn : null,
+    committedAt: applies ? (lastCommit as CommittedTransaction).committedAt : null,
+  };
+}
+
+/** Says before a restore begins that the window ends before the moment, as far as it is known. */
+function assertRepeatable(
+  segments: readonly SegmentDescription[],
+  snapshot: TransactionSnapshot,
+  lastCommit: Lsn,
+): void {
+  for (const { definition_changes: changes } of segments) {
+    for (const { obstacle, xid, lsn, committed_at: at } of changes) {
+      if (obstacle === null || isSeen(snapshot, BigInt(xid)) || compareLsn(lsn, lastCommit) > 0) continue;
+      throw new OperationError(
+        'window_ends',
+        `The window of this full backup ends at ${at} (${lsn}): ${obstacle}`,
+        'Restore to a moment before it, or to one after the next full backup.',
+      );
+    }
+  }
+}
+
+const lastOf = (segment: SegmentDescription): Pick<CommittedTransaction, 'lsn' | 'xid' | 'committedAt'> => ({
+  lsn: segment.last_lsn,
+  xid: 0n,
+  committedAt: segment.last_commit_at ?? '',
+});
+
+/** Whether some transaction of the segment may be the first that is left out. */
+function mayHoldStop(segment: SegmentDescription, target: RecoveryTarget): boolean {
+  if ('time' in target) return segment.last_commit_at !== null && isAfter(segment.last_commit_at, target);
+  if ('lsn' in target) return compareLsn(segment.last_lsn, target.lsn) >= 0;
+  return BigInt(segment.next_xid) > target.transaction;
+}
+
+function isAfter(committedAt: string, { time, inclusive = true }: { time: string; inclusive?: boolean }): boolean {
+  const limit = toMicroseconds(time);
+  return inclusive ? committedAt > limit : committedAt >= limit;
+}
+
+function isBeyond({ lsn, xid, committedAt }: CommittedTransaction, target: RecoveryTarget): boolean {
+  const { inclusive = true } = target;
+  if ('time' in target) return isAfter(committedAt, target);
+  if ('lsn' in target) return compareLsn(lsn, target.lsn) >= (inclusive ? 1 : 0);
+  return !inclusive && xid === target.transaction;
+}
+
+function assertUnseen(snapshot: TransactionSnapshot, { xid }: CommittedTransaction): void {
+  if (isSeen(snapshot, xid)) throw beforeBase();
+}
+
+function beforeBase(): OperationError {
+  return new OperationError(
+    'target_before_base',
+    'The full backup has changes that were made after the moment to restore to',
+    'Restore from an earlier full backup.',
+  );
+}
+
+/**
+ * A transaction gets its time just before it is written to the log, and with `synchronous_commit = off` is on disk up to three times
+ * `wal_writer_delay` later, 0.6 s by default. By a second later it is there to be decoded.
+ */
+const SETTLED_MS = 1000;
+
+/**
+ * Until when all that was committed is stored, by the last segment: the server's time before the end of the log was looked up, less
+ * a second, in which a transaction that has its time already may not have reached the log.
+ */
+export function coveredUntil({ captured_at }: Pick<SegmentDescription, 'captured_at'>, settledMs = SETTLED_MS): string {
+  return settledMs === 0 ? captured_at : toMicroseconds(new Date(Date.parse(captured_at) - settledMs).toISOString());
+}
+
+function isCovered(target: RecoveryTarget, segments: readonly SegmentDescription[], settledMs: number): boolean {
+  const last = segments.at(-1);
+  if (!last) return false;
+  if ('time' in target) return toMicroseconds(target.time) <= coveredUntil(last, settledMs);
+  return 'lsn' in target && compareLsn(target.lsn, last.last_lsn) <= 0;
+}
+
+function notCovered(segments: readonly SegmentDescription[], base: BaseSnapshot): OperationError {
+  const last = segments.at(-1);
+  const until = last ? `${coveredUntil(last)} (${last.last_lsn})` : base.taken_at;
+  return new OperationError(
+    'target_not_covered',
+    `Changes are stored until ${until}; what is asked for is not among them`,
+    'Ask for an earlier moment, or again when the changes have been captured.',
+  );
+}

@@ -1,0 +1,39 @@
+import { defineRoute } from './define-route.ts';
+import { databaseQuerySchema } from './schemas/common.ts';
+import { recoveryChangeSchema, recoveryWindowSchema } from './schemas/recovery.ts';
+
+/** The routes of point-in-time recovery, but for the restore itself. */
+export const recoveryRoutes = [
+  defineRoute({
+    operationId: 'getRecoveryWindow',
+    method: 'GET',
+    path: '/recovery-window',
+    leastRole: 'viewer',
+    servedBy: 'recovery-api',
+    tag: 'Restore',
+    summary: 'Show which moments can be restored',
+    description:
+      'Whether point-in-time recovery is on, the earliest and latest moment, what the server keeps for it, and what is not covered exactly. While it is off: what stands in the way.',
+    query: databaseQuerySchema,
+    responses: { 200: { description: 'The window.', schema: recoveryWindowSchema } },
+  }),
+  defineRoute({
+    operationId: 'changeRecovery',
+    method: 'PUT',
+    path: '/recovery',
+    leastRole: 'admin',
+    servedBy: 'recovery-api',
+    tag: 'Restore',
+    summary: 'Turn point-in-time recovery on or off',
+    description:
+      'On: makes a replication slot and, where the login may, event triggers that note changes of definitions; a window that is open stays as it is. Off: removes both.',
+    query: databaseQuerySchema,
+    body: recoveryChangeSchema,
+    bodyExample: { enabled: true },
+    responses: { 200: { description: 'The window as it is now.', schema: recoveryWindowSchema } },
+    refusals: {
+      409: 'The server or the login does not allow it; all reasons are named.',
+      503: 'Transactions that are running keep the slot from being made, or the server is out of reach.',
+    },
+  }),
+] as const;

@@ -1,0 +1,63 @@
+import { z } from 'zod';
+import { databaseIdSchema } from '../../configuration/runtime.ts';
+import { backupIdSchema } from './backup.ts';
+import { findingSchema } from './restore.ts';
+
+export const recoveryChangeSchema = z.strictObject({
+  enabled: z.boolean().meta({
+    description:
+      '`true`: capture changes from now on; the window begins with the next full backup. `false`: end it, and leave nothing on the server; what is stored stays until its backups expire.',
+  }),
+});
+
+const timeSchema = z.iso.datetime().nullable();
+const bytesSchema = z.number().min(0);
+
+export const recoveryWindowSchema = z
+  .object({
+    database: databaseIdSchema,
+    status: z.enum(['off', 'on', 'closed']).meta({
+      description: '`closed`: it was on, and something ended it; moments until then can still be restored.',
+    }),
+    earliest: timeSchema.meta({ description: 'The first moment that can be restored; null while there is none.' }),
+    latest: z
+      .object({ time: z.iso.datetime(), lsn: z.string() })
+      .nullable()
+      .meta({ description: 'The last moment, and the position in the log until which changes are stored.' }),
+    base: backupIdSchema.nullable().meta({ description: 'The full backup that the window begins with.' }),
+    captured_at: timeSchema.meta({ description: 'When a run last stored everything there was.' }),
+    lag_seconds: z.number().nullable().meta({ description: 'How long ago that was: what would be lost now.' }),
+    slot: z
+      .object({
+        name: z.string(),
+        state: z.enum(['reserved', 'extended', 'unreserved', 'lost', 'missing']).meta({
+          description: '`wal_status` of pg_replication_slots.',
+        }),
+        retained_bytes: bytesSchema.meta({ description: 'Log that the server keeps for it.' }),
+        limit_bytes: bytesSchema.meta({ description: 'Beyond it, the slot is dropped and the window closed.' }),
+        behind_bytes: bytesSchema.meta({ description: 'Log that is not captured yet.' }),
+      })
+      .nullable(),
+    follows_definitions: z.boolean().nullable().meta({
+      description: 'Whether changes of definitions are captured; without, the first one ends the window.',
+    }),
+    closed: z.object({ at: z.iso.datetime(), reason: z.string() }).nullable(),
+    not_covered: z
+      .array(
+        z.object({
+          schema: z.string().nullable(),
+          table: z.string().nullable().meta({ description: 'null: large objects.' }),
+          reason: z.enum(['no_replica_identity', 'unlogged', 'foreign', 'large_objects']),
+          explanation: z.string(),
+        }),
+      )
+      .meta({ description: 'What is not covered exactly, and why.' }),
+    problems: z.array(findingSchema).meta({ description: 'What keeps it from being turned on, while it is off.' }),
+    warnings: z.array(findingSchema).meta({ description: 'What it is the weaker for.' }),
+  })
+  .meta({
+    id: 'RecoveryWindow',
+    description: 'Point-in-time recovery of a database: from when to when, and how well.',
+  });
+
+export type RecoveryWindowAnswer = z.output<typeof recoveryWindowSchema>;

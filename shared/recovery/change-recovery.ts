@@ -1,0 +1,50 @@
+import type { ObjectStore } from '../backup/objects/object-store.ts';
+import { turnOff, turnOn } from '../changes/setup/turn-on.ts';
+import type { ConnectionTarget } from '../postgres/connect.ts';
+import { readRecovery, removeRecovery, writeRecovery } from '../state/recovery.ts';
+import { type AlertDependencies, resolveWindowAlert } from './window-alert.ts';
+
+export interface ChangeDependencies extends AlertDependencies {
+  target: ConnectionTarget;
+  store: ObjectStore;
+  signal: AbortSignal;
+  /** How long to wait for transactions that are running, in milliseconds. */
+  waitMs: number;
+}
+
+/**
+ * Turns point-in-time recovery on; a window that is open stays as it is. What fails leaves nothing on the server.
+ *
+ * @throws OperationError `recovery_impossible`, `transactions_running`, or one of the connection or the store
+ */
+export async function turnRecoveryOn(database: string, by: string, dependencies: ChangeDependencies): Promise<void> {
+  const { table } = dependencies;
+  const known = await readRecovery(table, database);
+  if (known && !known.closed) return;
+  const { slot, follows_definitions } = await turnOn(database, dependencies);
+  const now = new Date();
+  try {
+    await writeRecovery(table, {
+      database,
+      slot,
+      follows_definitions,
+      turned_on_at: now.toISOString(),
+      turned_on_by: by,
+      captured_at: null,
+      stored_at: null,
+      closed: null,
+    });
+  } catch (error) {
+    await turnOff(database, dependencies);
+    throw error;
+  }
+  await resolveWindowAlert(dependencies, database, now);
+}
+
+/** Turns it off: the server keeps nothing of it. Stored changes stay as long as the backups that they follow. */
+export async function turnRecoveryOff(database: string, dependencies: ChangeDependencies): Promise<void> {
+  // Last: as long as the server may have something of it, it is not off.
+  await turnOff(database, dependencies);
+  await removeRecovery(dependencies.table, database);
+  await resolveWindowAlert(dependencies, database, new Date());
+}

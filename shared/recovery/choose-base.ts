@@ -1,0 +1,48 @@
+import type { ObjectStore } from '../backup/objects/object-store.ts';
+import type { RecoveryTargetFields } from '../contract/schemas/restore.ts';
+import { OperationError } from '../errors.ts';
+import type { StateTable } from '../state/table.ts';
+import { listBases } from './bases.ts';
+import { planOnBase } from './plan-on-base.ts';
+
+/** Why another backup is tried: this one is too new, or its changes are not stored. */
+const TRY_ANOTHER = new Set(['target_before_base', 'base_not_covered']);
+
+/**
+ * Finds the backup from which a moment is reached: the newest full one before it, unless the request names one. What the time did not
+ * allow to plan is taken as it is: the job plans again, and refuses then.
+ *
+ * @param signal - ends the planning
+ * @throws OperationError `no_base`, or why the moment cannot be reached: see `planReplay`
+ */
+export async function chooseBase(
+  { database, backupId }: { database: string; backupId: string | undefined },
+  recovery: RecoveryTargetFields,
+  { table, store, signal }: { table: StateTable; store: ObjectStore; signal: AbortSignal },
+): Promise<string> {
+  const { point_in_time: time } = recovery;
+  const newestFirst = (await listBases(table, database)).reverse();
+  const bases = newestFirst.filter(({ id, snapshot_at }) => {
+    if (backupId !== undefined) return id === backupId;
+    return time === undefined || Date.parse(snapshot_at) <= Date.parse(time);
+  });
+  let refusal: OperationError | null = null;
+  for (const base of bases) {
+    try {
+      await planOnBase(base, recovery, { store, signal });
+      return base.id;
+    } catch (error) {
+      if (signal.aborted) return base.id;
+      if (!(error instanceof OperationError) || !TRY_ANOTHER.has(error.code)) throw error;
+      refusal ??= error;
+    }
+  }
+  if (refusal) throw refusal;
+  throw new OperationError(
+    'no_base',
+    backupId === undefined
+      ? 'There is no full backup from before the moment'
+      : `${backupId} is no available full backup of the whole database, so that changes could be repeated on it`,
+    'See the earliest moment in GET recovery-window; it is that of a full backup.',
+  );
+}

@@ -1,0 +1,49 @@
+import type { ObjectStore } from '../backup/objects/object-store.ts';
+import { type ChangesOf, listSlots } from '../changes/segments/stored-segments.ts';
+import { type PlannedReplay, planReplay } from '../changes/window/plan-replay.ts';
+import type { Backup } from '../contract/schemas/backup.ts';
+import type { RecoveryTargetFields } from '../contract/schemas/restore.ts';
+import { OperationError } from '../errors.ts';
+import { readSnapshot } from './bases.ts';
+import { recoveryTargetOf } from './moment.ts';
+
+/** What is to be replayed on a base, and whose changes it is. */
+export interface PlannedRecovery {
+  of: ChangesOf;
+  plan: PlannedReplay;
+}
+
+/**
+ * Plans how a backup is brought to a moment, by the changes of whichever slot follow it: each time that point-in-time recovery is turned
+ * on makes another.
+ *
+ * @throws OperationError as {@link planReplay}, or of the store
+ */
+export async function planOnBase(
+  base: Pick<Backup, 'id' | 'database'>,
+  recovery: RecoveryTargetFields,
+  { store, signal }: { store: ObjectStore; signal: AbortSignal },
+): Promise<PlannedRecovery> {
+  const { database } = base;
+  const target = recoveryTargetOf(recovery);
+  const snapshot = await readSnapshot(store, base, signal);
+  let refusal = notCovered();
+  for (const slot of (await listSlots(store, database)).reverse()) {
+    const of = { database, slot };
+    try {
+      return { of, plan: await planReplay(store, of, snapshot, target, signal) };
+    } catch (error) {
+      if (!(error instanceof OperationError && error.code === 'base_not_covered')) throw error;
+      refusal = error;
+    }
+  }
+  throw refusal;
+}
+
+function notCovered(): OperationError {
+  return new OperationError(
+    'base_not_covered',
+    'No changes of the database are stored',
+    'Turn point-in-time recovery on with PUT recovery, or restore the backup alone.',
+  );
+}

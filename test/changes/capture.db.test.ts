@@ -1,0 +1,279 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { S3Client } from '@aws-sdk/client-s3';
+import type pg from 'pg';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { captureChanges, captureDefaults } from '../../shared/changes/capture/capture.ts';
+import { enforceGuard, readSlotHealth } from '../../shared/changes/guard/guard.ts';
+import { readTransactions } from '../../shared/changes/replay/transactions.ts';
+import {
+  type ChangesOf,
+  listSegments,
+  listSlots,
+  readDescription,
+  readSlotRecord,
+} from '../../shared/changes/segments/stored-segments.ts';
+import { checkSetup, listCoverageGaps } from '../../shared/changes/setup/check-setup.ts';
+import { createSlot } from '../../shared/changes/setup/slot.ts';
+import { turnOff, turnOn } from '../../shared/changes/setup/turn-on.ts';
+import { followSegments } from '../../shared/changes/window/chain.ts';
+import { connect } from '../../shared/postgres/connect.ts';
+import { DATABASE_ID, useBackupHarness } from '../backup/support/harness.ts';
+import { clientOptions } from '../local/aws/support.ts';
+import { ownServer } from '../postgres/support/own-server.ts';
+import { embeddedBinaries } from '../support/postgres-binaries.ts';
+import { createScratchDatabase, forEachServer, type ScratchDatabase, withClient } from '../support/servers.ts';
+import { type Protected, protect } from './support/recovery.ts';
+
+const harness = useBackupHarness();
+const signal = new AbortController().signal;
+
+/** Ids that the stored changes insert, in their order, over segments that follow each other from the slot's beginning. */
+async function storedIds(of: ChangesOf): Promise<number[]> {
+  const record = await readSlotRecord(harness.store, of, signal);
+  const segments = [];
+  for (const range of followSegments(await listSegments(harness.store, of), record.lsn)) {
+    segments.push(await readDescription(harness.store, of, range, signal));
+  }
+  const lastCommit = segments.at(-1)?.last_lsn ?? null;
+  const ids: number[] = [];
+  const request = { segments, after: record.lsn, lastCommit, isSeen: () => false };
+  for await (const items of readTransactions(harness.store, request, signal)) {
+    for (const item of items) if (item.kind === 'insert') ids.push(Number(item.row.values[0]));
+  }
+  return ids;
+}
+
+const upTo = (last: number): number[] => Array.from({ length: last }, (_, index) => index + 1);
+
+forEachServer((server) => {
+  let database: ScratchDatabase;
+  let client: pg.Client;
+  let guarded: Protected;
+  let last = 0;
+  beforeAll(async () => {
+    database = await createScratchDatabase(server);
+    client = await database.connect();
+    await client.query('CREATE TABLE t (id serial PRIMARY KEY, note text)');
+    guarded = await protect(harness, database, { followsDefinitions: false });
+  });
+  afterAll(async () => {
+    await guarded?.end();
+    await client?.end();
+    await database?.drop();
+  });
+  /** In transactions of `each` rows, with text that does not compress. */
+  const insert = async (rows: number, each = rows): Promise<void> => {
+    for (let done = 0; done < rows; done += each) {
+      await client.query(
+        `INSERT INTO t (note) SELECT md5(random()::text) || md5(random()::text) FROM generate_series(1, ${each})`,
+      );
+    }
+    last += rows;
+  };
+
+  /** The server notices only after a while that the client of a run is gone. */
+  const untilFree = async (): Promise<void> => {
+    const busy = `SELECT FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`;
+    while ((await client.query(busy)).rows.length > 0) await setTimeout(20);
+  };
+
+  test('each change is stored once, in segments that follow each other', async () => {
+    await insert(300, 10);
+    const first = await guarded.capture({ segmentBytes: 10_000, linesPerRead: 100 });
+    expect(first).toMatchObject({ status: 'captured', changes: 300, caughtUp: true });
+    expect(first.segments).toBeGreaterThan(2);
+    await insert(1);
+    expect(await guarded.capture()).toMatchObject({ segments: 1, changes: 1 });
+    const newest = (await listSegments(harness.store, guarded.of)).at(-1);
+    expect(newest && (await readDescription(harness.store, guarded.of, newest, signal))).toMatchObject({
+      transactions: 1,
+      changes: 1,
+      tables: [{ table: 'public.t', inserts: 1, updates: 0, deletes: 0, truncates: 0 }],
+      sequences: [{ schema: 'public', name: 't_id_seq', last_value: '301' }],
+    });
+    expect(await storedIds(guarded.of)).toEqual(upTo(last));
+  });
+
+  test('log without changes is passed over in steps, and changes nothing that is stored', async () => {
+    const { position } = await guarded.capture();
+    // Of another database.
+    await withClient(server, 'postgres', (on) => on.query("SELECT pg_logical_emit_message(true, 'other', 'database')"));
+    expect(await guarded.capture({ emptyAfterBytes: 1_000_000 })).toMatchObject({ segments: 0, position });
+    expect(await guarded.capture()).toMatchObject({ segments: 1, changes: 0 });
+    expect(await storedIds(guarded.of)).toEqual(upTo(last));
+  });
+
+  test('a transaction that is too large to be held is streamed, after what came before it', async () => {
+    await insert(20, 1);
+    await insert(20_000);
+    await insert(20, 1);
+    const summary = await guarded.capture({ mostHeldBytes: 200_000 });
+    expect(summary).toMatchObject({ segments: 3, changes: 20_040, caughtUp: true });
+    expect(await storedIds(guarded.of)).toEqual(upTo(last));
+  });
+
+  test('two runs at a time do not meet', async () => {
+    await insert(20_000);
+    const [one, other] = await Promise.all([guarded.capture(), guarded.capture()]);
+    expect([one.status, other.status].sort()).toEqual(['busy', 'captured']);
+    expect(await storedIds(guarded.of)).toEqual(upTo(last));
+  });
+
+  test('a run that is killed at any step loses nothing, and the next repeats nothing', async () => {
+    let killed = 0;
+    // More than one part of an upload.
+    await insert(150_000);
+    for (let step = 0; ; step += 1) {
+      await insert(1);
+      const kill = new AbortController();
+      const s3 = new S3Client({ ...clientOptions(harness.services.endpoints.s3), maxAttempts: 1 });
+      let calls = 0;
+      const dieAt = (): void => {
+        calls += 1;
+        if (calls - 1 !== step) return;
+        kill.abort(new Error('killed'));
+        throw new Error('killed');
+      };
+      s3.middlewareStack.add(
+        (next) => async (args) => {
+          dieAt();
+          const answer = await next(args);
+          dieAt();
+          return answer;
+        },
+        { step: 'initialize' },
+      );
+      const dependencies = {
+        target: database.target(),
+        store: { ...harness.store, s3 },
+        settings: captureDefaults,
+        signal: kill.signal,
+      };
+      const outcome = await captureChanges(guarded.of, dependencies).catch((error: Error) => error);
+      s3.destroy();
+      if (!kill.signal.aborted) break;
+      expect(outcome).toMatchObject({ message: 'killed' });
+      killed += 1;
+      await untilFree();
+    }
+    expect(killed).toBeGreaterThan(8);
+    await guarded.capture();
+    expect(await storedIds(guarded.of)).toEqual(upTo(last));
+  });
+
+  test('the guard drops the slot of a reader that has stopped, before the log is more than it may', async () => {
+    const limits = { mostRetainedBytes: 4_000_000, warnAt: 0.5 };
+    await guarded.capture();
+    const stopped = await createSlot(
+      client,
+      harness.store,
+      { database: DATABASE_ID, slot: `stopped_${database.name}`, followsDefinitions: false },
+      signal,
+    );
+    expect(await enforceGuard(client, stopped.slot, limits)).toMatchObject({ action: 'keep' });
+    await insert(30_000);
+    expect(await enforceGuard(client, stopped.slot, limits)).toMatchObject({ action: 'drop' });
+    expect(await readSlotHealth(client, stopped.slot)).toMatchObject({ walStatus: null });
+    const lost = captureChanges(
+      { database: DATABASE_ID, slot: stopped.slot },
+      { target: database.target(), store: harness.store, settings: captureDefaults, signal },
+    );
+    await expect(lost).rejects.toMatchObject({ code: 'slot_missing' });
+  });
+
+  test('turning on makes what is needed, and turning off leaves nothing', async () => {
+    const other = await createScratchDatabase(server);
+    const dependencies = { target: other.target(), store: harness.store, signal };
+    const before = await leftovers(other);
+    const record = await turnOn('set-up', dependencies);
+    expect(record).toMatchObject({ database: 'set-up', follows_definitions: true });
+    expect(await listSlots(harness.store, 'set-up')).toContain(record.slot);
+    expect(await leftovers(other)).toMatchObject({ slots: '1', triggers: '4', schemas: '1' });
+    const again = await turnOn('set-up', dependencies);
+    expect(again.slot > record.slot).toBe(true);
+    expect(await turnOff('set-up', dependencies)).toEqual([again.slot]);
+    expect(await leftovers(other)).toEqual(before);
+    await other.drop();
+  });
+
+  test('what is not covered is named', async () => {
+    const other = await createScratchDatabase(server);
+    const on = await other.connect();
+    await on.query(`
+      CREATE TABLE bare (n int); CREATE TABLE nothing (n int PRIMARY KEY); ALTER TABLE nothing REPLICA IDENTITY NOTHING;
+      CREATE TABLE keyed (n int PRIMARY KEY); CREATE TABLE whole (n int); ALTER TABLE whole REPLICA IDENTITY FULL;
+      CREATE UNLOGGED TABLE passing (n int PRIMARY KEY); SELECT lo_create(0)`);
+    expect((await listCoverageGaps(on)).map(({ table, reason }) => [table?.name, reason])).toEqual([
+      ['bare', 'no_replica_identity'],
+      ['nothing', 'no_replica_identity'],
+      ['passing', 'unlogged'],
+      [undefined, 'large_objects'],
+    ]);
+    await on.end();
+    await other.drop();
+  });
+});
+
+async function leftovers(database: ScratchDatabase): Promise<unknown> {
+  const client = await database.connect();
+  const { rows } = await client.query(`
+    SELECT (SELECT count(*) FROM pg_replication_slots WHERE database = current_database()) AS slots,
+           (SELECT count(*) FROM pg_event_trigger) AS triggers,
+           (SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'dbms%') AS schemas`);
+  await client.end();
+  return rows[0];
+}
+
+describe('a server of its own', () => {
+  test('that cannot give changes is told by all that is missing', async () => {
+    const server = await ownServer(await embeddedBinaries(), { wal_level: 'replica', max_replication_slots: '1' });
+    try {
+      const client = await connect(server.target());
+      await client.query(
+        `CREATE ROLE plain LOGIN; SELECT pg_create_physical_replication_slot('taken'); SET ROLE plain`,
+      );
+      const { problems, warnings, followsDefinitions } = await checkSetup(client);
+      expect(problems.map(({ code }) => code)).toEqual(['wal_level_too_low', 'no_free_slot', 'replication_refused']);
+      expect(warnings.map(({ code }) => code)).toEqual(['definitions_not_followed', 'log_not_limited']);
+      expect(followsDefinitions).toBe(false);
+      await client.end();
+      const refused = turnOn('x', { target: server.target(), store: harness.store, signal });
+      await expect(refused).rejects.toMatchObject({ code: 'recovery_impossible' });
+    } finally {
+      await server.remove();
+    }
+  });
+
+  test('that crashes after a run gives nothing twice, though it may have forgotten where the slot was', async () => {
+    const server = await ownServer(await embeddedBinaries(), { wal_level: 'logical' });
+    const of = { database: DATABASE_ID, slot: 'crashing' };
+    const capture = () =>
+      captureChanges(of, { target: server.target(), store: harness.store, settings: captureDefaults, signal });
+    try {
+      const client = await connect(server.target());
+      await client.query('CREATE TABLE t (id serial PRIMARY KEY, note text)');
+      await createSlot(client, harness.store, { ...of, followsDefinitions: false }, signal);
+      await client.query('CHECKPOINT');
+      await client.query('INSERT INTO t SELECT FROM generate_series(1, 100)');
+      await capture();
+      await client.query('INSERT INTO t SELECT FROM generate_series(1, 100)');
+      await capture();
+      const { rows } = await client.query('SHOW data_directory');
+      const [pid] = (await readFile(join(rows[0].data_directory, 'postmaster.pid'), 'utf8')).split('\n');
+      process.kill(Number(pid), 'SIGQUIT');
+      await client.end().catch(() => undefined);
+      await server.stop();
+      await server.start();
+      const after = await connect(server.target());
+      await after.query('INSERT INTO t SELECT FROM generate_series(1, 100)');
+      await after.end();
+      await capture();
+      expect((await storedIds(of)).length).toBe(300);
+      expect(new Set(await storedIds(of)).size).toBe(300);
+    } finally {
+      await server.remove();
+    }
+  });
+});

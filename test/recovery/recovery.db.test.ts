@@ -1,0 +1,218 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { listAlerts } from '../../shared/alerts/alert-store.ts';
+import { listKeys } from '../../shared/backup/listing.ts';
+import type { RestoreDependencies } from '../../shared/backup/restore/run-restore.ts';
+import { changesPrefix } from '../../shared/changes/segments/layout.ts';
+import { listSlots } from '../../shared/changes/segments/stored-segments.ts';
+import { turnOff } from '../../shared/changes/setup/turn-on.ts';
+import { OperationError } from '../../shared/errors.ts';
+import { readAges } from '../../shared/health/ages.ts';
+import { listBases } from '../../shared/recovery/bases.ts';
+import { captureDatabase } from '../../shared/recovery/capture-database.ts';
+import { turnRecoveryOff, turnRecoveryOn } from '../../shared/recovery/change-recovery.ts';
+import { describeRecovery } from '../../shared/recovery/describe-window.ts';
+import { expireChanges } from '../../shared/recovery/expire-changes.ts';
+import { planOnBase } from '../../shared/recovery/plan-on-base.ts';
+import { replayOf } from '../../shared/recovery/replay.ts';
+import { createBackupCatalog } from '../../shared/state/backups.ts';
+import { newJobId } from '../../shared/state/ids.ts';
+import { readRecovery } from '../../shared/state/recovery.ts';
+import type { StateTable } from '../../shared/state/table.ts';
+import { DATABASE_ID, useBackupHarness } from '../backup/support/harness.ts';
+import { createStateTable } from '../state/support.ts';
+import { anyServer, createScratchDatabase, type ScratchDatabase, targetFor } from '../support/servers.ts';
+
+const harness = useBackupHarness();
+const signal = new AbortController().signal;
+
+let source: ScratchDatabase;
+let table: StateTable;
+beforeAll(async () => {
+  source = await createScratchDatabase(anyServer());
+  table = (await createStateTable(harness.services)).table;
+  await run('CREATE TABLE kept (id int PRIMARY KEY, note text); CREATE TABLE loose (id int)');
+});
+afterAll(async () => {
+  if (source) await turnOff(DATABASE_ID, { target: source.target() });
+  await source?.drop();
+});
+
+async function run(sql: string): Promise<Record<string, unknown>[]> {
+  const client = await source.connect();
+  try {
+    return (await client.query(sql)).rows ?? [];
+  } finally {
+    await client.end();
+  }
+}
+
+const dependencies = (more: object = {}) => ({
+  target: source.target(),
+  store: harness.store,
+  table,
+  configuration: { alert_emails: ['dba@example.com'] },
+  limits: { mostRetainedBytes: 10 * 1_073_741_824, warnAt: 0.5 },
+  compressionLevel: 1,
+  timeMs: 10_000,
+  waitMs: 2_000,
+  signal,
+  ...more,
+});
+const describe = () => describeRecovery(DATABASE_ID, dependencies());
+const capture = (more: object = {}) => captureDatabase(DATABASE_ID, dependencies(more));
+const turnOn = () => turnRecoveryOn(DATABASE_ID, 'alice', dependencies());
+
+const leftOnServer = () =>
+  run(`SELECT slot_name AS name FROM pg_replication_slots WHERE database = current_database()
+       UNION ALL SELECT evtname FROM pg_event_trigger`);
+
+async function backUp(): Promise<string> {
+  const { id, snapshot, server_version, ended_at } = await harness.backUp(source.target());
+  const catalog = createBackupCatalog(table);
+  await catalog.create({
+    ...{ id, database: DATABASE_ID, backup_type: 'full', custom_name: null },
+    ...{ job_id: 'job', requested_by: 'test' },
+  });
+  const counts = { tables: 1, rows: 1, bytes: 1, stored_bytes: 1, objects: 1 };
+  const snapshot_at = new Date(snapshot.taken_at).toISOString();
+  await catalog.markAvailable(id, { snapshot_at, ended_at, expires_at: null, server_version, ...counts });
+  return id;
+}
+
+/** A backup's moment is covered a second after it. */
+async function captureUntilCovered(): ReturnType<typeof describe> {
+  for (;;) {
+    const window = await describe();
+    if (window.latest !== null) return window;
+    await run('INSERT INTO kept VALUES (-1); DELETE FROM kept WHERE id = -1');
+    await capture();
+  }
+}
+
+async function alerts(): Promise<string[]> {
+  const { items } = await listAlerts(table, { database: DATABASE_ID, limit: 10 });
+  return items.map(({ cause, level, status }) => `${cause} ${level} ${status}`);
+}
+
+test('while it is off, it says what is not covered, and captures nothing', async () => {
+  const { not_covered, ...window } = await describe();
+  expect(window).toMatchObject({ status: 'off', earliest: null, latest: null, slot: null, problems: [] });
+  expect(not_covered.map(({ table: name, reason }) => [name, reason])).toEqual([['loose', 'no_replica_identity']]);
+  expect(await capture()).toEqual({ status: 'off' });
+});
+
+test('a transaction that does not end keeps it from being turned on, and nothing is left', async () => {
+  const client = await source.connect();
+  await client.query('BEGIN; INSERT INTO kept VALUES (0)');
+  await expect(turnRecoveryOn(DATABASE_ID, 'alice', dependencies({ waitMs: 500 }))).rejects.toMatchObject({
+    code: 'transactions_running',
+  });
+  await client.query('ROLLBACK');
+  await client.end();
+  expect(await leftOnServer()).toEqual([]);
+  expect(await readRecovery(table, DATABASE_ID)).toBeNull();
+});
+
+test('the window begins with the next full backup and ends with the last capture', async () => {
+  await turnOn();
+  const slot = (await readRecovery(table, DATABASE_ID))?.slot;
+  await turnOn();
+  expect((await readRecovery(table, DATABASE_ID))?.slot).toBe(slot);
+  expect(await describe()).toMatchObject({ status: 'on', base: null, lag_seconds: null, slot: { name: slot } });
+
+  const base = await backUp();
+  await run(`INSERT INTO kept VALUES (1, 'one')`);
+  expect(await capture()).toMatchObject({ status: 'captured', changes: 1, caughtUp: true });
+  const window = await captureUntilCovered();
+  expect(window).toMatchObject({ status: 'on', base, follows_definitions: true, closed: null });
+  expect(window.earliest && window.latest && window.earliest <= window.latest.time).toBe(true);
+  expect(window.slot).toMatchObject({ state: 'reserved', limit_bytes: 10 * 1_073_741_824 });
+  expect((await readAges(table, DATABASE_ID)).capture_age_seconds).toBeLessThan(600);
+});
+
+test('a slot that keeps more log than it may is dropped, which closes the window and opens an alert', async () => {
+  const limits = { mostRetainedBytes: 1, warnAt: 0.5 };
+  await run(`INSERT INTO kept VALUES (2, 'two')`);
+  expect(await capture({ limits })).toMatchObject({
+    status: 'closed',
+    reason: expect.stringContaining('of log are kept'),
+  });
+  expect(await leftOnServer()).toEqual([]);
+  expect(await describe()).toMatchObject({ status: 'closed', slot: null, closed: { reason: expect.any(String) } });
+  expect(await alerts()).toEqual(['recovery:window CRITICAL open']);
+  expect(await capture()).toEqual({ status: 'off' });
+
+  await turnOn();
+  expect(await describe()).toMatchObject({ status: 'on', base: null, closed: null });
+  expect(await alerts()).toEqual(['recovery:window CRITICAL resolved']);
+});
+
+test('a slot that somebody has dropped is noticed, and turning it off leaves nothing', async () => {
+  await run('SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = current_database()');
+  expect(await capture()).toMatchObject({ status: 'closed', reason: expect.stringContaining('not on the server') });
+  await turnOn();
+  await turnRecoveryOff(DATABASE_ID, dependencies());
+  expect(await leftOnServer()).toEqual([]);
+  expect((await describe()).status).toBe('off');
+  expect((await alerts()).filter((text) => text.endsWith('open'))).toEqual([]);
+  expect((await readAges(table, DATABASE_ID)).capture_age_seconds).toBeNull();
+});
+
+test('a replay that is ended early goes on, and repeats nothing', async () => {
+  await turnOn();
+  const id = await backUp();
+  await run(`INSERT INTO loose VALUES (1); INSERT INTO kept VALUES (10, 'ten'), (11, 'eleven')`);
+  const [last] = await run(`INSERT INTO loose VALUES (2) RETURNING pg_current_xact_id()::text AS transaction`);
+  await run('INSERT INTO loose VALUES (3)');
+  await captureUntilCovered();
+  const planned = await planOnBase(
+    { id, database: DATABASE_ID },
+    { transaction: String(last?.transaction) },
+    { store: harness.store, signal },
+  );
+  const target = targetFor(source.server, 'postgres');
+  const replay = replayOf(planned, { target, store: harness.store, signal, isPart: false });
+  const jobId = newJobId();
+  const lost = new OperationError('connection_lost', 'The server is gone', 'Wait.');
+  const attempt = (of: RestoreDependencies['replay']) =>
+    harness.restore({ id }, source.server, { jobId, name: jobId, request: { resumable: true }, replay: of });
+  // All but the last transaction of the replay is committed then.
+  await expect(attempt((database) => replay(database, () => Promise.reject(lost)))).rejects.toMatchObject({
+    name: 'UnfinishedRestore',
+  });
+  const { summary, connect } = await attempt(replay);
+  expect(summary.warnings).toEqual([]);
+  const client = await connect();
+  const { rows } = await client.query(
+    `SELECT array(SELECT id FROM loose ORDER BY id) AS loose, array(SELECT id FROM kept WHERE id >= 10 ORDER BY id) AS kept,
+            array(SELECT nspname::text FROM pg_namespace WHERE nspname LIKE 'dbms\\_%' ORDER BY 1) AS left`,
+  );
+  await client.end();
+  expect(rows).toEqual([{ loose: [1, 2], kept: [10, 11], left: [] }]);
+});
+
+test('changes go when no backup needs them any more, and only then', async () => {
+  const stored = async () => (await listKeys(harness.store, changesPrefix(DATABASE_ID))).length;
+  const expire = () => expireChanges(DATABASE_ID, { table, store: harness.store, signal });
+  const slot = (await readRecovery(table, DATABASE_ID))?.slot ?? '';
+  // The first slots' changes are needed by the first backup; those of the slot that never had one are not.
+  await expire();
+  const [first] = await listBases(table, DATABASE_ID);
+  for (const note of ['a', 'b', 'c']) await run(`UPDATE kept SET note = '${note}' WHERE id = 10`).then(() => capture());
+  const before = await stored();
+  await expire();
+  expect(await stored()).toBe(before);
+
+  const id = await backUp();
+  const catalog = createBackupCatalog(table);
+  for (const { id: older } of (await listBases(table, DATABASE_ID)).filter((base) => base.id !== id)) {
+    await catalog.markDeleting(older);
+    await catalog.remove(older);
+  }
+  expect(first?.id).not.toBe(id);
+  const removed = await expire();
+  expect(removed[slot]).toBeGreaterThan(0);
+  expect(Object.entries(removed).every(([, count]) => count > 0)).toBe(true);
+  expect(await listSlots(harness.store, DATABASE_ID)).toEqual([slot]);
+  expect(await captureUntilCovered()).toMatchObject({ status: 'on', base: id });
+});

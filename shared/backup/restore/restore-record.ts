@@ -4,6 +4,7 @@ import type { ConnectionTarget } from '../../postgres/connect.ts';
 import { quoteIdentifier, quoteLiteral, quoteQualified } from '../../postgres/identifiers.ts';
 import { DAY_MS } from '../../time.ts';
 import { openServerSession } from './server-session.ts';
+import { dropStagingDatabase } from './target-database.ts';
 
 /** Where a database under construction keeps what is done. Removed before the database is offered. */
 export const RECORD_SCHEMA = 'dbms_restoring';
@@ -122,7 +123,7 @@ export async function markUnfinished(client: pg.Client, database: string): Promi
 export async function discardDatabase(target: ConnectionTarget, name: string): Promise<void> {
   const client = await openServerSession(target, []);
   try {
-    await client.query(`DROP DATABASE IF EXISTS ${quoteIdentifier(name)} WITH (FORCE)`);
+    await dropStagingDatabase(client, name);
   } finally {
     await client.end().catch(() => undefined);
   }
@@ -150,7 +151,7 @@ export async function dropExpiredDatabases(client: pg.Client): Promise<string[]>
   for (const { name, remark } of rows) {
     const [, until] = /^Unfinished restore, to be resumed or dropped after (\S+)$/.exec(remark ?? '') ?? [];
     if (until === undefined || !(Date.parse(until) < now)) continue;
-    await client.query(`DROP DATABASE IF EXISTS ${quoteIdentifier(name)} WITH (FORCE)`);
+    await dropStagingDatabase(client, name);
     dropped.push(name);
   }
   return dropped;

@@ -20,7 +20,7 @@ export async function createStagingDatabase(
   properties: DatabaseProperties,
   serverVersion: number,
 ): Promise<string[]> {
-  await client.query(`DROP DATABASE IF EXISTS ${quoteIdentifier(staging)} WITH (FORCE)`);
+  await dropStagingDatabase(client, staging);
   const create = `CREATE DATABASE ${quoteIdentifier(staging)} TEMPLATE template0 ENCODING ${quoteLiteral(properties.encoding)}`;
   try {
     await client.query(`${create} ${localeClause(properties, serverVersion)}`);

@@ -1,12 +1,12 @@
 import type pg from 'pg';
 import type { BackupSettings } from '../../configuration/runtime.ts';
 import type { ConnectionTarget } from '../../postgres/connect.ts';
-import { quoteIdentifier } from '../../postgres/identifiers.ts';
 import type { ReportProgress } from '../../progress/progress.ts';
 import type { ObjectStore } from '../objects/object-store.ts';
 import { discardDatabase } from '../restore/restore-record.ts';
 import { type RestoreSummary, runRestore } from '../restore/run-restore.ts';
 import { openServerSession } from '../restore/server-session.ts';
+import { dropStagingDatabase } from '../restore/target-database.ts';
 
 const PREFIX = 'dbms_drill_';
 
@@ -73,7 +73,7 @@ async function dropLeftovers(target: ConnectionTarget, hasEnded: DrillDependenci
     for (const { name } of await drillDatabases(client)) {
       const job = jobOf(name);
       if (job === null || !(await hasEnded(job))) continue;
-      await client.query(`DROP DATABASE IF EXISTS ${quoteIdentifier(name)} WITH (FORCE)`).catch((error: unknown) => {
+      await dropStagingDatabase(client, name).catch((error: unknown) => {
         // Another drill may be at it, or the login may not: the leftover keeps nobody from a drill.
         if ((error as { code?: string }).code === undefined) throw error;
       });

@@ -69,6 +69,9 @@ export function jobRuns(harness: BackupHarness, table: StateTable): JobRuns {
           await onAttempt?.();
           return harness.backUp(target, { ...options, id: backupId, report });
         },
+        takeIncrement: () => {
+          throw new Error('These backups are full');
+        },
         distributed: () => {
           throw new Error('These backups are small');
         },

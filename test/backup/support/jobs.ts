@@ -112,7 +112,7 @@ export function jobRuns(harness: BackupHarness, table: StateTable): JobRuns {
   };
 }
 
-function stepsAtOnce(onWait: Between['onWait']): { steps: DistributedSteps; taken: string[] } {
+export function stepsAtOnce(onWait?: Between['onWait']): { steps: DistributedSteps; taken: string[] } {
   const taken: string[] = [];
   return {
     taken,

@@ -1,22 +1,15 @@
-import type { ObjectStore } from '../backup/objects/object-store.ts';
-import { type CaptureSummary, captureChanges, captureDefaults } from '../changes/capture/capture.ts';
+import type { CaptureSummary } from '../changes/capture/capture.ts';
 import type { GuardLimits } from '../changes/guard/decide.ts';
 import { enforceGuard } from '../changes/guard/guard.ts';
 import { turnOff } from '../changes/setup/turn-on.ts';
 import { OperationError } from '../errors.ts';
-import type { ConnectionTarget } from '../postgres/connect.ts';
 import { withConnection } from '../postgres/with-connection.ts';
-import { readRecovery, recordCapture, recordClosed } from '../state/recovery.ts';
+import { readRecovery, recordClosed } from '../state/recovery.ts';
+import { type StoreChangesDependencies, storeChanges } from './store-changes.ts';
 import { type AlertDependencies, alertWindowClosed } from './window-alert.ts';
 
-export interface CaptureDatabaseDependencies extends AlertDependencies {
-  target: ConnectionTarget;
-  store: ObjectStore;
+export interface CaptureDatabaseDependencies extends AlertDependencies, StoreChangesDependencies {
   limits: GuardLimits;
-  compressionLevel: number;
-  /** How long it may begin further reads, in milliseconds. */
-  timeMs: number;
-  signal: AbortSignal;
 }
 
 /** What a run has done for one database. */
@@ -35,13 +28,13 @@ const GUARD_TIMEOUT_MS = 20_000;
  * One run for one database: first the guard, so that a server whose changes cannot be captured is not filled with log, then the
  * capture. A window that ends leaves nothing on the server.
  *
- * @throws OperationError as {@link captureChanges}; the next run goes on
+ * @throws OperationError as {@link storeChanges}; the next run goes on
  */
 export async function captureDatabase(
   database: string,
   dependencies: CaptureDatabaseDependencies,
 ): Promise<CaptureReport> {
-  const { target, store, table, limits, compressionLevel, timeMs, signal } = dependencies;
+  const { target, table, limits } = dependencies;
   const recovery = await readRecovery(table, database);
   if (!recovery || recovery.closed) return { status: 'off' };
   const of = { database, slot: recovery.slot };
@@ -53,19 +46,8 @@ export async function captureDatabase(
     return close(of, guarded.reason ?? '', dependencies);
   }
   const storedAt = Date.parse(recovery.stored_at ?? recovery.turned_on_at);
-  const settings = {
-    ...captureDefaults,
-    compressionLevel,
-    timeMs,
-    ...(began.getTime() - storedAt >= EMPTY_AFTER_MS ? { emptyAfterBytes: 0 } : {}),
-  };
   try {
-    const summary = await captureChanges(of, { target, store, settings, signal });
-    const at = began.toISOString();
-    await recordCapture(table, of, {
-      ...(summary.caughtUp ? { captured_at: at } : {}),
-      ...(summary.segments > 0 ? { stored_at: at } : {}),
-    });
+    const summary = await storeChanges(of, began.getTime() - storedAt >= EMPTY_AFTER_MS, dependencies);
     return { ...summary, warning: guarded.reason };
   } catch (error) {
     const isOver = error instanceof OperationError && (error.code === 'slot_missing' || error.code === 'slot_lost');

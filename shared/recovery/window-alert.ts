@@ -16,7 +16,7 @@ const CAUSE = 'recovery:window';
 export async function alertWindowClosed(
   { table, configuration }: AlertDependencies,
   database: string,
-  reason: string,
+  { reason, isRenewed }: { reason: string; isRenewed: boolean },
   now: Date,
 ): Promise<void> {
   const alert: NewAlert = {
@@ -28,8 +28,9 @@ export async function alertWindowClosed(
     value: null,
     threshold: null,
     unit: 'None',
-    what_to_do:
-      'Moments until then can still be restored. Mend the cause, turn it on again with PUT recovery and {"enabled": true}, and take a full backup.',
+    what_to_do: isRenewed
+      ? 'Moments until then can still be restored. It begins anew by itself, with a full backup: GET recovery-window shows how far it is. Mend the cause, so that it is not lost again.'
+      : 'Moments until then can still be restored. Mend the cause and turn it on again with PUT recovery and {"enabled": true}; a full backup is then begun by itself.',
     detail: reason,
   };
   const { settings } = await readSettings(table, database);

@@ -48,7 +48,7 @@ export async function ensureBase(database: string, dependencies: EnsureBaseDepen
     ({ status, created_at: at }) => status === 'available' && Date.parse(at) >= Date.parse(wanted.since),
   );
   if (newest && (await isBase(newest, recovery, dependencies))) {
-    if (await recordBaseTaken(table, recovery, wanted)) await resolveWindowAlert(dependencies, database, now);
+    if (await recordBaseTaken(table, recovery, wanted.since)) await resolveWindowAlert(dependencies, database, now);
     return 'taken';
   }
   // One that began earlier is waited for as well: two at a time would be a burden to the server.

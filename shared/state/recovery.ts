@@ -103,9 +103,11 @@ export async function recordObstacle(
   );
 }
 
-/** Notes that a full backup is there. @returns false when another is wanted by now */
-export function recordBaseTaken(table: StateTable, of: OfSlot, wanted: Recovery['base_wanted']): Promise<boolean> {
-  return change(table, of, { base_wanted: null }, '#slot = :slot AND #base_wanted = :wanted', { ':wanted': wanted });
+/** Notes that the full backup is there that is wanted since a moment. @returns false when another is wanted by now */
+export function recordBaseTaken(table: StateTable, of: OfSlot, wantedSince: string): Promise<boolean> {
+  return change(table, of, { base_wanted: null }, '#slot = :slot AND #base_wanted.since = :since', {
+    ':since': wantedSince,
+  });
 }
 
 /** Notes that a full backup is begun. @returns false when another run begins it */

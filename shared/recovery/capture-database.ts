@@ -11,7 +11,7 @@ import { DAY_MS } from '../time.ts';
 import { type BaseState, ensureBase, type StartBase } from './ensure-base.ts';
 import { growingWaitMs } from './growing-wait.ts';
 import { renewSlot } from './renew-slot.ts';
-import { type AlertDependencies, alertWindowClosed } from './window-alert.ts';
+import { type AlertDependencies, alertSlot, alertWindowClosed, resolveSlotAlert } from './window-alert.ts';
 
 export interface CaptureDatabaseDependencies extends AlertDependencies {
   target: ConnectionTarget;
@@ -63,6 +63,7 @@ export async function captureDatabase(
   if (guarded.action === 'drop' || guarded.action === 'lost') {
     return close(recovery, { reason: guarded.reason ?? '', isLost: guarded.action === 'lost' }, dependencies);
   }
+  await alertSlot(dependencies, database, guarded, limits, began);
   const storedAt = Date.parse(recovery.stored_at ?? recovery.turned_on_at);
   const settings = {
     ...captureDefaults,
@@ -107,6 +108,7 @@ async function close(
   };
   if (await recordClosed(dependencies.table, { database, slot }, closing)) {
     await alertWindowClosed(dependencies, database, { reason, isRenewed: isLost }, now);
+    await resolveSlotAlert(dependencies, database, now);
   }
   return { status: 'closed', reason };
 }

@@ -2,7 +2,7 @@ import type { ObjectStore } from '../backup/objects/object-store.ts';
 import { turnOff, turnOn } from '../changes/setup/turn-on.ts';
 import type { ConnectionTarget } from '../postgres/connect.ts';
 import { readRecovery, removeRecovery, writeRecovery } from '../state/recovery.ts';
-import { type AlertDependencies, resolveWindowAlert } from './window-alert.ts';
+import { type AlertDependencies, resolveSlotAlert, resolveWindowAlert } from './window-alert.ts';
 
 export interface ChangeDependencies extends AlertDependencies {
   target: ConnectionTarget;
@@ -66,5 +66,7 @@ export async function turnRecoveryOff(database: string, dependencies: ChangeDepe
   // Last: as long as the server may have something of it, it is not off.
   await turnOff(database, dependencies);
   await removeRecovery(dependencies.table, database);
-  await resolveWindowAlert(dependencies, database, new Date());
+  const now = new Date();
+  await resolveWindowAlert(dependencies, database, now);
+  await resolveSlotAlert(dependencies, database, now);
 }

@@ -185,21 +185,43 @@ test('a change of definitions that cannot be repeated ends the window until the 
   expect(begun).toBe(asked + 1);
 });
 
-test('a slot that keeps more log than it may is dropped, which closes the window and opens an alert', async () => {
-  const limits = { mostRetainedBytes: 1, warnAt: 0.5 };
-  await run(`INSERT INTO kept VALUES (2, 'two')`);
+/** What nobody captures: the server writes this much log, and keeps it for the slot. */
+async function writeLog(bytes: number): Promise<void> {
+  const [before] = await run('SELECT pg_current_wal_insert_lsn()::text AS lsn');
+  for (;;) {
+    const [{ kept } = { kept: 0 }] = await run(
+      `INSERT INTO kept SELECT n, repeat('x', 1000) FROM generate_series(1000, 3000) AS n ON CONFLICT (id) DO UPDATE SET note = kept.note || 'y'
+       RETURNING (pg_current_wal_insert_lsn() - '${before?.lsn}')::float8 AS kept`,
+    );
+    if (Number(kept) > bytes) return;
+  }
+}
+
+test('a consumer that stands still never fills the disk: there is a warning, then the slot is dropped', async () => {
+  const MEBIBYTE = 1_048_576;
+  await capture();
+  const { retained_bytes: before = 0 } = (await describe()).slot ?? {};
+  const limits = {
+    mostRetainedBytes: before + 16 * MEBIBYTE,
+    warnAt: (before + 2 * MEBIBYTE) / (before + 16 * MEBIBYTE),
+  };
+  await writeLog(4 * MEBIBYTE);
+  expect(await capture({ limits })).toMatchObject({ status: 'captured', warning: expect.stringContaining('are kept') });
+  expect(await alerts()).toEqual(['recovery:slot WARNING open']);
+  await writeLog(20 * MEBIBYTE);
   expect(await capture({ limits })).toMatchObject({
     status: 'closed',
     reason: expect.stringContaining('of log are kept'),
   });
+  await run('DELETE FROM kept WHERE id >= 1000');
   expect(await leftOnServer()).toEqual([]);
   expect(await describe()).toMatchObject({ status: 'closed', slot: null, closed: { reason: expect.any(String) } });
-  expect(await alerts()).toEqual(['recovery:window CRITICAL open']);
+  expect(await alerts()).toEqual(['recovery:window CRITICAL open', 'recovery:slot WARNING resolved']);
   expect(await capture()).toEqual({ status: 'off' });
 
   await turnOn();
   expect(await describe()).toMatchObject({ status: 'on', base: null, closed: null });
-  expect(await alerts()).toEqual(['recovery:window CRITICAL resolved']);
+  expect(await alerts()).toEqual(['recovery:window CRITICAL resolved', 'recovery:slot WARNING resolved']);
 });
 
 test('a slot that somebody has dropped is made anew, with a full backup, and turning it off leaves nothing', async () => {

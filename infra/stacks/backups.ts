@@ -206,7 +206,13 @@ export class BackupsStack extends Stack {
     });
 
     new BackupExpiry(this, 'Expiry', { ...common, storage, deadLetterQueue: deadLetters.queue });
-    new ChangeCapture(this, 'Capture', { ...common, storage, deadLetterQueue: deadLetters.queue, logIn });
+    new ChangeCapture(this, 'Capture', {
+      ...common,
+      storage,
+      backup: this.backup,
+      deadLetterQueue: deadLetters.queue,
+      logIn,
+    });
     new BackupAges(this, 'Ages', { ...common, storage, deadLetterQueue: deadLetters.queue });
     new DrillSchedules(this, 'Drills', { deployment, target: this.validate, deadLetterQueue: deadLetters.queue });
     this.schedules = new BackupSchedules(this, 'Schedules', {

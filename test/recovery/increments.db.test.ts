@@ -299,7 +299,10 @@ test('a change of definitions that cannot be repeated ends the chain, and a new 
 
 test('once the window has ended, it says why', async () => {
   const of = await slotOf();
-  await recordClosed(table, of, { at: new Date().toISOString(), reason: 'The log was full' });
+  await recordClosed(table, of, {
+    ...{ closed: { at: new Date().toISOString(), reason: 'The log was full' } },
+    ...{ renewals: 0, renew_at: null },
+  });
   const { job, backup } = await increment();
   expect(job.error).toMatchObject({ code: 'recovery_off', message: expect.stringContaining('The log was full') });
   expect(backup).toMatchObject({ status: 'failed', increment: null });

@@ -8,6 +8,7 @@ import { workWithin } from '../shared/backup/distributed/limits.ts';
 import { planExport, storeDefinitions } from '../shared/backup/distributed/plan-export.ts';
 import { LargerThanOneInvocation, runBackup } from '../shared/backup/export/run-backup.ts';
 import { backupPrefix } from '../shared/backup/layout.ts';
+import { exportedTypeSchema } from '../shared/backup/manifest.ts';
 import { explainStoreFailure } from '../shared/backup/objects/object-store.ts';
 import { removeObjects } from '../shared/backup/remove.ts';
 import { environmentNames, readEnvironment } from '../shared/configuration/environment.ts';
@@ -22,6 +23,8 @@ import { scheduledRun } from '../shared/jobs/scheduled-run.ts';
 import { registerBackup } from '../shared/jobs/start.ts';
 import { dumpSchema } from '../shared/postgres/pg-dump/dump-schema.ts';
 import { connectionTarget } from '../shared/postgres/target.ts';
+import { incrementObstacle } from '../shared/recovery/increment-possible.ts';
+import { takeIncrement } from '../shared/recovery/take-increment.ts';
 import { createExportStore } from '../shared/state/exports.ts';
 import { createJobStore } from '../shared/state/jobs.ts';
 import { openTable } from '../shared/state/table.ts';
@@ -44,6 +47,9 @@ const { backups: settings } = configuration;
 const pgDumpPath = process.env[environmentNames.pgDumpPath];
 const tools = { postgresToolsPath: environment.postgresToolsPath, ...(pgDumpPath ? { pgDumpPath } : {}) };
 
+/** Of a round of an incremental backup, for beginning to read more changes. */
+const CAPTURING_MS = 45_000;
+
 function targetOf(database: string, applicationName: string) {
   const clients = { secretsManager: secretsManagerClient() };
   return connectionTarget(findDatabase(configuration, database), configuration.connections, clients, applicationName);
@@ -55,7 +61,7 @@ function requestOf(event: BackupEvent, id: string) {
   return {
     id,
     database: findDatabase(configuration, database).id,
-    backupType,
+    backupType: exportedTypeSchema.parse(backupType),
     customName,
     selection: include || exclude ? { include, exclude } : null,
     requestedBy,
@@ -67,7 +73,12 @@ export const handler = withDurableExecution(async (input: unknown, context) => {
   const event = backupEventSchema.parse(input);
   const steps = distributedSteps(context);
   const execution = context.executionContext.durableExecutionArn;
-  const run = event.scheduled_at === undefined ? null : scheduledRun(table, event, event.scheduled_at, execution);
+  const findObstacle = async () => {
+    if (event.backup_type !== 'incremental') return null;
+    return (await incrementObstacle(table, event.database))?.message ?? null;
+  };
+  const run =
+    event.scheduled_at === undefined ? null : scheduledRun(table, event, event.scheduled_at, execution, findObstacle);
   if (run) {
     const admitted = await steps.step('admit', run.admit);
     if (admitted !== 'admitted') return { status: admitted };
@@ -113,6 +124,20 @@ export const handler = withDurableExecution(async (input: unknown, context) => {
         if (error instanceof LargerThanOneInvocation) return null;
         throw error;
       }),
+    takeIncrement: ({ database, custom_name: customName, requested_by: requestedBy }, { jobId, backupId: id }) =>
+      within(jobId, async (signal) =>
+        takeIncrement(
+          { id, database, customName, requestedBy, createdAt: (await jobs.get(jobId)).created_at },
+          {
+            target: targetOf(database, `dbms backup ${id}`),
+            store,
+            table,
+            compressionLevel: settings.compression_level,
+            timeMs: CAPTURING_MS,
+            signal,
+          },
+        ),
+      ),
     distributed: (event, { jobId, backupId }) => {
       const application = `dbms backup ${backupId}`;
       const target = targetOf(event.database, application);

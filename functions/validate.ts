@@ -14,6 +14,11 @@ import { executionClaim } from '../shared/jobs/execution-ended.ts';
 import { drillServer, registerScheduled } from '../shared/jobs/start-validation.ts';
 import { runValidationJob } from '../shared/jobs/validation-job.ts';
 import { connectionTarget } from '../shared/postgres/target.ts';
+import { checkIncrement } from '../shared/recovery/check-increment.ts';
+import { planOnBase } from '../shared/recovery/plan-on-base.ts';
+import { replayOf } from '../shared/recovery/replay.ts';
+import { endOfIncrement } from '../shared/recovery/resolve-restore.ts';
+import { createBackupCatalog } from '../shared/state/backups.ts';
 import { createJobStore, isEnded } from '../shared/state/jobs.ts';
 import { openTable } from '../shared/state/table.ts';
 import { durableSteps, invocationSignal } from './durable/steps.ts';
@@ -22,6 +27,7 @@ const environment = readEnvironment(['stateTable', 'backupBucket', 'backupKeyArn
 const configuration = loadConfiguration();
 const table = openTable(dynamodbClient(), environment.stateTable);
 const jobs = createJobStore(table);
+const backups = createBackupCatalog(table);
 const store = { s3: s3Client(), bucket: environment.backupBucket, keyArn: environment.backupKeyArn };
 const logger = createLogger('validate');
 
@@ -48,25 +54,41 @@ export const handler = withDurableExecution(async (input: unknown, context) => {
     report: async (jobId, progress) => {
       await jobs.reportProgress(jobId, progress);
     },
-    checkIntegrity: (validation, from, report) =>
-      withCancellation(jobs, validation.jobId, (signal) =>
-        checkIntegrity(validation, from, { store, report, signal, timeIsOver: invocationSignal(context) }),
-      ),
-    drill: async (validation, report) => {
-      const { jobId } = validation;
-      const { warnings } = await withCancellation(jobs, jobId, (cancelled) =>
-        runDrill(validation, {
-          target: drillTarget(jobId),
-          store,
-          settings: configuration.backups,
-          report,
-          signal: AbortSignal.any([invocationSignal(context), cancelled]),
-          hasEnded: async (id) => {
-            const job = await jobs.find(id);
-            return job !== null && isEnded(job);
-          },
-        }),
+    checkIntegrity: async (validation, from, report) => {
+      const { increment } = await backups.get(validation.backupId);
+      const check = increment === null ? checkIntegrity : checkIncrement;
+      return withCancellation(jobs, validation.jobId, (signal) =>
+        check(validation, from, { store, report, signal, timeIsOver: invocationSignal(context) }),
       );
+    },
+    drill: async (validation, report) => {
+      const { jobId, database } = validation;
+      const { id, increment } = await backups.get(validation.backupId);
+      const { warnings } = await withCancellation(jobs, jobId, async (cancelled) => {
+        const target = drillTarget(jobId);
+        const signal = AbortSignal.any([invocationSignal(context), cancelled]);
+        const backupId = increment?.base ?? id;
+        const replay = increment
+          ? replayOf(await planOnBase({ id: backupId, database }, endOfIncrement(increment), { store, signal }), {
+              ...{ target, store, signal, isPart: false },
+            })
+          : undefined;
+        return runDrill(
+          { jobId, backupId, database },
+          {
+            target,
+            store,
+            settings: configuration.backups,
+            report,
+            replay,
+            signal,
+            hasEnded: async (id) => {
+              const job = await jobs.find(id);
+              return job !== null && isEnded(job);
+            },
+          },
+        );
+      });
       return warnings;
     },
     discard: (jobId) => discardDrill(drillTarget(jobId), jobId),

@@ -28,6 +28,8 @@ export interface BackupRequest extends Request {
   /** Patterns of the schemas and tables that it is of and without; null or absent: the whole database. */
   include?: string[] | null | undefined;
   exclude?: string[] | null | undefined;
+  /** Throws when it must not begin; not asked for a repeated request. */
+  check?: (() => void) | undefined;
 }
 
 export interface RestoreRequest extends Request {
@@ -67,7 +69,7 @@ export function functionStarter<Event>(lambda: LambdaClient, functionArn: string
  * The backup's id is the job's `backup_id`.
  */
 export async function registerBackup(table: StateTable, request: BackupRequest): Promise<Begun<BackupEvent>> {
-  const { database, requestedBy, backupType, customName, include = null, exclude = null, claim } = request;
+  const { database, requestedBy, backupType, customName, include = null, exclude = null, claim, check } = request;
   const selection = { ...(include ? { include } : {}), ...(exclude ? { exclude } : {}) };
   const jobId = newJobId();
   const backupId = newBackupId();
@@ -89,7 +91,7 @@ export async function registerBackup(table: StateTable, request: BackupRequest):
     job_id: jobId,
     backup_id: backupId,
   };
-  return beginBackup(table, { job, backup, event, claim });
+  return beginBackup(table, { job, backup, event, claim, ...(check ? { check } : {}) });
 }
 
 /**

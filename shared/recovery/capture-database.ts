@@ -1,29 +1,22 @@
-import type { ObjectStore } from '../backup/objects/object-store.ts';
-import { type CaptureSummary, captureChanges, captureDefaults } from '../changes/capture/capture.ts';
+import type { CaptureSummary } from '../changes/capture/capture.ts';
 import type { GuardLimits } from '../changes/guard/decide.ts';
 import { enforceGuard } from '../changes/guard/guard.ts';
 import { turnOff } from '../changes/setup/turn-on.ts';
 import { OperationError } from '../errors.ts';
-import type { ConnectionTarget } from '../postgres/connect.ts';
 import { withConnection } from '../postgres/with-connection.ts';
-import { type Recovery, readRecovery, recordCapture, recordClosed, recordObstacle } from '../state/recovery.ts';
+import { type Recovery, readRecovery, recordClosed } from '../state/recovery.ts';
 import { DAY_MS } from '../time.ts';
 import { type BaseState, ensureBase, type StartBase } from './ensure-base.ts';
 import { growingWaitMs } from './growing-wait.ts';
 import { renewSlot } from './renew-slot.ts';
+import { type StoreChangesDependencies, storeChanges } from './store-changes.ts';
 import { type AlertDependencies, alertSlot, alertWindowClosed, resolveSlotAlert } from './window-alert.ts';
 
-export interface CaptureDatabaseDependencies extends AlertDependencies {
-  target: ConnectionTarget;
-  store: ObjectStore;
+export interface CaptureDatabaseDependencies extends AlertDependencies, StoreChangesDependencies {
   limits: GuardLimits;
-  compressionLevel: number;
-  /** How long it may begin further reads, in milliseconds. */
-  timeMs: number;
   /** The longest wait for transactions that are running when a lost slot is made anew, in milliseconds. */
   waitMs: number;
   startBase: StartBase;
-  signal: AbortSignal;
 }
 
 /** What a run has done for one database. */
@@ -45,13 +38,13 @@ const GUARD_TIMEOUT_MS = 20_000;
  * capture, and a full backup where one is wanted. A window that ends leaves nothing on the server; where the slot was lost, a later run
  * makes another.
  *
- * @throws OperationError as {@link captureChanges} or `beginWindow`; a later run goes on
+ * @throws OperationError as {@link storeChanges} or `beginWindow`; a later run goes on
  */
 export async function captureDatabase(
   database: string,
   dependencies: CaptureDatabaseDependencies,
 ): Promise<CaptureReport> {
-  const { target, store, table, limits, compressionLevel, timeMs, signal } = dependencies;
+  const { target, table, limits } = dependencies;
   const recovery = await readRecovery(table, database);
   if (!recovery) return { status: 'off' };
   if (recovery.closed) return (await renewSlot(recovery, dependencies)) ? { status: 'renewed' } : { status: 'off' };
@@ -65,23 +58,8 @@ export async function captureDatabase(
   }
   await alertSlot(dependencies, database, guarded, limits, began);
   const storedAt = Date.parse(recovery.stored_at ?? recovery.turned_on_at);
-  const settings = {
-    ...captureDefaults,
-    compressionLevel,
-    timeMs,
-    ...(began.getTime() - storedAt >= EMPTY_AFTER_MS ? { emptyAfterBytes: 0 } : {}),
-  };
   try {
-    const summary = await captureChanges(of, {
-      ...{ target, store, settings, signal },
-      onObstacle: ({ committed_at: at, lsn, xid, obstacle: reason }) =>
-        recordObstacle(table, database, { at, lsn, xid, reason }, new Date()),
-    });
-    const at = began.toISOString();
-    await recordCapture(table, of, {
-      ...(summary.caughtUp ? { captured_at: at } : {}),
-      ...(summary.segments > 0 ? { stored_at: at } : {}),
-    });
+    const summary = await storeChanges(of, began.getTime() - storedAt >= EMPTY_AFTER_MS, dependencies);
     const base = await ensureBase(database, dependencies);
     return { ...summary, warning: guarded.reason, base };
   } catch (error) {

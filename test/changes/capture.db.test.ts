@@ -84,6 +84,11 @@ forEachServer((server) => {
     const first = await guarded.capture({ segmentBytes: 10_000, linesPerRead: 100 });
     expect(first).toMatchObject({ status: 'captured', changes: 300, caughtUp: true });
     expect(first.segments).toBeGreaterThan(2);
+    // Had the run ended after any of them, no later moment would have been known to be whole.
+    const ranges = await listSegments(harness.store, guarded.of);
+    const stored = await Promise.all(ranges.map((range) => readDescription(harness.store, guarded.of, range, signal)));
+    const claims = stored.map(({ captured_at: at, last_commit_at: commit }) => at === commit);
+    expect(claims).toEqual(stored.map((_, index) => index < stored.length - 1));
     await insert(1);
     expect(await guarded.capture()).toMatchObject({ segments: 1, changes: 1 });
     const newest = (await listSegments(harness.store, guarded.of)).at(-1);

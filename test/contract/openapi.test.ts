@@ -48,6 +48,7 @@ test('what goes in and what comes out share one schema each', () => {
     'DownloadAddress',
     'DownloadFile',
     'Health',
+    'Increment',
     'Job',
     'JobError',
     'LockedSession',

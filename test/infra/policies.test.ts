@@ -178,6 +178,8 @@ const rights: Record<string, string[]> = {
     's3:DeleteObject backups/databases/*',
     's3:GetObject backups/databases/*/backups/*/manifest.json.enc',
     's3:GetObject backups/databases/*/backups/*/work/*',
+    's3:GetObject backups/databases/*/changes/*',
+    's3:ListBucket backups',
     's3:ListBucket backups',
     's3:ListBucket backups',
     's3:ListBucketMultipartUploads backups',

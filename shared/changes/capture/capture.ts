@@ -174,6 +174,7 @@ async function captureOnce(client: pg.Client, run: Run): Promise<void> {
     facts,
     segments,
     capturedAt: end.captured_at,
+    reachedEnd,
     nextXid,
   })) {
     await writeDescription(store, description, signal);

@@ -105,6 +105,27 @@ forEachServer((server) => {
     expect(await storedIds(guarded.of)).toEqual(upTo(last));
   });
 
+  test('an idle server that writes no log is covered up to now, when a segment is due', async () => {
+    let before = await guarded.capture();
+    // Until nothing else has written any.
+    for (;;) {
+      const { position } = await guarded.capture({ emptyAfterBytes: 1_000_000 });
+      const { rows } = await client.query('SELECT pg_current_wal_insert_lsn() = $1::pg_lsn AS idle', [position]);
+      if (rows[0].idle) break;
+      before = await guarded.capture();
+    }
+    expect(await guarded.capture({ emptyAfterBytes: 1_000_000 })).toMatchObject({ segments: 0, caughtUp: true });
+    expect(await guarded.capture()).toMatchObject({ segments: 1, changes: 0, caughtUp: true });
+    const [earlier, newest] = await Promise.all(
+      (await listSegments(harness.store, guarded.of))
+        .slice(-2)
+        .map((range) => readDescription(harness.store, guarded.of, range, signal)),
+    );
+    expect(earlier?.last_lsn).toBe(before.position);
+    expect(earlier && newest && earlier.captured_at < newest.captured_at).toBe(true);
+    expect(await storedIds(guarded.of)).toEqual(upTo(last));
+  });
+
   test('a transaction that is too large to be held is streamed, after what came before it', async () => {
     await insert(20, 1);
     await insert(20_000);

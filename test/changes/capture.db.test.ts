@@ -19,6 +19,7 @@ import { createSlot } from '../../shared/changes/setup/slot.ts';
 import { turnOff, turnOn } from '../../shared/changes/setup/turn-on.ts';
 import { followSegments } from '../../shared/changes/window/chain.ts';
 import { connect } from '../../shared/postgres/connect.ts';
+import { quoteIdentifier } from '../../shared/postgres/identifiers.ts';
 import { DATABASE_ID, useBackupHarness } from '../backup/support/harness.ts';
 import { clientOptions } from '../local/aws/support.ts';
 import { ownServer } from '../postgres/support/own-server.ts';
@@ -132,6 +133,20 @@ forEachServer((server) => {
     await insert(20, 1);
     const summary = await guarded.capture({ mostHeldBytes: 200_000 });
     expect(summary).toMatchObject({ segments: 3, changes: 20_040, caughtUp: true });
+    expect(await storedIds(guarded.of)).toEqual(upTo(last));
+  });
+
+  test('a server that lets a session spool too little is told by what to raise, and nothing is lost', async () => {
+    await insert(20_000);
+    const settings = { temp_file_limit: '1MB', work_mem: '64kB' };
+    const alter = `ALTER DATABASE ${quoteIdentifier(database.name)}`;
+    for (const [name, value] of Object.entries(settings)) await client.query(`${alter} SET ${name} = '${value}'`);
+    await expect(guarded.capture()).rejects.toMatchObject({
+      code: 'capture_failed',
+      nextStep: expect.stringContaining('temp_file_limit'),
+    });
+    for (const name of Object.keys(settings)) await client.query(`${alter} RESET ${name}`);
+    expect(await guarded.capture()).toMatchObject({ changes: 20_000, caughtUp: true });
     expect(await storedIds(guarded.of)).toEqual(upTo(last));
   });
 

@@ -222,6 +222,9 @@ function isSlotInUse(error: unknown): boolean {
   return (error as { code?: string }).code === '55006';
 }
 
+/** configuration_limit_exceeded: of those there are, reading changes meets temp_file_limit alone. */
+const CONFIGURATION_LIMIT = '53400';
+
 function explainCaptureFailure(error: unknown, slot: string): unknown {
   if (error instanceof OperationError || !(error instanceof Error)) return error;
   const code = (error as { code?: string }).code ?? '';
@@ -237,7 +240,9 @@ function explainCaptureFailure(error: unknown, slot: string): unknown {
   return new OperationError(
     'capture_failed',
     `The server could not give the changes of slot ${slot} (SQLSTATE ${code}): ${error.message}`,
-    'Nothing is lost yet: mend the cause that the server names before its log fills the disk.',
+    code === CONFIGURATION_LIMIT
+      ? 'Nothing is lost yet: the server spools a transaction in temporary files. Raise temp_file_limit for the login (ALTER ROLE ... SET temp_file_limit) above the decoded size of the largest transaction.'
+      : 'Nothing is lost yet: mend the cause that the server names before its log fills the disk.',
     { cause: error },
   );
 }

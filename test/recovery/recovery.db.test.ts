@@ -85,11 +85,14 @@ async function backUp(): Promise<string> {
   return id;
 }
 
-/** A backup's moment is covered a second after it. */
+/** Until all that has been committed is covered: a moment is a second after it. */
 async function captureUntilCovered(): ReturnType<typeof describe> {
+  const [clock] = await run(
+    `SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS now`,
+  );
   for (;;) {
     const window = await describe();
-    if (window.latest !== null) return window;
+    if (window.latest !== null && window.latest.time > String(clock?.now)) return window;
     await run('INSERT INTO kept VALUES (-1); DELETE FROM kept WHERE id = -1');
     await capture();
   }
@@ -251,6 +254,56 @@ test('a slot that somebody has dropped is made anew, with a full backup, and tur
   expect((await describe()).status).toBe('off');
   expect((await alerts()).filter((text) => text.endsWith('open'))).toEqual([]);
   expect((await readAges(table, DATABASE_ID)).capture_age_seconds).toBeNull();
+});
+
+test('a backup that is restored alone is without what writes definitions into the log', async () => {
+  await turnOn();
+  const id = await backUp();
+  const { connect, summary } = await harness.restore({ id }, source.server);
+  expect(summary.warnings).toEqual([]);
+  const sql = `SELECT nspname::text AS name FROM pg_namespace WHERE nspname LIKE 'dbms\\_%'
+               UNION ALL SELECT evtname FROM pg_event_trigger ORDER BY 1`;
+  expect((await run(sql)).length).toBeGreaterThan(1);
+  const client = await connect();
+  expect((await client.query(sql)).rows).toEqual([]);
+  await client.end();
+});
+
+test('chosen tables come back as of a moment, in another database', async () => {
+  await run(`CREATE TABLE other (id int PRIMARY KEY, of int REFERENCES kept); CREATE TABLE third (id int PRIMARY KEY)`);
+  await run(`DELETE FROM kept`);
+  const id = await backUp();
+  for (const sql of [
+    `INSERT INTO kept VALUES (20, 'twenty'), (21, 'gone'), (22, 'old')`,
+    'INSERT INTO other VALUES (1, 20)',
+    'ALTER TABLE other ADD COLUMN note text',
+    'ALTER TABLE kept ADD COLUMN since int DEFAULT 7',
+    `UPDATE kept SET note = 'new' WHERE id = 22; INSERT INTO third VALUES (1); DELETE FROM kept WHERE id = 21`,
+    'DROP TABLE third',
+    'TRUNCATE other, loose',
+  ]) {
+    await run(sql);
+  }
+  const [last] = await run(
+    `UPDATE kept SET note = 'newer' WHERE id = 22 RETURNING pg_current_xact_id()::text AS transaction`,
+  );
+  await run('DELETE FROM kept');
+  await captureUntilCovered();
+  const recovery = { transaction: String(last?.transaction) };
+  const planned = await planOnBase({ id, database: DATABASE_ID }, recovery, { store: harness.store, signal });
+  const target = targetFor(source.server, 'postgres');
+  const restored = await harness.restore({ id }, source.server, {
+    request: { selection: { schemas: [], tables: [{ schema: 'public', table: 'kept' }] } },
+    replay: replayOf(planned, { target, store: harness.store, signal, isPart: true }),
+  });
+  expect(restored.summary.warnings).toEqual([]);
+  const client = await restored.connect();
+  const { rows } = await client.query(
+    `SELECT array(SELECT k::text FROM kept AS k ORDER BY id) AS kept,
+            array(SELECT relname::text FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace) AS tables`,
+  );
+  await client.end();
+  expect(rows).toEqual([{ kept: ['(20,twenty,7)', '(22,newer,7)'], tables: ['kept'] }]);
 });
 
 test('a replay that is ended early goes on, and repeats nothing', async () => {

@@ -7,7 +7,7 @@ import { readSchema } from '../stored-schema.ts';
 import { type CheckedServer, checkServer, type PlannedRestore } from './check-server.ts';
 import { listed } from './findings.ts';
 import { type ReadFreeSpace, spaceUnknown } from './free-space.ts';
-import { leaveOut } from './leave-out.ts';
+import { leaveOut, withoutChangesSchema } from './leave-out.ts';
 import type { BackupSource } from './load-rows.ts';
 import { adaptToVersion } from './newer-features.ts';
 import { type RestoreOptions, type TailoredBackup, tailorBackup } from './tailor.ts';
@@ -39,7 +39,8 @@ export async function prepareRestore(
 ): Promise<PreparedRestore> {
   const source: BackupSource = { store, location: backupLocation(database, backupId) };
   const manifest = await readManifest(source, signal);
-  const tailored = tailorBackup(manifest, await readSchema(store, source.location, manifest, signal), options);
+  const stored = withoutChangesSchema(await readSchema(store, source.location, manifest, signal));
+  const tailored = tailorBackup(manifest, stored, options);
   const checked = await checkServer(client, tailored, planned, readFreeSpace);
   const { schema, warnings } = adaptToVersion(leaveOut(tailored.schema, checked.leftOut), checked.version);
   const without = checked.leftOut.map(({ type, schema: of, name }) => `${type} ${of === null ? '' : `${of}.`}${name}`);

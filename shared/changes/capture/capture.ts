@@ -24,7 +24,10 @@ export interface CaptureSettings {
   mostHeldBytes: number;
   /** The run begins no further read after this time, in milliseconds. */
   timeMs: number;
-  /** Log without any change of this database is passed over, with an empty segment, when it is at least this much. */
+  /**
+   * Log without any change of this database is passed over, with an empty segment, when it is at least this much. With 0, a
+   * segment is written also where the server has written no log at all.
+   */
   emptyAfterBytes: number;
 }
 
@@ -88,7 +91,7 @@ export async function captureChanges(
     };
     if (!(await lockSlot(client, of.slot))) return { ...summary, status: 'busy' };
     summary.position = await passStored(client, { of, store, from: facts.position, signal, onObstacle });
-    const end = endSchema.parse((await client.query(endOfLogSql)).rows[0]);
+    const end = await readEnd(client, settings.emptyAfterBytes === 0 ? summary.position : null);
     // Whoever commits before that end has its number by now.
     const { next_xid: nextXid } = nextSchema.parse((await client.query(nextXidSql)).rows[0]);
     while (!summary.caughtUp && performance.now() < deadline) {
@@ -155,6 +158,27 @@ async function tellObstacles(
 const endSchema = z.object({ captured_at: z.string(), lsn: z.string() });
 const nextSchema = z.object({ next_xid: z.string() });
 
+/** Until a number that was given is on disk, at most. A server whose log is written later has log for the next run. */
+const FLUSH_LOOKS = 20;
+
+/**
+ * Looks up the end of the log. A segment is named by where it begins and ends, so one that says no more than that nothing has happened
+ * needs log as well: on an idle server this session takes a transaction number, which writes a few bytes.
+ *
+ * @param beyond - the end is to be behind this position; null for wherever it is
+ */
+async function readEnd(client: pg.Client, beyond: Lsn | null): Promise<z.output<typeof endSchema>> {
+  const read = async () => endSchema.parse((await client.query(endOfLogSql)).rows[0]);
+  let end = await read();
+  if (beyond === null || compareLsn(end.lsn, beyond) > 0) return end;
+  await client.query('SELECT pg_catalog.pg_current_xact_id()');
+  for (let look = 0; look < FLUSH_LOOKS && compareLsn(end.lsn, beyond) <= 0; look += 1) {
+    await client.query('SELECT pg_catalog.pg_sleep(0.1)');
+    end = await read();
+  }
+  return end;
+}
+
 async function captureOnce(client: pg.Client, run: Run): Promise<void> {
   const { of, store, settings, signal, facts, summary, end, nextXid, onObstacle } = run;
   if (compareLsn(end.lsn, summary.position) <= 0) {
@@ -219,6 +243,9 @@ function isSlotInUse(error: unknown): boolean {
   return (error as { code?: string }).code === '55006';
 }
 
+/** configuration_limit_exceeded: of those there are, reading changes meets temp_file_limit alone. */
+const CONFIGURATION_LIMIT = '53400';
+
 function explainCaptureFailure(error: unknown, slot: string): unknown {
   if (error instanceof OperationError || !(error instanceof Error)) return error;
   const code = (error as { code?: string }).code ?? '';
@@ -234,7 +261,9 @@ function explainCaptureFailure(error: unknown, slot: string): unknown {
   return new OperationError(
     'capture_failed',
     `The server could not give the changes of slot ${slot} (SQLSTATE ${code}): ${error.message}`,
-    'Nothing is lost yet: mend the cause that the server names before its log fills the disk.',
+    code === CONFIGURATION_LIMIT
+      ? 'Nothing is lost yet: the server spools a transaction in temporary files. Raise temp_file_limit for the login (ALTER ROLE ... SET temp_file_limit) above the decoded size of the largest transaction.'
+      : 'Nothing is lost yet: mend the cause that the server names before its log fills the disk.',
     { cause: error },
   );
 }

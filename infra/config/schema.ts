@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import {
+  auditSettingsSchema,
   databaseSchema,
   databasesOf,
   drillSettingsSchema,
@@ -44,7 +45,7 @@ const LONGEST_NAMES = 64 - '-drill-'.length;
 /** A deployment: what the functions read at run time, and the shape of what is deployed around them. */
 export const deploymentSchema = runtimeConfigurationSchema
   // Said among the other retentions.
-  .omit({ metrics_retention_hours: true })
+  .omit({ metrics_retention_hours: true, audit: true })
   .extend({
     databases: databasesOf(deployedDatabaseSchema),
     /** Begins the name of each stack and function. */
@@ -75,8 +76,10 @@ export const deploymentSchema = runtimeConfigurationSchema
         capture_minutes: z.int().min(1).max(60).default(1),
       })
       .prefault({}),
+    audit: auditSettingsSchema.omit({ retention_days: true }).prefault({}),
     retention: z
       .strictObject({
+        /** Of audit records in their table; what is older is in the archive alone. */
         audit_days: z.int().min(1).max(3653).default(90),
         metrics_hours: z.int().min(1).max(10_950).default(168),
         /** Of the functions' and the API's logs. */
@@ -175,6 +178,7 @@ export function runtimePart(deployment: Deployment): Record<string, unknown> {
     ...Object.fromEntries(known),
     databases,
     drills: { server: deployment.drills.server },
+    audit: { enabled: deployment.audit.enabled, retention_days: deployment.retention.audit_days },
     recovery: { max_retained_wal_gigabytes: deployment.recovery.max_retained_wal_gigabytes },
     metrics_retention_hours: deployment.retention.metrics_hours,
   };

@@ -7,6 +7,8 @@ import { MANIFEST, WORK } from '../../shared/backup/layout.ts';
 import { changesPrefix } from '../../shared/changes/segments/layout.ts';
 import { metricNamespace } from '../../shared/health/metrics.ts';
 import { samplePartitions } from '../../shared/health/sample-store.ts';
+import { AUDIT_PREFIX } from '../../shared/security/audit/layout.ts';
+import { headKey } from '../../shared/security/audit/record.ts';
 import { stateKeys } from '../../shared/state/table.ts';
 import type { Deployment } from '../config/schema.ts';
 
@@ -20,6 +22,8 @@ export const DOWNLOAD_PATHS = '*';
 const ownPath = (name: string): string => `databases/*/backups/*/${name}`;
 export const WORK_PATHS = ownPath(`${WORK}*`);
 export const MANIFEST_PATHS = ownPath(MANIFEST);
+/** Archives and digests of all audit trails; see shared/security/audit/layout.ts. */
+export const AUDIT_PATHS = `${AUDIT_PREFIX}*`;
 /** Captured changes of all databases; see shared/changes/segments/layout.ts. */
 export const CHANGE_PATHS = changesPrefix('*').concat('*');
 
@@ -37,6 +41,48 @@ export function useState(
     ...(operations.includes('Query')
       ? [allow(['dynamodb:Query'], [`${table.tableArn}/index/${stateKeys.index}`])]
       : []),
+  ];
+}
+
+/**
+ * Appends to the audit trail. A put could write over a record; that is what the chain, its signed heads and the archive tell of. Of
+ * what is there, it may read the heads of the chains alone.
+ */
+export function writeAudit(table: dynamodb.Table): iam.PolicyStatement[] {
+  return [
+    allow(['dynamodb:PutItem'], [table.tableArn]),
+    allow(['dynamodb:GetItem'], [table.tableArn], {
+      'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [`${headKey('').pk}*`] },
+      // Without it, a request that names no key would fulfil the condition above.
+      Null: { 'dynamodb:LeadingKeys': 'false' },
+    }),
+  ];
+}
+
+/** Reads the audit trail, and what is archived and signed of it. */
+export function readAudit(table: dynamodb.Table, bucket: s3.Bucket, key: kms.Key): iam.PolicyStatement[] {
+  return [
+    allow(['dynamodb:GetItem', 'dynamodb:Query'], [table.tableArn]),
+    allow(['s3:GetObject'], [bucket.arnForObjects(AUDIT_PATHS)]),
+    allow(['s3:ListBucket'], [bucket.bucketArn], { StringLike: { 's3:prefix': AUDIT_PATHS } }),
+    allow(['kms:Decrypt'], [key.keyArn]),
+  ];
+}
+
+/** Archives the audit trail, and signs where it ends. */
+export function sealAudit(
+  table: dynamodb.Table,
+  bucket: s3.Bucket,
+  key: kms.Key,
+  auditKey: kms.Key,
+): iam.PolicyStatement[] {
+  return [
+    allow(['dynamodb:GetItem', 'dynamodb:Query'], [table.tableArn]),
+    allow(['s3:PutObject', 's3:AbortMultipartUpload'], [bucket.arnForObjects(AUDIT_PATHS)]),
+    allow(['s3:ListBucket'], [bucket.bucketArn], { StringLike: { 's3:prefix': AUDIT_PATHS } }),
+    // S3 itself decrypts with the key when it joins the parts of an upload.
+    allow(['kms:GenerateDataKey', 'kms:Decrypt'], [key.keyArn]),
+    allow(['kms:Sign'], [auditKey.keyArn]),
   ];
 }
 

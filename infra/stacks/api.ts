@@ -3,13 +3,14 @@ import * as iam from 'aws-cdk-lib/aws-iam';
 import type * as lambda from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
 import type { EnvironmentName } from '../../shared/configuration/environment.ts';
-import { type ApiFunction, basePath } from '../../shared/contract/routes.ts';
+import { type ApiFunction, basePath, routes } from '../../shared/contract/routes.ts';
 import type { Deployment } from '../config/schema.ts';
 import { configurationLayer, layerPaths } from '../constructs/layers.ts';
 import { NodeFunction } from '../constructs/node-function.ts';
 import {
   captureChanges,
   logInToDatabases,
+  readAudit,
   readBackups,
   readChanges,
   readDownloads,
@@ -20,6 +21,7 @@ import {
   removeBackups,
   removeDownloads,
   useState,
+  writeAudit,
 } from '../constructs/permissions.ts';
 import { RoutedApi } from '../constructs/routed-api.ts';
 import { UserPool } from '../constructs/user-pool.ts';
@@ -77,7 +79,7 @@ export class ApiStack extends Stack {
     const changeSchedules = backups.schedules.rights(this);
     const shapes = shapesOf(storage, backups, { logIn, freeStorage, vpc, changeSchedules });
     const functions = Object.fromEntries(
-      Object.entries(shapes).map(([name, shape]) => [name, make(name, REQUEST, shape)]),
+      Object.entries(shapes).map(([name, shape]) => [name, make(name, REQUEST, audited(name, shape, storage))]),
     ) as Record<ApiFunction, lambda.Function>;
     const { api } = new RoutedApi(this, 'Routes', { deployment, authorizer, functions });
 
@@ -97,8 +99,19 @@ export class ApiStack extends Stack {
   }
 }
 
+/** Every call is audited, but to what is public: the function that writes the trail also asks whether it is on. */
+function audited(name: string, shape: ApiFunctionShape, { auditTable }: StorageStack): ApiFunctionShape {
+  const isPublic = routes.every(({ servedBy, leastRole }) => servedBy !== name || leastRole === 'public');
+  if (isPublic) return shape;
+  return {
+    ...shape,
+    environment: { ...shape.environment, auditTable: auditTable.tableName },
+    statements: [...shape.statements, ...writeAudit(auditTable)],
+  };
+}
+
 function shapesOf(
-  { bucket, downloads, key, stateTable }: StorageStack,
+  { bucket, downloads, key, stateTable, auditTable, auditKey }: StorageStack,
   { backup, restore, rebuild, validate, download, schedules }: BackupsStack,
   {
     logIn,
@@ -210,6 +223,25 @@ function shapesOf(
       description: 'Lists, acknowledges and resolves alerts, and keeps their thresholds',
       environment: state,
       statements: useState(stateTable, ['Get', 'Put', 'Update', 'Query']),
+    },
+    'audit-api': {
+      description: 'Lists and proves the audit trail',
+      environment: {
+        ...state,
+        backupBucket: bucket.bucketName,
+        backupKeyArn: key.keyArn,
+        auditKeyArn: auditKey.keyArn,
+      },
+      statements: [
+        ...useState(stateTable, ['Get']),
+        ...readAudit(auditTable, bucket, key),
+        new iam.PolicyStatement({ actions: ['kms:GetPublicKey'], resources: [auditKey.keyArn] }),
+      ],
+    },
+    'settings-api': {
+      description: 'Shows and changes the settings of access and audit',
+      environment: state,
+      statements: useState(stateTable, ['Get', 'Put', 'Update', 'Delete', 'Query']),
     },
     'docs-api': { description: 'Describes the API', environment: {}, statements: [] },
   };

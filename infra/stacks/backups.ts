@@ -8,6 +8,7 @@ import type { Construct } from 'constructs';
 import type { EnvironmentName } from '../../shared/configuration/environment.ts';
 import { metricNamespace } from '../../shared/health/metrics.ts';
 import type { Deployment } from '../config/schema.ts';
+import { AuditSealing } from '../constructs/audit-sealing.ts';
 import { BackupAges } from '../constructs/backup-ages.ts';
 import { BackupExpiry } from '../constructs/backup-expiry.ts';
 import { BackupSchedules } from '../constructs/backup-schedules.ts';
@@ -27,6 +28,7 @@ import {
   readWork,
   removeBackups,
   useState,
+  writeAudit,
   writeBackups,
   writeDownloads,
 } from '../constructs/permissions.ts';
@@ -50,7 +52,7 @@ export class BackupsStack extends Stack {
 
   constructor(scope: Construct, id: string, { deployment, buildFolder, storage, ...props }: BackupsStackProps) {
     super(scope, id, { ...props, description: 'Backup and restore of PostgreSQL databases' });
-    const { key, bucket, downloads, stateTable } = storage;
+    const { key, bucket, downloads, stateTable, auditTable } = storage;
     storage.acknowledgeBackupPaths(this);
     const deadLetters = new DeadLetterQueue(this, 'DeadLetters', `${deployment.prefix}: a backup was not started`);
     const common = { deployment, buildFolder };
@@ -70,6 +72,7 @@ export class BackupsStack extends Stack {
     const environment: Partial<Record<EnvironmentName, string>> = {
       configurationPath: layerPaths.configuration,
       stateTable: stateTable.tableName,
+      auditTable: auditTable.tableName,
       backupBucket: bucket.bucketName,
       backupKeyArn: key.keyArn,
     };
@@ -100,6 +103,7 @@ export class BackupsStack extends Stack {
         ...removeBackups(bucket),
         ...logIn,
         exporting.invoke,
+        ...writeAudit(auditTable),
         handOver,
       ],
     });
@@ -114,6 +118,7 @@ export class BackupsStack extends Stack {
         ...readBackups(bucket, key),
         ...readFreeStorage(deployment.databases),
         ...logIn,
+        ...writeAudit(auditTable),
         handOver,
       ],
     });
@@ -132,45 +137,41 @@ export class BackupsStack extends Stack {
           deployment.databases.filter(({ id }) => id === deployment.drills.server),
         ),
         publishMetrics(deployment.prefix),
+        ...writeAudit(auditTable),
         handOver,
       ],
     });
     const rebuild = new NodeFunction(this, 'RebuildCatalog', {
       ...common,
+      layers: [configurationPart],
       name: 'rebuild-catalog',
       description: 'Lists the backups in the bucket again: a durable job',
       timeout: invocation,
       durableFor: durable.durableFor,
       memoryMegabytes: 1024,
-      environment: {
-        stateTable: stateTable.tableName,
-        backupBucket: bucket.bucketName,
-        backupKeyArn: key.keyArn,
-      },
+      environment,
       statements: [
         ...useState(stateTable, ['Get', 'Put', 'Update', 'Delete']),
         ...readBackups(bucket, key),
         ...readLocks(bucket),
+        ...writeAudit(auditTable),
         handOver,
       ],
     });
     const download = new NodeFunction(this, 'Download', {
       ...common,
+      layers: [configurationPart],
       name: 'download',
       description: 'Makes a script of one backup: a durable job',
       timeout: invocation,
       durableFor: durable.durableFor,
       memoryMegabytes: 2048,
-      environment: {
-        stateTable: stateTable.tableName,
-        backupBucket: bucket.bucketName,
-        backupKeyArn: key.keyArn,
-        downloadBucket: downloads.bucketName,
-      },
+      environment: { ...environment, downloadBucket: downloads.bucketName },
       statements: [
         ...useState(stateTable, ['Get', 'Update', 'Delete']),
         ...readBackups(bucket, key),
         ...writeDownloads(downloads, key),
+        ...writeAudit(auditTable),
         handOver,
       ],
     });
@@ -205,6 +206,7 @@ export class BackupsStack extends Stack {
 
     new BackupExpiry(this, 'Expiry', { ...common, storage, deadLetterQueue: deadLetters.queue });
     new ChangeCapture(this, 'Capture', { ...common, storage, deadLetterQueue: deadLetters.queue, logIn });
+    new AuditSealing(this, 'Audit', { ...common, storage, deadLetterQueue: deadLetters.queue });
     new BackupAges(this, 'Ages', { ...common, storage, deadLetterQueue: deadLetters.queue });
     new DrillSchedules(this, 'Drills', { deployment, target: this.validate, deadLetterQueue: deadLetters.queue });
     this.schedules = new BackupSchedules(this, 'Schedules', {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { auditRoutes } from './audit-routes.ts';
 import { defineRoute } from './define-route.ts';
 import { healthRoutes } from './health-routes.ts';
 import { recoveryRoutes } from './recovery-routes.ts';
@@ -323,6 +324,7 @@ export const routes = [
     refusals: { 409: 'The job has ended already.' },
   }),
   ...recoveryRoutes,
+  ...auditRoutes,
   ...healthRoutes,
   defineRoute({
     operationId: 'getOpenapi',

@@ -40,6 +40,8 @@ test('what goes in and what comes out share one schema each', () => {
   expect(Object.keys(document.components?.schemas ?? {}).sort()).toEqual([
     'Alert',
     'AlertThresholds',
+    'AuditRecord',
+    'AuditVerification',
     'Backup',
     'Check',
     'ClosedConnections',
@@ -62,6 +64,8 @@ test('what goes in and what comes out share one schema each', () => {
     'Schedule',
     'ScheduleRun',
     'Schedules',
+    'SecuritySettings',
+    'SecuritySettingsView',
     'StoredObject',
     'StoredObjects',
     'Swap',

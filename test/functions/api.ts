@@ -74,9 +74,11 @@ export async function startApi(
     POWERTOOLS_LOG_LEVEL: 'SILENT',
     [environmentNames.configurationPath]: configurationPath,
     [environmentNames.stateTable]: state.table.name,
+    [environmentNames.auditTable]: state.auditTable.name,
     [environmentNames.backupBucket]: bucket,
     [environmentNames.downloadBucket]: downloadBucket,
     [environmentNames.backupKeyArn]: 'arn:aws:kms:eu-west-1:111122223333:key/backups',
+    [environmentNames.auditKeyArn]: await state.services.createKey({ keyId: 'audit', keySpec: 'ECC_NIST_P256' }),
     [environmentNames.backupFunctionArn]: 'arn:aws:lambda:eu-west-1:111122223333:function:backup:live',
     [environmentNames.rebuildFunctionArn]: 'arn:aws:lambda:eu-west-1:111122223333:function:rebuild-catalog:live',
     [environmentNames.scheduleGroup]: SCHEDULE_GROUP,
@@ -96,6 +98,8 @@ export async function startApi(
     'jobs-api': (await import('../../functions/jobs-api.ts')).handler,
     'health-api': (await import('../../functions/health-api.ts')).handler,
     'alerts-api': (await import('../../functions/alerts-api.ts')).handler,
+    'audit-api': (await import('../../functions/audit-api.ts')).handler,
+    'settings-api': (await import('../../functions/settings-api.ts')).handler,
     'docs-api': (await import('../../functions/docs-api.ts')).handler,
   };
 
@@ -127,6 +131,7 @@ export async function startApi(
           requestId: 'request-1',
           path: `/v1${basePath}${path}`,
           authorizer: as === null ? null : { sub, roles: as.join(' ') },
+          identity: { sourceIp: '10.1.2.3' },
         },
         ...raw,
       };

@@ -26,7 +26,8 @@ beforeAll(() => {
     [one('AWS::S3::Bucket', 'AccessLogs').arn, 'access-logs'],
     [one('AWS::DynamoDB::Table', 'State').arn, 'state'],
     [one('AWS::DynamoDB::Table', 'Audit').arn, 'audit'],
-    [one('AWS::KMS::Key').arn, 'backup-key'],
+    [one('AWS::KMS::Key', 'BackupKey').arn, 'backup-key'],
+    [one('AWS::KMS::Key', 'AuditKey').arn, 'audit-key'],
     [secretKey, 'secret-key'],
     [one('AWS::SQS::Queue').arn, 'dead-letters'],
     [one('AWS::IAM::Role', 'SchedulesRole').arn, 'schedules-role'],
@@ -100,6 +101,9 @@ const wildcards: Record<string, string> = {
   'allow s3:GetObject backups/databases/*': 'Objects get their keys when a backup is made.',
   'allow s3:DeleteObject backups/databases/*': 'Objects get their keys when a backup is made.',
   'allow s3:AbortMultipartUpload backups/databases/*': 'Objects get their keys when a backup is made.',
+  'allow s3:PutObject backups/audit/*': 'Objects get their keys when the audit trail is sealed.',
+  'allow s3:AbortMultipartUpload backups/audit/*': 'Objects get their keys when the audit trail is sealed.',
+  'allow s3:GetObject backups/audit/*': 'Objects get their keys when the audit trail is sealed.',
   'allow s3:PutObject downloads/*': 'A bucket of its own; its keys are made with the files.',
   'allow s3:GetObject downloads/*': 'A bucket of its own; its keys are made with the files.',
   'allow s3:DeleteObject downloads/*': 'A bucket of its own; its keys are made with the files.',
@@ -138,10 +142,12 @@ describe('wildcards', () => {
     expect(open).toEqual([]);
   });
 
-  it('of the key’s policy are for the account alone', () => {
-    const [all, ...more] = statements.filter(({ actions }) => actions.includes('kms:*'));
-    expect(all).toMatchObject({ principal: { AWS: 'arn:aws:iam::123456789012:root' }, conditions: {} });
-    expect([all?.holder.type, more]).toEqual(['AWS::KMS::Key', []]);
+  it('of the keys’ policies are for the account alone', () => {
+    const all = statements.filter(({ actions }) => actions.includes('kms:*'));
+    expect(all.map(({ holder }) => holder.type)).toEqual(['AWS::KMS::Key', 'AWS::KMS::Key']);
+    for (const each of all) {
+      expect(each).toMatchObject({ principal: { AWS: 'arn:aws:iam::123456789012:root' }, conditions: {} });
+    }
   });
 
   it('in the callers of functions stand only for path parameters', () => {
@@ -158,9 +164,13 @@ describe('wildcards', () => {
   });
 });
 
+/** What it takes to append to the audit trail. */
+const auditing = ['dynamodb:GetItem audit', 'dynamodb:PutItem audit'];
+
 /** What each function may do, beyond its log, traces and network interfaces. */
 const rights: Record<string, string[]> = {
   'dbms-backup': [
+    ...auditing,
     'dynamodb:DeleteItem state',
     'dynamodb:GetItem state',
     'dynamodb:PutItem state',
@@ -196,6 +206,7 @@ const rights: Record<string, string[]> = {
     'secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-shop-AbCdEf',
   ],
   'dbms-export-lane': [
+    ...auditing,
     'dynamodb:GetItem state',
     'dynamodb:UpdateItem state',
     'kms:Decrypt backup-key',
@@ -209,6 +220,7 @@ const rights: Record<string, string[]> = {
     'secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-shop-AbCdEf',
   ],
   'dbms-restore': [
+    ...auditing,
     'cloudwatch:GetMetricData *',
     'dynamodb:DeleteItem state',
     'dynamodb:GetItem state',
@@ -224,6 +236,7 @@ const rights: Record<string, string[]> = {
     'sqs:SendMessage dead-letters',
   ],
   'dbms-rebuild-catalog': [
+    ...auditing,
     'dynamodb:DeleteItem state',
     'dynamodb:GetItem state',
     'dynamodb:PutItem state',
@@ -237,6 +250,7 @@ const rights: Record<string, string[]> = {
     'sqs:SendMessage dead-letters',
   ],
   'dbms-download': [
+    ...auditing,
     'dynamodb:DeleteItem state',
     'dynamodb:GetItem state',
     'dynamodb:UpdateItem state',
@@ -254,6 +268,7 @@ const rights: Record<string, string[]> = {
   ],
   // Of the logins, that of the drill server alone.
   'dbms-validate': [
+    ...auditing,
     'cloudwatch:PutMetricData *',
     'dynamodb:DeleteItem state',
     'dynamodb:GetItem state',
@@ -349,6 +364,7 @@ const rights: Record<string, string[]> = {
     'ses:SendEmail arn:aws:ses:eu-central-1:123456789012:identity/example.com',
   ],
   'dbms-health-api': [
+    ...auditing,
     'dynamodb:GetItem state',
     'dynamodb:Query state',
     'kms:Decrypt secret-key',
@@ -356,6 +372,7 @@ const rights: Record<string, string[]> = {
     'secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-shop-AbCdEf',
   ],
   'dbms-alerts-api': [
+    ...auditing,
     'dynamodb:GetItem state',
     'dynamodb:PutItem state',
     'dynamodb:Query state/index/by_collection',
@@ -364,6 +381,7 @@ const rights: Record<string, string[]> = {
   'dbms-execution-ended': ['dynamodb:DeleteItem state', 'dynamodb:GetItem state', 'dynamodb:UpdateItem state'],
   'dbms-authorizer': [],
   'dbms-backups-api': [
+    ...auditing,
     'dynamodb:DeleteItem state',
     'dynamodb:GetItem state',
     'dynamodb:PutItem state',
@@ -384,6 +402,7 @@ const rights: Record<string, string[]> = {
   ],
   // It can sign addresses of what it may read, and write nothing.
   'dbms-downloads-api': [
+    ...auditing,
     'dynamodb:DeleteItem state',
     'dynamodb:GetItem state',
     'dynamodb:PutItem state',
@@ -395,6 +414,7 @@ const rights: Record<string, string[]> = {
     's3:ListBucket backups',
   ],
   'dbms-schedules-api': [
+    ...auditing,
     'dynamodb:GetItem state',
     'dynamodb:Query state/index/by_collection',
     'dynamodb:UpdateItem state',
@@ -405,6 +425,7 @@ const rights: Record<string, string[]> = {
     'scheduler:UpdateSchedule arn:aws:scheduler:eu-central-1:123456789012:schedule/dbms-backups/*',
   ],
   'dbms-restore-api': [
+    ...auditing,
     'dynamodb:DeleteItem state',
     'dynamodb:GetItem state',
     'dynamodb:PutItem state',
@@ -417,6 +438,7 @@ const rights: Record<string, string[]> = {
     's3:ListBucket backups',
   ],
   'dbms-restore-server-api': [
+    ...auditing,
     'cloudwatch:GetMetricData *',
     'dynamodb:GetItem state',
     'dynamodb:Query state/index/by_collection',
@@ -429,6 +451,7 @@ const rights: Record<string, string[]> = {
     'secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-shop-AbCdEf',
   ],
   'dbms-recovery-api': [
+    ...auditing,
     'dynamodb:DeleteItem state',
     'dynamodb:GetItem state',
     'dynamodb:PutItem state',
@@ -445,7 +468,42 @@ const rights: Record<string, string[]> = {
     's3:PutObject backups/databases/*/changes/*',
     'secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-shop-AbCdEf',
   ],
-  'dbms-jobs-api': ['dynamodb:GetItem state', 'dynamodb:Query state/index/by_collection', 'dynamodb:UpdateItem state'],
+  'dbms-jobs-api': [
+    ...auditing,
+    'dynamodb:GetItem state',
+    'dynamodb:Query state/index/by_collection',
+    'dynamodb:UpdateItem state',
+  ],
+  // It signs nothing, and writes no record but of its own calls.
+  'dbms-audit-api': [
+    ...auditing,
+    'dynamodb:GetItem audit',
+    'dynamodb:GetItem state',
+    'dynamodb:Query audit',
+    'kms:Decrypt backup-key',
+    'kms:GetPublicKey audit-key',
+    's3:GetObject backups/audit/*',
+    's3:ListBucket backups',
+  ],
+  'dbms-settings-api': [
+    ...auditing,
+    'dynamodb:DeleteItem state',
+    'dynamodb:GetItem state',
+    'dynamodb:PutItem state',
+    'dynamodb:Query state/index/by_collection',
+    'dynamodb:UpdateItem state',
+  ],
+  // It alone signs, and it writes no record.
+  'dbms-seal-audit': [
+    'dynamodb:GetItem audit',
+    'dynamodb:Query audit',
+    'kms:Decrypt backup-key',
+    'kms:GenerateDataKey backup-key',
+    'kms:Sign audit-key',
+    's3:AbortMultipartUpload backups/audit/*',
+    's3:ListBucket backups',
+    's3:PutObject backups/audit/*',
+  ],
   'dbms-docs-api': [],
 };
 
@@ -461,7 +519,8 @@ describe('least privilege', () => {
         .filter((right) => !everywhere.test(right))
         .sort(),
     ]);
-    expect(Object.fromEntries(found)).toEqual(rights);
+    const expected = Object.entries(rights).map(([name, of]) => [name, of.toSorted()]);
+    expect(Object.fromEntries(found)).toEqual(Object.fromEntries(expected));
   });
 
   it('lets each function write just its own log', () => {
@@ -517,6 +576,21 @@ describe('least privilege', () => {
       .filter((action) => /^(\*|dynamodb:)/.test(action));
     const harmless = new Set(['GetItem', 'Query', 'PutItem', 'DescribeTable'].map((action) => `dynamodb:${action}`));
     expect(allowed.filter((action) => !harmless.has(action))).toEqual([]);
+  });
+
+  it('lets those that write the audit trail read no more of it than the heads of its chains', () => {
+    const audit = synthesized.one('AWS::DynamoDB::Table', 'Audit').arn;
+    const reading = statements.filter(
+      ({ actions, resources }) =>
+        actions.includes('dynamodb:GetItem') && resources.includes(audit) && !actions.includes('dynamodb:Query'),
+    );
+    expect(reading.length).toBeGreaterThan(10);
+    for (const { conditions } of reading) {
+      expect(conditions).toEqual({
+        'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['HEAD#*'] },
+        Null: { 'dynamodb:LeadingKeys': 'false' },
+      });
+    }
   });
 
   it('lets AWS services alone take on a role', () => {

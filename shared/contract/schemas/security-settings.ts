@@ -37,3 +37,30 @@ export const securitySettingsSchema = z
   .meta({ id: 'SecuritySettings', description: 'Settings of the whole system about access and audit.' });
 
 export type SecuritySettings = z.output<typeof securitySettingsSchema>;
+
+export const settingsChangeSchema = z
+  .strictObject({
+    version: z.int().min(0).meta({
+      description: 'The `version` of the settings that this change is of. When they were changed since, it is refused.',
+    }),
+    settings: securitySettingsSchema.partial().meta({ description: 'What is not named stays as it is.' }),
+  })
+  .refine(({ settings }) => Object.keys(settings).length > 0, { path: ['settings'], error: 'must name a setting' });
+
+const versionFields = {
+  version: z.int().min(0).meta({ description: 'Grows with every change; 0: never changed.' }),
+  settings: securitySettingsSchema,
+  changed_at: z.iso.datetime().nullable(),
+  changed_by: z.string().nullable().meta({ description: '`sub` of who changed them; null: they are as configured.' }),
+};
+
+export const settingsViewSchema = z
+  .object({
+    ...versionFields,
+    configured: securitySettingsSchema.meta({ description: "What the deployment's configuration says." }),
+    history: z.array(z.object(versionFields)).meta({ description: 'The latest versions, the newest first.' }),
+  })
+  .meta({ id: 'SecuritySettingsView', description: 'The settings as they are, and as they were.' });
+
+export type SettingsChange = z.output<typeof settingsChangeSchema>;
+export type SettingsView = z.output<typeof settingsViewSchema>;

@@ -76,6 +76,12 @@ export const deploymentSchema = runtimeConfigurationSchema
         capture_minutes: z.int().min(1).max(60).default(1),
       })
       .prefault({}),
+    compliance: z
+      .strictObject({
+        /** When each database's report is mailed to `alert_emails`, in `schedules.time_zone`. Null: never. */
+        report: cronSchema.nullable().default('0 7 * * 1'),
+      })
+      .prefault({}),
     audit: auditSettingsSchema.omit({ retention_days: true }).prefault({}),
     retention: z
       .strictObject({

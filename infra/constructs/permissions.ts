@@ -86,6 +86,47 @@ export function sealAudit(
   ];
 }
 
+/** Reads how AWS keeps the backups, their key, the logins' secrets and the instances: settings alone, never what is kept. */
+export function readProtection(
+  stack: Stack,
+  bucket: s3.Bucket,
+  key: kms.Key,
+  databases: Deployment['databases'],
+): iam.PolicyStatement[] {
+  const instances = databases.flatMap(({ kind, host, instance_id }) =>
+    kind === 'self-managed' ? [] : [instance_id ?? host.split('.')[0] ?? host],
+  );
+  const secrets = databases.flatMap(({ login }) => (login.type === 'secret' ? [login.secret_arn] : []));
+  return [
+    allow(
+      [
+        's3:GetBucketPublicAccessBlock',
+        's3:GetEncryptionConfiguration',
+        's3:GetBucketVersioning',
+        's3:GetBucketPolicy',
+      ],
+      [bucket.bucketArn],
+    ),
+    allow(['kms:GetKeyRotationStatus'], [key.keyArn]),
+    ...(secrets.length > 0 ? [allow(['secretsmanager:DescribeSecret'], secrets)] : []),
+    ...(instances.length > 0
+      ? [
+          allow(
+            ['rds:DescribeDBInstances'],
+            instances.map((resourceName) =>
+              stack.formatArn({
+                service: 'rds',
+                resource: 'db',
+                resourceName,
+                arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+              }),
+            ),
+          ),
+        ]
+      : []),
+  ];
+}
+
 /** Reads the samples of databases by their time, and nothing else of the table as a range. */
 export function readSamples(table: dynamodb.Table): iam.PolicyStatement[] {
   return [

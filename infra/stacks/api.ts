@@ -17,6 +17,7 @@ import {
   readFreeStorage,
   readLocks,
   readManifests,
+  readProtection,
   readSamples,
   removeBackups,
   removeDownloads,
@@ -77,7 +78,13 @@ export class ApiStack extends Stack {
     const vpc = deployment.databases.find((database) => database.vpc)?.vpc;
     const freeStorage = readFreeStorage(deployment.databases);
     const changeSchedules = backups.schedules.rights(this);
-    const shapes = shapesOf(storage, backups, { logIn, freeStorage, vpc, changeSchedules });
+    const shapes = shapesOf(storage, backups, {
+      logIn,
+      freeStorage,
+      vpc,
+      changeSchedules,
+      protection: readProtection(this, storage.bucket, storage.key, deployment.databases),
+    });
     const functions = Object.fromEntries(
       Object.entries(shapes).map(([name, shape]) => [name, make(name, REQUEST, audited(name, shape, storage))]),
     ) as Record<ApiFunction, lambda.Function>;
@@ -118,11 +125,13 @@ function shapesOf(
     freeStorage,
     vpc,
     changeSchedules,
+    protection,
   }: {
     logIn: readonly iam.PolicyStatement[];
     freeStorage: readonly iam.PolicyStatement[];
     vpc: ApiFunctionShape['vpc'];
     changeSchedules: readonly iam.PolicyStatement[];
+    protection: readonly iam.PolicyStatement[];
   },
 ): Record<ApiFunction, ApiFunctionShape> {
   const state = { stateTable: stateTable.tableName };
@@ -242,6 +251,23 @@ function shapesOf(
       description: 'Shows and changes the settings of access and audit',
       environment: state,
       statements: useState(stateTable, ['Get', 'Put', 'Update', 'Delete', 'Query']),
+    },
+    'compliance-api': {
+      description: 'Judges databases by the rules of compliance, and keeps waivers',
+      environment: {
+        ...state,
+        backupBucket: bucket.bucketName,
+        backupKeyArn: key.keyArn,
+        auditKeyArn: auditKey.keyArn,
+      },
+      statements: [
+        ...useState(stateTable, ['Get', 'Put', 'Update', 'Query']),
+        ...protection,
+        ...readAudit(auditTable, bucket, key),
+        new iam.PolicyStatement({ actions: ['kms:GetPublicKey'], resources: [auditKey.keyArn] }),
+        ...logIn,
+      ],
+      ...(vpc ? { vpc } : {}),
     },
     'docs-api': { description: 'Describes the API', environment: {}, statements: [] },
   };

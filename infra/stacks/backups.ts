@@ -13,6 +13,7 @@ import { BackupAges } from '../constructs/backup-ages.ts';
 import { BackupExpiry } from '../constructs/backup-expiry.ts';
 import { BackupSchedules } from '../constructs/backup-schedules.ts';
 import { ChangeCapture } from '../constructs/change-capture.ts';
+import { ComplianceChecks } from '../constructs/compliance-checks.ts';
 import { DeadLetterQueue } from '../constructs/dead-letter-queue.ts';
 import { DrillSchedules } from '../constructs/drill-schedules.ts';
 import { ExportFunctions } from '../constructs/export-functions.ts';
@@ -25,8 +26,10 @@ import {
   readFreeStorage,
   readLocks,
   readManifests,
+  readProtection,
   readWork,
   removeBackups,
+  sendMails,
   useState,
   writeAudit,
   writeBackups,
@@ -207,6 +210,14 @@ export class BackupsStack extends Stack {
     new BackupExpiry(this, 'Expiry', { ...common, storage, deadLetterQueue: deadLetters.queue });
     new ChangeCapture(this, 'Capture', { ...common, storage, deadLetterQueue: deadLetters.queue, logIn });
     new AuditSealing(this, 'Audit', { ...common, storage, deadLetterQueue: deadLetters.queue });
+    new ComplianceChecks(this, 'Compliance', {
+      ...common,
+      storage,
+      deadLetterQueue: deadLetters.queue,
+      logIn,
+      protection: readProtection(this, bucket, key, deployment.databases),
+      sendMails: sendMails(this, deployment),
+    });
     new BackupAges(this, 'Ages', { ...common, storage, deadLetterQueue: deadLetters.queue });
     new DrillSchedules(this, 'Drills', { deployment, target: this.validate, deadLetterQueue: deadLetters.queue });
     this.schedules = new BackupSchedules(this, 'Schedules', {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { auditRoutes } from './audit-routes.ts';
+import { complianceRoutes } from './compliance-routes.ts';
 import { defineRoute } from './define-route.ts';
 import { healthRoutes } from './health-routes.ts';
 import { recoveryRoutes } from './recovery-routes.ts';
@@ -326,6 +327,7 @@ export const routes = [
   ...recoveryRoutes,
   ...auditRoutes,
   ...healthRoutes,
+  ...complianceRoutes,
   defineRoute({
     operationId: 'getOpenapi',
     method: 'GET',

@@ -100,6 +100,7 @@ export async function startApi(
     'alerts-api': (await import('../../functions/alerts-api.ts')).handler,
     'audit-api': (await import('../../functions/audit-api.ts')).handler,
     'settings-api': (await import('../../functions/settings-api.ts')).handler,
+    'compliance-api': (await import('../../functions/compliance-api.ts')).handler,
     'docs-api': (await import('../../functions/docs-api.ts')).handler,
   };
 

@@ -1,3 +1,5 @@
+import type { Framework } from '../../contract/schemas/compliance.ts';
+
 /** Where the numbers of controls come from. */
 export const frameworks = {
   CIS: {
@@ -22,9 +24,7 @@ export const frameworks = {
     title: 'PCI DSS v4.0',
     source: 'https://www.pcisecuritystandards.org/document_library/?document=pci_dss',
   },
-} as const;
-
-export type Framework = keyof typeof frameworks;
+} as const satisfies Record<Framework, { title: string; source: string }>;
 
 /** Numbers of controls by framework. */
 export type Controls = Readonly<Partial<Record<Framework, readonly string[]>>>;

@@ -1,3 +1,4 @@
+import type { Theme } from '../../contract/schemas/compliance.ts';
 import type { AnyRule } from './rule.ts';
 import { accessRules } from './rules/access.ts';
 import { authenticationRules } from './rules/authentication.ts';
@@ -14,7 +15,7 @@ import { rowSecurityRules } from './rules/row-security.ts';
 import { tlsRules } from './rules/tls.ts';
 
 /** All rules by theme, in the order in which they are reported. */
-export const themes = {
+const themes = {
   tls: tlsRules,
   passwords: passwordRules,
   authentication: authenticationRules,
@@ -28,14 +29,11 @@ export const themes = {
   backups: backupRules,
   aws: awsRules,
   access: accessRules,
-} as const;
-
-export type Theme = keyof typeof themes;
-export const themeNames = Object.keys(themes) as [Theme, ...Theme[]];
+} as const satisfies Record<Theme, readonly unknown[]>;
 
 /** Every rule with its theme. */
-export const rules: readonly { theme: Theme; rule: AnyRule }[] = themeNames.flatMap((theme) =>
-  themes[theme].map((rule) => ({ theme, rule: rule as AnyRule })),
+export const rules: readonly { theme: Theme; rule: AnyRule }[] = Object.entries(themes).flatMap(([theme, some]) =>
+  some.map((rule) => ({ theme: theme as Theme, rule: rule as AnyRule })),
 );
 
 /** Ids of the rules; each is unique. */

@@ -1,10 +1,9 @@
 import type { Database } from '../../configuration/runtime.ts';
+import type { RuleLevel } from '../../contract/schemas/compliance.ts';
 import type { Controls } from './controls.ts';
 import type { Sections } from './readings/sections.ts';
 
-/** What a rule's failure weighs in the score, by its level. */
-export const weights = { low: 1, medium: 3, high: 6, critical: 10 } as const;
-export type RuleLevel = keyof typeof weights;
+export type { RuleLevel } from '../../contract/schemas/compliance.ts';
 
 /**
  * One step that mends a failure: SQL for the database, a command for AWS's CLI or for a shell on the server, a call of this API, or

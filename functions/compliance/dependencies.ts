@@ -3,17 +3,20 @@ import { readEnvironment } from '../../shared/configuration/environment.ts';
 import { loadConfiguration } from '../../shared/configuration/load.ts';
 import type { Database } from '../../shared/configuration/runtime.ts';
 import { connectionTarget } from '../../shared/postgres/target.ts';
+import { effectiveSchedules } from '../../shared/schedules/effective.ts';
 import { chainOf } from '../../shared/security/audit/chain-names.ts';
 import { readPublicKey } from '../../shared/security/audit/digest.ts';
 import { verifyChain } from '../../shared/security/audit/verify-chain.ts';
 import type { ReadDependencies } from '../../shared/security/compliance/readings/read-sections.ts';
 import type { AuditReading } from '../../shared/security/compliance/readings/sections.ts';
+import { createScheduleStore } from '../../shared/state/schedules.ts';
 import { openTable } from '../../shared/state/table.ts';
 
 const environment = readEnvironment(['stateTable', 'auditTable', 'auditKeyArn', 'backupBucket', 'backupKeyArn']);
 
 export const configuration = loadConfiguration();
 export const table = openTable(dynamodbClient(), environment.stateTable);
+const schedules = createScheduleStore(table);
 
 /** What the functions of compliance read with. @param signal - ends the reading */
 export function readDependencies(database: Database, signal: AbortSignal): ReadDependencies {
@@ -22,6 +25,8 @@ export function readDependencies(database: Database, signal: AbortSignal): ReadD
     target: connectionTarget(database, configuration.connections, { secretsManager }, 'dbms compliance'),
     table,
     configuration,
+    hasSchedule: async () =>
+      effectiveSchedules(configuration, await schedules.read(database.id)).full.plan?.enabled === true,
     bucket: environment.backupBucket,
     keyArn: environment.backupKeyArn,
     clients: { s3: s3Client(), kms: kmsClient(), secretsManager, rds: rdsClient() },

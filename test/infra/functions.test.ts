@@ -23,8 +23,9 @@ describe('the functions', () => {
   const durableOnes = [...inVpcDurable, 'dbms-rebuild-catalog', 'dbms-download'];
   /** What a backup of many invocations invokes. */
   const exporting = ['dbms-export-lane', 'dbms-snapshot-holder'];
-  const inVpcApis = ['dbms-restore-server-api', 'dbms-recovery-api', 'dbms-health-api'];
-  const inVpc = [...exporting, ...inVpcDurable, 'dbms-capture-changes', ...inVpcApis, 'dbms-sample-health'];
+  const inVpcApis = ['dbms-restore-server-api', 'dbms-recovery-api', 'dbms-health-api', 'dbms-compliance-api'];
+  const checks = ['dbms-note-logins', 'dbms-check-compliance'];
+  const inVpc = [...exporting, ...inVpcDurable, 'dbms-capture-changes', ...checks, ...inVpcApis, 'dbms-sample-health'];
 
   it('are those of functions/, each once', () => {
     const deployed = full.ofType('AWS::Lambda::Function').map(({ name }) => name);
@@ -85,7 +86,7 @@ describe('the functions', () => {
       if (Properties?.VpcConfig !== undefined) {
         expect(DependsOn).toContainEqual(
           expect.stringMatching(
-            /^(Backup|Restore|Validate|SampleHealth|Capture\w+|restoreserverapi|recoveryapi|healthapi|Export\w+)RoleDefaultPolicy/,
+            /^(Backup|Restore|Validate|SampleHealth|Capture\w+|Compliance\w+|restoreserverapi|recoveryapi|healthapi|complianceapi|Export\w+)RoleDefaultPolicy/,
           ),
         );
       }
@@ -149,8 +150,8 @@ describe('the schedules', () => {
   it('are no resources, but made in a group of their own at run time, so that no deployment undoes a change', () => {
     const names = (synthesized: Synthesized) => synthesized.ofType('AWS::Scheduler::Schedule').map(({ name }) => name);
     expect([names(full), names(bare)]).toEqual([
-      ['dbms-expire-backups', 'dbms-backup-ages', 'dbms-drill-shop', 'dbms-drill-ledger'],
-      ['plain-backup-ages'],
+      ['dbms-expire-backups', 'dbms-check-compliance', 'dbms-backup-ages', 'dbms-drill-shop', 'dbms-drill-ledger'],
+      ['plain-check-compliance', 'plain-backup-ages'],
     ]);
     expect(full.ofType('AWS::Scheduler::ScheduleGroup').map(({ name }) => name)).toEqual(['dbms-backups']);
   });

@@ -159,13 +159,37 @@ describe('wildcards', () => {
     }
     const wide = permissions.filter(({ SourceArn }) => hasWildcard(String(SourceArn)));
     expect(wide.map(({ SourceArn }) => String(SourceArn).split('/v1/')[1])).toEqual(
-      Array(parameterized).fill(expect.stringMatching(/^[A-Z]+\/api\/database\/\w+\/\*(\/[\w-]+)?$/)),
+      Array(parameterized).fill(expect.stringMatching(/^[A-Z]+\/api\/database(\/[\w-]+)+\/\*(\/[\w-]+)?$/)),
     );
   });
 });
 
 /** What it takes to append to the audit trail. */
 const auditing = ['dynamodb:GetItem audit', 'dynamodb:PutItem audit'];
+
+/** What it takes to judge databases by the rules of compliance. */
+const judging = [
+  'dynamodb:GetItem audit',
+  'dynamodb:GetItem state',
+  'dynamodb:PutItem state',
+  'dynamodb:Query audit',
+  'dynamodb:Query state/index/by_collection',
+  'kms:Decrypt backup-key',
+  'kms:GetKeyRotationStatus backup-key',
+  'kms:GetPublicKey audit-key',
+  'rds:DescribeDBInstances arn:aws:rds:eu-central-1:123456789012:db:ledger',
+  'rds:DescribeDBInstances arn:aws:rds:eu-central-1:123456789012:db:shop',
+  's3:GetBucketPolicy backups',
+  's3:GetBucketPublicAccessBlock backups',
+  's3:GetBucketVersioning backups',
+  's3:GetEncryptionConfiguration backups',
+  's3:GetObject backups/audit/*',
+  's3:ListBucket backups',
+  'secretsmanager:DescribeSecret arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-shop-AbCdEf',
+  'kms:Decrypt secret-key',
+  'rds-db:connect arn:aws:rds-db:eu-central-1:123456789012:dbuser:cluster-ABCDEFGHIJKLMNOPQRSTUVWXYZ/dbms',
+  'secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-shop-AbCdEf',
+];
 
 /** What each function may do, beyond its log, traces and network interfaces. */
 const rights: Record<string, string[]> = {
@@ -493,6 +517,20 @@ const rights: Record<string, string[]> = {
     'dynamodb:Query state/index/by_collection',
     'dynamodb:UpdateItem state',
   ],
+  // Of what AWS keeps, its settings alone; of the server, what its login may see.
+  'dbms-compliance-api': [...auditing, ...judging, 'dynamodb:UpdateItem state'],
+  'dbms-check-compliance': [
+    ...judging,
+    'ses:SendEmail arn:aws:ses:eu-central-1:123456789012:identity/dba@example.com',
+    'ses:SendEmail arn:aws:ses:eu-central-1:123456789012:identity/example.com',
+  ],
+  'dbms-note-logins': [
+    'dynamodb:GetItem state',
+    'dynamodb:PutItem state',
+    'kms:Decrypt secret-key',
+    'rds-db:connect arn:aws:rds-db:eu-central-1:123456789012:dbuser:cluster-ABCDEFGHIJKLMNOPQRSTUVWXYZ/dbms',
+    'secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-shop-AbCdEf',
+  ],
   // It alone signs, and it writes no record.
   'dbms-seal-audit': [
     'dynamodb:GetItem audit',
@@ -552,7 +590,7 @@ describe('least privilege', () => {
 
   it('opens secrets only through Secrets Manager', () => {
     const open = statements.filter(({ resources }) => resources.includes(secretKey));
-    expect(open).toHaveLength(10);
+    expect(open).toHaveLength(13);
     for (const { conditions, actions } of open) {
       expect(actions).toEqual(['kms:Decrypt']);
       expect(conditions).toEqual({ StringEquals: { 'kms:ViaService': 'secretsmanager.eu-central-1.amazonaws.com' } });

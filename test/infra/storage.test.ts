@@ -21,7 +21,7 @@ describe('the storage', () => {
       EnableKeyRotation: true,
       PendingWindowInDays: 30,
     });
-    expect(full.one('AWS::KMS::Alias').properties.AliasName).toBe('alias/dbms-backups');
+    expect(full.one('AWS::KMS::Alias', 'BackupKey').properties.AliasName).toBe('alias/dbms-backups');
   });
 
   it('keeps backups under that key, in versions, and ends forgotten uploads', () => {

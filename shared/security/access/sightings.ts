@@ -14,7 +14,7 @@ const sightingsSchema = z.object({
   known_since: z.record(z.string(), z.number()),
 });
 
-/** When the logins of a server were seen. Whoever looks at them adds to it, and a schedule does so hourly. */
+/** When the logins of a server were seen. Whoever looks at them adds to it, and a schedule does so every ten minutes. */
 export type Sightings = z.output<typeof sightingsSchema>;
 
 const keyOf = (database: string) => ({ pk: `LOGINS#${database}`, sk: 'LOGINS' });

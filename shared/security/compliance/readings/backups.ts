@@ -1,8 +1,6 @@
 import type { Database, RuntimeConfiguration } from '../../../configuration/runtime.ts';
 import { readAges } from '../../../health/ages.ts';
-import { effectiveSchedules } from '../../../schedules/effective.ts';
 import { readRecovery } from '../../../state/recovery.ts';
-import { createScheduleStore } from '../../../state/schedules.ts';
 import type { StateTable } from '../../../state/table.ts';
 
 /** How a database is backed up. */
@@ -20,25 +18,30 @@ export interface BackupsReading {
   objectLockDays: number | null;
 }
 
+export interface BackupsDependencies {
+  configuration: RuntimeConfiguration;
+  table: StateTable;
+  /** Whether full backups are taken by themselves. */
+  hasSchedule(): Promise<boolean>;
+}
+
 /** @throws the SDK's errors */
 export async function readBackupsSection(
   database: Pick<Database, 'id' | 'retention'>,
-  configuration: RuntimeConfiguration,
-  table: StateTable,
+  { configuration, table, hasSchedule }: BackupsDependencies,
   now: number,
 ): Promise<BackupsReading> {
-  const [ages, recovery, stored] = await Promise.all([
+  const [ages, recovery, scheduled] = await Promise.all([
     readAges(table, database.id, now),
     readRecovery(table, database.id),
-    createScheduleStore(table).read(database.id),
+    hasSchedule(),
   ]);
-  const { plan } = effectiveSchedules(configuration, stored).full;
   return {
     newest: ages.backup_age_seconds ?? null,
     newestProven: ages.proven_backup_age_seconds ?? null,
     retentionDays: database.retention?.days ?? configuration.backups.retention_days,
     recovery: recovery !== null && recovery.closed === null,
-    scheduled: plan?.enabled === true,
+    scheduled,
     drills: configuration.drills.server !== null,
     objectLockDays: configuration.backups.object_lock?.days ?? null,
   };

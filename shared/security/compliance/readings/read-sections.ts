@@ -3,20 +3,17 @@ import type { RDSClient } from '@aws-sdk/client-rds';
 import type { S3Client } from '@aws-sdk/client-s3';
 import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import type pg from 'pg';
-import type { Database, RuntimeConfiguration } from '../../../configuration/runtime.ts';
+import type { Database } from '../../../configuration/runtime.ts';
 import { type ConnectionTarget, connect } from '../../../postgres/connect.ts';
-import type { StateTable } from '../../../state/table.ts';
 import { noteSightings } from '../../access/sightings.ts';
 import { readAccessSection } from './access.ts';
 import { readBucket, readInstance, readKey, readSecretRotation } from './aws.ts';
-import { readBackupsSection } from './backups.ts';
+import { type BackupsDependencies, readBackupsSection } from './backups.ts';
 import type { AuditReading, Reading, Readings, Sections } from './sections.ts';
 import { readSqlSection, type SqlSections, sqlSectionNames } from './sql-sections.ts';
 
-export interface ReadDependencies {
+export interface ReadDependencies extends BackupsDependencies {
   target: ConnectionTarget;
-  table: StateTable;
-  configuration: RuntimeConfiguration;
   bucket: string;
   keyArn: string;
   clients: { s3: S3Client; kms: KMSClient; secretsManager: SecretsManagerClient; rds: RDSClient };
@@ -55,7 +52,7 @@ export async function readSections(database: Database, dependencies: ReadDepende
       readSecretRotation(clients.secretsManager, login.type === 'secret' ? login.secret_arn : null, signal),
     ),
     attempt(() => readInstance(clients.rds, instance, signal)),
-    attempt(() => readBackupsSection(database, configuration, table, now)),
+    attempt(() => readBackupsSection(database, dependencies, now)),
     attempt(() => readAccessSection(configuration, table)),
     verifyAudit ? attempt(verifyAudit) : { why: 'The chain is not looked over here' },
   ]);

@@ -11,9 +11,11 @@ import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import { type RuntimeConfiguration, runtimeConfigurationSchema } from '../../../../shared/configuration/runtime.ts';
 import type { ConnectionTarget } from '../../../../shared/postgres/connect.ts';
 import { withConnection } from '../../../../shared/postgres/with-connection.ts';
+import { effectiveSchedules } from '../../../../shared/schedules/effective.ts';
 import { judge } from '../../../../shared/security/compliance/judge.ts';
 import { readSections } from '../../../../shared/security/compliance/readings/read-sections.ts';
 import { rules } from '../../../../shared/security/compliance/registry.ts';
+import { reportCompliance } from '../../../../shared/security/compliance/report.ts';
 import type { Judgement, Mend } from '../../../../shared/security/compliance/rule.ts';
 import { configuredSettings } from '../../../../shared/security/settings/configured-settings.ts';
 import { readStoredSettings, writeStoredSettings } from '../../../../shared/security/settings/settings-store.ts';
@@ -31,6 +33,7 @@ import { type AwsClients, runAws } from './aws-cli.ts';
 
 const run = promisify(execFile);
 const DATABASE = 'shop';
+const stranger = { user: 'stranger', password: 'has a Long one 2' };
 
 /** A server of its own with everything around it that rules look at, all of which a test may break. */
 export class World {
@@ -95,6 +98,9 @@ export class World {
     await copyFile(join(library, 'tablefunc.so'), join(libraries, 'pgaudit.so'));
     const world = new World({ server, state, clients, keyArn, libraries }, secretArn);
     await world.writeHba(['host all all 127.0.0.1/32 scram-sha-256', 'host all all ::1/128 scram-sha-256']);
+    await world.sql(
+      `CREATE ROLE ${stranger.user} LOGIN PASSWORD '${stranger.password}' CONNECTION LIMIT 5 VALID UNTIL '${new Date(Date.now() + 30 * 86_400_000).toISOString()}'`,
+    );
     await world.sql(`ALTER SYSTEM SET dynamic_library_path = '$libdir:${libraries}'`, 'SELECT pg_reload_conf()');
     return world;
   }
@@ -151,27 +157,37 @@ export class World {
     await this.sql('SELECT pg_reload_conf()');
   }
 
-  readings(now = Date.now()) {
-    return readSections(
-      this.database,
-      {
-        target: this.target(),
-        table: this.state.table,
-        configuration: this.configuration,
-        bucket: 'backups',
-        keyArn: this.keyArn,
-        clients: this.clients,
-        ...(this.verifiesAudit ? { verifyAudit: async () => this.audit } : {}),
-        signal: AbortSignal.timeout(60_000),
-      },
-      now,
-    );
+  readings(now = Date.now(), target = this.target()) {
+    return readSections(this.database, this.dependencies(target), now);
   }
 
-  async judge(id: string, now = Date.now()): Promise<Judgement> {
+  report(now: number, target = this.target()) {
+    return reportCompliance(this.database, this.dependencies(target), now);
+  }
+
+  private dependencies(target: ConnectionTarget) {
+    return {
+      target,
+      table: this.state.table,
+      configuration: this.configuration,
+      hasSchedule: async () => (await this.schedule()).plan?.enabled === true,
+      bucket: 'backups',
+      keyArn: this.keyArn,
+      clients: this.clients,
+      ...(this.verifiesAudit ? { verifyAudit: async () => this.audit } : {}),
+      signal: AbortSignal.timeout(60_000),
+    };
+  }
+
+  /** As {@link judge}, with a login that has no rights of its own. */
+  judgeAsStranger(id: string, now = Date.now()): Promise<Judgement> {
+    return this.judge(id, now, { ...this.target(), credentials: async () => stranger });
+  }
+
+  async judge(id: string, now = Date.now(), target = this.target()): Promise<Judgement> {
     const found = rules.find(({ rule }) => rule.id === id);
     if (!found) throw new Error(`There is no rule ${id}`);
-    return judge(found.rule, await this.readings(now), { now, database: this.database });
+    return judge(found.rule, await this.readings(now, target), { now, database: this.database });
   }
 
   /** Does what a rule says. */
@@ -236,6 +252,10 @@ export class World {
     await this.state.table.documents.send(
       new PutCommand({ TableName: this.state.table.name, Item: backupItem(backup) }),
     );
+  }
+
+  private async schedule() {
+    return effectiveSchedules(this.configuration, await createScheduleStore(this.state.table).read(DATABASE)).full;
   }
 
   async setSchedule(cron: string | null): Promise<void> {

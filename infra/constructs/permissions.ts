@@ -7,6 +7,7 @@ import { MANIFEST, WORK } from '../../shared/backup/layout.ts';
 import { changesPrefix } from '../../shared/changes/segments/layout.ts';
 import { metricNamespace } from '../../shared/health/metrics.ts';
 import { samplePartitions } from '../../shared/health/sample-store.ts';
+import { CALLS_PREFIX } from '../../shared/security/access/count-calls.ts';
 import { AUDIT_PREFIX } from '../../shared/security/audit/layout.ts';
 import { headKey } from '../../shared/security/audit/record.ts';
 import { stateKeys } from '../../shared/state/table.ts';
@@ -41,6 +42,16 @@ export function useState(
     ...(operations.includes('Query')
       ? [allow(['dynamodb:Query'], [`${table.tableArn}/index/${stateKeys.index}`])]
       : []),
+  ];
+}
+
+/** Counts the calls of each caller, and changes nothing else. */
+export function countCalls(table: dynamodb.Table): iam.PolicyStatement[] {
+  return [
+    allow(['dynamodb:UpdateItem'], [table.tableArn], {
+      'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [`${CALLS_PREFIX}*`] },
+      Null: { 'dynamodb:LeadingKeys': 'false' },
+    }),
   ];
 }
 

@@ -9,6 +9,7 @@ import { configurationLayer, layerPaths } from '../constructs/layers.ts';
 import { NodeFunction } from '../constructs/node-function.ts';
 import {
   captureChanges,
+  countCalls,
   logInToDatabases,
   readAudit,
   readBackups,
@@ -53,6 +54,7 @@ export class ApiStack extends Stack {
   constructor(scope: Construct, id: string, { deployment, buildFolder, storage, backups, ...props }: ApiStackProps) {
     super(scope, id, { ...props, description: 'HTTP API of the database management system' });
     storage.acknowledgeBackupPaths(this);
+    const { stateTable } = storage;
     const layers = [configurationLayer(this, buildFolder, deployment)];
     const make = (name: string, timeout: Duration, { description, environment, statements, vpc }: ApiFunctionShape) =>
       new NodeFunction(this, name, {
@@ -71,8 +73,11 @@ export class ApiStack extends Stack {
     const pool = deployment.identity ? null : new UserPool(this, 'UserPool', deployment);
     const authorizer = make('authorizer', Duration.seconds(10), {
       description: 'Verifies the tokens of callers',
-      environment: pool ? { identityIssuer: pool.issuer, identityAudience: pool.audience } : {},
-      statements: [],
+      environment: {
+        stateTable: stateTable.tableName,
+        ...(pool ? { identityIssuer: pool.issuer, identityAudience: pool.audience } : {}),
+      },
+      statements: useState(stateTable, ['Get']),
     });
     const logIn = logInToDatabases(this, deployment.databases);
     const vpc = deployment.databases.find((database) => database.vpc)?.vpc;
@@ -106,14 +111,14 @@ export class ApiStack extends Stack {
   }
 }
 
-/** Every call is audited, but to what is public: the function that writes the trail also asks whether it is on. */
-function audited(name: string, shape: ApiFunctionShape, { auditTable }: StorageStack): ApiFunctionShape {
+/** Every call is counted and audited, but to what is public: the function that writes the trail also asks whether it is on. */
+function audited(name: string, shape: ApiFunctionShape, { auditTable, stateTable }: StorageStack): ApiFunctionShape {
   const isPublic = routes.every(({ servedBy, leastRole }) => servedBy !== name || leastRole === 'public');
   if (isPublic) return shape;
   return {
     ...shape,
     environment: { ...shape.environment, auditTable: auditTable.tableName },
-    statements: [...shape.statements, ...writeAudit(auditTable)],
+    statements: [...shape.statements, ...countCalls(stateTable), ...writeAudit(auditTable)],
   };
 }
 
@@ -267,6 +272,12 @@ function shapesOf(
         new iam.PolicyStatement({ actions: ['kms:GetPublicKey'], resources: [auditKey.keyArn] }),
         ...logIn,
       ],
+      ...(vpc ? { vpc } : {}),
+    },
+    'access-api': {
+      description: 'Shows who can do what, changes the limits of logins, and revokes tokens',
+      environment: state,
+      statements: [...useState(stateTable, ['Get', 'Put', 'Update', 'Query']), ...logIn],
       ...(vpc ? { vpc } : {}),
     },
     'docs-api': { description: 'Describes the API', environment: {}, statements: [] },

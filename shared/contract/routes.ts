@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { accessRoutes } from './access-routes.ts';
 import { auditRoutes } from './audit-routes.ts';
 import { complianceRoutes } from './compliance-routes.ts';
 import { defineRoute } from './define-route.ts';
@@ -328,6 +329,7 @@ export const routes = [
   ...auditRoutes,
   ...healthRoutes,
   ...complianceRoutes,
+  ...accessRoutes,
   defineRoute({
     operationId: 'getOpenapi',
     method: 'GET',

@@ -9,6 +9,7 @@ import { type ApiAudit, openApiAudit, recordRefusal, subjectOfCall } from './aud
 import { type Caller, readCaller } from './caller.ts';
 import type { ApiEvent, ApiResult } from './event.ts';
 import { readClaim } from './idempotency-key.ts';
+import { limitCalls } from './limit-calls.ts';
 import { createLogger } from './log.ts';
 import { problemOf, Refusal } from './problem.ts';
 import { type ParsedRequest, readRequest } from './read-request.ts';
@@ -63,6 +64,7 @@ export function createApiHandler<Name extends ApiFunction>(
   };
   const serve = async (event: ApiEvent): Promise<ApiResult> => {
     const route = findRoute(name, event);
+    if (route.leastRole !== 'public') await limitCalls(auditOf().state, event);
     const { caller, request, claim } = await readCall(route, event).catch(async (error: unknown) => {
       if (route.leastRole !== 'public') await recordRefusal(auditOf(), route, event, error, logger);
       throw error;

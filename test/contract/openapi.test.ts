@@ -38,6 +38,7 @@ test('a POST that starts a job documents its Idempotency-Key and both headers of
 
 test('what goes in and what comes out share one schema each', () => {
   expect(Object.keys(document.components?.schemas ?? {}).sort()).toEqual([
+    'Access',
     'Alert',
     'AlertThresholds',
     'AuditRecord',
@@ -57,6 +58,7 @@ test('what goes in and what comes out share one schema each', () => {
     'JobError',
     'LockedSession',
     'Locks',
+    'Login',
     'MetricsHistory',
     'Problem',
     'Progress',
@@ -72,6 +74,7 @@ test('what goes in and what comes out share one schema each', () => {
     'StoredObject',
     'StoredObjects',
     'Swap',
+    'TokenRevocation',
     'UnfinishedDatabase',
     'Validation',
     'ValidationReport',

@@ -125,6 +125,7 @@ export async function startApi(
     'audit-api': (await import('../../functions/audit-api.ts')).handler,
     'settings-api': (await import('../../functions/settings-api.ts')).handler,
     'compliance-api': (await import('../../functions/compliance-api.ts')).handler,
+    'access-api': (await import('../../functions/access-api.ts')).handler,
     'docs-api': (await import('../../functions/docs-api.ts')).handler,
   };
 

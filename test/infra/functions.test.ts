@@ -23,7 +23,13 @@ describe('the functions', () => {
   const durableOnes = [...inVpcDurable, 'dbms-rebuild-catalog', 'dbms-download'];
   /** What a backup of many invocations invokes. */
   const exporting = ['dbms-export-lane', 'dbms-snapshot-holder'];
-  const inVpcApis = ['dbms-restore-server-api', 'dbms-recovery-api', 'dbms-health-api', 'dbms-compliance-api'];
+  const inVpcApis = [
+    'dbms-restore-server-api',
+    'dbms-recovery-api',
+    'dbms-health-api',
+    'dbms-compliance-api',
+    'dbms-access-api',
+  ];
   const checks = ['dbms-note-logins', 'dbms-check-compliance'];
   const inVpc = [...exporting, ...inVpcDurable, 'dbms-capture-changes', ...checks, ...inVpcApis, 'dbms-sample-health'];
 
@@ -86,7 +92,7 @@ describe('the functions', () => {
       if (Properties?.VpcConfig !== undefined) {
         expect(DependsOn).toContainEqual(
           expect.stringMatching(
-            /^(Backup|Restore|Validate|SampleHealth|Capture\w+|Compliance\w+|restoreserverapi|recoveryapi|healthapi|complianceapi|Export\w+)RoleDefaultPolicy/,
+            /^(Backup|Restore|Validate|SampleHealth|Capture\w+|Compliance\w+|restoreserverapi|recoveryapi|healthapi|complianceapi|accessapi|Export\w+)RoleDefaultPolicy/,
           ),
         );
       }

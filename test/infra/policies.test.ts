@@ -110,6 +110,8 @@ const wildcards: Record<string, string> = {
   'allow s3:AbortMultipartUpload downloads/*': 'A bucket of its own; its keys are made with the files.',
   'allow s3:ListMultipartUploadParts downloads/*': 'A bucket of its own; its keys are made with the files.',
   'allow s3:PutObject access-logs/*': 'S3 names the logs that it writes, from the one bucket in the condition.',
+  'allow execute-api:Invoke execute-api:/*':
+    'The API’s own policy: the API itself, from the addresses in the condition; the authorizer decides the rest.',
   'allow kms:* *': 'A key’s own policy: the resource is the key itself, and the account must keep the hold of it.',
   'deny s3:* backups': 'A refusal of all that comes without TLS.',
   'deny s3:* backups/*': 'A refusal of all that comes without TLS.',
@@ -135,11 +137,17 @@ describe('wildcards', () => {
     expect(wrong).toEqual([]);
   });
 
-  it('let everybody in nowhere: only refusals are for all', () => {
+  it('let everybody in nowhere: only refusals are for all, and the API for all of some addresses', () => {
     const open = statements.filter(
       ({ principal, effect }) => /"\*"/.test(JSON.stringify(principal ?? '')) && effect === 'Allow',
     );
-    expect(open).toEqual([]);
+    // Its condition is addresses.
+    expect(open).toMatchObject([
+      {
+        holder: { type: 'AWS::ApiGateway::RestApi' },
+        conditions: { IpAddress: { 'aws:SourceIp': example.allowed_address_ranges } },
+      },
+    ]);
   });
 
   it('of the keys’ policies are for the account alone', () => {
@@ -166,6 +174,9 @@ describe('wildcards', () => {
 
 /** What it takes to append to the audit trail. */
 const auditing = ['dynamodb:GetItem audit', 'dynamodb:PutItem audit'];
+
+/** What it takes to serve a call: counting it, and appending it to the audit trail. */
+const serving = [...auditing, 'dynamodb:UpdateItem state'];
 
 /** What it takes to judge databases by the rules of compliance. */
 const judging = [
@@ -388,7 +399,7 @@ const rights: Record<string, string[]> = {
     'ses:SendEmail arn:aws:ses:eu-central-1:123456789012:identity/example.com',
   ],
   'dbms-health-api': [
-    ...auditing,
+    ...serving,
     'dynamodb:GetItem state',
     'dynamodb:Query state',
     'kms:Decrypt secret-key',
@@ -396,16 +407,16 @@ const rights: Record<string, string[]> = {
     'secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-shop-AbCdEf',
   ],
   'dbms-alerts-api': [
-    ...auditing,
+    ...serving,
     'dynamodb:GetItem state',
     'dynamodb:PutItem state',
     'dynamodb:Query state/index/by_collection',
     'dynamodb:UpdateItem state',
   ],
   'dbms-execution-ended': ['dynamodb:DeleteItem state', 'dynamodb:GetItem state', 'dynamodb:UpdateItem state'],
-  'dbms-authorizer': [],
+  'dbms-authorizer': ['dynamodb:GetItem state'],
   'dbms-backups-api': [
-    ...auditing,
+    ...serving,
     'dynamodb:DeleteItem state',
     'dynamodb:GetItem state',
     'dynamodb:PutItem state',
@@ -426,7 +437,7 @@ const rights: Record<string, string[]> = {
   ],
   // It can sign addresses of what it may read, and write nothing.
   'dbms-downloads-api': [
-    ...auditing,
+    ...serving,
     'dynamodb:DeleteItem state',
     'dynamodb:GetItem state',
     'dynamodb:PutItem state',
@@ -438,7 +449,7 @@ const rights: Record<string, string[]> = {
     's3:ListBucket backups',
   ],
   'dbms-schedules-api': [
-    ...auditing,
+    ...serving,
     'dynamodb:GetItem state',
     'dynamodb:Query state/index/by_collection',
     'dynamodb:UpdateItem state',
@@ -449,7 +460,7 @@ const rights: Record<string, string[]> = {
     'scheduler:UpdateSchedule arn:aws:scheduler:eu-central-1:123456789012:schedule/dbms-backups/*',
   ],
   'dbms-restore-api': [
-    ...auditing,
+    ...serving,
     'dynamodb:DeleteItem state',
     'dynamodb:GetItem state',
     'dynamodb:PutItem state',
@@ -462,7 +473,7 @@ const rights: Record<string, string[]> = {
     's3:ListBucket backups',
   ],
   'dbms-restore-server-api': [
-    ...auditing,
+    ...serving,
     'cloudwatch:GetMetricData *',
     'dynamodb:GetItem state',
     'dynamodb:Query state/index/by_collection',
@@ -475,7 +486,7 @@ const rights: Record<string, string[]> = {
     'secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-shop-AbCdEf',
   ],
   'dbms-recovery-api': [
-    ...auditing,
+    ...serving,
     'dynamodb:DeleteItem state',
     'dynamodb:GetItem state',
     'dynamodb:PutItem state',
@@ -493,14 +504,14 @@ const rights: Record<string, string[]> = {
     'secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-shop-AbCdEf',
   ],
   'dbms-jobs-api': [
-    ...auditing,
+    ...serving,
     'dynamodb:GetItem state',
     'dynamodb:Query state/index/by_collection',
     'dynamodb:UpdateItem state',
   ],
   // It signs nothing, and writes no record but of its own calls.
   'dbms-audit-api': [
-    ...auditing,
+    ...serving,
     'dynamodb:GetItem audit',
     'dynamodb:GetItem state',
     'dynamodb:Query audit',
@@ -510,7 +521,7 @@ const rights: Record<string, string[]> = {
     's3:ListBucket backups',
   ],
   'dbms-settings-api': [
-    ...auditing,
+    ...serving,
     'dynamodb:DeleteItem state',
     'dynamodb:GetItem state',
     'dynamodb:PutItem state',
@@ -518,7 +529,7 @@ const rights: Record<string, string[]> = {
     'dynamodb:UpdateItem state',
   ],
   // Of what AWS keeps, its settings alone; of the server, what its login may see.
-  'dbms-compliance-api': [...auditing, ...judging, 'dynamodb:UpdateItem state'],
+  'dbms-compliance-api': [...serving, ...judging, 'dynamodb:UpdateItem state'],
   'dbms-check-compliance': [
     ...judging,
     'ses:SendEmail arn:aws:ses:eu-central-1:123456789012:identity/dba@example.com',
@@ -527,6 +538,16 @@ const rights: Record<string, string[]> = {
   'dbms-note-logins': [
     'dynamodb:GetItem state',
     'dynamodb:PutItem state',
+    'kms:Decrypt secret-key',
+    'rds-db:connect arn:aws:rds-db:eu-central-1:123456789012:dbuser:cluster-ABCDEFGHIJKLMNOPQRSTUVWXYZ/dbms',
+    'secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-shop-AbCdEf',
+  ],
+  'dbms-access-api': [
+    ...serving,
+    'dynamodb:GetItem state',
+    'dynamodb:PutItem state',
+    'dynamodb:Query state/index/by_collection',
+    'dynamodb:UpdateItem state',
     'kms:Decrypt secret-key',
     'rds-db:connect arn:aws:rds-db:eu-central-1:123456789012:dbuser:cluster-ABCDEFGHIJKLMNOPQRSTUVWXYZ/dbms',
     'secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-shop-AbCdEf',
@@ -590,7 +611,7 @@ describe('least privilege', () => {
 
   it('opens secrets only through Secrets Manager', () => {
     const open = statements.filter(({ resources }) => resources.includes(secretKey));
-    expect(open).toHaveLength(13);
+    expect(open).toHaveLength(14);
     for (const { conditions, actions } of open) {
       expect(actions).toEqual(['kms:Decrypt']);
       expect(conditions).toEqual({ StringEquals: { 'kms:ViaService': 'secretsmanager.eu-central-1.amazonaws.com' } });

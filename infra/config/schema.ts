@@ -30,6 +30,8 @@ const deployedDatabaseSchema = databaseSchema.extend({
   vpc: vpcSchema.optional(),
   /** Customer-managed key that encrypts the login's secret; not needed with `aws/secretsmanager`. */
   secret_key_arn: arnOf('kms', 'KMS key').optional(),
+  /** Days after which a function of this system gives the login a new password; without it, the secret is somebody else's to rotate. */
+  rotate_password_days: z.int().min(1).max(1000).optional(),
 });
 
 const regionSchema = z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'must be a region such as eu-central-1');
@@ -140,7 +142,7 @@ export const deploymentSchema = runtimeConfigurationSchema
       });
     }
     const [first] = databases.filter(({ vpc }) => vpc);
-    databases.forEach(({ vpc, login, secret_key_arn }, index) => {
+    databases.forEach(({ vpc, login, secret_key_arn, rotate_password_days }, index) => {
       for (const [field, value] of Object.entries({ ...login, secret_key_arn })) {
         if (!/[*?]/.test(value ?? '')) continue;
         context.addIssue({
@@ -170,6 +172,13 @@ export const deploymentSchema = runtimeConfigurationSchema
           message: 'is for a login of type secret',
         });
       }
+      if (rotate_password_days !== undefined && (login.type !== 'secret' || /:rds![^:]*$/.test(login.secret_arn))) {
+        context.addIssue({
+          code: 'custom',
+          path: ['databases', index, 'rotate_password_days'],
+          message: 'is for a login of type secret whose secret RDS does not rotate itself',
+        });
+      }
     });
   });
 
@@ -179,7 +188,9 @@ export type DeploymentInput = z.input<typeof deploymentSchema>;
 /** The part of a deployment that its functions read. Without an issuer of its own, the environment tells it. */
 export function runtimePart(deployment: Deployment): Record<string, unknown> {
   const known = Object.entries(deployment).filter(([name]) => name in runtimeConfigurationSchema.shape);
-  const databases = deployment.databases.map(({ vpc: _vpc, secret_key_arn: _key, ...database }) => database);
+  const databases = deployment.databases.map(
+    ({ vpc: _vpc, secret_key_arn: _key, rotate_password_days: _days, ...database }) => database,
+  );
   return {
     ...Object.fromEntries(known),
     databases,

@@ -1,8 +1,9 @@
-import { ArnFormat, type Stack } from 'aws-cdk-lib';
+import { ArnFormat, Stack } from 'aws-cdk-lib';
 import type * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import type * as kms from 'aws-cdk-lib/aws-kms';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
+import type { Construct } from 'constructs';
 import { MANIFEST, WORK } from '../../shared/backup/layout.ts';
 import { changesPrefix } from '../../shared/changes/segments/layout.ts';
 import { metricNamespace } from '../../shared/health/metrics.ts';
@@ -272,6 +273,32 @@ export function readFreeStorage(databases: Deployment['databases']): iam.PolicyS
 export function publishMetrics(prefix: string): iam.PolicyStatement {
   const condition = { StringEquals: { 'cloudwatch:namespace': metricNamespace(prefix) } };
   return allow(['cloudwatch:PutMetricData'], ['*'], condition);
+}
+
+/** Reads secrets and gives them new versions; which of them is current decides the function of the rotation as well. */
+export function rotateSecrets(
+  scope: Construct,
+  secrets: readonly { arn: string; secret_key_arn?: string | undefined }[],
+): iam.PolicyStatement[] {
+  const { region, urlSuffix } = Stack.of(scope);
+  return secrets.flatMap(({ arn, secret_key_arn }) => [
+    allow(
+      [
+        'secretsmanager:DescribeSecret',
+        'secretsmanager:GetSecretValue',
+        'secretsmanager:PutSecretValue',
+        'secretsmanager:UpdateSecretVersionStage',
+      ],
+      [arn],
+    ),
+    ...(secret_key_arn
+      ? [
+          allow(['kms:Decrypt', 'kms:GenerateDataKey'], [secret_key_arn], {
+            StringEquals: { 'kms:ViaService': `secretsmanager.${region}.${urlSuffix}` },
+          }),
+        ]
+      : []),
+  ]);
 }
 
 /** Logs in to the configured databases: reads just their secrets, or signs in as just their users. */

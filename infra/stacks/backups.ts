@@ -19,6 +19,7 @@ import { DrillSchedules } from '../constructs/drill-schedules.ts';
 import { ExportFunctions } from '../constructs/export-functions.ts';
 import { configurationLayer, layerPaths, postgresToolsLayer } from '../constructs/layers.ts';
 import { NodeFunction } from '../constructs/node-function.ts';
+import { PasswordRotation } from '../constructs/password-rotation.ts';
 import {
   logInToDatabases,
   publishMetrics,
@@ -218,6 +219,7 @@ export class BackupsStack extends Stack {
       protection: readProtection(this, bucket, key, deployment.databases),
       sendMails: sendMails(this, deployment),
     });
+    new PasswordRotation(this, 'Passwords', common);
     new BackupAges(this, 'Ages', { ...common, storage, deadLetterQueue: deadLetters.queue });
     new DrillSchedules(this, 'Drills', { deployment, target: this.validate, deadLetterQueue: deadLetters.queue });
     this.schedules = new BackupSchedules(this, 'Schedules', {

@@ -225,6 +225,9 @@ export async function openSecretsManager(stateFolder: string): Promise<LocalSecr
             'No Lambda rotation function ARN is associated with this secret.',
           );
         secret.rotation = { lambdaArn, days: input.RotationRules.AutomaticallyAfterDays, rotatedAt: Date.now() };
+        for (const version of secret.versions) {
+          version.stages = version.stages.filter((stage) => stage !== 'AWSPENDING');
+        }
         // The function is called by whoever plays Secrets Manager: this endpoint reaches none.
         secret.versions.push({ id: input.ClientRequestToken, stages: ['AWSPENDING'], createdAt: Date.now() });
         await file.save();

@@ -30,7 +30,7 @@ describe('the functions', () => {
     'dbms-compliance-api',
     'dbms-access-api',
   ];
-  const checks = ['dbms-note-logins', 'dbms-check-compliance'];
+  const checks = ['dbms-note-logins', 'dbms-check-compliance', 'dbms-rotate-password'];
   const inVpc = [...exporting, ...inVpcDurable, 'dbms-capture-changes', ...checks, ...inVpcApis, 'dbms-sample-health'];
 
   it('are those of functions/, each once', () => {
@@ -92,7 +92,7 @@ describe('the functions', () => {
       if (Properties?.VpcConfig !== undefined) {
         expect(DependsOn).toContainEqual(
           expect.stringMatching(
-            /^(Backup|Restore|Validate|SampleHealth|Capture\w+|Compliance\w+|restoreserverapi|recoveryapi|healthapi|complianceapi|accessapi|Export\w+)RoleDefaultPolicy/,
+            /^(Backup|Restore|Validate|SampleHealth|Capture\w+|Compliance\w+|Passwords\w+|restoreserverapi|recoveryapi|healthapi|complianceapi|accessapi|Export\w+)RoleDefaultPolicy/,
           ),
         );
       }

@@ -552,6 +552,8 @@ const rights: Record<string, string[]> = {
     'rds-db:connect arn:aws:rds-db:eu-central-1:123456789012:dbuser:cluster-ABCDEFGHIJKLMNOPQRSTUVWXYZ/dbms',
     'secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-shop-AbCdEf',
   ],
+  // No secret of the example is this system's to rotate.
+  'dbms-rotate-password': [],
   // It alone signs, and it writes no record.
   'dbms-seal-audit': [
     'dynamodb:GetItem audit',

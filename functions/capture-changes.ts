@@ -6,12 +6,15 @@ import { createLogger } from '../shared/http/log.ts';
 import { connectionTarget } from '../shared/postgres/target.ts';
 import { type CaptureReport, captureDatabase } from '../shared/recovery/capture-database.ts';
 import { guardLimits } from '../shared/recovery/limits.ts';
+import { openAuditor } from '../shared/security/audit/open-auditor.ts';
+import { definitionChange } from '../shared/security/audit/subjects.ts';
 import { openTable } from '../shared/state/table.ts';
 
 const environment = readEnvironment(['stateTable', 'backupBucket', 'backupKeyArn']);
 const configuration = loadConfiguration();
 const table = openTable(dynamodbClient(), environment.stateTable);
 const store = { s3: s3Client(), bucket: environment.backupBucket, keyArn: environment.backupKeyArn };
+const auditor = openAuditor();
 const logger = createLogger('capture-changes');
 
 /** Left of the invocation's time for what is under way when it is over. */
@@ -41,6 +44,10 @@ export async function handler(_event: unknown, context: Pick<Context, 'getRemain
         compressionLevel: configuration.backups.compression_level,
         timeMs: READING_MS / configuration.databases.length,
         signal,
+        onDefinitions: async (commands) => {
+          const told = commands.map((command) => definitionChange(database.id, command));
+          await Promise.all(told.map((subject) => auditor.happened(subject, { outcome: 'succeeded' })));
+        },
       });
       reports[database.id] = report;
       const isTrouble = report.status === 'closed' || ('warning' in report && report.warning !== null);

@@ -8,7 +8,7 @@ import type { Deployment } from '../config/schema.ts';
 import type { StorageStack } from '../stacks/storage.ts';
 import { configurationLayer, layerPaths } from './layers.ts';
 import { NodeFunction } from './node-function.ts';
-import { captureChanges, readChanges, readManifests, removeChanges, useState } from './permissions.ts';
+import { captureChanges, readChanges, readManifests, removeChanges, useState, writeAudit } from './permissions.ts';
 
 export interface ChangeCaptureProps {
   readonly deployment: Deployment;
@@ -28,11 +28,12 @@ export class ChangeCapture extends Construct {
   constructor(scope: Construct, id: string, props: ChangeCaptureProps) {
     super(scope, id);
     const { deployment, buildFolder, storage, deadLetterQueue, logIn } = props;
-    const { bucket, key, stateTable } = storage;
+    const { bucket, key, stateTable, auditTable } = storage;
     const layers = [configurationLayer(this, buildFolder, deployment)];
     const environment = {
       configurationPath: layerPaths.configuration,
       stateTable: stateTable.tableName,
+      auditTable: auditTable.tableName,
       backupBucket: bucket.bucketName,
       backupKeyArn: key.keyArn,
     };
@@ -48,7 +49,12 @@ export class ChangeCapture extends Construct {
       vpc: deployment.databases.find(({ vpc }) => vpc)?.vpc,
       layers,
       environment,
-      statements: [...useState(stateTable, ['Get', 'Put', 'Update']), ...captureChanges(bucket, key), ...logIn],
+      statements: [
+        ...useState(stateTable, ['Get', 'Put', 'Update']),
+        ...captureChanges(bucket, key),
+        ...writeAudit(auditTable),
+        ...logIn,
+      ],
     });
     const expiry = new NodeFunction(this, 'ExpireChanges', {
       name: 'expire-changes',
@@ -64,6 +70,7 @@ export class ChangeCapture extends Construct {
         ...readManifests(bucket),
         ...readChanges(bucket, key),
         ...removeChanges(bucket),
+        ...writeAudit(auditTable),
       ],
     });
     // Where backups never expire, changes do not either.

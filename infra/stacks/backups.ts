@@ -13,6 +13,7 @@ import { BackupAges } from '../constructs/backup-ages.ts';
 import { BackupExpiry } from '../constructs/backup-expiry.ts';
 import { BackupSchedules } from '../constructs/backup-schedules.ts';
 import { ChangeCapture } from '../constructs/change-capture.ts';
+import { DatabaseLogs } from '../constructs/database-logs.ts';
 import { DeadLetterQueue } from '../constructs/dead-letter-queue.ts';
 import { DrillSchedules } from '../constructs/drill-schedules.ts';
 import { ExportFunctions } from '../constructs/export-functions.ts';
@@ -206,6 +207,7 @@ export class BackupsStack extends Stack {
 
     new BackupExpiry(this, 'Expiry', { ...common, storage, deadLetterQueue: deadLetters.queue });
     new ChangeCapture(this, 'Capture', { ...common, storage, deadLetterQueue: deadLetters.queue, logIn });
+    new DatabaseLogs(this, 'DatabaseLogs', { ...common, storage, deadLetterQueue: deadLetters.queue });
     new AuditSealing(this, 'Audit', { ...common, storage, deadLetterQueue: deadLetters.queue });
     new BackupAges(this, 'Ages', { ...common, storage, deadLetterQueue: deadLetters.queue });
     new DrillSchedules(this, 'Drills', { deployment, target: this.validate, deadLetterQueue: deadLetters.queue });

@@ -1,5 +1,10 @@
 import type { ObjectStore } from '../backup/objects/object-store.ts';
-import { type CaptureSummary, captureChanges, captureDefaults } from '../changes/capture/capture.ts';
+import {
+  type CaptureDependencies,
+  type CaptureSummary,
+  captureChanges,
+  captureDefaults,
+} from '../changes/capture/capture.ts';
 import type { GuardLimits } from '../changes/guard/decide.ts';
 import { enforceGuard } from '../changes/guard/guard.ts';
 import { turnOff } from '../changes/setup/turn-on.ts';
@@ -17,6 +22,7 @@ export interface CaptureDatabaseDependencies extends AlertDependencies {
   /** How long it may begin further reads, in milliseconds. */
   timeMs: number;
   signal: AbortSignal;
+  onDefinitions?: CaptureDependencies['onDefinitions'];
 }
 
 /** What a run has done for one database. */
@@ -41,7 +47,7 @@ export async function captureDatabase(
   database: string,
   dependencies: CaptureDatabaseDependencies,
 ): Promise<CaptureReport> {
-  const { target, store, table, limits, compressionLevel, timeMs, signal } = dependencies;
+  const { target, store, table, limits, compressionLevel, timeMs, signal, onDefinitions } = dependencies;
   const recovery = await readRecovery(table, database);
   if (!recovery || recovery.closed) return { status: 'off' };
   const of = { database, slot: recovery.slot };
@@ -60,7 +66,7 @@ export async function captureDatabase(
     ...(began.getTime() - storedAt >= EMPTY_AFTER_MS ? { emptyAfterBytes: 0 } : {}),
   };
   try {
-    const summary = await captureChanges(of, { target, store, settings, signal });
+    const summary = await captureChanges(of, { target, store, settings, signal, onDefinitions });
     const at = began.toISOString();
     await recordCapture(table, of, {
       ...(summary.caughtUp ? { captured_at: at } : {}),

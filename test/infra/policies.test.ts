@@ -154,8 +154,8 @@ describe('wildcards', () => {
     const parameterized = routes.filter(({ path }) => path.includes('{')).length;
     const permissions = synthesized.ofType('AWS::Lambda::Permission').map(({ properties }) => properties);
     for (const { Principal, SourceArn } of permissions) {
-      expect(Principal).toMatch(/^(apigateway|events)\.amazonaws\.com$/);
-      expect(SourceArn).toMatch(/^arn:aws:(execute-api|events):/);
+      expect(Principal).toMatch(/^(apigateway|events|logs)\.amazonaws\.com$/);
+      expect(SourceArn).toMatch(/^arn:aws:(execute-api|events|logs):/);
     }
     const wide = permissions.filter(({ SourceArn }) => hasWildcard(String(SourceArn)));
     expect(wide.map(({ SourceArn }) => String(SourceArn).split('/v1/')[1])).toEqual(
@@ -287,6 +287,7 @@ const rights: Record<string, string[]> = {
   'dbms-backup-ages': ['cloudwatch:PutMetricData *', 'dynamodb:Query state/index/by_collection'],
   // No right to read a backup, and none on the key.
   'dbms-expire-backups': [
+    ...auditing,
     'dynamodb:DeleteItem state',
     'dynamodb:GetItem state',
     'dynamodb:Query state/index/by_collection',
@@ -304,6 +305,7 @@ const rights: Record<string, string[]> = {
   ],
   // Of the bucket, captured changes alone.
   'dbms-capture-changes': [
+    ...auditing,
     'dynamodb:GetItem state',
     'dynamodb:PutItem state',
     'dynamodb:UpdateItem state',
@@ -318,6 +320,7 @@ const rights: Record<string, string[]> = {
     'secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-shop-AbCdEf',
   ],
   'dbms-expire-changes': [
+    ...auditing,
     'dynamodb:GetItem state',
     'dynamodb:Query state/index/by_collection',
     'kms:Decrypt backup-key',
@@ -493,6 +496,7 @@ const rights: Record<string, string[]> = {
     'dynamodb:Query state/index/by_collection',
     'dynamodb:UpdateItem state',
   ],
+  'dbms-ingest-database-log': [...auditing, 'dynamodb:GetItem state', 'sqs:SendMessage dead-letters'],
   // It alone signs, and it writes no record.
   'dbms-seal-audit': [
     'dynamodb:GetItem audit',

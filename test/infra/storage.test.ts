@@ -17,7 +17,10 @@ afterAll(() => {
 
 describe('the storage', () => {
   it('has one customer-managed key, which rotates', () => {
-    expect(full.one('AWS::KMS::Key', 'BackupKey').properties).toMatchObject({ EnableKeyRotation: true, PendingWindowInDays: 30 });
+    expect(full.one('AWS::KMS::Key', 'BackupKey').properties).toMatchObject({
+      EnableKeyRotation: true,
+      PendingWindowInDays: 30,
+    });
     expect(full.one('AWS::KMS::Alias').properties.AliasName).toBe('alias/dbms-backups');
   });
 
@@ -27,7 +30,10 @@ describe('the storage', () => {
         ServerSideEncryptionConfiguration: [
           {
             BucketKeyEnabled: true,
-            ServerSideEncryptionByDefault: { SSEAlgorithm: 'aws:kms', KMSMasterKeyID: full.one('AWS::KMS::Key', 'BackupKey').arn },
+            ServerSideEncryptionByDefault: {
+              SSEAlgorithm: 'aws:kms',
+              KMSMasterKeyID: full.one('AWS::KMS::Key', 'BackupKey').arn,
+            },
           },
         ],
       },
@@ -93,7 +99,11 @@ describe('the storage', () => {
     expect(full.one('AWS::S3::BucketPolicy', id).properties.PolicyDocument).toMatchObject({
       Statement: expect.arrayContaining([
         refusal('OnlyKms', 's3:x-amz-server-side-encryption', 'aws:kms'),
-        refusal('OnlyTheBackupKey', 's3:x-amz-server-side-encryption-aws-kms-key-id', full.one('AWS::KMS::Key', 'BackupKey').arn),
+        refusal(
+          'OnlyTheBackupKey',
+          's3:x-amz-server-side-encryption-aws-kms-key-id',
+          full.one('AWS::KMS::Key', 'BackupKey').arn,
+        ),
       ]),
     });
   });

@@ -11,6 +11,7 @@ import { type ReadResult, readChanges } from './read-changes.ts';
 import { holdingSink, streamingSink } from './segment-sink.ts';
 import { advanceSlot, lockSlot, openCaptureSession, readSlot, type SlotFacts } from './session.ts';
 import { endOfLogSql, nextXidSql } from './slot.sql.ts';
+import type { DefinitionCommand } from './tally.ts';
 
 /** Bounds of one run. */
 export interface CaptureSettings {
@@ -41,6 +42,8 @@ export interface CaptureDependencies {
   store: ObjectStore;
   settings: CaptureSettings;
   signal: AbortSignal;
+  /** Hears of changes of definitions before the slot moves past them; again, when the run ends before it has moved. */
+  onDefinitions?: ((commands: readonly DefinitionCommand[]) => Promise<void>) | undefined;
 }
 
 export interface CaptureSummary {
@@ -64,7 +67,7 @@ export interface CaptureSummary {
  */
 export async function captureChanges(
   of: ChangesOf,
-  { target, store, settings, signal }: CaptureDependencies,
+  { target, store, settings, signal, onDefinitions }: CaptureDependencies,
 ): Promise<CaptureSummary> {
   const deadline = performance.now() + settings.timeMs;
   signal.throwIfAborted();
@@ -87,7 +90,7 @@ export async function captureChanges(
     const { next_xid: nextXid } = nextSchema.parse((await client.query(nextXidSql)).rows[0]);
     while (!summary.caughtUp && performance.now() < deadline) {
       signal.throwIfAborted();
-      await captureOnce(client, { of, store, settings, signal, facts, summary, end, nextXid });
+      await captureOnce(client, { of, store, settings, signal, onDefinitions, facts, summary, end, nextXid });
     }
     return summary;
   } catch (error) {
@@ -126,6 +129,7 @@ interface Run {
   store: ObjectStore;
   settings: CaptureSettings;
   signal: AbortSignal;
+  onDefinitions: CaptureDependencies['onDefinitions'];
   facts: SlotFacts;
   summary: CaptureSummary;
   /** Of the log, when the run began; a server that is kept busy would never let it end otherwise. */
@@ -137,7 +141,7 @@ const endSchema = z.object({ captured_at: z.string(), lsn: z.string() });
 const nextSchema = z.object({ next_xid: z.string() });
 
 async function captureOnce(client: pg.Client, run: Run): Promise<void> {
-  const { of, store, settings, signal, facts, summary, end, nextXid } = run;
+  const { of, store, settings, signal, onDefinitions, facts, summary, end, nextXid } = run;
   if (compareLsn(end.lsn, summary.position) <= 0) {
     summary.caughtUp = true;
     return;
@@ -163,6 +167,8 @@ async function captureOnce(client: pg.Client, run: Run): Promise<void> {
     summary.changes += description.changes;
     summary.bytes += description.bytes;
   }
+  const commands = segments.flatMap(({ tally }) => tally.commands);
+  if (commands.length > 0) await onDefinitions?.(commands);
   signal.throwIfAborted();
   await advanceSlot(client, of.slot, last.range.lastLsn);
   summary.position = last.range.lastLsn;

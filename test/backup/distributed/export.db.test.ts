@@ -196,14 +196,19 @@ describe('a lane', () => {
     ['KMS is throttled', { service: 'kms', operation: 'GenerateDataKey', status: 400, code: 'ThrottlingException' }],
   ] as const)('is tried again where %s', async (_, fault) => {
     const { faults } = harness.services;
-    await faults.set({ ...fault, after: 6, times: Number.POSITIVE_INFINITY });
+    const id = newBackupId();
     const run = await backUp(
       {
+        id,
         invocationMs: 20_000,
         settings: { lanes: 1 },
-        // It lasts longer than the clients' own retries do, and is over when the lane is invoked again.
+        // The fault is the lane's alone, lasts longer than the clients' own retries do, and is over when the lane is invoked again.
         beforeLane: async (_event, tries) => {
-          if (tries > 1) await faults.clear();
+          if (tries > 1) return faults.clear();
+          await expect
+            .poll(() => harness.keys({ id }), { timeout: 30_000 })
+            .toContainEqual(expect.stringContaining('/schema.json'));
+          await faults.set({ ...fault, after: 6, times: Number.POSITIVE_INFINITY });
         },
       },
       source.target(),

@@ -26,7 +26,11 @@ const rules: readonly (readonly [pattern: RegExp, replacement: string])[] = [
   [/\b([a-z][a-z0-9+.-]{0,20}:\/\/)[^\s/@:]{0,256}:[^\s/@]{1,256}@/gi, `$1${SECRET}@`],
   [/\b(PASSWORD\s{1,8})(?:E?'(?:[^'\\]|''|\\.)*'|\$(\w*)\$.*?\$\2\$)/gi, `$1'${SECRET}'`],
   [
-    new RegExp(`(${secretName})(["']?\\s{0,8}[:=]\\s{0,8})(?:"[^"]*"|'[^']*'|[^\\s"',;&)}\\]]+)`, 'gi'),
+    // An ARN of Secrets Manager has the word `secret` before the name of one.
+    new RegExp(
+      `(?<!\\barn:aws[\\w-]{0,16}:secretsmanager:[\\w-]{0,32}:\\d{0,12}:)(${secretName})(["']?\\s{0,8}[:=]\\s{0,8})(?:"[^"]*"|'[^']*'|[^\\s"',;&)}\\]]+)`,
+      'gi',
+    ),
     `$1$2${SECRET}`,
   ],
   // The server's words about values: of a key's columns, of a failing row, of a statement's parameters, and what it could not read.

@@ -1,7 +1,8 @@
 import { Duration } from 'aws-cdk-lib';
 import * as events from 'aws-cdk-lib/aws-events';
 import * as targets from 'aws-cdk-lib/aws-events-targets';
-import type * as iam from 'aws-cdk-lib/aws-iam';
+import * as iam from 'aws-cdk-lib/aws-iam';
+import type * as lambda from 'aws-cdk-lib/aws-lambda';
 import type * as sqs from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import type { Deployment } from '../config/schema.ts';
@@ -14,6 +15,8 @@ export interface ChangeCaptureProps {
   readonly deployment: Deployment;
   readonly buildFolder: string;
   readonly storage: StorageStack;
+  /** Takes the full backups that a window begins with. */
+  readonly backup: lambda.Alias;
   /** Receives what could not be started. */
   readonly deadLetterQueue: sqs.Queue;
   readonly logIn: readonly iam.PolicyStatement[];
@@ -27,7 +30,7 @@ export interface ChangeCaptureProps {
 export class ChangeCapture extends Construct {
   constructor(scope: Construct, id: string, props: ChangeCaptureProps) {
     super(scope, id);
-    const { deployment, buildFolder, storage, deadLetterQueue, logIn } = props;
+    const { deployment, buildFolder, storage, backup, deadLetterQueue, logIn } = props;
     const { bucket, key, stateTable, auditTable } = storage;
     const layers = [configurationLayer(this, buildFolder, deployment)];
     const environment = {
@@ -48,12 +51,14 @@ export class ChangeCapture extends Construct {
       passesRows: true,
       vpc: deployment.databases.find(({ vpc }) => vpc)?.vpc,
       layers,
-      environment,
+      environment: { ...environment, backupFunctionArn: backup.functionArn },
       statements: [
-        ...useState(stateTable, ['Get', 'Put', 'Update']),
+        ...useState(stateTable, ['Get', 'Put', 'Update', 'Query']),
+        ...readManifests(bucket),
         ...captureChanges(bucket, key),
         ...writeAudit(auditTable),
         ...logIn,
+        new iam.PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: [backup.functionArn] }),
       ],
     });
     const expiry = new NodeFunction(this, 'ExpireChanges', {

@@ -206,7 +206,13 @@ export class BackupsStack extends Stack {
     });
 
     new BackupExpiry(this, 'Expiry', { ...common, storage, deadLetterQueue: deadLetters.queue });
-    new ChangeCapture(this, 'Capture', { ...common, storage, deadLetterQueue: deadLetters.queue, logIn });
+    new ChangeCapture(this, 'Capture', {
+      ...common,
+      storage,
+      backup: this.backup,
+      deadLetterQueue: deadLetters.queue,
+      logIn,
+    });
     new DatabaseLogs(this, 'DatabaseLogs', { ...common, storage, deadLetterQueue: deadLetters.queue });
     new AuditSealing(this, 'Audit', { ...common, storage, deadLetterQueue: deadLetters.queue });
     new BackupAges(this, 'Ages', { ...common, storage, deadLetterQueue: deadLetters.queue });

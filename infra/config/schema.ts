@@ -88,7 +88,7 @@ export const deploymentSchema = runtimeConfigurationSchema
     retention: z
       .strictObject({
         /** Of audit records in their table; what is older is in the archive alone. */
-        audit_days: z.int().min(1).max(3653).default(90),
+        audit_days: z.int().min(7).max(3653).default(90),
         metrics_hours: z.int().min(1).max(10_950).default(168),
         /** Of the functions' and the API's logs. */
         log_days: z

@@ -57,12 +57,15 @@ export function countCalls(table: dynamodb.Table): iam.PolicyStatement[] {
 }
 
 /**
- * Appends to the audit trail. A put could write over a record; that is what the chain, its signed heads and the archive tell of. Of
- * what is there, it may read the heads of the chains alone.
+ * Appends to the audit trail, in transactions alone: each puts records where there are none, together with the head that it follows.
+ * IAM knows no right to put only what is not there; a put over a record is what the chain, its signed heads and the archive tell of.
+ * Of what is there, it may read the heads of the chains alone.
  */
 export function writeAudit(table: dynamodb.Table): iam.PolicyStatement[] {
   return [
-    allow(['dynamodb:PutItem'], [table.tableArn]),
+    allow(['dynamodb:PutItem'], [table.tableArn], {
+      'ForAnyValue:StringEquals': { 'dynamodb:EnclosingOperation': ['TransactWriteItems'] },
+    }),
     allow(['dynamodb:GetItem'], [table.tableArn], {
       'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [`${headKey('').pk}*`] },
       // Without it, a request that names no key would fulfil the condition above.

@@ -14,6 +14,7 @@ import { BackupExpiry } from '../constructs/backup-expiry.ts';
 import { BackupSchedules } from '../constructs/backup-schedules.ts';
 import { ChangeCapture } from '../constructs/change-capture.ts';
 import { ComplianceChecks } from '../constructs/compliance-checks.ts';
+import { DatabaseLogs } from '../constructs/database-logs.ts';
 import { DeadLetterQueue } from '../constructs/dead-letter-queue.ts';
 import { DrillSchedules } from '../constructs/drill-schedules.ts';
 import { ExportFunctions } from '../constructs/export-functions.ts';
@@ -209,7 +210,14 @@ export class BackupsStack extends Stack {
     });
 
     new BackupExpiry(this, 'Expiry', { ...common, storage, deadLetterQueue: deadLetters.queue });
-    new ChangeCapture(this, 'Capture', { ...common, storage, deadLetterQueue: deadLetters.queue, logIn });
+    new ChangeCapture(this, 'Capture', {
+      ...common,
+      storage,
+      backup: this.backup,
+      deadLetterQueue: deadLetters.queue,
+      logIn,
+    });
+    new DatabaseLogs(this, 'DatabaseLogs', { ...common, storage, deadLetterQueue: deadLetters.queue });
     new AuditSealing(this, 'Audit', { ...common, storage, deadLetterQueue: deadLetters.queue });
     new ComplianceChecks(this, 'Compliance', {
       ...common,

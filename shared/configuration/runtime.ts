@@ -59,6 +59,11 @@ export const databaseSchema = z.strictObject({
     .prefault({}),
   /** Size of the disk that was given to it. SQL and CloudWatch tell what is used or free, never this. */
   storage_gigabytes: z.number().positive().optional(),
+  /** CloudWatch Logs group that the server writes its log to: logins and pgaudit's statements join the audit trail. */
+  log_group: z
+    .string()
+    .regex(/^[\w./#-]{1,512}$/, 'must be the name of a log group')
+    .optional(),
   retention: retentionSchema.optional(),
   /** In place of `recovery.max_retained_wal_gigabytes`. */
   max_retained_wal_gigabytes: z.number().positive().max(65_536).optional(),
@@ -127,7 +132,7 @@ export const drillSettingsSchema = z.strictObject({
 export const auditSettingsSchema = z.strictObject({
   enabled: z.boolean().default(true),
   /** How long records stay in the table before the archive alone has them. */
-  retention_days: z.int().min(1).max(3653).default(90),
+  retention_days: z.int().min(7).max(3653).default(90),
 });
 
 /** The list of databases; the deployment describes each with more fields than the functions see. */

@@ -16,7 +16,7 @@ export type StartFunction<Event> = (event: Event, executionName: string) => Prom
 
 interface Request {
   database: string;
-  /** `sub` of the caller, or `schedule`. */
+  /** `sub` of the caller, `schedule`, or `recovery`. */
   requestedBy: string;
   /** Makes a repeated request answer with its first job. */
   claim?: Claim | undefined;

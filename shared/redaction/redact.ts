@@ -8,10 +8,10 @@ const KEY = '[key]';
 const VALUE = '[value]';
 
 const secretName =
-  '(?:[\\w-]*(?:password|passwd|passphrase|pwd|secret|token|credentials?|authorization|api[_-]?key|access[_-]?key(?:[_-]?id)?|private[_-]?key|x-amz-signature|x-amz-credential|cookie))';
+  '(?:password|passwd|passphrase|pwd|secret|token|credentials?|authorization|api[_-]?key|access[_-]?key(?:[_-]?id)?|private[_-]?key|x-amz-signature|x-amz-credential|cookie)';
 
 /** Names of fields whose value is a secret, whatever it is. Those that end otherwise, such as `secret_arn`, only name one. */
-const isSecretName = new RegExp(`^${secretName}$`, 'i');
+const isSecretName = new RegExp(`^[\\w-]{0,64}${secretName}$`, 'i');
 /** Names of fields that hold SQL. */
 const isStatementName = /^(?:sql|statement|query_text|internalQuery)$/;
 
@@ -26,12 +26,16 @@ const rules: readonly (readonly [pattern: RegExp, replacement: string])[] = [
   [/\b([a-z][a-z0-9+.-]{0,20}:\/\/)[^\s/@:]{0,256}:[^\s/@]{1,256}@/gi, `$1${SECRET}@`],
   [/\b(PASSWORD\s{1,8})(?:E?'(?:[^'\\]|''|\\.)*'|\$(\w*)\$.*?\$\2\$)/gi, `$1'${SECRET}'`],
   [
-    new RegExp(`(\\b${secretName})(["']?\\s{0,8}[:=]\\s{0,8})(?:"[^"]*"|'[^']*'|[^\\s"',;&)}\\]]+)`, 'gi'),
+    // An ARN of Secrets Manager has the word `secret` before the name of one.
+    new RegExp(
+      `(?<!\\barn:aws[\\w-]{0,16}:secretsmanager:[\\w-]{0,32}:\\d{0,12}:)(${secretName})(["']?\\s{0,8}[:=]\\s{0,8})(?:"[^"]*"|'[^']*'|[^\\s"',;&)}\\]]+)`,
+      'gi',
+    ),
     `$1$2${SECRET}`,
   ],
   // The server's words about values: of a key's columns, of a failing row, of a statement's parameters, and what it could not read.
-  [/\b(Key \([^()]*\)=)\(.*?\)(?=[ .]|$)/g, `$1(${VALUE})`],
-  [/\b(Failing row contains) \(.*\)/g, `$1 (${VALUE})`],
+  [/\b(Key \([^()]{0,500}\)=)\([^\n]{0,2000}?\)(?=[ .]|$)/gm, `$1(${VALUE})`],
+  [/\b(Failing row contains) \([^\n]*/g, `$1 (${VALUE})`],
   [/(\$\d+ = )(?:'(?:[^']|'')*'|NULL)/g, `$1${VALUE}`],
   [/\b(invalid input (?:syntax for|value for) [^:\n]{1,80}: )"[^"]*"/g, `$1"${VALUE}"`],
   [/[\p{L}\p{N}._%+'-]{1,64}@[\p{L}\p{N}-]{1,63}(?:\.[\p{L}\p{N}-]{1,63}){1,8}/gu, EMAIL],

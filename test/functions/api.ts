@@ -165,7 +165,7 @@ export async function startApi(
       const context = { getRemainingTimeInMillis: () => 30_000 } as never;
       const handler = handlers[route?.servedBy ?? 'jobs-api'];
       const { statusCode, headers: sent, body: text }: ApiResult = await handler(event, context);
-      const isJson = /json/.test(sent['Content-Type'] ?? '');
+      const isJson = /json(?:;|$)/.test(sent['Content-Type'] ?? '');
       const parsed = isJson ? JSON.parse(text) : text;
       return { status: statusCode, headers: sent, body: parsed, problem: parsed };
     },

@@ -129,6 +129,26 @@ describe('the functions', () => {
     expect([...(capture?.asyncConfigs.values() ?? [])]).toMatchObject([{ maximumRetries: 0 }]);
   });
 
+  it('hear what the log groups that are configured tell of logins and statements', () => {
+    const ingest = full.app.functions.find(({ name }) => name === 'dbms-ingest-database-log');
+    expect(full.ofType('AWS::Logs::SubscriptionFilter').map(({ properties }) => properties)).toMatchObject([
+      { LogGroupName: '/aws/rds/instance/shop/postgresql', DestinationArn: ingest?.arn },
+    ]);
+    expect(bare.ofType('AWS::Logs::SubscriptionFilter')).toHaveLength(1);
+  });
+
+  it('seal the audit trail each day', () => {
+    const seal = full.app.functions.find(({ name }) => name === 'dbms-seal-audit');
+    const rules = full.app.rules.filter(({ targets }) => targets.some(({ arn }) => arn === seal?.arn));
+    expect(rules.map(({ scheduleExpression, targets }) => [scheduleExpression, targets[0]?.deadLetterArn])).toEqual([
+      ['rate(1 day)', full.one('AWS::SQS::Queue').arn],
+    ]);
+    expect(full.one('AWS::KMS::Key', 'AuditKey').properties).toMatchObject({
+      KeySpec: 'ECC_NIST_P256',
+      KeyUsage: 'SIGN_VERIFY',
+    });
+  });
+
   it('hear of executions that ended badly', () => {
     const arn = (name: string) => full.app.functions.find((each) => each.name === name)?.arn;
     const rule = full.app.rules.find(({ eventPattern }) => JSON.stringify(eventPattern).includes('aws.lambda'));

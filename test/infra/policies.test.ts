@@ -162,10 +162,12 @@ describe('wildcards', () => {
     const parameterized = routes.filter(({ path }) => path.includes('{')).length;
     const permissions = synthesized.ofType('AWS::Lambda::Permission').map(({ properties }) => properties);
     for (const { Principal, SourceArn } of permissions) {
-      expect(Principal).toMatch(/^(apigateway|events)\.amazonaws\.com$/);
-      expect(SourceArn).toMatch(/^arn:aws:(execute-api|events):/);
+      expect(Principal).toMatch(/^(apigateway|events|logs)\.amazonaws\.com$/);
+      expect(SourceArn).toMatch(/^arn:aws:(execute-api|events|logs):/);
     }
-    const wide = permissions.filter(({ SourceArn }) => hasWildcard(String(SourceArn)));
+    // A group of logs is named with all its streams.
+    const ofApi = permissions.filter(({ Principal }) => Principal !== 'logs.amazonaws.com');
+    const wide = ofApi.filter(({ SourceArn }) => hasWildcard(String(SourceArn)));
     expect(wide.map(({ SourceArn }) => String(SourceArn).split('/v1/')[1])).toEqual(
       Array(parameterized).fill(expect.stringMatching(/^[A-Z]+\/api\/database(\/[\w-]+)+\/\*(\/[\w-]+)?$/)),
     );
@@ -322,6 +324,7 @@ const rights: Record<string, string[]> = {
   'dbms-backup-ages': ['cloudwatch:PutMetricData *', 'dynamodb:Query state/index/by_collection'],
   // No right to read a backup, and none on the key.
   'dbms-expire-backups': [
+    ...auditing,
     'dynamodb:DeleteItem state',
     'dynamodb:GetItem state',
     'dynamodb:Query state/index/by_collection',
@@ -339,20 +342,25 @@ const rights: Record<string, string[]> = {
   ],
   // Of the bucket, captured changes alone.
   'dbms-capture-changes': [
+    ...auditing,
     'dynamodb:GetItem state',
     'dynamodb:PutItem state',
+    'dynamodb:Query state/index/by_collection',
     'dynamodb:UpdateItem state',
     'kms:Decrypt backup-key',
     'kms:Decrypt secret-key',
     'kms:GenerateDataKey backup-key',
+    'lambda:InvokeFunction dbms-backup:live',
     'rds-db:connect arn:aws:rds-db:eu-central-1:123456789012:dbuser:cluster-ABCDEFGHIJKLMNOPQRSTUVWXYZ/dbms',
     's3:AbortMultipartUpload backups/databases/*/changes/*',
+    's3:GetObject backups/databases/*/backups/*/manifest.json.enc',
     's3:GetObject backups/databases/*/changes/*',
     's3:ListBucket backups',
     's3:PutObject backups/databases/*/changes/*',
     'secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-shop-AbCdEf',
   ],
   'dbms-expire-changes': [
+    ...auditing,
     'dynamodb:GetItem state',
     'dynamodb:Query state/index/by_collection',
     'kms:Decrypt backup-key',
@@ -554,6 +562,7 @@ const rights: Record<string, string[]> = {
   ],
   // No secret of the example is this system's to rotate.
   'dbms-rotate-password': [],
+  'dbms-ingest-database-log': [...auditing, 'dynamodb:GetItem state', 'sqs:SendMessage dead-letters'],
   // It alone signs, and it writes no record.
   'dbms-seal-audit': [
     'dynamodb:GetItem audit',

@@ -16,7 +16,15 @@ afterAll(() => {
 });
 
 describe('the storage', () => {
-  it('has one customer-managed key, which rotates', () => {
+  it('signs audit trails with a key that can do nothing else', () => {
+    expect(full.one('AWS::KMS::Key', 'AuditKey').properties).toMatchObject({
+      KeySpec: 'ECC_NIST_P256',
+      KeyUsage: 'SIGN_VERIFY',
+      PendingWindowInDays: 30,
+    });
+  });
+
+  it('has one key that encrypts, which rotates', () => {
     expect(full.one('AWS::KMS::Key', 'BackupKey').properties).toMatchObject({
       EnableKeyRotation: true,
       PendingWindowInDays: 30,

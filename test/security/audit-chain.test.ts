@@ -1,9 +1,9 @@
 import { setTimeout as later } from 'node:timers/promises';
-import { QueryCommand } from '@aws-sdk/lib-dynamodb';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { AuditEntry, AuditRecord } from '../../shared/contract/schemas/audit.ts';
 import { openChain, readHead } from '../../shared/security/audit/chain.ts';
-import { chainPartition, hashOf, recordOf } from '../../shared/security/audit/record.ts';
+import { chainPartition, hashOf, headKey, recordOf } from '../../shared/security/audit/record.ts';
 import { type StateService, startState } from '../state/support.ts';
 
 let state: StateService;
@@ -83,6 +83,25 @@ describe('a chain', () => {
       ['second', '2030-01-01T00:00:00.000Z'],
       ['third', '2030-01-01T00:00:00.000Z'],
     ]);
+  });
+
+  test('writes over no record, even when its head was put back', async () => {
+    const chain = 'databases/put-back';
+    const now = () => new Date('2030-01-01T00:00:00Z');
+    const first = await openChain(state.auditTable, chain, now).append(entry('first'), 90);
+    await openChain(state.auditTable, chain, now).append(entry('second'), 90);
+    const { sequence, hash, at } = first;
+    const Item = { ...headKey(chain), sequence, hash, at };
+    await state.auditTable.documents.send(new PutCommand({ TableName: state.auditTable.name, Item }));
+    let looks = 0;
+    // Its patience is over with the second try.
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => 10_000 * ++looks);
+    await expect(
+      openChain(state.auditTable, chain, now)
+        .append(entry('another'), 90)
+        .finally(() => clock.mockRestore()),
+    ).rejects.toMatchObject({ code: 'audit_unavailable' });
+    expect((await recordsOf(chain)).map(({ operation }) => operation)).toEqual(['first', 'second']);
   });
 
   test('that cannot be written says so, and goes on afterwards', async () => {

@@ -156,6 +156,17 @@ const tampering: [
     { problem: 'removed', sequence: 10 },
   ],
   [
+    'has a record expire before its time',
+    async (chain) => {
+      const item = recordItem(await recordAt(chain, 4), Math.floor(Date.now() / 1000) - 1);
+      await put(item);
+      // The time to live is no part of a record, so that alone breaks nothing. What DynamoDB does then is to remove it.
+      expect(await verify(chain)).toMatchObject({ intact: true, records: 10 });
+      await remove(item);
+    },
+    { problem: 'removed', sequence: 4 },
+  ],
+  [
     'puts two records in each other’s place',
     async (chain) => {
       const [fourth, fifth] = [await recordAt(chain, 4), await recordAt(chain, 5)];

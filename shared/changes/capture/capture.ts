@@ -5,12 +5,14 @@ import { OperationError } from '../../errors.ts';
 import type { ConnectionTarget } from '../../postgres/connect.ts';
 import { isSessionLost } from '../../postgres/session-errors.ts';
 import { compareLsn, type Lsn, lsnToBytes } from '../lsn.ts';
-import { type ChangesOf, listSegments, writeDescription } from '../segments/stored-segments.ts';
+import type { DefinitionChange, SegmentDescription } from '../segments/description.ts';
+import { type ChangesOf, listSegments, readDescription, writeDescription } from '../segments/stored-segments.ts';
 import { describeSegments } from './describe.ts';
 import { type ReadResult, readChanges } from './read-changes.ts';
 import { holdingSink, streamingSink } from './segment-sink.ts';
 import { advanceSlot, lockSlot, openCaptureSession, readSlot, type SlotFacts } from './session.ts';
 import { endOfLogSql, nextXidSql } from './slot.sql.ts';
+import type { DefinitionCommand } from './tally.ts';
 
 /** Bounds of one run. */
 export interface CaptureSettings {
@@ -41,7 +43,14 @@ export interface CaptureDependencies {
   store: ObjectStore;
   settings: CaptureSettings;
   signal: AbortSignal;
+  /** Hears of changes of definitions before the slot moves past them; again, when the run ends before it has moved. */
+  onDefinitions?: ((commands: readonly DefinitionCommand[]) => Promise<void>) | undefined;
+  /** Told of each change of definitions that cannot be repeated before the slot is moved past it; more than once after a run that was ended. */
+  onObstacle?: (change: ObstacleChange) => Promise<void>;
 }
+
+/** A change of definitions that ends the window. */
+export type ObstacleChange = DefinitionChange & { obstacle: string };
 
 export interface CaptureSummary {
   /** `busy`: another run has the slot. */
@@ -64,7 +73,7 @@ export interface CaptureSummary {
  */
 export async function captureChanges(
   of: ChangesOf,
-  { target, store, settings, signal }: CaptureDependencies,
+  { target, store, settings, signal, onDefinitions, onObstacle = async () => undefined }: CaptureDependencies,
 ): Promise<CaptureSummary> {
   const deadline = performance.now() + settings.timeMs;
   signal.throwIfAborted();
@@ -81,13 +90,16 @@ export async function captureChanges(
       caughtUp: false,
     };
     if (!(await lockSlot(client, of.slot))) return { ...summary, status: 'busy' };
-    summary.position = await passStored(client, { of, store, from: facts.position });
+    summary.position = await passStored(client, { of, store, from: facts.position, signal, onObstacle });
     const end = endSchema.parse((await client.query(endOfLogSql)).rows[0]);
     // Whoever commits before that end has its number by now.
     const { next_xid: nextXid } = nextSchema.parse((await client.query(nextXidSql)).rows[0]);
     while (!summary.caughtUp && performance.now() < deadline) {
       signal.throwIfAborted();
-      await captureOnce(client, { of, store, settings, signal, facts, summary, end, nextXid });
+      await captureOnce(client, {
+        ...{ of, store, settings, signal, onDefinitions, onObstacle },
+        ...{ facts, summary, end, nextXid },
+      });
     }
     return summary;
   } catch (error) {
@@ -110,11 +122,13 @@ const emptySummary = {
 /** Moves the slot past segments that exist: an earlier run ended between writing them and moving it, or the server forgot. */
 async function passStored(
   client: pg.Client,
-  { of, store, from }: { of: ChangesOf; store: ObjectStore; from: Lsn },
+  { of, store, from, signal, onObstacle }: Pick<Run, 'of' | 'store' | 'signal' | 'onObstacle'> & { from: Lsn },
 ): Promise<Lsn> {
   let position = from;
-  for (const { firstLsn, lastLsn } of await listSegments(store, of, from)) {
+  for (const range of await listSegments(store, of, from)) {
+    const { firstLsn, lastLsn } = range;
     if (compareLsn(firstLsn, position) > 0) break;
+    await tellObstacles(await readDescription(store, of, range, signal), onObstacle);
     if (compareLsn(lastLsn, position) > 0) position = lastLsn;
   }
   if (compareLsn(position, from) > 0) await advanceSlot(client, of.slot, position);
@@ -126,18 +140,30 @@ interface Run {
   store: ObjectStore;
   settings: CaptureSettings;
   signal: AbortSignal;
+  onDefinitions: CaptureDependencies['onDefinitions'];
   facts: SlotFacts;
   summary: CaptureSummary;
   /** Of the log, when the run began; a server that is kept busy would never let it end otherwise. */
   end: z.output<typeof endSchema>;
   nextXid: string;
+  onObstacle: NonNullable<CaptureDependencies['onObstacle']>;
+}
+
+async function tellObstacles(
+  { definition_changes: changes }: SegmentDescription,
+  onObstacle: Run['onObstacle'],
+): Promise<void> {
+  for (const change of changes) {
+    const { obstacle } = change;
+    if (obstacle !== null) await onObstacle({ ...change, obstacle });
+  }
 }
 
 const endSchema = z.object({ captured_at: z.string(), lsn: z.string() });
 const nextSchema = z.object({ next_xid: z.string() });
 
 async function captureOnce(client: pg.Client, run: Run): Promise<void> {
-  const { of, store, settings, signal, facts, summary, end, nextXid } = run;
+  const { of, store, settings, signal, onDefinitions, onObstacle, facts, summary, end, nextXid } = run;
   if (compareLsn(end.lsn, summary.position) <= 0) {
     summary.caughtUp = true;
     return;
@@ -158,11 +184,14 @@ async function captureOnce(client: pg.Client, run: Run): Promise<void> {
     nextXid,
   })) {
     await writeDescription(store, description, signal);
+    await tellObstacles(description, onObstacle);
     summary.segments += 1;
     summary.transactions += description.transactions;
     summary.changes += description.changes;
     summary.bytes += description.bytes;
   }
+  const commands = segments.flatMap(({ tally }) => tally.commands);
+  if (commands.length > 0) await onDefinitions?.(commands);
   signal.throwIfAborted();
   await advanceSlot(client, of.slot, last.range.lastLsn);
   summary.position = last.range.lastLsn;

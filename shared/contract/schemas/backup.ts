@@ -107,7 +107,9 @@ export const backupSchema = z
       .meta({ description: 'The patterns of what it is without; null: nothing was excluded.' }),
     status: backupStatusSchema,
     job_id: z.string().meta({ description: 'The job that makes or made it.' }),
-    requested_by: z.string().meta({ description: '`sub` of the caller, or `schedule`.' }),
+    requested_by: z
+      .string()
+      .meta({ description: '`sub` of the caller, `schedule`, or `recovery`: the window needs it.' }),
     created_at: z.iso.datetime(),
     snapshot_at: z.iso.datetime().nullable().meta({ description: 'The moment whose state the backup holds.' }),
     ended_at: z.iso.datetime().nullable(),

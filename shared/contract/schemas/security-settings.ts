@@ -10,7 +10,7 @@ export const securitySettingsSchema = z
     enable_audit: z.boolean().meta({
       description: '`false`: calls and jobs are no longer recorded. That is recorded itself, and opens an alert.',
     }),
-    max_audit_retention_days: z.int().min(1).max(3653).meta({
+    max_audit_retention_days: z.int().min(7).max(3653).meta({
       description:
         'Days for which audit records stay in the table. They are archived before they are removed from there.',
     }),

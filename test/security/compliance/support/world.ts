@@ -277,6 +277,12 @@ export class World {
       captured_at: null,
       stored_at: null,
       closed: closed ? { at: new Date().toISOString(), reason: 'test' } : null,
+      obstacles: [],
+      base_wanted: null,
+      base_attempts: 0,
+      base_tried_at: null,
+      renewals: 0,
+      renew_at: null,
     });
   }
 

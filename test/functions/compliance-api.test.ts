@@ -114,3 +114,15 @@ test('the mail says the score and what fails, to all who receive alerts, or is n
   });
   expect(JSON.stringify(mail)).toContain('ciso@example.com');
 });
+
+test('the schedule reports on every database', async () => {
+  const { handler } = await import('../../functions/check-compliance.ts');
+  const scores = await handler();
+  expect(Object.keys(scores)).toEqual(['shop', 'crm']);
+  expect(scores.shop).toBe((await report()).body.score);
+});
+
+test('logins of servers that cannot be reached are said not to be looked at, each by its name', async () => {
+  const { handler } = await import('../../functions/note-logins.ts');
+  await expect(handler()).rejects.toThrow('Logins were not looked at: shop, crm; the log says why');
+});

@@ -15,16 +15,20 @@ import { environmentNames, readEnvironment } from '../shared/configuration/envir
 import { findDatabase, loadConfiguration } from '../shared/configuration/load.ts';
 import type { Progress } from '../shared/contract/schemas/job.ts';
 import { runBackupJob } from '../shared/jobs/backup-job.ts';
+import { bookkeep } from '../shared/jobs/bookkeeping.ts';
 import { withCancellation } from '../shared/jobs/cancellation.ts';
 import { cancelJob, failJob, succeedBackup } from '../shared/jobs/end.ts';
 import { type BackupEvent, backupEventSchema } from '../shared/jobs/events.ts';
 import { executionClaim } from '../shared/jobs/execution-ended.ts';
 import { scheduledRun } from '../shared/jobs/scheduled-run.ts';
 import { registerBackup } from '../shared/jobs/start.ts';
+import { auditSteps } from '../shared/jobs/step-audit.ts';
 import { dumpSchema } from '../shared/postgres/pg-dump/dump-schema.ts';
 import { connectionTarget } from '../shared/postgres/target.ts';
 import { incrementObstacle } from '../shared/recovery/increment-possible.ts';
 import { takeIncrement } from '../shared/recovery/take-increment.ts';
+import { openAuditor } from '../shared/security/audit/open-auditor.ts';
+import { recordDefinitions } from '../shared/security/audit/subjects.ts';
 import { createExportStore } from '../shared/state/exports.ts';
 import { createJobStore } from '../shared/state/jobs.ts';
 import { openTable } from '../shared/state/table.ts';
@@ -42,6 +46,7 @@ const configuration = loadConfiguration();
 const table = openTable(dynamodbClient(), environment.stateTable);
 const jobs = createJobStore(table);
 const exports = createExportStore(table);
+const auditor = openAuditor();
 const store = { s3: s3Client(), bucket: environment.backupBucket, keyArn: environment.backupKeyArn };
 const { backups: settings } = configuration;
 const pgDumpPath = process.env[environmentNames.pgDumpPath];
@@ -71,7 +76,12 @@ function requestOf(event: BackupEvent, id: string) {
 /** Takes one backup, asked for through the API or by a schedule. */
 export const handler = withDurableExecution(async (input: unknown, context) => {
   const event = backupEventSchema.parse(input);
-  const steps = distributedSteps(context);
+  const subject = { kind: 'backup', database: event.database, target: event.backup_id ?? null } as const;
+  const audited = auditSteps(
+    { auditor, jobs },
+    { ...subject, jobId: event.job_id ?? null, requestedBy: event.requested_by },
+  );
+  const steps = distributedSteps(context, audited);
   const execution = context.executionContext.durableExecutionArn;
   const findObstacle = async () => {
     if (event.backup_type !== 'incremental') return null;
@@ -80,7 +90,7 @@ export const handler = withDurableExecution(async (input: unknown, context) => {
   const run =
     event.scheduled_at === undefined ? null : scheduledRun(table, event, event.scheduled_at, execution, findObstacle);
   if (run) {
-    const admitted = await steps.step('admit', run.admit);
+    const admitted = await bookkeep(steps, 'admit', run.admit);
     if (admitted !== 'admitted') return { status: admitted };
   }
   /** Runs work that ends with the invocation's time, or when the job is cancelled. */
@@ -135,6 +145,7 @@ export const handler = withDurableExecution(async (input: unknown, context) => {
             compressionLevel: settings.compression_level,
             timeMs: CAPTURING_MS,
             signal,
+            onDefinitions: recordDefinitions(auditor, database),
           },
         ),
       ),

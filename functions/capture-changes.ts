@@ -7,12 +7,15 @@ import { functionStarter, startBackup } from '../shared/jobs/start.ts';
 import { connectionTarget } from '../shared/postgres/target.ts';
 import { type CaptureReport, captureDatabase } from '../shared/recovery/capture-database.ts';
 import { guardLimits } from '../shared/recovery/limits.ts';
+import { openAuditor } from '../shared/security/audit/open-auditor.ts';
+import { recordDefinitions } from '../shared/security/audit/subjects.ts';
 import { openTable } from '../shared/state/table.ts';
 
 const environment = readEnvironment(['stateTable', 'backupBucket', 'backupKeyArn', 'backupFunctionArn']);
 const configuration = loadConfiguration();
 const table = openTable(dynamodbClient(), environment.stateTable);
 const store = { s3: s3Client(), bucket: environment.backupBucket, keyArn: environment.backupKeyArn };
+const auditor = openAuditor();
 const startFunction = functionStarter(lambdaClient(), environment.backupFunctionArn);
 const logger = createLogger('capture-changes');
 
@@ -57,6 +60,7 @@ export async function handler(_event: unknown, context: Pick<Context, 'getRemain
         waitMs: WAIT_MS,
         startBase,
         signal,
+        onDefinitions: recordDefinitions(auditor, database.id),
       });
       reports[database.id] = report;
       const isTrouble = report.status === 'closed' || ('warning' in report && report.warning !== null);

@@ -12,12 +12,14 @@ import { cancelJob, endValidation } from '../shared/jobs/end.ts';
 import { validationEventSchema } from '../shared/jobs/events.ts';
 import { executionClaim } from '../shared/jobs/execution-ended.ts';
 import { drillServer, registerScheduled } from '../shared/jobs/start-validation.ts';
+import { auditSteps } from '../shared/jobs/step-audit.ts';
 import { runValidationJob } from '../shared/jobs/validation-job.ts';
 import { connectionTarget } from '../shared/postgres/target.ts';
 import { checkIncrement } from '../shared/recovery/check-increment.ts';
 import { planOnBase } from '../shared/recovery/plan-on-base.ts';
 import { replayOf } from '../shared/recovery/replay.ts';
 import { endOfIncrement } from '../shared/recovery/resolve-restore.ts';
+import { openAuditor } from '../shared/security/audit/open-auditor.ts';
 import { createBackupCatalog } from '../shared/state/backups.ts';
 import { createJobStore, isEnded } from '../shared/state/jobs.ts';
 import { openTable } from '../shared/state/table.ts';
@@ -28,6 +30,7 @@ const configuration = loadConfiguration();
 const table = openTable(dynamodbClient(), environment.stateTable);
 const jobs = createJobStore(table);
 const backups = createBackupCatalog(table);
+const auditor = openAuditor();
 const store = { s3: s3Client(), bucket: environment.backupBucket, keyArn: environment.backupKeyArn };
 const logger = createLogger('validate');
 
@@ -42,7 +45,17 @@ const drillTarget = (jobId: string) =>
 /** Validates one backup, asked for through the API or by a schedule. */
 export const handler = withDurableExecution(async (input: unknown, context) => {
   const event = validationEventSchema.parse(input);
-  return runValidationJob(event, durableSteps(context), {
+  const audited = auditSteps(
+    { auditor, jobs },
+    {
+      kind: 'validation',
+      database: event.database,
+      target: event.backup_id ?? null,
+      jobId: event.job_id ?? null,
+      requestedBy: event.requested_by,
+    },
+  );
+  return runValidationJob(event, durableSteps(context, audited), {
     register: async ({ database, level, backup_id, job_id, requested_by: requestedBy }) => {
       if (job_id && backup_id) return { jobId: job_id, backupId: backup_id };
       // A repeated step finds the job that the first one made, and so does the end of the execution.

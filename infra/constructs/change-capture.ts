@@ -9,7 +9,7 @@ import type { Deployment } from '../config/schema.ts';
 import type { StorageStack } from '../stacks/storage.ts';
 import { configurationLayer, layerPaths } from './layers.ts';
 import { NodeFunction } from './node-function.ts';
-import { captureChanges, readChanges, readManifests, removeChanges, useState } from './permissions.ts';
+import { captureChanges, readChanges, readManifests, removeChanges, useState, writeAudit } from './permissions.ts';
 
 export interface ChangeCaptureProps {
   readonly deployment: Deployment;
@@ -31,11 +31,12 @@ export class ChangeCapture extends Construct {
   constructor(scope: Construct, id: string, props: ChangeCaptureProps) {
     super(scope, id);
     const { deployment, buildFolder, storage, backup, deadLetterQueue, logIn } = props;
-    const { bucket, key, stateTable } = storage;
+    const { bucket, key, stateTable, auditTable } = storage;
     const layers = [configurationLayer(this, buildFolder, deployment)];
     const environment = {
       configurationPath: layerPaths.configuration,
       stateTable: stateTable.tableName,
+      auditTable: auditTable.tableName,
       backupBucket: bucket.bucketName,
       backupKeyArn: key.keyArn,
     };
@@ -55,6 +56,7 @@ export class ChangeCapture extends Construct {
         ...useState(stateTable, ['Get', 'Put', 'Update', 'Query']),
         ...readManifests(bucket),
         ...captureChanges(bucket, key),
+        ...writeAudit(auditTable),
         ...logIn,
         new iam.PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: [backup.functionArn] }),
       ],
@@ -73,6 +75,7 @@ export class ChangeCapture extends Construct {
         ...readManifests(bucket),
         ...readChanges(bucket, key),
         ...removeChanges(bucket),
+        ...writeAudit(auditTable),
       ],
     });
     // Where backups never expire, changes do not either.

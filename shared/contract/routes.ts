@@ -1,4 +1,7 @@
 import { z } from 'zod';
+import { accessRoutes } from './access-routes.ts';
+import { auditRoutes } from './audit-routes.ts';
+import { complianceRoutes } from './compliance-routes.ts';
 import { defineRoute } from './define-route.ts';
 import { healthRoutes } from './health-routes.ts';
 import { recoveryRoutes } from './recovery-routes.ts';
@@ -323,7 +326,10 @@ export const routes = [
     refusals: { 409: 'The job has ended already.' },
   }),
   ...recoveryRoutes,
+  ...auditRoutes,
   ...healthRoutes,
+  ...complianceRoutes,
+  ...accessRoutes,
   defineRoute({
     operationId: 'getOpenapi',
     method: 'GET',

@@ -1,5 +1,10 @@
 import type { ObjectStore } from '../backup/objects/object-store.ts';
-import { type CaptureSummary, captureChanges, captureDefaults } from '../changes/capture/capture.ts';
+import {
+  type CaptureDependencies,
+  type CaptureSummary,
+  captureChanges,
+  captureDefaults,
+} from '../changes/capture/capture.ts';
 import type { ConnectionTarget } from '../postgres/connect.ts';
 import { recordCapture, recordObstacle } from '../state/recovery.ts';
 import type { StateTable } from '../state/table.ts';
@@ -12,6 +17,7 @@ export interface StoreChangesDependencies {
   /** How long it may begin further reads, in milliseconds. */
   timeMs: number;
   signal: AbortSignal;
+  onDefinitions?: CaptureDependencies['onDefinitions'];
 }
 
 /**
@@ -23,12 +29,12 @@ export interface StoreChangesDependencies {
 export async function storeChanges(
   of: { database: string; slot: string },
   toTheEnd: boolean,
-  { target, store, table, compressionLevel, timeMs, signal }: StoreChangesDependencies,
+  { target, store, table, compressionLevel, timeMs, signal, onDefinitions }: StoreChangesDependencies,
 ): Promise<CaptureSummary> {
   const at = new Date().toISOString();
   const settings = { ...captureDefaults, compressionLevel, timeMs, ...(toTheEnd ? { emptyAfterBytes: 0 } : {}) };
   const summary = await captureChanges(of, {
-    ...{ target, store, settings, signal },
+    ...{ target, store, settings, signal, onDefinitions },
     onObstacle: ({ committed_at, lsn, xid, obstacle: reason }) =>
       recordObstacle(table, of.database, { at: committed_at, lsn, xid, reason }, new Date()),
   });

@@ -12,6 +12,7 @@ import { type ReadResult, readChanges } from './read-changes.ts';
 import { holdingSink, streamingSink } from './segment-sink.ts';
 import { advanceSlot, lockSlot, openCaptureSession, readSlot, type SlotFacts } from './session.ts';
 import { endOfLogSql, nextXidSql } from './slot.sql.ts';
+import type { DefinitionCommand } from './tally.ts';
 
 /** Bounds of one run. */
 export interface CaptureSettings {
@@ -45,6 +46,8 @@ export interface CaptureDependencies {
   store: ObjectStore;
   settings: CaptureSettings;
   signal: AbortSignal;
+  /** Hears of changes of definitions before the slot moves past them; again, when the run ends before it has moved. */
+  onDefinitions?: ((commands: readonly DefinitionCommand[]) => Promise<void>) | undefined;
   /** Told of each change of definitions that cannot be repeated before the slot is moved past it; more than once after a run that was ended. */
   onObstacle?: (change: ObstacleChange) => Promise<void>;
 }
@@ -73,7 +76,7 @@ export interface CaptureSummary {
  */
 export async function captureChanges(
   of: ChangesOf,
-  { target, store, settings, signal, onObstacle = async () => undefined }: CaptureDependencies,
+  { target, store, settings, signal, onDefinitions, onObstacle = async () => undefined }: CaptureDependencies,
 ): Promise<CaptureSummary> {
   const deadline = performance.now() + settings.timeMs;
   signal.throwIfAborted();
@@ -96,7 +99,10 @@ export async function captureChanges(
     const { next_xid: nextXid } = nextSchema.parse((await client.query(nextXidSql)).rows[0]);
     while (!summary.caughtUp && performance.now() < deadline) {
       signal.throwIfAborted();
-      await captureOnce(client, { of, store, settings, signal, facts, summary, end, nextXid, onObstacle });
+      await captureOnce(client, {
+        ...{ of, store, settings, signal, onDefinitions, onObstacle },
+        ...{ facts, summary, end, nextXid },
+      });
     }
     return summary;
   } catch (error) {
@@ -137,6 +143,7 @@ interface Run {
   store: ObjectStore;
   settings: CaptureSettings;
   signal: AbortSignal;
+  onDefinitions: CaptureDependencies['onDefinitions'];
   facts: SlotFacts;
   summary: CaptureSummary;
   /** Of the log, when the run began; a server that is kept busy would never let it end otherwise. */
@@ -180,7 +187,7 @@ async function readEnd(client: pg.Client, beyond: Lsn | null): Promise<z.output<
 }
 
 async function captureOnce(client: pg.Client, run: Run): Promise<void> {
-  const { of, store, settings, signal, facts, summary, end, nextXid, onObstacle } = run;
+  const { of, store, settings, signal, onDefinitions, onObstacle, facts, summary, end, nextXid } = run;
   if (compareLsn(end.lsn, summary.position) <= 0) {
     summary.caughtUp = true;
     return;
@@ -208,6 +215,8 @@ async function captureOnce(client: pg.Client, run: Run): Promise<void> {
     summary.changes += description.changes;
     summary.bytes += description.bytes;
   }
+  const commands = segments.flatMap(({ tally }) => tally.commands);
+  if (commands.length > 0) await onDefinitions?.(commands);
   signal.throwIfAborted();
   await advanceSlot(client, of.slot, last.range.lastLsn);
   summary.position = last.range.lastLsn;

@@ -157,6 +157,26 @@ test('the window begins with the next full backup and ends with the last capture
   expect((await readAges(table, DATABASE_ID)).capture_age_seconds).toBeLessThan(600);
 });
 
+test('changes of definitions are told, with who made them and how, before they are stored', async () => {
+  await run('CREATE VIEW seen AS SELECT id FROM kept');
+  const unheard = async () => {
+    throw new OperationError('audit_unavailable', 'Nothing was done', 'Try again.');
+  };
+  await expect(capture({ onDefinitions: unheard })).rejects.toMatchObject({ code: 'audit_unavailable' });
+  const told: unknown[] = [];
+  const onDefinitions = async (commands: readonly unknown[]) => void told.push(...commands);
+  await capture({ onDefinitions });
+  await capture({ onDefinitions });
+  const [{ role } = {}] = await run('SELECT current_user AS role');
+  expect(told).toEqual([
+    {
+      ...{ tag: 'CREATE VIEW', role, query: 'CREATE VIEW seen AS SELECT id FROM kept' },
+      ...{ lsn: expect.any(String), committed_at: expect.any(String) },
+    },
+  ]);
+  await run('DROP VIEW seen');
+});
+
 test('a change of definitions that cannot be repeated ends the window until the next full backup, which is begun by itself', async () => {
   const asked = begun;
   const { base } = await describe();

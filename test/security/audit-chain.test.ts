@@ -1,9 +1,12 @@
 import { setTimeout as later } from 'node:timers/promises';
 import { PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
+import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { AuditEntry, AuditRecord } from '../../shared/contract/schemas/audit.ts';
+import { createAuditor } from '../../shared/security/audit/auditor.ts';
 import { openChain, readHead } from '../../shared/security/audit/chain.ts';
 import { chainPartition, hashOf, headKey, recordOf } from '../../shared/security/audit/record.ts';
+import { secrets } from '../redaction/secrets.ts';
 import { type StateService, startState } from '../state/support.ts';
 
 let state: StateService;
@@ -117,4 +120,21 @@ describe('a chain', () => {
     await later(1);
     expect((await recordsOf('system')).map(({ operation }) => operation)).toEqual(['before', 'after']);
   });
+});
+
+test('a record keeps no secret of what was asked for, of what was changed, and of its target', async () => {
+  const settings = async () => ({ enable_audit: true, max_audit_retention_days: 90 });
+  const auditor = createAuditor({ table: state.auditTable, settings });
+  const who = { source: 'api', actor: 'alice', database: 'secrets', address: null, request_id: null } as const;
+  await fc.assert(
+    fc.asyncProperty(fc.oneof(...Object.values(secrets)), async ({ text, hidden }) => {
+      const subject = { ...who, operation: 'change', target: text, request: { body: { note: [text] } } };
+      await auditor.audited(subject, async (note) => {
+        note.before = text;
+        note.after = { deep: { deeper: text } };
+      });
+      expect(JSON.stringify((await recordsOf('databases/secrets')).slice(-2))).not.toContain(hidden);
+    }),
+    { numRuns: 40 },
+  );
 });

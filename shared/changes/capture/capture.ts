@@ -46,7 +46,7 @@ export interface CaptureDependencies {
   store: ObjectStore;
   settings: CaptureSettings;
   signal: AbortSignal;
-  /** Hears of changes of definitions before the slot moves past them; again, when the run ends before it has moved. */
+  /** Hears of changes of definitions before they are stored; again, when the run ends before they are. */
   onDefinitions?: ((commands: readonly DefinitionCommand[]) => Promise<void>) | undefined;
   /** Told of each change of definitions that cannot be repeated before the slot is moved past it; more than once after a run that was ended. */
   onObstacle?: (change: ObstacleChange) => Promise<void>;
@@ -200,6 +200,9 @@ async function captureOnce(client: pg.Client, run: Run): Promise<void> {
   const passed = lsnToBytes(last.range.lastLsn) - lsnToBytes(summary.position);
   if (isEmpty && reachedEnd && passed < settings.emptyAfterBytes) return;
 
+  // A segment exists once it is described: what is not heard now, the next run reads again.
+  const commands = segments.flatMap(({ tally }) => tally.commands);
+  if (commands.length > 0) await onDefinitions?.(commands);
   for (const description of await describeSegments(client, {
     of,
     facts,
@@ -215,8 +218,6 @@ async function captureOnce(client: pg.Client, run: Run): Promise<void> {
     summary.changes += description.changes;
     summary.bytes += description.bytes;
   }
-  const commands = segments.flatMap(({ tally }) => tally.commands);
-  if (commands.length > 0) await onDefinitions?.(commands);
   signal.throwIfAborted();
   await advanceSlot(client, of.slot, last.range.lastLsn);
   summary.position = last.range.lastLsn;

@@ -30,8 +30,10 @@ export async function resolveRestore(
   const backup = backupId === undefined ? null : await createBackupCatalog(table).find(backupId);
   if (backup?.database !== database || backup.status !== 'available' || !backup.increment)
     return { backupId, recovery };
-  if (mode !== 'new') {
-    throw invalidRequest([{ field: 'body.mode', message: 'must be "new" to restore an incremental backup' }]);
+  if (mode !== 'new' && mode !== 'beside') {
+    throw invalidRequest([
+      { field: 'body.mode', message: 'must be "new" or "beside" to restore an incremental backup' },
+    ]);
   }
   return { backupId: backup.increment.base, recovery: recovery ?? endOfIncrement(backup.increment) };
 }

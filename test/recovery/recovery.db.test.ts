@@ -289,7 +289,7 @@ test('a backup that is restored alone is without what writes definitions into th
   await client.end();
 });
 
-test('chosen tables come back as of a moment, in another database', async () => {
+test('chosen tables come back as of a moment, in another database and beside the live ones', async () => {
   await run(`CREATE TABLE other (id int PRIMARY KEY, of int REFERENCES kept); CREATE TABLE third (id int PRIMARY KEY)`);
   await run(`DELETE FROM kept`);
   const id = await backUp();
@@ -324,6 +324,18 @@ test('chosen tables come back as of a moment, in another database', async () => 
   );
   await client.end();
   expect(rows).toEqual([{ kept: ['(20,twenty,7)', '(22,newer,7)'], tables: ['kept'] }]);
+
+  // Into the live database, under another name.
+  await harness.restore({ id }, source.server, {
+    name: source.name,
+    request: { mode: 'beside', selection: { schemas: [], tables: [{ schema: 'public', table: 'kept' }] } },
+    replay: replayOf(planned, { target, store: harness.store, signal, isPart: true }),
+  });
+  expect(await run('SELECT k::text AS row FROM kept_restored AS k ORDER BY id')).toEqual([
+    { row: '(20,twenty,7)' },
+    { row: '(22,newer,7)' },
+  ]);
+  expect(await run('SELECT FROM kept')).toEqual([]);
 });
 
 test('a replay that is ended early goes on, and repeats nothing', async () => {

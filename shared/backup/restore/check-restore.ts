@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { OperationError } from '../../errors.ts';
 import type { ConnectionTarget } from '../../postgres/connect.ts';
+import { besideOf, placeProblems } from './beside/places.ts';
 import type { PlannedRestore } from './check-server.ts';
 import type { Finding } from './findings.ts';
 import { avoidedDatabases, type PrepareDependencies, prepareRestore } from './prepare.ts';
@@ -26,7 +27,12 @@ const CHECKING = 'check';
  * problem among the others.
  */
 export async function checkRestore(
-  request: { database: string; backupId: string; options: RestoreOptions; planned: PlannedRestore },
+  request: {
+    database: string;
+    backupId: string;
+    options: RestoreOptions & { suffix?: string | undefined };
+    planned: PlannedRestore;
+  },
   dependencies: PrepareDependencies & { target: ConnectionTarget },
 ): Promise<RestoreCheck> {
   const { planned } = request;
@@ -40,6 +46,11 @@ export async function checkRestore(
       planned.mode === 'data'
         ? await prepareRows(client, { ...request, record: null }, dependencies)
         : await prepareRestore(client, request, dependencies).then(({ backup, ...rest }) => ({ ...rest, ...backup }));
+    const isMissing = checked.problems.some(({ code }) => code === 'target_missing');
+    if (planned.mode === 'beside' && !isMissing) {
+      const beside = besideOf(request.options, CHECKING);
+      checked.problems.push(...(await placeProblems(dependencies.target, planned.targetDatabase, beside)));
+    }
     const { tables, rows, bytes } = manifest.totals;
     const { problems, warnings, version } = checked;
     return { problems, warnings, restores: { tables, rows, bytes }, serverVersion: version };

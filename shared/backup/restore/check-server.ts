@@ -160,11 +160,12 @@ async function checkNames(
   if (!live) {
     problems.push({
       code: 'target_missing',
-      message: `There is no database named "${targetDatabase}" to swap with`,
+      message: `There is no database named "${targetDatabase}"${mode === 'swap' ? ' to swap with' : ''}`,
       nextStep: 'Restore it as a new database.',
     });
     return;
   }
+  if (mode === 'beside') return;
   if (!live.owned || live.template) {
     problems.push({
       code: 'swap_not_allowed',

@@ -7,6 +7,7 @@ export function restoreOptionsOf(fields: RestoreOptionFields): RestoreOptions & 
   missingRoles: 'create' | 'skip';
   connections: number | undefined;
   analyze: boolean | undefined;
+  suffix: string | undefined;
 } {
   const { schemas, tables } = fields;
   return {
@@ -17,6 +18,7 @@ export function restoreOptionsOf(fields: RestoreOptionFields): RestoreOptions & 
     missingRoles: fields.missing_roles ?? 'create',
     connections: fields.connections,
     analyze: fields.analyze,
+    suffix: fields.suffix,
   };
 }
 

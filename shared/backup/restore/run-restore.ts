@@ -5,6 +5,8 @@ import type { ConnectionTarget } from '../../postgres/connect.ts';
 import { quoteIdentifier } from '../../postgres/identifiers.ts';
 import { type ReportProgress, startProgress } from '../../progress/progress.ts';
 import type { ObjectStore } from '../objects/object-store.ts';
+import { besideOf, placeProblems } from './beside/places.ts';
+import { putBeside } from './beside/put-beside.ts';
 import { verifyRowCounts } from './count-rows.ts';
 import { canGoOn, explainRestoreFailure, UnfinishedRestore } from './failure.ts';
 import { fillDatabase } from './fill-database.ts';
@@ -45,11 +47,13 @@ export interface RestoreRequest extends RestoreOptions {
   targetDatabase: string;
   /**
    * `swap`: the new database takes the place of `targetDatabase`, which is kept under a dated name. `data`: the rows go into tables
-   * of `targetDatabase`. `drill`: it is built as `targetDatabase`, looked over and dropped. By default `new`.
+   * of `targetDatabase`. `beside`: its tables are copied into `targetDatabase` under other names, and it is dropped. `drill`: it is built as `targetDatabase`, looked over and dropped. By default `new`.
    */
   mode?: PlannedMode | undefined;
   /** By default they are created, without login. */
   missingRoles?: 'create' | 'skip' | undefined;
+  /** With `beside`: what the new names of the tables end in. */
+  suffix?: string | undefined;
   /** Sessions that load at a time, in place of the settings'. */
   connections?: number | undefined;
   /** Whether to gather the planner's statistics; by default, yes. */
@@ -125,6 +129,10 @@ export async function runRestore(request: RestoreRequest, dependencies: RestoreD
     if (keptDatabase !== null && (await presentDatabases(control, [keptDatabase])).has(keptDatabase)) {
       return { ...summary, warnings: ['An earlier attempt of this job had swapped the databases already'] };
     }
+    const beside = mode === 'beside' ? besideOf(request, jobId) : null;
+    if (beside && checked.problems.length === 0) {
+      checked.problems.push(...(await placeProblems(target, targetDatabase, beside)));
+    }
     assertNoProblems(checked.problems);
 
     progress.phase('schema');
@@ -153,6 +161,11 @@ export async function runRestore(request: RestoreRequest, dependencies: RestoreD
         await verifyBuilt(target, staging, schema);
       }
       // It is dropped below, on every path.
+      return { ...summary, warnings };
+    }
+    if (beside) {
+      progress.phase('copying');
+      await putBeside(beside, { from: staging, into: targetDatabase }, { target, signal });
       return { ...summary, warnings };
     }
     await control.query(`COMMENT ON DATABASE ${quoteIdentifier(staging)} IS NULL`);

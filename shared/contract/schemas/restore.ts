@@ -43,7 +43,7 @@ const tableSchema = z
 const MAX_SELECTED = 2000;
 
 /** What a restore does to the server. */
-export const restoreModeSchema = z.enum(['new', 'swap', 'data']);
+export const restoreModeSchema = z.enum(['new', 'swap', 'data', 'beside']);
 
 /** The moment to restore to; at most one of the first three. */
 const recoveryFields = z.strictObject({
@@ -76,11 +76,11 @@ const restoreFields = recoveryFields.extend({
   }),
   mode: restoreModeSchema.default('new').meta({
     description:
-      '`new`: into a database that does not exist yet. `swap`: the restored database takes the place of an existing one, which is kept under a dated name and can be swapped back; sessions on it are ended. `data`: the rows alone go into the tables of an existing database, which must be empty.',
+      '`new`: into a database that does not exist yet. `swap`: the restored database takes the place of an existing one, which is kept under a dated name and can be swapped back; sessions on it are ended. `data`: the rows alone go into the tables of an existing database, which must be empty. `beside`: the chosen `tables` come into an existing database under other names (see `suffix`), as they were in the backup or at a moment; nothing that is there is touched.',
   }),
   target_database: targetDatabaseSchema.optional().meta({
     description:
-      'Name of the database to create (1 to 63 bytes of UTF-8). With `swap`, of the one to replace, with `data`, of the one whose tables are filled; by default the configured one.',
+      'Name of the database to create (1 to 63 bytes of UTF-8). With `swap`, of the one to replace, with `data`, of the one whose tables are filled, with `beside`, of the one that gets the tables; by default the configured one.',
   }),
   environment: databaseIdSchema.optional().meta({
     description: "Id of the configured database to whose server it is restored; by default, the backup's own.",
@@ -98,6 +98,14 @@ const restoreFields = recoveryFields.extend({
       description:
         'Only these tables, with what they need: types, sequences, functions, indexes, keys, triggers, policies, privileges. A partitioned table comes with its partitions. Foreign keys whose parent is not selected are left out; warnings name them.',
       examples: [['sales.orders', { schema: 'sales', table: 'Order.Items' }]],
+    }),
+  suffix: z
+    .string()
+    .regex(/^[A-Za-z0-9_]{1,40}$/, 'must be 1 to 40 letters, digits and underscores')
+    .optional()
+    .meta({
+      description: 'With `beside`: what the names of the tables end in there; by default `_restored`.',
+      examples: ['_before_the_accident'],
     }),
   owner_mapping: z
     .record(nameSchema, nameSchema)
@@ -130,7 +138,13 @@ function checkFields(body: z.output<typeof restoreFields>, context: z.Refinement
   const [moment] = moments;
   if (moment === undefined && body.backup_id === undefined) refuse('backup_id', 'is missing');
   if (moment === undefined && body.inclusive !== undefined) refuse('inclusive', 'is about a moment; name one');
-  if (moment !== undefined && body.mode !== 'new') refuse(moment, 'goes with "mode": "new" alone');
+  if (moment !== undefined && body.mode !== 'new' && body.mode !== 'beside') {
+    refuse(moment, 'goes with "mode": "new" or "beside" alone');
+  }
+  if (body.mode === 'beside') {
+    if (!body.tables) refuse('tables', 'is missing: "mode": "beside" is about chosen tables');
+    if (body.schemas) refuse('schemas', 'cannot go with "mode": "beside"; name tables');
+  } else if (body.suffix !== undefined) refuse('suffix', 'goes with "mode": "beside" alone');
   if (body.mode === 'new' && body.target_database === undefined) refuse('target_database', 'is missing');
   if (body.mode === 'swap') {
     for (const field of ['schemas', 'tables'] as const) {

@@ -14,7 +14,9 @@ afterAll(() => api?.close());
 const everything = async () => {
   const { table } = api;
   const { Items = [] } = await table.documents.send(new ScanCommand({ TableName: table.name, ConsistentRead: true }));
-  return Items.map((item) => JSON.stringify(item)).sort();
+  // Calls are counted before anything else, so that nobody makes too many of them.
+  const kept = Items.filter(({ pk }) => !String(pk).startsWith('CALLS#'));
+  return kept.map((item) => JSON.stringify(item)).sort();
 };
 
 describe('while the Audit table is not there', () => {

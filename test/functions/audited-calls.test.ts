@@ -2,6 +2,7 @@ import { DeleteTableCommand } from '@aws-sdk/client-dynamodb';
 import { ScanCommand } from '@aws-sdk/lib-dynamodb';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { routes } from '../../shared/contract/routes.ts';
+import { ruleIds } from '../../shared/security/compliance/registry.ts';
 import { newAlertId, newBackupId, newJobId } from '../../shared/state/ids.ts';
 import { startApi, type TestApi } from './api.ts';
 
@@ -28,7 +29,10 @@ describe('while the Audit table is not there', () => {
   const ids = { '/jobs': newJobId, '/restore': newJobId, '/alerts': newAlertId, '/backups': newBackupId };
   const pathOf = (path: string): string => {
     const [, newId = newJobId] = Object.entries(ids).find(([beginning]) => path.startsWith(beginning)) ?? [];
-    return path.replace('{id}', newId()).replace('{pid}', '4711');
+    return path
+      .replace('{id}', newId())
+      .replace('{pid}', '4711')
+      .replace('{rule}', ruleIds[0] ?? '');
   };
   const changing = routes.filter(({ method }) => method !== 'GET');
 

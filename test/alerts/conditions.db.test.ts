@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import type pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { CheckName, EffectiveCheck } from '../../shared/health/checks.ts';
@@ -48,6 +49,13 @@ const untilIn = async (condition: string, pid: number): Promise<void> => {
   }
 };
 
+/** Sessions of the server that tests before have left go on for a while, and would be slow, waiting or idle. */
+const untilQuiet = async (): Promise<void> => {
+  const busy = `SELECT FROM pg_stat_activity
+                 WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() AND state <> 'idle'`;
+  while ((await client.query(busy)).rowCount) await setTimeout(50);
+};
+
 interface Condition {
   check: CheckName;
   levels: EffectiveCheck['levels'];
@@ -60,6 +68,7 @@ interface Condition {
  * is resolved and one mail says so.
  */
 async function courseOf({ check, levels, make }: Condition, first = watcher, last = first): Promise<void> {
+  if (first === last) await untilQuiet();
   await watched.only({ [check]: { levels } });
   const before = watched.emails().length;
   if (first === last) expect((await watched.watch(first)).changes).toEqual([]);

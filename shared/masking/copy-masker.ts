@@ -7,6 +7,9 @@ const BACKSLASH = 0x5c;
 const CAPITAL_N = 0x4e;
 const BLANK = 0x20;
 
+/** Memory for unfinished fields that is kept for the next one. */
+const KEPT_BYTES = 1_048_576;
+
 /** How the values of one column are replaced. */
 export interface ColumnMask {
   mask: FieldMask;
@@ -31,7 +34,9 @@ export function createCopyMasker(columns: readonly (ColumnMask | null)[]): CopyM
   let out = Buffer.allocUnsafe(1_310_720);
   let used = 0;
   let column = 0;
+  /** The beginning of a field whose end has not come yet. */
   let held: Buffer = Buffer.alloc(0);
+  let heldBytes = 0;
   let plain = new Uint8Array(4096);
 
   const reserve = (bytes: number): void => {
@@ -48,14 +53,21 @@ export function createCopyMasker(columns: readonly (ColumnMask | null)[]): CopyM
     used += to - from;
   };
 
-  const writeMasked = (
-    { mask, isPadded }: ColumnMask,
-    source: Buffer,
-    from: number,
-    end: number,
-    escaped: boolean,
-  ): void => {
+  const hold = (source: Buffer, from: number, to: number): void => {
+    const needed = heldBytes + to - from;
+    if (held.length < needed) {
+      const grown = Buffer.allocUnsafe(needed * 2);
+      held.copy(grown, 0, 0, heldBytes);
+      held = grown;
+    }
+    source.copy(held, heldBytes, from, to);
+    heldBytes = needed;
+  };
+
+  const writeMasked = ({ mask, isPadded }: ColumnMask, source: Buffer, from: number, end: number): void => {
     let to = end;
+    let escaped = false;
+    for (let at = from; at < to; at++) if (source[at] === BACKSLASH) escaped = true;
     if (escaped && to - from === 2 && source[from] === BACKSLASH && source[from + 1] === CAPITAL_N) {
       copyRun(source, from, to);
       return;
@@ -81,58 +93,66 @@ export function createCopyMasker(columns: readonly (ColumnMask | null)[]): CopyM
     used = writeEscaped(out, used, written);
   };
 
-  const process = (block: Buffer): number => {
-    let at = 0;
-    let run = 0;
+  /** @param from - where a field begins @param copied - from where on nothing is copied yet */
+  const process = (block: Buffer, from: number, copied: number): void => {
+    let at = from;
+    let run = copied;
     const { length } = block;
     while (at < length) {
       const masked = columns[column];
       if (masked) {
         copyRun(block, run, at);
-        let end = at;
-        let escaped = false;
-        let byte = 0;
-        for (; end < length; end++) {
-          byte = block[end] as number;
-          if (byte === TAB || byte === NEWLINE) break;
-          if (byte === BACKSLASH) escaped = true;
-        }
-        if (end === length) return at;
-        writeMasked(masked, block, at, end, escaped);
+        const end = endOfField(block, at);
         run = end;
+        if (end === length) {
+          hold(block, at, end);
+          break;
+        }
+        writeMasked(masked, block, at, end);
         at = end + 1;
-        column = byte === TAB ? column + 1 : 0;
+        column = block[end] === TAB ? column + 1 : 0;
       } else if (column > lastMasked) {
         const end = block.indexOf(NEWLINE, at);
         if (end < 0) break;
         at = end + 1;
         column = 0;
       } else {
-        let byte = 0;
-        while (at < length) {
-          byte = block[at++] as number;
-          if (byte === TAB) {
-            column += 1;
-            break;
-          }
-          if (byte === NEWLINE) {
-            column = 0;
-            break;
-          }
-        }
+        const end = endOfField(block, at);
+        at = end + 1;
+        if (end < length) column = block[end] === TAB ? column + 1 : 0;
       }
     }
     copyRun(block, run, length);
-    return length;
   };
 
   return {
     transform(block) {
       used = 0;
-      const whole = held.length > 0 ? Buffer.concat([held, block]) : block;
-      const done = process(whole);
-      held = done < whole.length ? Buffer.from(whole.subarray(done)) : Buffer.alloc(0);
+      const masked = columns[column];
+      if (heldBytes > 0 && masked) {
+        const end = endOfField(block, 0);
+        hold(block, 0, end);
+        if (end < block.length) {
+          writeMasked(masked, held.subarray(0, heldBytes), 0, heldBytes);
+          heldBytes = 0;
+          if (held.length > KEPT_BYTES) held = Buffer.alloc(0);
+          column = block[end] === TAB ? column + 1 : 0;
+          process(block, end + 1, end);
+        }
+      } else {
+        process(block, 0, 0);
+      }
       return out.subarray(0, used);
     },
   };
+}
+
+/** The next end of a field or row; COPY escapes both within values. */
+function endOfField(block: Buffer, from: number): number {
+  let at = from;
+  for (; at < block.length; at++) {
+    const byte = block[at];
+    if (byte === TAB || byte === NEWLINE) break;
+  }
+  return at;
 }

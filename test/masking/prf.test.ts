@@ -27,7 +27,7 @@ test('the function is Chaskey-12', () => {
 });
 
 test('messages that differ in anything, and keys, give other answers', () => {
-  const answer = (message: Uint8Array, key = KEY) => {
+  const answer = (message: Uint8Array, key: Uint8Array = KEY) => {
     const prf = createPrf(key);
     prf.of(message, 0, message.length);
     return prf.words.join();

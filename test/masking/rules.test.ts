@@ -7,7 +7,7 @@ const text = fc.string({ unit: 'grapheme', maxLength: 60 });
 const digits = (length: number) => fc.stringMatching(new RegExp(`^[0-9]{1,${length}}$`));
 const integer = (bits: bigint) => fc.bigInt({ min: -(2n ** bits), max: 2n ** bits - 1n }).map(String);
 const date = fc
-  .date({ min: new Date('0001-01-01'), max: new Date('9999-12-31'), noInvalidDate: true })
+  .date({ min: new Date('0200-01-01'), max: new Date('9999-12-31'), noInvalidDate: true })
   .map((day) => day.toISOString().slice(0, 10));
 
 /** Masks with columns in which they promise to keep values distinct. */
@@ -132,7 +132,7 @@ test('lengths are kept', () => {
     }
   }
   expect(refusalOf(parseMask({ rule: 'email' }), columnOf('varchar(10)'))).toMatch(/needs room for 18 characters/);
-  expect(refusalOf(parseMask({ rule: 'hash' }), columnOf('char(7)'))).toMatch(/needs room for 8/);
+  expect(refusalOf(parseMask({ rule: 'hash' }), columnOf('bpchar(7)'))).toMatch(/needs room for 8/);
   expect(refusalOf(parseMask({ rule: 'fixed', value: 'abc' }), columnOf('varchar(2)'))).toMatch(/has 3 characters/);
 });
 
@@ -141,7 +141,7 @@ test('a date moves within its limit, never to itself, and keeps its time', () =>
   fc.assert(
     fc.property(date, (day) => {
       const masked = mask(`${day} 12:34:56.789+05:30`) ?? '';
-      expect(masked.slice(-21)).toBe(' 12:34:56.789+05:30'.padStart(21, masked.slice(-21, -19)));
+      expect(masked).toMatch(/^\d{4}-\d\d-\d\d 12:34:56\.789\+05:30$/);
       const moved = Math.abs(Date.parse(masked.slice(0, 10)) - Date.parse(day)) / 86_400_000;
       expect(moved).toBeGreaterThanOrEqual(1);
       expect(moved).toBeLessThanOrEqual(30);

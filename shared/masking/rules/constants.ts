@@ -42,6 +42,6 @@ export const shuffleRule = defineRule({
     'The values of other rows that are exported together with it. They are real ones: use it where a value says nothing without its row.',
   options: z.strictObject({}),
   serves: ALL_KINDS,
-  // It is the same values in another order.
-  keepsDistinct: () => true,
+  // Of a key of several columns, two rows could get the same values; and what refers to a key would refer to another row.
+  keepsDistinct: () => false,
 });

@@ -1,6 +1,6 @@
 import './durable/collect-rarely.ts';
 import type { Context } from 'aws-lambda';
-import { dynamodbClient, s3Client, secretsManagerClient } from '../shared/aws/clients.ts';
+import { dynamodbClient, kmsClient, s3Client, secretsManagerClient } from '../shared/aws/clients.ts';
 import { type LaneAnswer, laneEventSchema } from '../shared/backup/distributed/events.ts';
 import { invocationTime } from '../shared/backup/distributed/invocation-time.ts';
 import { exportShare } from '../shared/backup/distributed/lane.ts';
@@ -9,6 +9,7 @@ import { findDatabase, loadConfiguration } from '../shared/configuration/load.ts
 import { toJobError } from '../shared/jobs/attempts.ts';
 import { withCancellation } from '../shared/jobs/cancellation.ts';
 import { connectionTarget } from '../shared/postgres/target.ts';
+import { loadMaskingKey } from '../shared/security/masking/masking-key.ts';
 import { createExportStore } from '../shared/state/exports.ts';
 import { createJobStore } from '../shared/state/jobs.ts';
 import { openTable } from '../shared/state/table.ts';
@@ -19,6 +20,8 @@ const table = openTable(dynamodbClient(), environment.stateTable);
 const exports = createExportStore(table);
 const jobs = createJobStore(table);
 const store = { s3: s3Client(), bucket: environment.backupBucket, keyArn: environment.backupKeyArn };
+
+const loadKey = () => loadMaskingKey({ table, kms: kmsClient(), keyArn: environment.backupKeyArn });
 
 /** Exports a share of a distributed backup as far as the time of one invocation goes. */
 export async function handler(input: unknown, context: Context): Promise<LaneAnswer> {
@@ -33,7 +36,15 @@ export async function handler(input: unknown, context: Context): Promise<LaneAns
       `dbms backup ${backup_id} lane ${event.lane}`,
     );
     const { left } = await withCancellation(jobs, job_id, (signal) =>
-      exportShare(event, { exports, target, store, settings: configuration.backups, time, signal }),
+      exportShare(event, {
+        exports,
+        target,
+        store,
+        settings: configuration.backups,
+        time,
+        loadMaskingKey: loadKey,
+        signal,
+      }),
     );
     return { status: 'exported', left };
   } catch (error) {

@@ -19,6 +19,7 @@ import {
   readSamples,
   removeBackups,
   removeDownloads,
+  useMaskingKey,
   useState,
 } from '../constructs/permissions.ts';
 import { RoutedApi } from '../constructs/routed-api.ts';
@@ -210,6 +211,12 @@ function shapesOf(
       description: 'Lists, acknowledges and resolves alerts, and keeps their thresholds',
       environment: state,
       statements: useState(stateTable, ['Get', 'Put', 'Update', 'Query']),
+    },
+    'masking-api': {
+      description: 'Keeps the rules of masking, and holds them against the database',
+      environment: { ...state, backupKeyArn: key.keyArn },
+      statements: [...useState(stateTable, ['Get', 'Put']), ...useMaskingKey(key), ...logIn],
+      ...(vpc ? { vpc } : {}),
     },
     'docs-api': { description: 'Describes the API', environment: {}, statements: [] },
   };

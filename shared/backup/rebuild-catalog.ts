@@ -121,6 +121,7 @@ function listedAs(manifest: Manifest, { storedAt, lockedUntil }: StoredManifest)
     include: manifest.selection?.include ?? null,
     exclude: manifest.selection?.exclude ?? null,
     depends_on: manifest.depends_on ?? [],
+    masked: manifest.masking !== undefined,
     status: 'available',
     job_id: UNKNOWN_JOB,
     requested_by,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { defineRoute } from './define-route.ts';
 import { healthRoutes } from './health-routes.ts';
+import { maskingRoutes } from './masking-routes.ts';
 import { recoveryRoutes } from './recovery-routes.ts';
 import { backupIdSchema, backupRequestSchema, backupSchema, backupStatusSchema } from './schemas/backup.ts';
 import { databaseQuerySchema, pageOf, pageQuerySchema } from './schemas/common.ts';
@@ -324,6 +325,7 @@ export const routes = [
   }),
   ...recoveryRoutes,
   ...healthRoutes,
+  ...maskingRoutes,
   defineRoute({
     operationId: 'getOpenapi',
     method: 'GET',

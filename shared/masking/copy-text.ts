@@ -51,3 +51,28 @@ export function writeEscaped(out: Uint8Array, from: number, to: number): number 
   }
   return to + escaped;
 }
+
+/**
+ * Reads whole rows of COPY text in UTF-8.
+ *
+ * @returns the values of each row; null for NULL
+ */
+export function readRows(text: Buffer): (string | null)[][] {
+  let plain = new Uint8Array(1024);
+  const value = (from: number, to: number): string | null => {
+    if (to - from === 2 && text[from] === BACKSLASH && text[from + 1] === 0x4e) return null;
+    if (plain.length < to - from) plain = new Uint8Array((to - from) * 2);
+    return Buffer.from(plain.buffer, 0, unescapeField(text, from, to, plain)).toString('utf8');
+  };
+  const rows: (string | null)[][] = [];
+  let row: (string | null)[] = [];
+  for (let at = 0, from = 0; at < text.length; at++) {
+    if (text[at] !== 0x09 && text[at] !== 0x0a) continue;
+    row.push(value(from, at));
+    from = at + 1;
+    if (text[at] === 0x09) continue;
+    rows.push(row);
+    row = [];
+  }
+  return rows;
+}

@@ -52,6 +52,7 @@ test('what goes in and what comes out share one schema each', () => {
     'JobError',
     'LockedSession',
     'Locks',
+    'Masking',
     'MetricsHistory',
     'Problem',
     'Progress',

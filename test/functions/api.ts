@@ -96,6 +96,7 @@ export async function startApi(
     'jobs-api': (await import('../../functions/jobs-api.ts')).handler,
     'health-api': (await import('../../functions/health-api.ts')).handler,
     'alerts-api': (await import('../../functions/alerts-api.ts')).handler,
+    'masking-api': (await import('../../functions/masking-api.ts')).handler,
     'docs-api': (await import('../../functions/docs-api.ts')).handler,
   };
 

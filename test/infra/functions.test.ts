@@ -23,7 +23,7 @@ describe('the functions', () => {
   const durableOnes = [...inVpcDurable, 'dbms-rebuild-catalog', 'dbms-download'];
   /** What a backup of many invocations invokes. */
   const exporting = ['dbms-export-lane', 'dbms-snapshot-holder'];
-  const inVpcApis = ['dbms-restore-server-api', 'dbms-recovery-api', 'dbms-health-api'];
+  const inVpcApis = ['dbms-restore-server-api', 'dbms-recovery-api', 'dbms-health-api', 'dbms-masking-api'];
   const inVpc = [...exporting, ...inVpcDurable, 'dbms-capture-changes', ...inVpcApis, 'dbms-sample-health'];
 
   it('are those of functions/, each once', () => {
@@ -85,7 +85,7 @@ describe('the functions', () => {
       if (Properties?.VpcConfig !== undefined) {
         expect(DependsOn).toContainEqual(
           expect.stringMatching(
-            /^(Backup|Restore|Validate|SampleHealth|Capture\w+|restoreserverapi|recoveryapi|healthapi|Export\w+)RoleDefaultPolicy/,
+            /^(Backup|Restore|Validate|SampleHealth|Capture\w+|restoreserverapi|recoveryapi|healthapi|maskingapi|Export\w+)RoleDefaultPolicy/,
           ),
         );
       }

@@ -20,7 +20,8 @@ export function restoreOptionsOf(fields: RestoreOptionFields): RestoreOptions & 
   };
 }
 
-function tableName(table: string | TableName): TableName {
+/** A relation that a request names as `schema.table`, or by both. */
+export function tableName(table: string | TableName): TableName {
   if (typeof table !== 'string') return table;
   const dot = table.indexOf('.');
   return { schema: table.slice(0, dot), table: table.slice(dot + 1) };

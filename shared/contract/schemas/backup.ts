@@ -68,11 +68,23 @@ export const backupSelectionFields = {
 /** Only an `available` backup can be restored: its manifest is written. */
 export const backupStatusSchema = z.enum(['running', 'available', 'failed', 'deleting']);
 
-export const backupRequestSchema = z.strictObject({
-  backup_type: backupTypeSchema,
-  custom_name: customNameSchema.nullable().default(null).meta({ description: 'A name for people to recognize it by.' }),
-  ...backupSelectionFields,
-});
+export const backupRequestSchema = z
+  .strictObject({
+    backup_type: backupTypeSchema,
+    custom_name: customNameSchema
+      .nullable()
+      .default(null)
+      .meta({ description: 'A name for people to recognize it by.' }),
+    ...backupSelectionFields,
+    masked: z.boolean().default(false).meta({
+      description:
+        'Whether values are masked by the rules of `security/masking` while they are read: the backup then holds no original value of a masked column, and no large objects. It is no base for point-in-time recovery, and no drill or age of backups counts it.',
+    }),
+  })
+  .refine(({ backup_type, masked }) => !masked || backup_type !== 'schema', {
+    path: ['masked'],
+    message: 'is for backups with rows: definitions are never masked',
+  });
 
 const validationSchema = z
   .object({
@@ -105,6 +117,10 @@ export const backupSchema = z
       .nullable()
       .default(null)
       .meta({ description: 'The patterns of what it is without; null: nothing was excluded.' }),
+    masked: z
+      .boolean()
+      .default(false)
+      .meta({ description: 'Whether columns are masked by rules: it is not what a disaster asks for.' }),
     status: backupStatusSchema,
     job_id: z.string().meta({ description: 'The job that makes or made it.' }),
     requested_by: z.string().meta({ description: '`sub` of the caller, or `schedule`.' }),

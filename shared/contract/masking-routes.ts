@@ -1,0 +1,44 @@
+import { defineRoute } from './define-route.ts';
+import { databaseQuerySchema } from './schemas/common.ts';
+import { maskingChangeSchema, maskingSchema } from './schemas/masking.ts';
+
+/** The routes of masking; masked backups are asked for with those of the backups. */
+export const maskingRoutes = [
+  defineRoute({
+    operationId: 'getMasking',
+    method: 'GET',
+    path: '/security/masking',
+    leastRole: 'operator',
+    servedBy: 'masking-api',
+    tag: 'Security',
+    summary: 'Show the rules of masking',
+    description: 'Which columns of the database are masked in masked backups, and how.',
+    query: databaseQuerySchema,
+    responses: { 200: { description: 'The rules.', schema: maskingSchema } },
+  }),
+  defineRoute({
+    operationId: 'changeMasking',
+    method: 'PUT',
+    path: '/security/masking',
+    leastRole: 'admin',
+    servedBy: 'masking-api',
+    tag: 'Security',
+    summary: 'Change the rules of masking',
+    description:
+      "Puts rules in place of the former ones. They are held against the database first: types, lengths, NOT NULL, unique and exclusion constraints, foreign keys, partition keys; and some rows of each table are masked and held against its CHECK constraints and domains. With one problem, nothing is changed, and the answer names all of them. The same value becomes the same one in all tables of all databases, by a key that only the deployment's KMS key opens.",
+    query: databaseQuerySchema,
+    body: maskingChangeSchema,
+    bodyExample: {
+      version: 0,
+      rules: [
+        { table: 'sales.customers', column: 'email', mask: { rule: 'email' } },
+        { table: 'sales.customers', column: 'phone', mask: { rule: 'phone', keep_first: 2 } },
+      ],
+    },
+    responses: { 200: { description: 'The rules as they are now.', schema: maskingSchema } },
+    refusals: {
+      409: 'The rules were changed since that version, or do not fit the database; all problems are named in `errors`.',
+      503: 'The server or KMS is out of reach.',
+    },
+  }),
+] as const;

@@ -1,10 +1,11 @@
 import { dynamodbClient, kmsClient, secretsManagerClient } from '../shared/aws/clients.ts';
 import { readEnvironment } from '../shared/configuration/environment.ts';
 import { findDatabase, loadConfiguration } from '../shared/configuration/load.ts';
+import type { Database } from '../shared/configuration/runtime.ts';
 import { createApiHandler } from '../shared/http/api-handler.ts';
 import { Refusal } from '../shared/http/problem.ts';
 import { connectionTarget } from '../shared/postgres/target.ts';
-import { changeMasking, describeMasking } from '../shared/security/masking/change-masking.ts';
+import { changeMasking, describeMasking, proposeMasking } from '../shared/security/masking/change-masking.ts';
 import { openTable } from '../shared/state/table.ts';
 
 const environment = readEnvironment(['stateTable', 'backupKeyArn']);
@@ -13,6 +14,21 @@ const table = openTable(dynamodbClient(), environment.stateTable);
 
 /** Ends before API Gateway gives up waiting. */
 const REQUEST_MS = 25_000;
+/** For looking at rows; one table more may take some seconds. */
+const FINDING_MS = 18_000;
+
+const dependenciesOf = (database: Database, milliseconds: number) => ({
+  table,
+  kms: kmsClient(),
+  keyArn: environment.backupKeyArn,
+  target: connectionTarget(
+    database,
+    configuration.connections,
+    { secretsManager: secretsManagerClient() },
+    'dbms masking',
+  ),
+  signal: AbortSignal.timeout(milliseconds),
+});
 
 export const handler = createApiHandler('masking-api', {
   getMasking: async ({ query }) => ({
@@ -21,14 +37,7 @@ export const handler = createApiHandler('masking-api', {
   }),
   changeMasking: async ({ query, body, caller }) => {
     const database = findDatabase(configuration, query.database);
-    const clients = { secretsManager: secretsManagerClient() };
-    const dependencies = {
-      table,
-      kms: kmsClient(),
-      keyArn: environment.backupKeyArn,
-      target: connectionTarget(database, configuration.connections, clients, 'dbms masking'),
-      signal: AbortSignal.timeout(REQUEST_MS),
-    };
+    const dependencies = dependenciesOf(database, REQUEST_MS);
     const problems = await changeMasking(dependencies, { database: database.id, change: body, by: caller.sub });
     if (problems.length > 0) {
       throw new Refusal(
@@ -40,5 +49,9 @@ export const handler = createApiHandler('masking-api', {
       );
     }
     return { status: 200, body: await describeMasking({ table }, database.id) };
+  },
+  findPersonalData: async ({ query }) => {
+    const database = findDatabase(configuration, query.database);
+    return { status: 200, body: await proposeMasking(dependenciesOf(database, FINDING_MS), database.id) };
   },
 });

@@ -1,6 +1,6 @@
 import { defineRoute } from './define-route.ts';
 import { databaseQuerySchema } from './schemas/common.ts';
-import { maskingChangeSchema, maskingSchema } from './schemas/masking.ts';
+import { maskingChangeSchema, maskingSchema, personalDataSchema } from './schemas/masking.ts';
 
 /** The routes of masking; masked backups are asked for with those of the backups. */
 export const maskingRoutes = [
@@ -40,5 +40,19 @@ export const maskingRoutes = [
       409: 'The rules were changed since that version, or do not fit the database; all problems are named in `errors`.',
       503: 'The server or KMS is out of reach.',
     },
+  }),
+  defineRoute({
+    operationId: 'findPersonalData',
+    method: 'POST',
+    path: '/security/masking/find',
+    leastRole: 'admin',
+    servedBy: 'masking-api',
+    tag: 'Security',
+    summary: 'Find columns with personal data',
+    description:
+      'Looks at the names of columns and at some hundred rows of each table: e-mail addresses, telephone numbers, cards and IBANs by their check digits, numbers of persons of several countries, addresses, IP addresses, names, dates of birth, free text. Proposes a rule for each, with its confidence; changes nothing, and tells no value.',
+    query: databaseQuerySchema,
+    responses: { 200: { description: 'What was found.', schema: personalDataSchema } },
+    refusals: { 503: 'The server is out of reach.' },
   }),
 ] as const;

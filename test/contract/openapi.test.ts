@@ -54,6 +54,7 @@ test('what goes in and what comes out share one schema each', () => {
     'Locks',
     'Masking',
     'MetricsHistory',
+    'PersonalData',
     'Problem',
     'Progress',
     'RecoveryWindow',

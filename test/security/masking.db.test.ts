@@ -1,7 +1,12 @@
 import { KMSClient } from '@aws-sdk/client-kms';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type MaskingChange, maskingChangeSchema } from '../../shared/contract/schemas/masking.ts';
-import { changeMasking, describeMasking, loadMaskingRules } from '../../shared/security/masking/change-masking.ts';
+import {
+  changeMasking,
+  describeMasking,
+  loadMaskingRules,
+  proposeMasking,
+} from '../../shared/security/masking/change-masking.ts';
 import { type KeyDependencies, loadMaskingKey } from '../../shared/security/masking/masking-key.ts';
 import { readWrappedKey } from '../../shared/state/masking.ts';
 import { DATABASE_ID, useBackupHarness } from '../backup/support/harness.ts';
@@ -83,4 +88,37 @@ test('rules are changed at their version, all or none, and make a masked backup'
   );
   await client.end();
   expect(rows).toEqual([{ ok: true }]);
+});
+
+test('personal data is found by names and values, without telling any; without time by names alone', async () => {
+  const client = await source.connect();
+  await client.query(`CREATE SCHEMA shop;
+    CREATE TABLE shop.payments (id int, x varchar(30), y text, ip inet, phone text, remarks text) PARTITION BY RANGE (id);
+    CREATE TABLE shop.payments_1 PARTITION OF shop.payments DEFAULT;
+    INSERT INTO shop.payments SELECT n, 'GB82WEST12345698765432', '4111 1111 1111 1111', '10.0.0.1', '+43 660 1234' || n, 'ok'
+      FROM generate_series(1, 40) AS n;
+    CREATE TABLE shop.empty (id int, email text)`);
+  await client.end();
+  const found = await proposeMasking(
+    { ...key, target: source.target(), signal: new AbortController().signal },
+    DATABASE_ID,
+  );
+  const kinds = found.findings.map(({ table, column, kind, is_masked }) => [
+    `${table.table}.${column}`,
+    kind,
+    is_masked,
+  ]);
+  expect(kinds.sort()).toEqual([
+    ['empty.email', 'email', false],
+    ['payments.ip', 'ip_address', false],
+    ['payments.phone', 'phone', false],
+    ['payments.x', 'iban', false],
+    ['payments.y', 'card', false],
+    ['people.email', 'email', true],
+  ]);
+  expect(found).toMatchObject({ tables: 3, tables_left: 0 });
+  expect(JSON.stringify(found)).not.toMatch(/4111|WEST1234|mail\.example/);
+  const late = await proposeMasking({ ...key, target: source.target(), signal: AbortSignal.abort() }, DATABASE_ID);
+  expect(late.tables_left).toBe(3);
+  expect(late.findings.map(({ column }) => column).sort()).toContain('email');
 });

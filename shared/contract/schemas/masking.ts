@@ -39,5 +39,29 @@ export const maskingSchema = z
   })
   .meta({ id: 'Masking', description: 'The rules by which the values of a database are masked.' });
 
+export const personalDataSchema = z
+  .object({
+    database: databaseIdSchema,
+    findings: z
+      .array(
+        z.object({
+          table: z.object({ schema: z.string(), table: z.string() }),
+          column: z.string(),
+          kind: z.string().meta({ description: 'What it holds, as far as one can tell.', examples: ['email'] }),
+          confidence: z.number().meta({ description: 'From 0 to 1, of its name and its values together.' }),
+          sampled: z.int().meta({ description: 'Values that were looked at; 0: the name alone speaks.' }),
+          mask: maskSchema.nullable().meta({ description: 'A rule that fits its type; null: none does.' }),
+          is_masked: z.boolean().meta({ description: 'Whether it has a rule already.' }),
+        }),
+      )
+      .meta({ description: 'The surest first. No value is told.' }),
+    tables: z.int().meta({ description: 'Tables that were looked at.' }),
+    tables_left: z.int().meta({
+      description: 'Of them, those of which only the names of columns were: they could not be read, or not in time.',
+    }),
+  })
+  .meta({ id: 'PersonalData', description: 'Columns that seem to hold personal data.' });
+
+export type PersonalData = z.output<typeof personalDataSchema>;
 export type MaskingChange = z.output<typeof maskingChangeSchema>;
 export type Masking = z.output<typeof maskingSchema>;

@@ -9,7 +9,7 @@ const familySchema = z.object({
   members: z.array(z.string()),
 });
 
-const columnSchema = z.object({
+export const columnSchema = z.object({
   table: z.string(),
   schema: z.string(),
   name: z.string(),

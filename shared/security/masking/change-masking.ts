@@ -1,6 +1,8 @@
+import type pg from 'pg';
 import { tableName } from '../../backup/restore/request-options.ts';
-import type { Masking, MaskingChange } from '../../contract/schemas/masking.ts';
+import type { Masking, MaskingChange, PersonalData } from '../../contract/schemas/masking.ts';
 import { OperationError } from '../../errors.ts';
+import { findPersonal } from '../../masking/find/find-personal.ts';
 import { type MaskingRules, planMasking } from '../../masking/plan/plan-masking.ts';
 import type { ColumnRule, RuleProblem } from '../../masking/plan/resolve-rules.ts';
 import type { ConnectionTarget } from '../../postgres/connect.ts';
@@ -45,15 +47,46 @@ export async function changeMasking(
   const rules = change.rules.map(({ table: name, column, mask }): ColumnRule => ({ ...tableName(name), column, mask }));
   const version = stored.version + 1;
   const maskingKey = await loadMaskingKey(dependencies);
-  const { problems } = await withConnection(target, {}, async (client) => {
-    await client.query(SESSION);
-    await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
-    return planMasking(client, { version, rules, maskingKey }, signal);
-  });
+  const { problems } = await inSnapshot(target, (client) =>
+    planMasking(client, { version, rules, maskingKey }, signal),
+  );
   if (problems.length > 0) return problems;
   const changed: StoredMasking = { database, version, rules, changed_by: by, changed_at: new Date().toISOString() };
   if (!(await writeMasking(table, changed))) throw changedMeanwhile(change.version, version);
   return [];
+}
+
+/** Works in a read-only transaction. */
+function inSnapshot<Result>(target: ConnectionTarget, work: (client: pg.Client) => Promise<Result>): Promise<Result> {
+  return withConnection(target, {}, async (client) => {
+    await client.query(SESSION);
+    await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+    return work(client);
+  });
+}
+
+/**
+ * Looks for columns with personal data, and says which of them have rules.
+ *
+ * @throws OperationError of the connection
+ */
+export async function proposeMasking(
+  { table, target, signal }: Pick<MaskingDependencies, 'table' | 'target' | 'signal'>,
+  database: string,
+): Promise<PersonalData> {
+  const { rules } = await readMasking(table, database);
+  const { findings, tables, tablesLeft } = await inSnapshot(target, (client) => findPersonal(client, signal));
+  return {
+    database,
+    findings: findings.map(({ schema, table: name, column, ...rest }) => ({
+      table: { schema, table: name },
+      column,
+      ...rest,
+      is_masked: rules.some((rule) => rule.schema === schema && rule.table === name && rule.column === column),
+    })),
+    tables,
+    tables_left: tablesLeft,
+  };
 }
 
 /**

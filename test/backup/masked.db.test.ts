@@ -230,3 +230,26 @@ test('statistics, materialized views, sequences and generated columns tell nothi
   expect(await harness.unfinishedUploads()).toEqual([]);
   await source.drop();
 });
+
+test('where the target is trusted less, what seems to be personal and is not masked stands against a restore', async () => {
+  const source = await createScratchDatabase(anyServer());
+  await rowsOf(
+    source,
+    `CREATE TABLE people (id int, email text, phone_calls int, last_name varchar(9), note text);
+     INSERT INTO people VALUES (1, 'a@b.example', 3, 'Somebody');
+     CREATE TABLE empty (email text)`,
+  );
+  const plain = await harness.backUp(source.target());
+  const refuse = { request: { refuseUnmasked: true } };
+  await expect(harness.restore(plain, anyServer(), refuse)).rejects.toMatchObject({
+    message: expect.stringMatching(/"public"\."people"\.email \(email\), "public"\."people"\.last_name \(name\)/),
+  });
+  const intoTables = { name: source.name, request: { ...refuse.request, mode: 'data' as const } };
+  await expect(harness.restore(plain, anyServer(), intoTables)).rejects.toMatchObject({
+    message: expect.stringContaining('seem to hold personal data'),
+  });
+  const masking = rulesOf({ 'public.people': { email: { rule: 'email' }, last_name: { rule: 'null' } } });
+  const masked = await harness.backUp(source.target(), { request: { masking } });
+  await (await harness.restore(masked, anyServer(), refuse)).drop();
+  await source.drop();
+});

@@ -118,6 +118,10 @@ const restoreFields = recoveryFields.extend({
     description:
       "Gather the planner's statistics (`ANALYZE`), so that the first queries are planned well. `false`: leave it to autovacuum.",
   }),
+  allow_unmasked: z.boolean().optional().meta({
+    description:
+      '`true`: also into an environment that is trusted less, with columns that seem to hold personal data and are not masked.',
+  }),
   connections: z.int().min(1).max(32).optional().meta({
     description: 'Sessions that load at a time; by default the configured number.',
   }),

@@ -44,6 +44,7 @@ const PASSING = new Set([
   'database_unreachable',
   'store_failed',
   'key_unavailable',
+  'masking_key_unavailable',
   'table_changed',
   'function_ended',
 ]);

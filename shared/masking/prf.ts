@@ -23,7 +23,7 @@ export function deriveKey(maskingKey: Uint8Array, purpose: string): Buffer {
 /**
  * Chaskey-12 (Mouha et al., SAC 2014; ISO/IEC 29192-6:2019), a message authentication code made for 32-bit processors and so for
  * JavaScript's integers: a small part of the time that a call of HMAC or AES takes for values as short as those of a column
- * (docs/decisions/0014).
+ * (docs/decisions/0019).
  *
  * @param key - 16 bytes
  */

@@ -10,7 +10,7 @@ import { type Job, jobSchema } from '../shared/contract/schemas/job.ts';
 import { embeddedBinaries, installedBinaries } from '../test/support/postgres-binaries.ts';
 import { startServer } from '../test/support/postgres-server.ts';
 import { fillBenchmarkDatabase } from './database.ts';
-import { type BenchServer, hasTool, pgBackRest, pgDump, pgRestore, vacuumdbAnalyze } from './peers.ts';
+import { type BenchServer, copyTable, hasTool, pgBackRest, pgDump, pgRestore, vacuumdbAnalyze } from './peers.ts';
 import { functionUsage } from './processes.ts';
 import { type Measurement, median, type Ratio, ratio, report } from './report.ts';
 
@@ -75,9 +75,11 @@ export async function benchmarkBackup(options: BackupBenchmark): Promise<void> {
       const { backupId, ...backup } = await ourBackup(system);
       add(backup);
       await settle(server);
-      add(await ourRestore(system, server, backupId, false));
+      add(await ourRestore(system, server, backupId, { analyze: false }));
       await settle(server);
-      add(await ourRestore(system, server, backupId, true));
+      add(await ourRestore(system, server, backupId, { analyze: true }));
+      await settle(server);
+      add(await ourRestore(system, server, backupId, { analyze: false, tables: [ONE_TABLE] }));
       if (!peers) continue;
       const dump = join(folder, 'dump');
       await settle(server);
@@ -87,6 +89,9 @@ export async function benchmarkBackup(options: BackupBenchmark): Promise<void> {
       const restored = await pgRestore(server, 'bench_peer', dump);
       add(restored);
       if (hasTool('vacuumdb', server.version)) add(together(restored, await vacuumdbAnalyze(server, 'bench_peer')));
+      await recreate(server, 'bench_peer');
+      await settle(server);
+      add(await copyTable(server, { from: SOURCE, into: 'bench_peer', table: ONE_TABLE, folder }));
       await drop(server, 'bench_peer');
     }
     if (hasTool('pgbackrest', 0, 'version')) {
@@ -111,6 +116,9 @@ export async function benchmarkBackup(options: BackupBenchmark): Promise<void> {
 const OUR_BACKUP = 'backup (encrypted)';
 const OUR_RESTORE = 'restore';
 const OUR_ANALYZED_RESTORE = 'restore + ANALYZE';
+const OUR_TABLE_RESTORE = 'restore of one table';
+/** About a thirtieth of the database, with a key and two indexes, one of them GIN. */
+const ONE_TABLE = 'public.customers';
 
 function ratios(all: readonly Measurement[]): Ratio[] {
   const find = (start: string): Measurement | undefined =>
@@ -121,6 +129,7 @@ function ratios(all: readonly Measurement[]): Ratio[] {
     [find(OUR_ANALYZED_RESTORE), find('pg_restore -j2 + ')],
     [find(OUR_ANALYZED_RESTORE), find('pg_restore -j2')],
     [find(OUR_BACKUP), find('pgBackRest')],
+    [find(OUR_TABLE_RESTORE), find('psql')],
   ];
   return pairs.flatMap(([ours, peer]) => (ours && peer ? [ratio(ours, peer)] : []));
 }
@@ -148,17 +157,18 @@ async function ourRestore(
   system: LocalSystem,
   server: BenchServer,
   backupId: string,
-  analyze: boolean,
+  options: { analyze: boolean; tables?: string[] },
 ): Promise<Measurement> {
   const target = 'bench_ours';
   const { job: _, ...usage } = await runJob(system, '-restore', 'restore', {
     backup_id: backupId,
     confirm: true,
     target_database: target,
-    analyze,
+    ...options,
   });
   await drop(server, target);
-  return { name: analyze ? OUR_ANALYZED_RESTORE : OUR_RESTORE, ...usage, storedBytes: null };
+  const whole = options.analyze ? OUR_ANALYZED_RESTORE : OUR_RESTORE;
+  return { name: options.tables ? OUR_TABLE_RESTORE : whole, ...usage, storedBytes: null };
 }
 
 /** Starts a job over the API and waits for its end: from the request to the state `succeeded`, as a caller sees it. */

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import pg from 'pg';
+import { bufferMemory } from '../infra/constructs/node-function.ts';
 import { startServices } from '../local/aws/services.ts';
 import { createSlot, dropSlot } from '../shared/changes/setup/slot.ts';
 import { embeddedBinaries, installedBinaries } from '../test/support/postgres-binaries.ts';
@@ -167,9 +168,10 @@ async function withDatabase(server: BenchServer, use: (client: pg.Client) => Pro
   }
 }
 
+/** In a process whose memory is set up as that of the deployed functions is: both pass rows. */
 async function runStep(step: Step): Promise<StepResult> {
   const child = spawn(process.execPath, [join(import.meta.dirname, 'changes-step.ts')], {
-    env: { ...process.env, STEP: JSON.stringify(step) },
+    env: { ...process.env, ...bufferMemory, STEP: JSON.stringify(step) },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   let said = '';

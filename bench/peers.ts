@@ -100,6 +100,27 @@ export async function vacuumdbAnalyze(server: BenchServer, database: string): Pr
 }
 
 /**
+ * `psql \\copy` of one table's rows, from a local file of text, into an empty table that has its keys and indexes already.
+ *
+ * @param from - the database that has the table
+ */
+export async function copyTable(
+  server: BenchServer,
+  { from, into, table, folder }: { from: string; into: string; table: string; folder: string },
+): Promise<Measurement> {
+  const login = ['-h', server.host, '-p', String(server.port), '-U', server.user];
+  const definition = join(folder, 'table.sql');
+  const rows = join(folder, 'table.copy');
+  const psql = (name: string, database: string, args: string[]) =>
+    runTool(name, 'psql', [...login, '-qX', '-v', 'ON_ERROR_STOP=1', '-d', database, ...args], server);
+  await runTool('pg_dump', 'pg_dump', [...login, '-s', '-t', table, '-f', definition, from], server);
+  await psql('definition', into, ['-f', definition]);
+  await psql('rows', from, ['-c', `\\copy ${table} to '${rows}'`]);
+  const measured = await psql('psql \\copy of that table', into, ['-c', `\\copy ${table} from '${rows}'`]);
+  return { ...measured, storedBytes: null };
+}
+
+/**
  * A full pgBackRest backup of the whole cluster: physical, zst 1, AES-256, 2 processes. It needs the server's data folder and
  * socket, so it runs only against a server of this machine that allows `archive_mode`-less backups.
  */

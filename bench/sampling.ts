@@ -1,13 +1,19 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { build } from 'esbuild';
 import pg from 'pg';
-import { noDetails, readDetails } from '../shared/health/sample/read-details.ts';
 import { takeReading } from '../shared/health/sample/take-reading.ts';
 import { embeddedBinaries, installedBinaries } from '../test/support/postgres-binaries.ts';
 import { startServer, type TestServer } from '../test/support/postgres-server.ts';
 import { hasTool } from './peers.ts';
-import { processCpuSeconds as backendSeconds } from './processes.ts';
+import type { SamplingStep, SamplingStepResult } from './sampling-step.ts';
+
+const execute = promisify(execFile);
 
 export interface SamplingBenchmark {
   sessions: number;
@@ -30,8 +36,7 @@ export async function benchmarkSampling(options: SamplingBenchmark): Promise<voi
     (await installedBinaries()).filter(({ statements }) => statements).at(-1) ?? (await embeddedBinaries());
   const { server, stop } = await startServer(binaries, {
     max_connections: String(options.sessions + 100),
-    shared_buffers: '256MB',
-    max_locks_per_transaction: '256',
+    shared_buffers: '64MB',
     'pg_stat_statements.max': String(STATEMENTS),
   });
   try {
@@ -85,40 +90,41 @@ async function measureCrowd(server: TestServer, { sessions, tables }: SamplingBe
   while (crowd.length < sessions) crowd.push(...(await Promise.all(Array.from({ length: 20 }, () => open(server)))));
   await client.query('ANALYZE');
 
-  const { rows } = await client.query('SELECT pg_catalog.pg_backend_pid() AS pid');
-  const before = backendSeconds(rows[0].pid);
-  for (let sample = 0; sample < SAMPLES; sample++) await take(client);
-  const used = backendSeconds(rows[0].pid) - before;
-  const fast: number[] = [];
-  const slow: number[] = [];
-  const parts: number[] = [];
-  let details = noDetails;
-  let statements = 0;
-  for (let sample = 0; sample < SAMPLES; sample++) {
-    const reading = await take(client);
-    fast.push(reading.values.sample_ms ?? 0);
-    statements = reading.statements?.size ?? 0;
-    const began = performance.now();
-    await readDetails(client, noDetails, { storageBytes: null, everyMs: 0, budgetMs: Number.POSITIVE_INFINITY });
-    slow.push(performance.now() - began);
-    // As the sampler reads them: what is due, until its time is up.
-    const spread = performance.now();
-    details = await readDetails(client, details, { storageBytes: null, everyMs: 0, budgetMs: 50 });
-    parts.push(performance.now() - spread);
-  }
-  const residentMegabytes = Math.round(process.memoryUsage().rss / MEGABYTE);
+  const { host, port, user, password } = server;
+  const step: SamplingStep = { server: { host, port, user, password }, samples: SAMPLES };
+  const measured = await sampleAlone(step);
   await Promise.all([...crowd, client].map((session) => session.end()));
+  const { sample, parts, details, serverCpuMs } = measured;
   return {
-    crowd: { sessions, tables, statements },
-    sampleMs: { median: middle(fast), most: Math.max(...fast) },
+    crowd: { sessions: measured.sessions, tables, statements: measured.statements },
+    sampleMs: { median: middle(sample), most: Math.max(...sample) },
     detailsOfOneSampleMs: { median: middle(parts), most: Math.max(...parts) },
-    allDetailsMs: { median: middle(slow), most: Math.max(...slow) },
+    allDetailsMs: { median: middle(details), most: Math.max(...details) },
     /** What one sample costs the server, of which one every 5 s takes the given share of a processor. */
-    serverCpuMsPerSample: (used / SAMPLES) * 1000,
-    shareOfOneProcessorEvery5s: used / SAMPLES / (EVERY_MS / 1000),
-    /** Of this process, the crowd's clients included. */
-    residentMegabytes,
+    serverCpuMsPerSample: serverCpuMs,
+    shareOfOneProcessorEvery5s: serverCpuMs / EVERY_MS,
+    /** Of the process that samples. */
+    peakMegabytes: Math.round(measured.peakBytes / MEGABYTE),
   };
+}
+
+/** As a function has it: in one file. Node's own reading of TypeScript would take memory of its own. */
+async function sampleAlone(step: SamplingStep): Promise<SamplingStepResult> {
+  const folder = await mkdtemp(join(tmpdir(), 'bench-'));
+  try {
+    const script = join(folder, 'sampling-step.mjs');
+    await build({
+      entryPoints: [fileURLToPath(new URL('sampling-step.ts', import.meta.url))],
+      outfile: script,
+      ...{ bundle: true, platform: 'node', format: 'esm', logLevel: 'error' },
+      banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
+    });
+    const env = { ...process.env, STEP: JSON.stringify(step) };
+    const { stdout } = await execute(process.execPath, ['--max-semi-space-size=4', script], { env });
+    return JSON.parse(stdout) as SamplingStepResult;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 }
 
 /** pgbench with and without a sample every 5 s, in pairs whose order changes. */

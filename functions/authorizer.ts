@@ -1,10 +1,20 @@
 import type { APIGatewayAuthorizerResult, APIGatewayRequestAuthorizerEvent } from 'aws-lambda';
 import { createAccessControl } from '../shared/access/authorize.ts';
+import { dynamodbClient } from '../shared/aws/clients.ts';
+import { readEnvironment } from '../shared/configuration/environment.ts';
 import { loadConfiguration } from '../shared/configuration/load.ts';
 import { callerContext } from '../shared/http/caller.ts';
 import { createLogger } from '../shared/http/log.ts';
+import { isRevoked } from '../shared/security/access/revocations.ts';
+import { readSecuritySettings } from '../shared/security/settings/read-settings.ts';
+import { openTable } from '../shared/state/table.ts';
 
-const decide = createAccessControl(loadConfiguration());
+const table = openTable(dynamodbClient(), readEnvironment(['stateTable']).stateTable);
+const decide = createAccessControl({
+  identity: loadConfiguration().identity,
+  readRules: () => readSecuritySettings(table),
+  isRevoked: (token) => isRevoked(table, token),
+});
 const logger = createLogger('authorizer');
 
 /**

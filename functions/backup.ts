@@ -8,20 +8,27 @@ import { workWithin } from '../shared/backup/distributed/limits.ts';
 import { planExport, storeDefinitions } from '../shared/backup/distributed/plan-export.ts';
 import { type BackupRequest, LargerThanOneInvocation, runBackup } from '../shared/backup/export/run-backup.ts';
 import { backupPrefix } from '../shared/backup/layout.ts';
+import { exportedTypeSchema } from '../shared/backup/manifest.ts';
 import { explainStoreFailure } from '../shared/backup/objects/object-store.ts';
 import { removeObjects } from '../shared/backup/remove.ts';
 import { environmentNames, readEnvironment } from '../shared/configuration/environment.ts';
 import { findDatabase, loadConfiguration } from '../shared/configuration/load.ts';
 import type { Progress } from '../shared/contract/schemas/job.ts';
 import { runBackupJob } from '../shared/jobs/backup-job.ts';
+import { bookkeep } from '../shared/jobs/bookkeeping.ts';
 import { withCancellation } from '../shared/jobs/cancellation.ts';
 import { cancelJob, failJob, succeedBackup } from '../shared/jobs/end.ts';
 import { type BackupEvent, backupEventSchema } from '../shared/jobs/events.ts';
 import { executionClaim } from '../shared/jobs/execution-ended.ts';
 import { scheduledRun } from '../shared/jobs/scheduled-run.ts';
 import { registerBackup } from '../shared/jobs/start.ts';
+import { auditSteps } from '../shared/jobs/step-audit.ts';
 import { dumpSchema } from '../shared/postgres/pg-dump/dump-schema.ts';
 import { connectionTarget } from '../shared/postgres/target.ts';
+import { incrementObstacle } from '../shared/recovery/increment-possible.ts';
+import { takeIncrement } from '../shared/recovery/take-increment.ts';
+import { openAuditor } from '../shared/security/audit/open-auditor.ts';
+import { recordDefinitions } from '../shared/security/audit/subjects.ts';
 import { loadMaskingRules } from '../shared/security/masking/change-masking.ts';
 import { createExportStore } from '../shared/state/exports.ts';
 import { createJobStore } from '../shared/state/jobs.ts';
@@ -40,10 +47,14 @@ const configuration = loadConfiguration();
 const table = openTable(dynamodbClient(), environment.stateTable);
 const jobs = createJobStore(table);
 const exports = createExportStore(table);
+const auditor = openAuditor();
 const store = { s3: s3Client(), bucket: environment.backupBucket, keyArn: environment.backupKeyArn };
 const { backups: settings } = configuration;
 const pgDumpPath = process.env[environmentNames.pgDumpPath];
 const tools = { postgresToolsPath: environment.postgresToolsPath, ...(pgDumpPath ? { pgDumpPath } : {}) };
+
+/** Of a round of an incremental backup, for beginning to read more changes. */
+const CAPTURING_MS = 45_000;
 
 function targetOf(database: string, applicationName: string) {
   const clients = { secretsManager: secretsManagerClient() };
@@ -56,7 +67,7 @@ function requestOf(event: BackupEvent, id: string) {
   return {
     id,
     database: findDatabase(configuration, database).id,
-    backupType,
+    backupType: exportedTypeSchema.parse(backupType),
     customName,
     selection: include || exclude ? { include, exclude } : null,
     requestedBy,
@@ -72,11 +83,21 @@ async function maskingOf({ database, masked }: BackupEvent): Promise<Pick<Backup
 /** Takes one backup, asked for through the API or by a schedule. */
 export const handler = withDurableExecution(async (input: unknown, context) => {
   const event = backupEventSchema.parse(input);
-  const steps = distributedSteps(context);
+  const subject = { kind: 'backup', database: event.database, target: event.backup_id ?? null } as const;
+  const audited = auditSteps(
+    { auditor, jobs },
+    { ...subject, jobId: event.job_id ?? null, requestedBy: event.requested_by },
+  );
+  const steps = distributedSteps(context, audited);
   const execution = context.executionContext.durableExecutionArn;
-  const run = event.scheduled_at === undefined ? null : scheduledRun(table, event, event.scheduled_at, execution);
+  const findObstacle = async () => {
+    if (event.backup_type !== 'incremental') return null;
+    return (await incrementObstacle(table, event.database))?.message ?? null;
+  };
+  const run =
+    event.scheduled_at === undefined ? null : scheduledRun(table, event, event.scheduled_at, execution, findObstacle);
   if (run) {
-    const admitted = await steps.step('admit', run.admit);
+    const admitted = await bookkeep(steps, 'admit', run.admit);
     if (admitted !== 'admitted') return { status: admitted };
   }
   /** Runs work that ends with the invocation's time, or when the job is cancelled. */
@@ -134,6 +155,21 @@ export const handler = withDurableExecution(async (input: unknown, context) => {
         if (error instanceof LargerThanOneInvocation) return null;
         throw error;
       }),
+    takeIncrement: ({ database, custom_name: customName, requested_by: requestedBy }, { jobId, backupId: id }) =>
+      within(jobId, async (signal) =>
+        takeIncrement(
+          { id, database, customName, requestedBy, createdAt: (await jobs.get(jobId)).created_at },
+          {
+            target: targetOf(database, `dbms backup ${id}`),
+            store,
+            table,
+            compressionLevel: settings.compression_level,
+            timeMs: CAPTURING_MS,
+            signal,
+            onDefinitions: recordDefinitions(auditor, database),
+          },
+        ),
+      ),
     distributed: (event, { jobId, backupId }) => {
       const application = `dbms backup ${backupId}`;
       const target = targetOf(event.database, application);

@@ -12,6 +12,7 @@ import type { ValidationEvent } from '../shared/jobs/events.ts';
 import { type RebuildEvent, startRebuild } from '../shared/jobs/rebuild-job.ts';
 import { functionStarter, startBackup } from '../shared/jobs/start.ts';
 import { startValidation } from '../shared/jobs/start-validation.ts';
+import { incrementObstacle } from '../shared/recovery/increment-possible.ts';
 import { createBackupCatalog, findListed } from '../shared/state/backups.ts';
 import { createJobStore } from '../shared/state/jobs.ts';
 import { openTable } from '../shared/state/table.ts';
@@ -43,10 +44,12 @@ async function describe(backups: readonly Backup[]): Promise<Backup[]> {
 export const handler = createApiHandler('backups-api', {
   createBackup: async (request) => {
     const { query, body, caller, claim } = request;
+    const database = findDatabase(configuration, query.database).id;
+    const obstacle = body.backup_type === 'incremental' ? await incrementObstacle(table, database) : null;
     const started = await startBackup(
       { table, startFunction },
       {
-        database: findDatabase(configuration, query.database).id,
+        database,
         requestedBy: caller.sub,
         backupType: body.backup_type,
         customName: body.custom_name,
@@ -54,6 +57,9 @@ export const handler = createApiHandler('backups-api', {
         exclude: body.exclude,
         masked: body.masked,
         claim,
+        check: () => {
+          if (obstacle) throw obstacle;
+        },
       },
     );
     return acceptedJob(request, started);

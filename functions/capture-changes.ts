@@ -1,23 +1,40 @@
 import type { Context } from 'aws-lambda';
-import { dynamodbClient, s3Client, secretsManagerClient } from '../shared/aws/clients.ts';
+import { dynamodbClient, lambdaClient, s3Client, secretsManagerClient } from '../shared/aws/clients.ts';
 import { readEnvironment } from '../shared/configuration/environment.ts';
 import { loadConfiguration } from '../shared/configuration/load.ts';
 import { createLogger } from '../shared/http/log.ts';
+import { functionStarter, startBackup } from '../shared/jobs/start.ts';
 import { connectionTarget } from '../shared/postgres/target.ts';
 import { type CaptureReport, captureDatabase } from '../shared/recovery/capture-database.ts';
 import { guardLimits } from '../shared/recovery/limits.ts';
+import { openAuditor } from '../shared/security/audit/open-auditor.ts';
+import { recordDefinitions } from '../shared/security/audit/subjects.ts';
 import { openTable } from '../shared/state/table.ts';
 
-const environment = readEnvironment(['stateTable', 'backupBucket', 'backupKeyArn']);
+const environment = readEnvironment(['stateTable', 'backupBucket', 'backupKeyArn', 'backupFunctionArn']);
 const configuration = loadConfiguration();
 const table = openTable(dynamodbClient(), environment.stateTable);
 const store = { s3: s3Client(), bucket: environment.backupBucket, keyArn: environment.backupKeyArn };
+const auditor = openAuditor();
+const startFunction = functionStarter(lambdaClient(), environment.backupFunctionArn);
 const logger = createLogger('capture-changes');
 
 /** Left of the invocation's time for what is under way when it is over. */
 const CLOSING_TIME_MS = 10_000;
 /** In all of a run: the next one takes what remains. What one transaction needs may be more. */
 const READING_MS = 45_000;
+/** The longest wait for transactions that are running when a slot is made. */
+const WAIT_MS = 15_000;
+
+/** Who asks for the full backups that a window begins with. */
+const REQUESTED_BY = 'recovery';
+
+async function startBase(database: string): Promise<void> {
+  await startBackup(
+    { table, startFunction },
+    { database, requestedBy: REQUESTED_BY, backupType: 'full', customName: null },
+  );
+}
 
 /**
  * Stores the changes of every database whose point-in-time recovery is on; a rule calls it each minute. Of two runs that meet, one has
@@ -40,7 +57,10 @@ export async function handler(_event: unknown, context: Pick<Context, 'getRemain
         limits: guardLimits(configuration, database),
         compressionLevel: configuration.backups.compression_level,
         timeMs: READING_MS / configuration.databases.length,
+        waitMs: WAIT_MS,
+        startBase,
         signal,
+        onDefinitions: recordDefinitions(auditor, database.id),
       });
       reports[database.id] = report;
       const isTrouble = report.status === 'closed' || ('warning' in report && report.warning !== null);

@@ -11,6 +11,8 @@ import { readEnvironment } from '../shared/configuration/environment.ts';
 import { withCancellation } from '../shared/jobs/cancellation.ts';
 import { type DownloadEvent, downloadEventSchema, runDownloadJob } from '../shared/jobs/download-job.ts';
 import { cancelJob, failJob, succeedDownload } from '../shared/jobs/end.ts';
+import { auditSteps } from '../shared/jobs/step-audit.ts';
+import { openAuditor } from '../shared/security/audit/open-auditor.ts';
 import { createJobStore } from '../shared/state/jobs.ts';
 import { openTable } from '../shared/state/table.ts';
 import { durableSteps, invocationSignal } from './durable/steps.ts';
@@ -18,6 +20,7 @@ import { durableSteps, invocationSignal } from './durable/steps.ts';
 const environment = readEnvironment(['stateTable', 'backupBucket', 'backupKeyArn', 'downloadBucket']);
 const table = openTable(dynamodbClient(), environment.stateTable);
 const jobs = createJobStore(table);
+const auditor = openAuditor();
 const store = { s3: s3Client(), bucket: environment.backupBucket, keyArn: environment.backupKeyArn };
 const downloads = { ...store, bucket: environment.downloadBucket };
 
@@ -36,8 +39,12 @@ const requestOf = ({ database, backup_id, job_id, format }: DownloadEvent): Down
 /** Makes one file of a backup, which psql loads. */
 export const handler = withDurableExecution(async (input: unknown, context) => {
   const event = downloadEventSchema.parse(input);
+  const audited = auditSteps(
+    { auditor, jobs },
+    { kind: 'download', database: event.database, target: event.backup_id, jobId: event.job_id, requestedBy: null },
+  );
   const left = () => context.lambdaContext.getRemainingTimeInMillis();
-  return runDownloadJob(event, durableSteps(context), {
+  return runDownloadJob(event, durableSteps(context, audited), {
     start: (jobId) => jobs.start(jobId),
     begin: (event) => beginDownload(requestOf(event), downloads),
     write: (event, state, report) =>

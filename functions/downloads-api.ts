@@ -7,8 +7,8 @@ import { loadConfiguration } from '../shared/configuration/load.ts';
 import { acceptedJob } from '../shared/http/accepted.ts';
 import { createApiHandler } from '../shared/http/api-handler.ts';
 import type { DownloadEvent } from '../shared/jobs/download-job.ts';
-import { assertRestorable, functionStarter } from '../shared/jobs/start.ts';
-import { findDownload, startDownload } from '../shared/jobs/start-download.ts';
+import { functionStarter } from '../shared/jobs/start.ts';
+import { assertDownloadable, findDownload, startDownload } from '../shared/jobs/start-download.ts';
 import { createBackupCatalog } from '../shared/state/backups.ts';
 import { openTable } from '../shared/state/table.ts';
 
@@ -42,7 +42,7 @@ export const handler = createApiHandler('downloads-api', {
   getDownload: async (request) => {
     const { params, query } = request;
     const { database } = await backups.get(params.id);
-    await assertRestorable(table, database, params.id);
+    await assertDownloadable(table, database, params.id);
     const { format, limit, cursor } = query;
     const backup = { database, backupId: params.id };
     if (format === 'objects') {

@@ -7,11 +7,14 @@ import { readClock } from '../shared/backup/stored-manifest.ts';
 import { readEnvironment } from '../shared/configuration/environment.ts';
 import { loadConfiguration } from '../shared/configuration/load.ts';
 import { createLogger } from '../shared/http/log.ts';
+import { openAuditor } from '../shared/security/audit/open-auditor.ts';
+import { scheduledWork } from '../shared/security/audit/subjects.ts';
 import { openTable } from '../shared/state/table.ts';
 
 const environment = readEnvironment(['stateTable', 'backupBucket', 'downloadBucket']);
 const configuration = loadConfiguration();
 const table = openTable(dynamodbClient(), environment.stateTable);
+const auditor = openAuditor();
 const logger = createLogger('expire-backups');
 
 /** Left of the invocation's time for what is under way when it is over. */
@@ -32,7 +35,11 @@ export async function handler(_event: unknown, context: Pick<Context, 'getRemain
       const policy = retentionPolicy(configuration, database);
       const { backupBucket: bucket, downloadBucket } = environment;
       const s3 = s3Client();
-      const report = await expireBackups(database.id, { s3, bucket, downloadBucket, table, policy, signal });
+      const report = await auditor.audited(scheduledWork('expireBackups', database.id), async (note) => {
+        const expired = await expireBackups(database.id, { s3, bucket, downloadBucket, table, policy, signal });
+        note.after = expired;
+        return expired;
+      });
       reports.push(report);
       const isTrouble = report.refused.length + report.damaged.length + report.unlisted.length > 0;
       logger[isTrouble ? 'warn' : 'info']('Backups expired', { ...report });

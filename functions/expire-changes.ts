@@ -4,12 +4,15 @@ import { readEnvironment } from '../shared/configuration/environment.ts';
 import { loadConfiguration } from '../shared/configuration/load.ts';
 import { createLogger } from '../shared/http/log.ts';
 import { expireChanges } from '../shared/recovery/expire-changes.ts';
+import { openAuditor } from '../shared/security/audit/open-auditor.ts';
+import { scheduledWork } from '../shared/security/audit/subjects.ts';
 import { openTable } from '../shared/state/table.ts';
 
 const environment = readEnvironment(['stateTable', 'backupBucket', 'backupKeyArn']);
 const configuration = loadConfiguration();
 const table = openTable(dynamodbClient(), environment.stateTable);
 const store = { s3: s3Client(), bucket: environment.backupBucket, keyArn: environment.backupKeyArn };
+const auditor = openAuditor();
 const logger = createLogger('expire-changes');
 
 /** Left of the invocation's time for what is under way when it is over. */
@@ -26,7 +29,12 @@ export async function handler(_event: unknown, context: Pick<Context, 'getRemain
   const failed: string[] = [];
   for (const { id } of configuration.databases) {
     try {
-      logger.info('Changes expired', { database: id, removed: await expireChanges(id, { table, store, signal }) });
+      const removed = await auditor.audited(scheduledWork('expireChanges', id), async (note) => {
+        const removed = await expireChanges(id, { table, store, signal });
+        note.after = { removed };
+        return removed;
+      });
+      logger.info('Changes expired', { database: id, removed });
     } catch (error) {
       failed.push(id);
       logger.error('Changes could not expire', { database: id, error });

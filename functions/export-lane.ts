@@ -8,7 +8,9 @@ import { readEnvironment } from '../shared/configuration/environment.ts';
 import { findDatabase, loadConfiguration } from '../shared/configuration/load.ts';
 import { toJobError } from '../shared/jobs/attempts.ts';
 import { withCancellation } from '../shared/jobs/cancellation.ts';
+import { auditSteps } from '../shared/jobs/step-audit.ts';
 import { connectionTarget } from '../shared/postgres/target.ts';
+import { openAuditor } from '../shared/security/audit/open-auditor.ts';
 import { loadMaskingKey } from '../shared/security/masking/masking-key.ts';
 import { createExportStore } from '../shared/state/exports.ts';
 import { createJobStore } from '../shared/state/jobs.ts';
@@ -19,6 +21,7 @@ const configuration = loadConfiguration();
 const table = openTable(dynamodbClient(), environment.stateTable);
 const exports = createExportStore(table);
 const jobs = createJobStore(table);
+const auditor = openAuditor();
 const store = { s3: s3Client(), bucket: environment.backupBucket, keyArn: environment.backupKeyArn };
 
 const loadKey = () => loadMaskingKey({ table, kms: kmsClient(), keyArn: environment.backupKeyArn });
@@ -35,16 +38,22 @@ export async function handler(input: unknown, context: Context): Promise<LaneAns
       { secretsManager: secretsManagerClient() },
       `dbms backup ${backup_id} lane ${event.lane}`,
     );
+    const audited = auditSteps(
+      { auditor, jobs },
+      { kind: 'backup', database, target: backup_id, jobId: job_id, requestedBy: null },
+    );
     const { left } = await withCancellation(jobs, job_id, (signal) =>
-      exportShare(event, {
-        exports,
-        target,
-        store,
-        settings: configuration.backups,
-        time,
-        loadMaskingKey: loadKey,
-        signal,
-      }),
+      audited('lane', () =>
+        exportShare(event, {
+          exports,
+          target,
+          store,
+          settings: configuration.backups,
+          time,
+          loadMaskingKey: loadKey,
+          signal,
+        }),
+      ),
     );
     return { status: 'exported', left };
   } catch (error) {

@@ -5,6 +5,8 @@ import { readEnvironment } from '../shared/configuration/environment.ts';
 import { withCancellation } from '../shared/jobs/cancellation.ts';
 import { cancelJob, failJob } from '../shared/jobs/end.ts';
 import { rebuildEventSchema, runRebuildJob } from '../shared/jobs/rebuild-job.ts';
+import { auditSteps } from '../shared/jobs/step-audit.ts';
+import { openAuditor } from '../shared/security/audit/open-auditor.ts';
 import { createJobStore } from '../shared/state/jobs.ts';
 import { openTable } from '../shared/state/table.ts';
 import { durableSteps, invocationSignal } from './durable/steps.ts';
@@ -12,12 +14,17 @@ import { durableSteps, invocationSignal } from './durable/steps.ts';
 const environment = readEnvironment(['stateTable', 'backupBucket', 'backupKeyArn']);
 const table = openTable(dynamodbClient(), environment.stateTable);
 const jobs = createJobStore(table);
+const auditor = openAuditor();
 const store = { s3: s3Client(), bucket: environment.backupBucket, keyArn: environment.backupKeyArn };
 
 /** Lists the backups of one database, or of all, again from their manifests in the bucket. */
 export const handler = withDurableExecution(async (input: unknown, context) => {
   const event = rebuildEventSchema.parse(input);
-  return runRebuildJob(event, durableSteps(context), {
+  const audited = auditSteps(
+    { auditor, jobs },
+    { kind: 'rebuild', database: event.database, target: null, jobId: event.job_id, requestedBy: null },
+  );
+  return runRebuildJob(event, durableSteps(context, audited), {
     start: (jobId) => jobs.start(jobId),
     rebuild: ({ database, all, job_id }) =>
       withCancellation(jobs, job_id, (signal) => {

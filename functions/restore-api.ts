@@ -8,6 +8,7 @@ import { resumeRestore } from '../shared/jobs/resume.ts';
 import { functionStarter, startRestore } from '../shared/jobs/start.ts';
 import { chooseBase } from '../shared/recovery/choose-base.ts';
 import { splitMoment } from '../shared/recovery/moment.ts';
+import { resolveRestore } from '../shared/recovery/resolve-restore.ts';
 import { openTable } from '../shared/state/table.ts';
 
 const environment = readEnvironment(['stateTable', 'backupBucket', 'backupKeyArn', 'restoreFunctionArn']);
@@ -23,16 +24,19 @@ export const handler = createApiHandler('restore-api', {
   createRestore: async (request) => {
     const { query, body, caller, claim } = request;
     const { backup_id, confirm: _, mode, target_database: __, environment: ___, ...rest } = body;
-    const { recovery, options } = splitMoment(rest);
+    const { recovery: named, options } = splitMoment(rest);
     const target = restoreTarget(configuration, query, body);
     const signal = AbortSignal.timeout(PLANNING_MS);
+    const { database } = target;
+    const wanted = await resolveRestore(table, database, { backupId: backup_id, recovery: named }, mode);
+    const { recovery } = wanted;
     const backupId = recovery
-      ? await chooseBase({ database: target.database, backupId: backup_id }, recovery, { table, store, signal })
-      : (backup_id ?? '');
+      ? await chooseBase({ database, backupId: wanted.backupId }, recovery, { table, store, signal })
+      : (wanted.backupId ?? '');
     const started = await startRestore(
       { table, startFunction },
       {
-        database: target.database,
+        database,
         requestedBy: caller.sub,
         backupId,
         targetDatabase: target.targetDatabase,

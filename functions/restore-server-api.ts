@@ -18,6 +18,7 @@ import { assertRestorable } from '../shared/jobs/start.ts';
 import { connectionTarget } from '../shared/postgres/target.ts';
 import { chooseBase } from '../shared/recovery/choose-base.ts';
 import { splitMoment } from '../shared/recovery/moment.ts';
+import { resolveRestore } from '../shared/recovery/resolve-restore.ts';
 import { findEvent } from '../shared/state/begin.ts';
 import { createJobStore } from '../shared/state/jobs.ts';
 import { openTable } from '../shared/state/table.ts';
@@ -58,9 +59,11 @@ export const handler = createApiHandler('restore-server-api', {
   checkRestore: async ({ query, body }) => {
     const { database, server, targetDatabase } = restoreTarget(configuration, query, body);
     const signal = AbortSignal.timeout(CHECK_MS);
-    const { recovery } = splitMoment(body);
+    const { recovery: named } = splitMoment(body);
     if (body.backup_id !== undefined) await assertRestorable(table, database, body.backup_id);
-    const base = await baseOf({ database, backupId: body.backup_id }, recovery, AbortSignal.timeout(PLANNING_MS));
+    const asked = { backupId: body.backup_id, recovery: named };
+    const { backupId, recovery } = await resolveRestore(table, database, asked, body.mode);
+    const base = await baseOf({ database, backupId }, recovery, AbortSignal.timeout(PLANNING_MS));
     if (typeof base !== 'string') return { status: 200, body: base };
     const {
       missingRoles,

@@ -12,9 +12,11 @@ import { takeBackRestore } from '../shared/jobs/discard.ts';
 import { cancelJob, failJob, succeedRestore } from '../shared/jobs/end.ts';
 import { type RestoreEvent, restoreEventSchema } from '../shared/jobs/events.ts';
 import { runRestoreJob } from '../shared/jobs/restore-job.ts';
+import { auditSteps } from '../shared/jobs/step-audit.ts';
 import { connectionTarget } from '../shared/postgres/target.ts';
 import { planOnBase } from '../shared/recovery/plan-on-base.ts';
 import { replayOf } from '../shared/recovery/replay.ts';
+import { openAuditor } from '../shared/security/audit/open-auditor.ts';
 import { createJobStore } from '../shared/state/jobs.ts';
 import { openTable } from '../shared/state/table.ts';
 import { durableSteps, invocationSignal } from './durable/steps.ts';
@@ -23,6 +25,7 @@ const environment = readEnvironment(['stateTable', 'backupBucket', 'backupKeyArn
 const configuration = loadConfiguration();
 const table = openTable(dynamodbClient(), environment.stateTable);
 const jobs = createJobStore(table);
+const auditor = openAuditor();
 const store = { s3: s3Client(), bucket: environment.backupBucket, keyArn: environment.backupKeyArn };
 
 /** Whether the target is trusted less than what the backup is of. */
@@ -43,7 +46,17 @@ const targetOf = (event: RestoreEvent) =>
 /** Restores one backup into a new database, which may take the place of another, or its rows into tables that are there. */
 export const handler = withDurableExecution(async (input: unknown, context) => {
   const event = restoreEventSchema.parse(input);
-  return runRestoreJob(event, durableSteps(context), {
+  const audited = auditSteps(
+    { auditor, jobs },
+    {
+      kind: 'restore',
+      database: event.environment ?? event.database,
+      target: event.target_database,
+      jobId: event.job_id,
+      requestedBy: event.requested_by,
+    },
+  );
+  return runRestoreJob(event, durableSteps(context, audited), {
     start: (jobId) => jobs.start(jobId),
     report: async (jobId, progress) => {
       await jobs.reportProgress(jobId, progress);

@@ -12,8 +12,15 @@ import { cancelJob, endValidation } from '../shared/jobs/end.ts';
 import { validationEventSchema } from '../shared/jobs/events.ts';
 import { executionClaim } from '../shared/jobs/execution-ended.ts';
 import { drillServer, registerScheduled } from '../shared/jobs/start-validation.ts';
+import { auditSteps } from '../shared/jobs/step-audit.ts';
 import { runValidationJob } from '../shared/jobs/validation-job.ts';
 import { connectionTarget } from '../shared/postgres/target.ts';
+import { checkIncrement } from '../shared/recovery/check-increment.ts';
+import { planOnBase } from '../shared/recovery/plan-on-base.ts';
+import { replayOf } from '../shared/recovery/replay.ts';
+import { endOfIncrement } from '../shared/recovery/resolve-restore.ts';
+import { openAuditor } from '../shared/security/audit/open-auditor.ts';
+import { createBackupCatalog } from '../shared/state/backups.ts';
 import { createJobStore, isEnded } from '../shared/state/jobs.ts';
 import { openTable } from '../shared/state/table.ts';
 import { durableSteps, invocationSignal } from './durable/steps.ts';
@@ -22,6 +29,8 @@ const environment = readEnvironment(['stateTable', 'backupBucket', 'backupKeyArn
 const configuration = loadConfiguration();
 const table = openTable(dynamodbClient(), environment.stateTable);
 const jobs = createJobStore(table);
+const backups = createBackupCatalog(table);
+const auditor = openAuditor();
 const store = { s3: s3Client(), bucket: environment.backupBucket, keyArn: environment.backupKeyArn };
 const logger = createLogger('validate');
 
@@ -36,7 +45,17 @@ const drillTarget = (jobId: string) =>
 /** Validates one backup, asked for through the API or by a schedule. */
 export const handler = withDurableExecution(async (input: unknown, context) => {
   const event = validationEventSchema.parse(input);
-  return runValidationJob(event, durableSteps(context), {
+  const audited = auditSteps(
+    { auditor, jobs },
+    {
+      kind: 'validation',
+      database: event.database,
+      target: event.backup_id ?? null,
+      jobId: event.job_id ?? null,
+      requestedBy: event.requested_by,
+    },
+  );
+  return runValidationJob(event, durableSteps(context, audited), {
     register: async ({ database, level, backup_id, job_id, requested_by: requestedBy }) => {
       if (job_id && backup_id) return { jobId: job_id, backupId: backup_id };
       // A repeated step finds the job that the first one made, and so does the end of the execution.
@@ -48,25 +67,41 @@ export const handler = withDurableExecution(async (input: unknown, context) => {
     report: async (jobId, progress) => {
       await jobs.reportProgress(jobId, progress);
     },
-    checkIntegrity: (validation, from, report) =>
-      withCancellation(jobs, validation.jobId, (signal) =>
-        checkIntegrity(validation, from, { store, report, signal, timeIsOver: invocationSignal(context) }),
-      ),
-    drill: async (validation, report) => {
-      const { jobId } = validation;
-      const { warnings } = await withCancellation(jobs, jobId, (cancelled) =>
-        runDrill(validation, {
-          target: drillTarget(jobId),
-          store,
-          settings: configuration.backups,
-          report,
-          signal: AbortSignal.any([invocationSignal(context), cancelled]),
-          hasEnded: async (id) => {
-            const job = await jobs.find(id);
-            return job !== null && isEnded(job);
-          },
-        }),
+    checkIntegrity: async (validation, from, report) => {
+      const { increment } = await backups.get(validation.backupId);
+      const check = increment === null ? checkIntegrity : checkIncrement;
+      return withCancellation(jobs, validation.jobId, (signal) =>
+        check(validation, from, { store, report, signal, timeIsOver: invocationSignal(context) }),
       );
+    },
+    drill: async (validation, report) => {
+      const { jobId, database } = validation;
+      const { id, increment } = await backups.get(validation.backupId);
+      const { warnings } = await withCancellation(jobs, jobId, async (cancelled) => {
+        const target = drillTarget(jobId);
+        const signal = AbortSignal.any([invocationSignal(context), cancelled]);
+        const backupId = increment?.base ?? id;
+        const replay = increment
+          ? replayOf(await planOnBase({ id: backupId, database }, endOfIncrement(increment), { store, signal }), {
+              ...{ target, store, signal, isPart: false },
+            })
+          : undefined;
+        return runDrill(
+          { jobId, backupId, database },
+          {
+            target,
+            store,
+            settings: configuration.backups,
+            report,
+            replay,
+            signal,
+            hasEnded: async (id) => {
+              const job = await jobs.find(id);
+              return job !== null && isEnded(job);
+            },
+          },
+        );
+      });
       return warnings;
     },
     discard: (jobId) => discardDrill(drillTarget(jobId), jobId),

@@ -16,6 +16,7 @@ import {
 import { ConflictException, CreateScheduleGroupCommand, SchedulerClient } from '@aws-sdk/client-scheduler';
 import { DescribeSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { z } from 'zod';
+import { keySpecs } from './aws/kms.ts';
 import type { LocalServices } from './aws/services.ts';
 import { region } from './template/identities.ts';
 import type { Resource } from './template/intrinsics.ts';
@@ -47,7 +48,11 @@ const bucketSchema = z.object({
   ObjectLockConfiguration: z.object({ Rule: z.object({ DefaultRetention: lockSchema }) }).optional(),
 });
 
-const keySchema = z.object({ Description: z.string().optional(), EnableKeyRotation: z.boolean().default(false) });
+const keySchema = z.object({
+  Description: z.string().optional(),
+  EnableKeyRotation: z.boolean().default(false),
+  KeySpec: z.enum(keySpecs).optional(),
+});
 const aliasSchema = z.object({ TargetKeyId: z.string() });
 const secretSchema = z.object({ SecretString: z.string().optional() });
 const scheduleSchema = z.object({
@@ -85,12 +90,13 @@ export async function provision(resources: readonly Resource[], services: Servic
       key: aliasSchema.parse(properties).TargetKeyId,
     }));
     for (const { name, arn, properties } of ofType('AWS::KMS::Key')) {
-      const { Description, EnableKeyRotation } = keySchema.parse(properties);
+      const { Description, EnableKeyRotation, KeySpec } = keySchema.parse(properties);
       const alias = aliases.find(({ key }) => key === name || key === arn)?.name;
       await services.createKey({
         keyId: name,
         rotation: EnableKeyRotation,
         ...(Description === undefined ? {} : { description: Description }),
+        ...(KeySpec === undefined ? {} : { keySpec: KeySpec }),
         ...(alias === undefined ? {} : { alias }),
       });
     }

@@ -5,8 +5,9 @@ import type { DistributedSteps, DurableSteps } from '../../shared/jobs/attempts.
 const CLOSING_TIME_MS = 30_000;
 
 /** A durable context as a job sees it. Each step runs once; what is tried again is the job's decision. */
-export function durableSteps(context: DurableContext): DurableSteps {
+export function durableSteps(context: DurableContext, audited: DurableSteps['audited']): DurableSteps {
   return {
+    audited,
     step: (name, work) =>
       context.step(name, work, {
         semantics: StepSemantics.AtMostOncePerRetry,
@@ -17,14 +18,14 @@ export function durableSteps(context: DurableContext): DurableSteps {
 }
 
 /** The same for a job that several functions work on. */
-export function distributedSteps(context: DurableContext): DistributedSteps {
+export function distributedSteps(context: DurableContext, audited: DurableSteps['audited']): DistributedSteps {
   return {
-    ...durableSteps(context),
+    ...durableSteps(context, audited),
     invoke: (name, functionArn, input) => context.invoke<unknown, unknown>(name, functionArn, input),
     parallel: async (name, branches) => {
       const batch = await context.parallel(
         name,
-        branches.map((branch) => (inner: DurableContext) => branch(distributedSteps(inner))),
+        branches.map((branch) => (inner: DurableContext) => branch(distributedSteps(inner, audited))),
         // Without operations of their own for the branches: an execution may have 3,000 in all.
         { nesting: NestingType.FLAT },
       );

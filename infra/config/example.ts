@@ -20,6 +20,8 @@ const example: DeploymentInput = {
       // Names the instance, too, whose free storage is read before a restore; `instance_id` does where the host does not.
       host: 'shop.cabcdefghijk.eu-central-1.rds.amazonaws.com',
       name: 'shop',
+      // Logins and, with pgaudit, statements join the audit trail. The instance must publish its log to CloudWatch.
+      log_group: '/aws/rds/instance/shop/postgresql',
       // A secret as RDS makes it: {"username": ..., "password": ...}.
       login: {
         type: 'secret',

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import {
+  auditSettingsSchema,
   databaseSchema,
   databasesOf,
   drillSettingsSchema,
@@ -29,6 +30,8 @@ const deployedDatabaseSchema = databaseSchema.extend({
   vpc: vpcSchema.optional(),
   /** Customer-managed key that encrypts the login's secret; not needed with `aws/secretsmanager`. */
   secret_key_arn: arnOf('kms', 'KMS key').optional(),
+  /** Days after which a function of this system gives the login a new password; without it, the secret is somebody else's to rotate. */
+  rotate_password_days: z.int().min(1).max(1000).optional(),
 });
 
 const regionSchema = z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'must be a region such as eu-central-1');
@@ -44,7 +47,7 @@ const LONGEST_NAMES = 64 - '-drill-'.length;
 /** A deployment: what the functions read at run time, and the shape of what is deployed around them. */
 export const deploymentSchema = runtimeConfigurationSchema
   // Said among the other retentions.
-  .omit({ metrics_retention_hours: true })
+  .omit({ metrics_retention_hours: true, audit: true })
   .extend({
     databases: databasesOf(deployedDatabaseSchema),
     /** Begins the name of each stack and function. */
@@ -75,9 +78,17 @@ export const deploymentSchema = runtimeConfigurationSchema
         capture_minutes: z.int().min(1).max(60).default(1),
       })
       .prefault({}),
+    compliance: z
+      .strictObject({
+        /** When each database's report is mailed to `alert_emails`, in `schedules.time_zone`. Null: never. */
+        report: cronSchema.nullable().default('0 7 * * 1'),
+      })
+      .prefault({}),
+    audit: auditSettingsSchema.omit({ retention_days: true }).prefault({}),
     retention: z
       .strictObject({
-        audit_days: z.int().min(1).max(3653).default(90),
+        /** Of audit records in their table; what is older is in the archive alone. */
+        audit_days: z.int().min(7).max(3653).default(90),
         metrics_hours: z.int().min(1).max(10_950).default(168),
         /** Of the functions' and the API's logs. */
         log_days: z
@@ -131,7 +142,7 @@ export const deploymentSchema = runtimeConfigurationSchema
       });
     }
     const [first] = databases.filter(({ vpc }) => vpc);
-    databases.forEach(({ vpc, login, secret_key_arn }, index) => {
+    databases.forEach(({ vpc, login, secret_key_arn, rotate_password_days }, index) => {
       for (const [field, value] of Object.entries({ ...login, secret_key_arn })) {
         if (!/[*?]/.test(value ?? '')) continue;
         context.addIssue({
@@ -161,6 +172,13 @@ export const deploymentSchema = runtimeConfigurationSchema
           message: 'is for a login of type secret',
         });
       }
+      if (rotate_password_days !== undefined && (login.type !== 'secret' || /:rds![^:]*$/.test(login.secret_arn))) {
+        context.addIssue({
+          code: 'custom',
+          path: ['databases', index, 'rotate_password_days'],
+          message: 'is for a login of type secret whose secret RDS does not rotate itself',
+        });
+      }
     });
   });
 
@@ -170,11 +188,14 @@ export type DeploymentInput = z.input<typeof deploymentSchema>;
 /** The part of a deployment that its functions read. Without an issuer of its own, the environment tells it. */
 export function runtimePart(deployment: Deployment): Record<string, unknown> {
   const known = Object.entries(deployment).filter(([name]) => name in runtimeConfigurationSchema.shape);
-  const databases = deployment.databases.map(({ vpc: _vpc, secret_key_arn: _key, ...database }) => database);
+  const databases = deployment.databases.map(
+    ({ vpc: _vpc, secret_key_arn: _key, rotate_password_days: _days, ...database }) => database,
+  );
   return {
     ...Object.fromEntries(known),
     databases,
     drills: { server: deployment.drills.server },
+    audit: { enabled: deployment.audit.enabled, retention_days: deployment.retention.audit_days },
     recovery: { max_retained_wal_gigabytes: deployment.recovery.max_retained_wal_gigabytes },
     metrics_retention_hours: deployment.retention.metrics_hours,
   };

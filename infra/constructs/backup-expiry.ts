@@ -11,7 +11,7 @@ import type { Deployment } from '../config/schema.ts';
 import type { StorageStack } from '../stacks/storage.ts';
 import { configurationLayer, layerPaths } from './layers.ts';
 import { NodeFunction } from './node-function.ts';
-import { readLocks, removeBackups, removeDownloads, useState } from './permissions.ts';
+import { readLocks, removeBackups, removeDownloads, useState, writeAudit } from './permissions.ts';
 
 export interface BackupExpiryProps {
   readonly deployment: Deployment;
@@ -25,7 +25,7 @@ export interface BackupExpiryProps {
 export class BackupExpiry extends Construct {
   constructor(scope: Construct, id: string, { deployment, buildFolder, storage, deadLetterQueue }: BackupExpiryProps) {
     super(scope, id);
-    const { bucket, downloads, stateTable } = storage;
+    const { bucket, downloads, stateTable, auditTable } = storage;
     const handOver = new iam.PolicyStatement({ actions: ['sqs:SendMessage'], resources: [deadLetterQueue.queueArn] });
     const { fn } = new NodeFunction(this, 'ExpireBackups', {
       name: 'expire-backups',
@@ -38,6 +38,7 @@ export class BackupExpiry extends Construct {
       environment: {
         configurationPath: layerPaths.configuration,
         stateTable: stateTable.tableName,
+        auditTable: auditTable.tableName,
         backupBucket: bucket.bucketName,
         downloadBucket: downloads.bucketName,
       },
@@ -47,6 +48,7 @@ export class BackupExpiry extends Construct {
         ...removeBackups(bucket),
         ...removeDownloads(downloads),
         ...readLocks(bucket),
+        ...writeAudit(auditTable),
         handOver,
       ],
     });

@@ -1,19 +1,22 @@
 import { Duration } from 'aws-cdk-lib';
 import * as events from 'aws-cdk-lib/aws-events';
 import * as targets from 'aws-cdk-lib/aws-events-targets';
-import type * as iam from 'aws-cdk-lib/aws-iam';
+import * as iam from 'aws-cdk-lib/aws-iam';
+import type * as lambda from 'aws-cdk-lib/aws-lambda';
 import type * as sqs from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import type { Deployment } from '../config/schema.ts';
 import type { StorageStack } from '../stacks/storage.ts';
 import { configurationLayer, layerPaths } from './layers.ts';
 import { NodeFunction } from './node-function.ts';
-import { captureChanges, readChanges, readManifests, removeChanges, useState } from './permissions.ts';
+import { captureChanges, readChanges, readManifests, removeChanges, useState, writeAudit } from './permissions.ts';
 
 export interface ChangeCaptureProps {
   readonly deployment: Deployment;
   readonly buildFolder: string;
   readonly storage: StorageStack;
+  /** Takes the full backups that a window begins with. */
+  readonly backup: lambda.Alias;
   /** Receives what could not be started. */
   readonly deadLetterQueue: sqs.Queue;
   readonly logIn: readonly iam.PolicyStatement[];
@@ -27,12 +30,13 @@ export interface ChangeCaptureProps {
 export class ChangeCapture extends Construct {
   constructor(scope: Construct, id: string, props: ChangeCaptureProps) {
     super(scope, id);
-    const { deployment, buildFolder, storage, deadLetterQueue, logIn } = props;
-    const { bucket, key, stateTable } = storage;
+    const { deployment, buildFolder, storage, backup, deadLetterQueue, logIn } = props;
+    const { bucket, key, stateTable, auditTable } = storage;
     const layers = [configurationLayer(this, buildFolder, deployment)];
     const environment = {
       configurationPath: layerPaths.configuration,
       stateTable: stateTable.tableName,
+      auditTable: auditTable.tableName,
       backupBucket: bucket.bucketName,
       backupKeyArn: key.keyArn,
     };
@@ -47,8 +51,15 @@ export class ChangeCapture extends Construct {
       passesRows: true,
       vpc: deployment.databases.find(({ vpc }) => vpc)?.vpc,
       layers,
-      environment,
-      statements: [...useState(stateTable, ['Get', 'Put', 'Update']), ...captureChanges(bucket, key), ...logIn],
+      environment: { ...environment, backupFunctionArn: backup.functionArn },
+      statements: [
+        ...useState(stateTable, ['Get', 'Put', 'Update', 'Query']),
+        ...readManifests(bucket),
+        ...captureChanges(bucket, key),
+        ...writeAudit(auditTable),
+        ...logIn,
+        new iam.PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: [backup.functionArn] }),
+      ],
     });
     const expiry = new NodeFunction(this, 'ExpireChanges', {
       name: 'expire-changes',
@@ -64,6 +75,7 @@ export class ChangeCapture extends Construct {
         ...readManifests(bucket),
         ...readChanges(bucket, key),
         ...removeChanges(bucket),
+        ...writeAudit(auditTable),
       ],
     });
     // Where backups never expire, changes do not either.

@@ -4,7 +4,7 @@ import { Construct } from 'constructs';
 import type { EnvironmentName } from '../../shared/configuration/environment.ts';
 import type { StorageStack } from '../stacks/storage.ts';
 import { NodeFunction, type NodeFunctionProps } from './node-function.ts';
-import { readWork, useState, writeBackups } from './permissions.ts';
+import { readWork, useState, writeAudit, writeBackups } from './permissions.ts';
 
 export interface ExportFunctionsProps {
   readonly storage: StorageStack;
@@ -23,7 +23,7 @@ export class ExportFunctions extends Construct {
 
   constructor(scope: Construct, id: string, { storage, shared, environment, logIn }: ExportFunctionsProps) {
     super(scope, id);
-    const { key, bucket, stateTable } = storage;
+    const { key, bucket, stateTable, auditTable } = storage;
     const holder = new NodeFunction(this, 'SnapshotHolder', {
       ...shared,
       name: 'snapshot-holder',
@@ -43,6 +43,7 @@ export class ExportFunctions extends Construct {
         ...useState(stateTable, ['Get', 'Update']),
         ...readWork(bucket, key),
         ...writeBackups(bucket, key),
+        ...writeAudit(auditTable),
         ...logIn,
       ],
     });

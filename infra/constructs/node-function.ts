@@ -39,7 +39,7 @@ const HISTORY = Duration.days(14);
  * small young generation lets go of buffers soon and cheaply: by its own measure V8 would wait for 64 MB of them and then mark the
  * whole heap, which took a fifth of a restore's processor time.
  */
-const bufferMemory = { MALLOC_ARENA_MAX: '1', NODE_OPTIONS: '--max-semi-space-size=2' };
+export const bufferMemory = { MALLOC_ARENA_MAX: '1', NODE_OPTIONS: '--max-semi-space-size=2' };
 
 /**
  * A deployed function: bundled, on Node.js 24 and arm64, with a log group that forgets, traces, and a role with no managed

@@ -1,12 +1,16 @@
-import { ArnFormat, type Stack } from 'aws-cdk-lib';
+import { ArnFormat, Stack } from 'aws-cdk-lib';
 import type * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import type * as kms from 'aws-cdk-lib/aws-kms';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
+import type { Construct } from 'constructs';
 import { MANIFEST, WORK } from '../../shared/backup/layout.ts';
 import { changesPrefix } from '../../shared/changes/segments/layout.ts';
 import { metricNamespace } from '../../shared/health/metrics.ts';
 import { samplePartitions } from '../../shared/health/sample-store.ts';
+import { CALLS_PREFIX } from '../../shared/security/access/count-calls.ts';
+import { AUDIT_PREFIX } from '../../shared/security/audit/layout.ts';
+import { headKey } from '../../shared/security/audit/record.ts';
 import { stateKeys } from '../../shared/state/table.ts';
 import type { Deployment } from '../config/schema.ts';
 
@@ -20,6 +24,8 @@ export const DOWNLOAD_PATHS = '*';
 const ownPath = (name: string): string => `databases/*/backups/*/${name}`;
 export const WORK_PATHS = ownPath(`${WORK}*`);
 export const MANIFEST_PATHS = ownPath(MANIFEST);
+/** Archives and digests of all audit trails; see shared/security/audit/layout.ts. */
+export const AUDIT_PATHS = `${AUDIT_PREFIX}*`;
 /** Captured changes of all databases; see shared/changes/segments/layout.ts. */
 export const CHANGE_PATHS = changesPrefix('*').concat('*');
 
@@ -36,6 +42,102 @@ export function useState(
     ...(items.length > 0 ? [allow(items, [table.tableArn])] : []),
     ...(operations.includes('Query')
       ? [allow(['dynamodb:Query'], [`${table.tableArn}/index/${stateKeys.index}`])]
+      : []),
+  ];
+}
+
+/** Counts the calls of each caller, and changes nothing else. */
+export function countCalls(table: dynamodb.Table): iam.PolicyStatement[] {
+  return [
+    allow(['dynamodb:UpdateItem'], [table.tableArn], {
+      'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [`${CALLS_PREFIX}*`] },
+      Null: { 'dynamodb:LeadingKeys': 'false' },
+    }),
+  ];
+}
+
+/**
+ * Appends to the audit trail, in transactions alone: each puts records where there are none, together with the head that it follows.
+ * IAM knows no right to put only what is not there; a put over a record is what the chain, its signed heads and the archive tell of.
+ * Of what is there, it may read the heads of the chains alone.
+ */
+export function writeAudit(table: dynamodb.Table): iam.PolicyStatement[] {
+  return [
+    allow(['dynamodb:PutItem'], [table.tableArn], {
+      'ForAnyValue:StringEquals': { 'dynamodb:EnclosingOperation': ['TransactWriteItems'] },
+    }),
+    allow(['dynamodb:GetItem'], [table.tableArn], {
+      'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [`${headKey('').pk}*`] },
+      // Without it, a request that names no key would fulfil the condition above.
+      Null: { 'dynamodb:LeadingKeys': 'false' },
+    }),
+  ];
+}
+
+/** Reads the audit trail, and what is archived and signed of it. */
+export function readAudit(table: dynamodb.Table, bucket: s3.Bucket, key: kms.Key): iam.PolicyStatement[] {
+  return [
+    allow(['dynamodb:GetItem', 'dynamodb:Query'], [table.tableArn]),
+    allow(['s3:GetObject'], [bucket.arnForObjects(AUDIT_PATHS)]),
+    allow(['s3:ListBucket'], [bucket.bucketArn], { StringLike: { 's3:prefix': AUDIT_PATHS } }),
+    allow(['kms:Decrypt'], [key.keyArn]),
+  ];
+}
+
+/** Archives the audit trail, and signs where it ends. */
+export function sealAudit(
+  table: dynamodb.Table,
+  bucket: s3.Bucket,
+  key: kms.Key,
+  auditKey: kms.Key,
+): iam.PolicyStatement[] {
+  return [
+    allow(['dynamodb:GetItem', 'dynamodb:Query'], [table.tableArn]),
+    allow(['s3:PutObject', 's3:AbortMultipartUpload'], [bucket.arnForObjects(AUDIT_PATHS)]),
+    allow(['s3:ListBucket'], [bucket.bucketArn], { StringLike: { 's3:prefix': AUDIT_PATHS } }),
+    // S3 itself decrypts with the key when it joins the parts of an upload.
+    allow(['kms:GenerateDataKey', 'kms:Decrypt'], [key.keyArn]),
+    allow(['kms:Sign'], [auditKey.keyArn]),
+  ];
+}
+
+/** Reads how AWS keeps the backups, their key, the logins' secrets and the instances: settings alone, never what is kept. */
+export function readProtection(
+  stack: Stack,
+  bucket: s3.Bucket,
+  key: kms.Key,
+  databases: Deployment['databases'],
+): iam.PolicyStatement[] {
+  const instances = databases.flatMap(({ kind, host, instance_id }) =>
+    kind === 'self-managed' ? [] : [instance_id ?? host.split('.')[0] ?? host],
+  );
+  const secrets = databases.flatMap(({ login }) => (login.type === 'secret' ? [login.secret_arn] : []));
+  return [
+    allow(
+      [
+        's3:GetBucketPublicAccessBlock',
+        's3:GetEncryptionConfiguration',
+        's3:GetBucketVersioning',
+        's3:GetBucketPolicy',
+      ],
+      [bucket.bucketArn],
+    ),
+    allow(['kms:GetKeyRotationStatus'], [key.keyArn]),
+    ...(secrets.length > 0 ? [allow(['secretsmanager:DescribeSecret'], secrets)] : []),
+    ...(instances.length > 0
+      ? [
+          allow(
+            ['rds:DescribeDBInstances'],
+            instances.map((resourceName) =>
+              stack.formatArn({
+                service: 'rds',
+                resource: 'db',
+                resourceName,
+                arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+              }),
+            ),
+          ),
+        ]
       : []),
   ];
 }
@@ -179,6 +281,32 @@ export function readFreeStorage(databases: Deployment['databases']): iam.PolicyS
 export function publishMetrics(prefix: string): iam.PolicyStatement {
   const condition = { StringEquals: { 'cloudwatch:namespace': metricNamespace(prefix) } };
   return allow(['cloudwatch:PutMetricData'], ['*'], condition);
+}
+
+/** Reads secrets and gives them new versions; which of them is current decides the function of the rotation as well. */
+export function rotateSecrets(
+  scope: Construct,
+  secrets: readonly { arn: string; secret_key_arn?: string | undefined }[],
+): iam.PolicyStatement[] {
+  const { region, urlSuffix } = Stack.of(scope);
+  return secrets.flatMap(({ arn, secret_key_arn }) => [
+    allow(
+      [
+        'secretsmanager:DescribeSecret',
+        'secretsmanager:GetSecretValue',
+        'secretsmanager:PutSecretValue',
+        'secretsmanager:UpdateSecretVersionStage',
+      ],
+      [arn],
+    ),
+    ...(secret_key_arn
+      ? [
+          allow(['kms:Decrypt', 'kms:GenerateDataKey'], [secret_key_arn], {
+            StringEquals: { 'kms:ViaService': `secretsmanager.${region}.${urlSuffix}` },
+          }),
+        ]
+      : []),
+  ]);
 }
 
 /** Logs in to the configured databases: reads just their secrets, or signs in as just their users. */

@@ -1,5 +1,6 @@
 import { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import * as apigateway from 'aws-cdk-lib/aws-apigateway';
+import * as iam from 'aws-cdk-lib/aws-iam';
 import type * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
@@ -48,6 +49,7 @@ export class RoutedApi extends Construct {
       restApiName: deployment.prefix,
       description: 'Database Management System for PostgreSQL',
       endpointTypes: [apigateway.EndpointType.REGIONAL],
+      ...onlyFrom(deployment.allowed_address_ranges),
       // API Gateway writes logs with one role for a whole account and region.
       cloudWatchRole: true,
       cloudWatchRoleRemovalPolicy: RemovalPolicy.RETAIN,
@@ -104,6 +106,21 @@ export class RoutedApi extends Construct {
       });
     }
   }
+}
+
+/**
+ * Keeps all other addresses from the API, the public routes included, before any function runs. Where the ranges hold every address,
+ * a policy would say nothing. Settings at run time can narrow them further, not widen them.
+ */
+function onlyFrom(ranges: readonly string[]): Pick<apigateway.RestApiProps, 'policy'> {
+  if (ranges.some((range) => range.endsWith('/0'))) return {};
+  const statement = new iam.PolicyStatement({
+    principals: [new iam.AnyPrincipal()],
+    actions: ['execute-api:Invoke'],
+    resources: ['execute-api:/*'],
+    conditions: { IpAddress: { 'aws:SourceIp': [...ranges] } },
+  });
+  return { policy: new iam.PolicyDocument({ statements: [statement] }) };
 }
 
 /** Path and query parameters by API Gateway's names, and whether each must be there. */

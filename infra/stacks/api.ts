@@ -3,24 +3,28 @@ import * as iam from 'aws-cdk-lib/aws-iam';
 import type * as lambda from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
 import type { EnvironmentName } from '../../shared/configuration/environment.ts';
-import { type ApiFunction, basePath } from '../../shared/contract/routes.ts';
+import { type ApiFunction, basePath, routes } from '../../shared/contract/routes.ts';
 import type { Deployment } from '../config/schema.ts';
 import { configurationLayer, layerPaths } from '../constructs/layers.ts';
 import { NodeFunction } from '../constructs/node-function.ts';
 import {
   captureChanges,
+  countCalls,
   logInToDatabases,
+  readAudit,
   readBackups,
   readChanges,
   readDownloads,
   readFreeStorage,
   readLocks,
   readManifests,
+  readProtection,
   readSamples,
   removeBackups,
   removeDownloads,
   useMaskingKey,
   useState,
+  writeAudit,
 } from '../constructs/permissions.ts';
 import { RoutedApi } from '../constructs/routed-api.ts';
 import { UserPool } from '../constructs/user-pool.ts';
@@ -51,6 +55,7 @@ export class ApiStack extends Stack {
   constructor(scope: Construct, id: string, { deployment, buildFolder, storage, backups, ...props }: ApiStackProps) {
     super(scope, id, { ...props, description: 'HTTP API of the database management system' });
     storage.acknowledgeBackupPaths(this);
+    const { stateTable } = storage;
     const layers = [configurationLayer(this, buildFolder, deployment)];
     const make = (name: string, timeout: Duration, { description, environment, statements, vpc }: ApiFunctionShape) =>
       new NodeFunction(this, name, {
@@ -69,16 +74,25 @@ export class ApiStack extends Stack {
     const pool = deployment.identity ? null : new UserPool(this, 'UserPool', deployment);
     const authorizer = make('authorizer', Duration.seconds(10), {
       description: 'Verifies the tokens of callers',
-      environment: pool ? { identityIssuer: pool.issuer, identityAudience: pool.audience } : {},
-      statements: [],
+      environment: {
+        stateTable: stateTable.tableName,
+        ...(pool ? { identityIssuer: pool.issuer, identityAudience: pool.audience } : {}),
+      },
+      statements: useState(stateTable, ['Get']),
     });
     const logIn = logInToDatabases(this, deployment.databases);
     const vpc = deployment.databases.find((database) => database.vpc)?.vpc;
     const freeStorage = readFreeStorage(deployment.databases);
     const changeSchedules = backups.schedules.rights(this);
-    const shapes = shapesOf(storage, backups, { logIn, freeStorage, vpc, changeSchedules });
+    const shapes = shapesOf(storage, backups, {
+      logIn,
+      freeStorage,
+      vpc,
+      changeSchedules,
+      protection: readProtection(this, storage.bucket, storage.key, deployment.databases),
+    });
     const functions = Object.fromEntries(
-      Object.entries(shapes).map(([name, shape]) => [name, make(name, REQUEST, shape)]),
+      Object.entries(shapes).map(([name, shape]) => [name, make(name, REQUEST, audited(name, shape, storage))]),
     ) as Record<ApiFunction, lambda.Function>;
     const { api } = new RoutedApi(this, 'Routes', { deployment, authorizer, functions });
 
@@ -98,19 +112,32 @@ export class ApiStack extends Stack {
   }
 }
 
+/** Every call is counted and audited, but to what is public: the function that writes the trail also asks whether it is on. */
+function audited(name: string, shape: ApiFunctionShape, { auditTable, stateTable }: StorageStack): ApiFunctionShape {
+  const isPublic = routes.every(({ servedBy, leastRole }) => servedBy !== name || leastRole === 'public');
+  if (isPublic) return shape;
+  return {
+    ...shape,
+    environment: { ...shape.environment, auditTable: auditTable.tableName },
+    statements: [...shape.statements, ...countCalls(stateTable), ...writeAudit(auditTable)],
+  };
+}
+
 function shapesOf(
-  { bucket, downloads, key, stateTable }: StorageStack,
+  { bucket, downloads, key, stateTable, auditTable, auditKey }: StorageStack,
   { backup, restore, rebuild, validate, download, schedules }: BackupsStack,
   {
     logIn,
     freeStorage,
     vpc,
     changeSchedules,
+    protection,
   }: {
     logIn: readonly iam.PolicyStatement[];
     freeStorage: readonly iam.PolicyStatement[];
     vpc: ApiFunctionShape['vpc'];
     changeSchedules: readonly iam.PolicyStatement[];
+    protection: readonly iam.PolicyStatement[];
   },
 ): Record<ApiFunction, ApiFunctionShape> {
   const state = { stateTable: stateTable.tableName };
@@ -216,6 +243,48 @@ function shapesOf(
       description: 'Keeps the rules of masking, and holds them against the database',
       environment: { ...state, backupKeyArn: key.keyArn },
       statements: [...useState(stateTable, ['Get', 'Put']), ...useMaskingKey(key), ...logIn],
+      ...(vpc ? { vpc } : {}),
+    },
+    'audit-api': {
+      description: 'Lists and proves the audit trail',
+      environment: {
+        ...state,
+        backupBucket: bucket.bucketName,
+        backupKeyArn: key.keyArn,
+        auditKeyArn: auditKey.keyArn,
+      },
+      statements: [
+        ...useState(stateTable, ['Get']),
+        ...readAudit(auditTable, bucket, key),
+        new iam.PolicyStatement({ actions: ['kms:GetPublicKey'], resources: [auditKey.keyArn] }),
+      ],
+    },
+    'settings-api': {
+      description: 'Shows and changes the settings of access and audit',
+      environment: state,
+      statements: useState(stateTable, ['Get', 'Put', 'Update', 'Delete', 'Query']),
+    },
+    'compliance-api': {
+      description: 'Judges databases by the rules of compliance, and keeps waivers',
+      environment: {
+        ...state,
+        backupBucket: bucket.bucketName,
+        backupKeyArn: key.keyArn,
+        auditKeyArn: auditKey.keyArn,
+      },
+      statements: [
+        ...useState(stateTable, ['Get', 'Put', 'Update', 'Query']),
+        ...protection,
+        ...readAudit(auditTable, bucket, key),
+        new iam.PolicyStatement({ actions: ['kms:GetPublicKey'], resources: [auditKey.keyArn] }),
+        ...logIn,
+      ],
+      ...(vpc ? { vpc } : {}),
+    },
+    'access-api': {
+      description: 'Shows who can do what, changes the limits of logins, and revokes tokens',
+      environment: state,
+      statements: [...useState(stateTable, ['Get', 'Put', 'Update', 'Query']), ...logIn],
       ...(vpc ? { vpc } : {}),
     },
     'docs-api': { description: 'Describes the API', environment: {}, statements: [] },

@@ -8,25 +8,33 @@ import type { Construct } from 'constructs';
 import type { EnvironmentName } from '../../shared/configuration/environment.ts';
 import { metricNamespace } from '../../shared/health/metrics.ts';
 import type { Deployment } from '../config/schema.ts';
+import { AuditSealing } from '../constructs/audit-sealing.ts';
 import { BackupAges } from '../constructs/backup-ages.ts';
 import { BackupExpiry } from '../constructs/backup-expiry.ts';
 import { BackupSchedules } from '../constructs/backup-schedules.ts';
 import { ChangeCapture } from '../constructs/change-capture.ts';
+import { ComplianceChecks } from '../constructs/compliance-checks.ts';
+import { DatabaseLogs } from '../constructs/database-logs.ts';
 import { DeadLetterQueue } from '../constructs/dead-letter-queue.ts';
 import { DrillSchedules } from '../constructs/drill-schedules.ts';
 import { ExportFunctions } from '../constructs/export-functions.ts';
 import { configurationLayer, layerPaths, postgresToolsLayer } from '../constructs/layers.ts';
 import { NodeFunction } from '../constructs/node-function.ts';
+import { PasswordRotation } from '../constructs/password-rotation.ts';
 import {
   logInToDatabases,
   publishMetrics,
   readBackups,
+  readChanges,
   readFreeStorage,
   readLocks,
   readManifests,
+  readProtection,
   readWork,
   removeBackups,
+  sendMails,
   useState,
+  writeAudit,
   writeBackups,
   writeDownloads,
 } from '../constructs/permissions.ts';
@@ -50,7 +58,7 @@ export class BackupsStack extends Stack {
 
   constructor(scope: Construct, id: string, { deployment, buildFolder, storage, ...props }: BackupsStackProps) {
     super(scope, id, { ...props, description: 'Backup and restore of PostgreSQL databases' });
-    const { key, bucket, downloads, stateTable } = storage;
+    const { key, bucket, downloads, stateTable, auditTable } = storage;
     storage.acknowledgeBackupPaths(this);
     const deadLetters = new DeadLetterQueue(this, 'DeadLetters', `${deployment.prefix}: a backup was not started`);
     const common = { deployment, buildFolder };
@@ -70,6 +78,7 @@ export class BackupsStack extends Stack {
     const environment: Partial<Record<EnvironmentName, string>> = {
       configurationPath: layerPaths.configuration,
       stateTable: stateTable.tableName,
+      auditTable: auditTable.tableName,
       backupBucket: bucket.bucketName,
       backupKeyArn: key.keyArn,
     };
@@ -98,8 +107,10 @@ export class BackupsStack extends Stack {
         ...readWork(bucket, key),
         ...readManifests(bucket),
         ...removeBackups(bucket),
+        ...readChanges(bucket, key),
         ...logIn,
         exporting.invoke,
+        ...writeAudit(auditTable),
         handOver,
       ],
     });
@@ -114,6 +125,7 @@ export class BackupsStack extends Stack {
         ...readBackups(bucket, key),
         ...readFreeStorage(deployment.databases),
         ...logIn,
+        ...writeAudit(auditTable),
         handOver,
       ],
     });
@@ -132,45 +144,41 @@ export class BackupsStack extends Stack {
           deployment.databases.filter(({ id }) => id === deployment.drills.server),
         ),
         publishMetrics(deployment.prefix),
+        ...writeAudit(auditTable),
         handOver,
       ],
     });
     const rebuild = new NodeFunction(this, 'RebuildCatalog', {
       ...common,
+      layers: [configurationPart],
       name: 'rebuild-catalog',
       description: 'Lists the backups in the bucket again: a durable job',
       timeout: invocation,
       durableFor: durable.durableFor,
       memoryMegabytes: 1024,
-      environment: {
-        stateTable: stateTable.tableName,
-        backupBucket: bucket.bucketName,
-        backupKeyArn: key.keyArn,
-      },
+      environment,
       statements: [
         ...useState(stateTable, ['Get', 'Put', 'Update', 'Delete']),
         ...readBackups(bucket, key),
         ...readLocks(bucket),
+        ...writeAudit(auditTable),
         handOver,
       ],
     });
     const download = new NodeFunction(this, 'Download', {
       ...common,
+      layers: [configurationPart],
       name: 'download',
       description: 'Makes a script of one backup: a durable job',
       timeout: invocation,
       durableFor: durable.durableFor,
       memoryMegabytes: 2048,
-      environment: {
-        stateTable: stateTable.tableName,
-        backupBucket: bucket.bucketName,
-        backupKeyArn: key.keyArn,
-        downloadBucket: downloads.bucketName,
-      },
+      environment: { ...environment, downloadBucket: downloads.bucketName },
       statements: [
         ...useState(stateTable, ['Get', 'Update', 'Delete']),
         ...readBackups(bucket, key),
         ...writeDownloads(downloads, key),
+        ...writeAudit(auditTable),
         handOver,
       ],
     });
@@ -204,7 +212,24 @@ export class BackupsStack extends Stack {
     });
 
     new BackupExpiry(this, 'Expiry', { ...common, storage, deadLetterQueue: deadLetters.queue });
-    new ChangeCapture(this, 'Capture', { ...common, storage, deadLetterQueue: deadLetters.queue, logIn });
+    new ChangeCapture(this, 'Capture', {
+      ...common,
+      storage,
+      backup: this.backup,
+      deadLetterQueue: deadLetters.queue,
+      logIn,
+    });
+    new DatabaseLogs(this, 'DatabaseLogs', { ...common, storage, deadLetterQueue: deadLetters.queue });
+    new AuditSealing(this, 'Audit', { ...common, storage, deadLetterQueue: deadLetters.queue });
+    new ComplianceChecks(this, 'Compliance', {
+      ...common,
+      storage,
+      deadLetterQueue: deadLetters.queue,
+      logIn,
+      protection: readProtection(this, bucket, key, deployment.databases),
+      sendMails: sendMails(this, deployment),
+    });
+    new PasswordRotation(this, 'Passwords', common);
     new BackupAges(this, 'Ages', { ...common, storage, deadLetterQueue: deadLetters.queue });
     new DrillSchedules(this, 'Drills', { deployment, target: this.validate, deadLetterQueue: deadLetters.queue });
     this.schedules = new BackupSchedules(this, 'Schedules', {

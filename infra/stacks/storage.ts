@@ -7,7 +7,14 @@ import type { Construct } from 'constructs';
 import { stateKeys } from '../../shared/state/table.ts';
 import type { Deployment } from '../config/schema.ts';
 import { defaultLock } from '../constructs/object-lock.ts';
-import { BACKUP_PATHS, CHANGE_PATHS, DOWNLOAD_PATHS, MANIFEST_PATHS, WORK_PATHS } from '../constructs/permissions.ts';
+import {
+  AUDIT_PATHS,
+  BACKUP_PATHS,
+  CHANGE_PATHS,
+  DOWNLOAD_PATHS,
+  MANIFEST_PATHS,
+  WORK_PATHS,
+} from '../constructs/permissions.ts';
 import { Replication } from '../constructs/replication.ts';
 import { namesOfCopies } from './copies.ts';
 
@@ -22,6 +29,8 @@ export class StorageStack extends Stack {
   readonly downloads: s3.Bucket;
   readonly stateTable: dynamodb.Table;
   readonly auditTable: dynamodb.Table;
+  /** Signs the ends of the audit trails. */
+  readonly auditKey: kms.Key;
 
   constructor(scope: Construct, id: string, { deployment, ...props }: StorageStackProps) {
     super(scope, id, { ...props, description: 'Backups, their key, and the state of the database management system' });
@@ -34,6 +43,15 @@ export class StorageStack extends Stack {
       enableKeyRotation: true,
       // A key cannot become one later: its replica in a second region opens the copies there when this region is lost.
       multiRegion: true,
+      pendingWindow: Duration.days(30),
+      removalPolicy,
+    });
+    // KMS rotates no asymmetric keys: what one has signed, another could not prove.
+    this.auditKey = new kms.Key(this, 'AuditKey', {
+      description: `Signs the audit trails of ${deployment.prefix}`,
+      alias: `${deployment.prefix}-audit`,
+      keySpec: kms.KeySpec.ECC_NIST_P256,
+      keyUsage: kms.KeyUsage.SIGN_VERIFY,
       pendingWindow: Duration.days(30),
       removalPolicy,
     });
@@ -75,6 +93,7 @@ export class StorageStack extends Stack {
       [this.bucket, WORK_PATHS],
       [this.bucket, MANIFEST_PATHS],
       [this.bucket, CHANGE_PATHS],
+      [this.bucket, AUDIT_PATHS],
       [this.downloads, DOWNLOAD_PATHS],
     ] as const) {
       const { 'Fn::ImportValue': name } = this.resolve(this.exportValue(bucket.bucketArn));

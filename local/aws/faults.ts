@@ -1,6 +1,6 @@
 import { AwsError } from './errors.ts';
 
-export type ServiceName = 's3' | 'dynamodb' | 'kms' | 'ses' | 'cloudwatch' | 'secretsmanager' | 'scheduler';
+export type ServiceName = 's3' | 'dynamodb' | 'kms' | 'ses' | 'cloudwatch' | 'secretsmanager' | 'scheduler' | 'rds';
 
 /** Makes the next calls of a service fail as AWS would. */
 export type Fault = {

@@ -41,7 +41,7 @@ export type LocalKms = {
 
 const blob = z.base64().transform((text) => Buffer.from(text, 'base64'));
 const context = z.record(z.string(), z.string()).default({});
-const keySpecs = [
+export const keySpecs = [
   'SYMMETRIC_DEFAULT',
   'HMAC_224',
   'HMAC_256',

@@ -20,6 +20,8 @@ type Secret = {
   createdAt: number;
   changedAt: number;
   deletedAt: number | null;
+  /** The function that rotates it. */
+  rotation?: { lambdaArn: string; days: number; rotatedAt: number };
   versions: Version[];
 };
 type State = { secrets: Record<string, Secret> };
@@ -60,6 +62,12 @@ export async function openSecretsManager(stateFolder: string): Promise<LocalSecr
   ): Version {
     const id = ClientRequestToken ?? randomUUID();
     const existing = secret.versions.find((version) => version.id === id);
+    if (existing?.stages.includes('AWSPENDING') && existing.text === undefined && existing.binary === undefined) {
+      // Made by the rotation itself, for its function to fill.
+      existing.text = SecretString;
+      existing.binary = SecretBinary;
+      return existing;
+    }
     if (existing) {
       if (existing.text === SecretString && existing.binary === SecretBinary) return existing;
       throw new AwsError('ResourceExistsException', `A version with the token ${id} exists with another value.`);
@@ -112,6 +120,14 @@ export async function openSecretsManager(stateFolder: string): Promise<LocalSecr
     CreatedDate: secret.createdAt / 1000,
     LastChangedDate: secret.changedAt / 1000,
     ...(secret.deletedAt === null ? {} : { DeletedDate: secret.deletedAt / 1000 }),
+    RotationEnabled: secret.rotation !== undefined,
+    ...(secret.rotation
+      ? {
+          RotationLambdaARN: secret.rotation.lambdaArn,
+          RotationRules: { AutomaticallyAfterDays: secret.rotation.days },
+          LastRotatedDate: secret.rotation.rotatedAt / 1000,
+        }
+      : {}),
     VersionIdsToStages: Object.fromEntries(secret.versions.map(({ id, stages }) => [id, stages])),
   });
 
@@ -133,7 +149,7 @@ export async function openSecretsManager(stateFolder: string): Promise<LocalSecr
             (input.VersionId === undefined || id === input.VersionId) &&
             (stage === undefined || stages.includes(stage)),
         );
-        if (!version) {
+        if (!version || (version.text === undefined && version.binary === undefined)) {
           throw new AwsError(
             'ResourceNotFoundException',
             `Secrets Manager can't find the specified secret value for ${stage ?? input.VersionId}`,
@@ -194,6 +210,30 @@ export async function openSecretsManager(stateFolder: string): Promise<LocalSecr
       },
     ),
     DescribeSecret: operation(reference, ({ SecretId }) => describe(find(SecretId, true))),
+    RotateSecret: operation(
+      reference.extend({
+        ClientRequestToken: z.string().default(() => randomUUID()),
+        RotationLambdaARN: z.string().optional(),
+        RotationRules: z.object({ AutomaticallyAfterDays: z.int().min(1).max(1000).default(30) }).prefault({}),
+      }),
+      async (input) => {
+        const secret = find(input.SecretId);
+        const lambdaArn = input.RotationLambdaARN ?? secret.rotation?.lambdaArn;
+        if (lambdaArn === undefined)
+          throw new AwsError(
+            'InvalidRequestException',
+            'No Lambda rotation function ARN is associated with this secret.',
+          );
+        secret.rotation = { lambdaArn, days: input.RotationRules.AutomaticallyAfterDays, rotatedAt: Date.now() };
+        for (const version of secret.versions) {
+          version.stages = version.stages.filter((stage) => stage !== 'AWSPENDING');
+        }
+        // The function is called by whoever plays Secrets Manager: this endpoint reaches none.
+        secret.versions.push({ id: input.ClientRequestToken, stages: ['AWSPENDING'], createdAt: Date.now() });
+        await file.save();
+        return { ARN: secret.arn, Name: secret.name, VersionId: input.ClientRequestToken };
+      },
+    ),
     ListSecrets: () => ({
       SecretList: Object.values(secrets)
         .filter(({ deletedAt }) => deletedAt === null)

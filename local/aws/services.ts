@@ -7,6 +7,7 @@ import { createFaultList, type Fault, type ServiceName } from './faults.ts';
 import { type Listening, listen } from './http.ts';
 import { serveJson } from './json-service.ts';
 import { type NewKey, openKms } from './kms.ts';
+import { type LocalRds, openRds } from './rds.ts';
 import { startS3 } from './s3/start.ts';
 import { type LocalScheduler, openScheduler, type Schedules } from './scheduler.ts';
 import { openSecretsManager } from './secrets-manager.ts';
@@ -27,6 +28,8 @@ export type LocalServices = {
   createKey(wanted?: NewKey): Promise<string>;
   /** Makes a secret, or gives an existing one a new value; gives its ARN. */
   putSecret(name: string, value: string): Promise<string>;
+  /** Makes or replaces an instance of RDS. */
+  putInstance: LocalRds['putInstance'];
   /** Makes the next calls of a service fail as AWS would; set once the promise resolves. */
   faults: { set(fault: Fault): Promise<void>; clear(): Promise<void> };
   /** The environment variables that direct the AWS SDK to these endpoints. */
@@ -35,7 +38,7 @@ export type LocalServices = {
 };
 
 /**
- * Starts S3, DynamoDB, KMS, SES, CloudWatch, Secrets Manager and Scheduler on loopback ports.
+ * Starts S3, DynamoDB, KMS, SES, CloudWatch, Secrets Manager, Scheduler and RDS on loopback ports.
  *
  * @param stateFolder where they keep their state, across restarts; made when it is not there
  * @param ports wanted ports by service; a free one where none is given
@@ -70,6 +73,7 @@ export async function startServices({
     const cloudwatch = await keep(openCloudWatch(stateFolder));
     const secrets = await keep(openSecretsManager(stateFolder));
     const scheduler = await keep(openScheduler(stateFolder));
+    const rds = await keep(openRds(stateFolder));
 
     const endpoints: Record<ServiceName, string> = {
       s3: s3.url,
@@ -79,6 +83,7 @@ export async function startServices({
       cloudwatch: '',
       secretsmanager: '',
       scheduler: '',
+      rds: '',
     };
     const expose = async (name: ServiceName, listener: Parameters<typeof listen>[1]): Promise<void> => {
       const listening: Listening = await keep(listen(ports[name] ?? 0, listener));
@@ -88,6 +93,7 @@ export async function startServices({
       await expose(service.name, serveJson(service, faults));
     await expose('ses', ses.listener(faults));
     await expose('scheduler', scheduler.listener(faults));
+    await expose('rds', rds.listener(faults));
 
     return {
       endpoints,
@@ -97,6 +103,7 @@ export async function startServices({
       putSchedule: scheduler.putSchedule,
       createKey: kms.createKey,
       putSecret: secrets.putSecret,
+      putInstance: rds.putInstance,
       faults: {
         set: async (fault) => {
           if (fault.service === 's3') await s3.addFault(fault);
@@ -130,5 +137,6 @@ function environmentOf(endpoints: Record<ServiceName, string>): Record<string, s
     AWS_ENDPOINT_URL_CLOUDWATCH: endpoints.cloudwatch,
     AWS_ENDPOINT_URL_SECRETS_MANAGER: endpoints.secretsmanager,
     AWS_ENDPOINT_URL_SCHEDULER: endpoints.scheduler,
+    AWS_ENDPOINT_URL_RDS: endpoints.rds,
   };
 }

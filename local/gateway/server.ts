@@ -5,6 +5,7 @@ import { LambdaServiceError } from '../lambda/errors.ts';
 import type { LogFile } from '../lambda/logs.ts';
 import type { LambdaService } from '../lambda/service.ts';
 import type { ApiMethod, RestApi } from '../template/api.ts';
+import { createAddressCheck } from './addresses.ts';
 import { type Authorize, createAuthorization } from './authorization.ts';
 import { type GatewayRequest, gatewayRequest, header, isBinary, proxyEvent } from './request.ts';
 import { type Answer, errorAnswer, GatewayError } from './responses.ts';
@@ -38,11 +39,12 @@ export type GatewayOptions = {
 };
 
 /**
- * Serves the REST API of the template on the loopback address as API Gateway does: throttling, authorizer, validation,
+ * Serves the REST API of the template on the loopback address as API Gateway does: resource policy, throttling, authorizer, validation,
  * Lambda proxy integration, and its own answers when one of them refuses.
  */
 export function serveGateway({ api, lambda, port = 0, accessLog }: GatewayOptions): Promise<Listening> {
   const parts = {
+    isAllowed: createAddressCheck(api),
     authorize: createAuthorization(api, lambda),
     validate: createRequestValidator(api),
     throttle: createThrottle(api.stage),
@@ -72,6 +74,7 @@ async function handle(
   api: RestApi,
   lambda: LambdaService,
   parts: {
+    isAllowed: ReturnType<typeof createAddressCheck>;
     authorize: Authorize;
     validate: ReturnType<typeof createRequestValidator>;
     throttle: ReturnType<typeof createThrottle>;
@@ -80,6 +83,7 @@ async function handle(
 ): Promise<Reply> {
   const route = findRoute(api, request.httpMethod, request.path);
   if (!route) throw new GatewayError('MISSING_AUTHENTICATION_TOKEN');
+  if (!parts.isAllowed(request)) throw new GatewayError('ACCESS_DENIED');
   if (!parts.throttle(route.method)) throw new GatewayError('THROTTLED');
   const authorizer = await parts.authorize(request, route);
   parts.validate(request, route.method, route.pathParameters);

@@ -62,7 +62,23 @@ const stageSchema = z.object({
     )
     .default([]),
 });
-const restApiSchema = z.object({ BinaryMediaTypes: z.array(text).default([]), Body: z.unknown().optional() });
+const texts = z.union([text, z.array(text)]).transform((given) => (Array.isArray(given) ? given : [given]));
+/** Statements that let addresses in; any other kind of policy does not run locally. */
+const policySchema = z.object({
+  Statement: z.array(
+    z.object({
+      Effect: z.literal('Allow'),
+      Action: z.literal('execute-api:Invoke'),
+      Resource: z.literal('execute-api:/*'),
+      Condition: z.strictObject({ IpAddress: z.strictObject({ 'aws:SourceIp': texts }) }),
+    }),
+  ),
+});
+const restApiSchema = z.object({
+  BinaryMediaTypes: z.array(text).default([]),
+  Body: z.unknown().optional(),
+  Policy: policySchema.optional(),
+});
 
 export type Authorizer = z.output<typeof authorizerSchema> & { readonly id: string; readonly functionArn: string };
 export type GatewayResponse = z.output<typeof gatewayResponseSchema>;
@@ -101,6 +117,8 @@ export type RestApi = {
   readonly models: Readonly<Record<string, Record<string, unknown>>>;
   readonly gatewayResponses: ReadonlyMap<string, GatewayResponse>;
   readonly binaryMediaTypes: readonly string[];
+  /** CIDR ranges that its resource policy lets in; null: it has none. */
+  readonly addressRanges: readonly string[] | null;
 };
 
 /** Reads the app's REST API; null when it has none. @throws Error naming what would not run locally as it does in API Gateway. */
@@ -178,6 +196,7 @@ export function readRestApi(resources: readonly Resource[]): RestApi | null {
       }),
     ),
     binaryMediaTypes: restApi.BinaryMediaTypes,
+    addressRanges: restApi.Policy?.Statement.flatMap(({ Condition }) => Condition.IpAddress['aws:SourceIp']) ?? null,
   };
 }
 

@@ -1,4 +1,4 @@
-import type { RuntimeConfiguration } from '../configuration/runtime.ts';
+import type { Identity } from '../configuration/runtime.ts';
 import { addressFilter } from './address.ts';
 import { createTokenVerifier, TokenRefused, type VerifiedToken } from './verify-token.ts';
 
@@ -15,31 +15,46 @@ export type AccessDecision =
   | { outcome: 'denied'; sub: string; reason: string }
   | { outcome: 'refused'; reason: string };
 
+/** What may change while the system runs. */
+export interface AccessRules {
+  session_max_age_minutes: number;
+  /** CIDR ranges that callers may come from. */
+  allowed_address_ranges: readonly string[];
+}
+
+export interface AccessDependencies {
+  identity: Identity | undefined;
+  /** What holds now. */
+  readRules(): Promise<AccessRules>;
+  isRevoked(token: VerifiedToken): Promise<boolean>;
+}
+
 const BEARER = /^Bearer +([^\s]+)$/i;
 
 /**
  * Makes the decision whether a caller may use the API at all. What each route needs is checked where it is served.
  *
- * @returns decides on one request; throws when the issuer's keys cannot be had
- * @throws Error when the configuration names no identity provider
+ * @returns decides on one request; throws when the issuer's keys, the rules or the revocations cannot be had
+ * @throws Error when there is no identity provider
  */
 export function createAccessControl({
   identity,
-  allowed_address_ranges: ranges,
-}: Pick<RuntimeConfiguration, 'identity' | 'allowed_address_ranges'>): (
-  request: AccessRequest,
-) => Promise<AccessDecision> {
+  readRules,
+  isRevoked,
+}: AccessDependencies): (request: AccessRequest) => Promise<AccessDecision> {
   if (!identity) throw new Error('The configuration names no identity provider, so no token can be verified');
   const verify = createTokenVerifier(identity);
-  const isAllowed = addressFilter(ranges);
   return async ({ authorization, address }) => {
     const [, text] = BEARER.exec(authorization ?? '') ?? [];
     if (text === undefined) return { outcome: 'refused', reason: 'There is no bearer token' };
+    const rules = await readRules();
     try {
-      const token = await verify(text);
-      if (!isAllowed(address))
-        return { outcome: 'denied', sub: token.sub, reason: 'The address is in no allowed range' };
-      if (token.roles.length === 0) return { outcome: 'denied', sub: token.sub, reason: 'The token names no role' };
+      const token = await verify(text, rules.session_max_age_minutes * 60);
+      const { sub } = token;
+      if (!addressFilter(rules.allowed_address_ranges)(address))
+        return { outcome: 'denied', sub, reason: 'The address is in no allowed range' };
+      if (token.roles.length === 0) return { outcome: 'denied', sub, reason: 'The token names no role' };
+      if (await isRevoked(token)) return { outcome: 'refused', reason: 'The token was revoked' };
       return { outcome: 'allowed', token };
     } catch (error) {
       if (error instanceof TokenRefused) return { outcome: 'refused', reason: error.message };

@@ -11,6 +11,10 @@ export interface VerifiedToken {
   email: string | null;
   /** Those of the four roles that the token names; may be none. */
   roles: Role[];
+  /** The token's own id. */
+  jti: string | null;
+  /** When its session began, in seconds since the epoch. */
+  began: number;
 }
 
 /** The token is no token of this system, or no longer. Says why, for the log; the caller learns only that it is refused. */
@@ -30,18 +34,20 @@ const claimsSchema = z.looseObject({
   aud: z.union([z.string(), z.array(z.string())]).optional(),
   client_id: z.string().optional(),
   email: z.string().optional(),
+  jti: z.string().min(1).optional(),
 });
 
 /**
  * Makes a verifier of an issuer's tokens; its keys are fetched once and again when a token names an unknown one. Only
  * asymmetric signatures are accepted (RS, ES, EdDSA), whatever the token or the key says.
  *
- * @returns verifies one token; throws {@link TokenRefused}, or another error when the keys cannot be had
+ * @returns verifies one token, whose session may be as old as is said (in seconds; by default as configured); throws
+ * {@link TokenRefused}, or another error when the keys cannot be had
  */
 export function createTokenVerifier(
   identity: Identity,
   now: () => number = Date.now,
-): (token: string) => Promise<VerifiedToken> {
+): (token: string, maxAgeSeconds?: number) => Promise<VerifiedToken> {
   const verifier = JwtVerifier.create(
     {
       issuer: identity.issuer,
@@ -52,7 +58,7 @@ export function createTokenVerifier(
     { jwksCache: new SimpleJwksCache({ fetcher: keyFetcher() }) },
   );
 
-  return async (token) => {
+  return async (token, maxAgeSeconds = identity.session_max_age_seconds) => {
     const payload = await verifier.verify(token).catch((error: unknown) => {
       if (error instanceof JwtBaseError && !(error instanceof FetchError)) throw new TokenRefused(error.message);
       throw error;
@@ -67,8 +73,9 @@ export function createTokenVerifier(
     if (began === undefined) throw new TokenRefused('The token does not say when its session began');
     const age = now() / 1000 - began;
     if (age < -CLOCK_SKEW_SECONDS) throw new TokenRefused('The session begins in the future');
-    if (age > identity.session_max_age_seconds) throw new TokenRefused('The session is too old');
-    return { sub: claims.sub, email: claims.email ?? null, roles: rolesOf(claims, identity.roles_claim) };
+    if (age > maxAgeSeconds) throw new TokenRefused('The session is too old');
+    const { sub, email = null, jti = null } = claims;
+    return { sub, email, roles: rolesOf(claims, identity.roles_claim), jti, began };
   };
 }
 

@@ -1,10 +1,11 @@
-import { type SESClient, SendEmailCommand } from '@aws-sdk/client-ses';
+import type { SESClient } from '@aws-sdk/client-ses';
 import type { RuntimeConfiguration } from '../configuration/runtime.ts';
 import type { Alert } from '../contract/schemas/alert.ts';
 import type { StateTable } from '../state/table.ts';
 import { recordMail } from './alert-store.ts';
 import { claimMail, type Mail, settleMail, unsettledMails } from './mail-queue.ts';
 import { renderMail } from './render-mail.ts';
+import { sendMail } from './send-mail.ts';
 
 export interface MailDependencies {
   table: StateTable;
@@ -54,18 +55,9 @@ export async function deliverMails(
 type Outcome = Parameters<typeof settleMail>[3] & { status: Mail['status'] };
 
 async function send({ ses, configuration, linkTo }: MailDependencies, mail: Mail, now: () => number): Promise<Outcome> {
-  const { subject, text, html } = renderMail(mail, linkTo);
-  const [first] = configuration.alert_emails;
-  const utf8 = (Data: string) => ({ Data, Charset: 'UTF-8' });
+  const rendered = renderMail(mail, linkTo);
   try {
-    const { MessageId = null } = await ses.send(
-      new SendEmailCommand({
-        Source: configuration.alert_sender ?? first,
-        Destination: { ToAddresses: configuration.alert_emails },
-        Message: { Subject: utf8(subject), Body: { Text: utf8(text), Html: utf8(html) } },
-      }),
-    );
-    return { status: 'sent', message_id: MessageId, error: null };
+    return { status: 'sent', message_id: await sendMail(ses, configuration, rendered), error: null };
   } catch (error) {
     const reason = `${(error as Error).name}: ${(error as Error).message}`;
     if (!wasRefused(error)) return { status: 'unknown', error: reason };

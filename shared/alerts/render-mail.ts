@@ -1,3 +1,4 @@
+import { redactText } from '../redaction/redact.ts';
 import { formatValue, sparkline } from './format.ts';
 import type { Mail, MailSubject } from './mail-queue.ts';
 
@@ -20,9 +21,10 @@ const said = {
  * @param linkTo - the address of the page about a database; null: none
  */
 export function renderMail(
-  { subjects, digest }: Pick<Mail, 'subjects' | 'digest'>,
+  { subjects: given, digest }: Pick<Mail, 'subjects' | 'digest'>,
   linkTo: (database: string | null) => string | null,
 ): RenderedMail {
+  const subjects = given.map(redacted);
   const [first] = subjects;
   if (first === undefined) throw new Error('A mail has a subject');
   const subject = digest
@@ -32,6 +34,14 @@ export function renderMail(
   const text = [...subjects.map(asText), link === null ? '' : `\nMore: ${link}\n`].join('\n');
   return { subject: oneLine(subject), text, html: asPage(subject, subjects.map(asHtml).join('\n'), link) };
 }
+
+/** Details may hold the words of a server, and those what is in its rows. */
+const redacted = (subject: MailSubject): MailSubject => ({
+  ...subject,
+  title: redactText(subject.title),
+  what_to_do: redactText(subject.what_to_do),
+  detail: subject.detail === null ? null : redactText(subject.detail),
+});
 
 const nameOf = ({ database }: MailSubject): string => database ?? 'database management';
 

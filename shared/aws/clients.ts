@@ -2,6 +2,7 @@ import { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { KMSClient } from '@aws-sdk/client-kms';
 import { LambdaClient } from '@aws-sdk/client-lambda';
+import { RDSClient } from '@aws-sdk/client-rds';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SchedulerClient } from '@aws-sdk/client-scheduler';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
@@ -46,5 +47,6 @@ export const lambdaClient = once(() => new LambdaClient(quick));
 /** Without attempts of its own: a mail that SES may have taken must not be sent again. */
 export const sesClient = once(() => new SESClient({ ...quick, maxAttempts: 1 }));
 export const schedulerClient = once(() => new SchedulerClient(quick));
+export const rdsClient = once(() => new RDSClient(quick));
 export const secretsManagerClient = once(() => new SecretsManagerClient(quick));
 export const s3Client = once(() => new S3Client(bulk));

@@ -46,6 +46,10 @@ export const largeObjectSchema = z.object({
   privileges: z.array(privilegeSchema),
 });
 
+/** The types that are exported from a database; an incremental backup is made of captured changes. */
+export const exportedTypeSchema = backupTypeSchema.exclude(['incremental']);
+export type ExportedType = z.output<typeof exportedTypeSchema>;
+
 /** A role, without its password and rights. The lists are absent in backups that did not save them yet. */
 export const roleEntrySchema = z.object({
   name: z.string(),
@@ -61,7 +65,8 @@ export const manifestSchema = z.object({
   format: z.literal(FORMAT_VERSION),
   id: backupIdSchema,
   database: z.string(),
-  backup_type: backupTypeSchema,
+  /** An incremental backup has a manifest of another form: see `increment-manifest.ts`. */
+  backup_type: exportedTypeSchema,
   custom_name: z.string().nullable(),
   /** The patterns of what the backup is of; absent or null: of the whole database. */
   selection: z

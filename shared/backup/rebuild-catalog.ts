@@ -2,10 +2,11 @@ import type { Backup } from '../contract/schemas/backup.ts';
 import { OperationError } from '../errors.ts';
 import { createBackupCatalog } from '../state/backups.ts';
 import type { StateTable } from '../state/table.ts';
+import { type IncrementManifest, parseAnyManifest } from './increment-manifest.ts';
 import { MANIFEST } from './layout.ts';
 import { listStoredBackups, listStoredDatabases } from './listing.ts';
 import { backupLocation } from './location.ts';
-import { type Manifest, parseManifest } from './manifest.ts';
+import type { Manifest } from './manifest.ts';
 import { explainStoreFailure, type ObjectStore, readWhole } from './objects/object-store.ts';
 import { inspectManifest, type StoredManifest } from './stored-manifest.ts';
 
@@ -66,7 +67,7 @@ export async function rebuildCatalog(
     }
     try {
       const bytes = await readWhole(store, location, MANIFEST, { compressed: false, signal });
-      const backup = listedAs(parseManifest(bytes), stored);
+      const backup = listedAs(parseAnyManifest(bytes), stored);
       if (backup.id !== id || backup.database !== database) throw misplaced(backup, id);
       if (await catalog.addMissing(backup)) found.added.push(id);
     } catch (error) {
@@ -110,7 +111,7 @@ function misplaced({ id, database }: Backup, expected: string): OperationError {
 }
 
 /** A backup's entry as its job would have left it, as far as the manifest tells. */
-function listedAs(manifest: Manifest, { storedAt, lockedUntil }: StoredManifest): Backup {
+function listedAs(manifest: Manifest | IncrementManifest, { storedAt, lockedUntil }: StoredManifest): Backup {
   const { tables, rows, bytes, stored_bytes, objects } = manifest.totals;
   const { id, database, backup_type, custom_name, requested_by, created_at, ended_at, server_version } = manifest;
   return {
@@ -118,10 +119,10 @@ function listedAs(manifest: Manifest, { storedAt, lockedUntil }: StoredManifest)
     database,
     backup_type,
     custom_name,
-    include: manifest.selection?.include ?? null,
-    exclude: manifest.selection?.exclude ?? null,
+    ...selectionOf(manifest),
+    increment: manifest.backup_type === 'incremental' ? manifest.increment : null,
     depends_on: manifest.depends_on ?? [],
-    masked: manifest.masking !== undefined,
+    masked: 'masking' in manifest && manifest.masking !== undefined,
     status: 'available',
     job_id: UNKNOWN_JOB,
     requested_by,
@@ -145,4 +146,9 @@ function listedAs(manifest: Manifest, { storedAt, lockedUntil }: StoredManifest)
     error: null,
     progress: null,
   };
+}
+
+function selectionOf(manifest: Manifest | IncrementManifest): Pick<Backup, 'include' | 'exclude'> {
+  const selection = manifest.backup_type === 'incremental' ? null : manifest.selection;
+  return { include: selection?.include ?? null, exclude: selection?.exclude ?? null };
 }

@@ -12,6 +12,8 @@ export const environmentNames = {
   identityAudience: 'IDENTITY_AUDIENCE',
   stateTable: 'STATE_TABLE',
   auditTable: 'AUDIT_TABLE',
+  /** Signs the ends of the audit trails. */
+  auditKeyArn: 'AUDIT_KEY_ARN',
   backupBucket: 'BACKUP_BUCKET',
   backupKeyArn: 'BACKUP_KEY_ARN',
   /** Holds the files of downloads for a day. */

@@ -62,6 +62,11 @@ export const databaseSchema = z.strictObject({
     .prefault({}),
   /** Size of the disk that was given to it. SQL and CloudWatch tell what is used or free, never this. */
   storage_gigabytes: z.number().positive().optional(),
+  /** CloudWatch Logs group that the server writes its log to: logins and pgaudit's statements join the audit trail. */
+  log_group: z
+    .string()
+    .regex(/^[\w./#-]{1,512}$/, 'must be the name of a log group')
+    .optional(),
   retention: retentionSchema.optional(),
   /** A restore into a less trusted one refuses personal data that is not masked; absent: nothing is refused. See docs/masking.md. */
   trust: z.enum(trustLevels).optional(),
@@ -128,6 +133,13 @@ export const drillSettingsSchema = z.strictObject({
   server: databaseIdSchema.nullable().default(null),
 });
 
+/** What the settings of the audit trail begin with; afterwards they are set through the API. */
+export const auditSettingsSchema = z.strictObject({
+  enabled: z.boolean().default(true),
+  /** How long records stay in the table before the archive alone has them. */
+  retention_days: z.int().min(7).max(3653).default(90),
+});
+
 /** The list of databases; the deployment describes each with more fields than the functions see. */
 export function databasesOf<Item extends z.ZodType<{ id: string }>>(item: Item) {
   return z
@@ -173,6 +185,11 @@ export const runtimeConfigurationSchema = z.strictObject({
     .array(z.union([z.cidrv4(), z.cidrv6()]))
     .min(1)
     .default(['0.0.0.0/0', '::/0']),
+  /** Calls that one caller may make in a minute. */
+  requests_per_minute: z.int().min(1).max(100_000).default(600),
+  /** Ids of databases whose servers may receive personal data of others as it is. */
+  trusted_environments: z.array(databaseIdSchema).max(100).default([]),
+  audit: auditSettingsSchema.prefault({}),
 });
 
 export type Database = z.output<typeof databaseSchema>;

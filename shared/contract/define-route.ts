@@ -8,6 +8,8 @@ export interface RouteResponse {
   readonly schema: z.ZodType | null;
   /** `application/json` when absent; any other type is sent as the text that the handler returns. */
   readonly contentType?: string;
+  /** Types in which the same can be had as text, when the handler says so. */
+  readonly otherTypes?: readonly string[];
   /** Headers that the handler sends, with what they say. */
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -36,6 +38,8 @@ export interface RouteDefinition {
   readonly refusals?: Readonly<Record<number, string>>;
   /** Whether the route takes an `Idempotency-Key` header. */
   readonly idempotent?: boolean;
+  /** Whether a call is in the audit trail even while that is turned off. */
+  readonly alwaysAudited?: boolean;
 }
 
 /** Path below which all routes lie, after the stage's name. */
@@ -70,9 +74,14 @@ type BodyOf<Response> = Response extends { readonly schema: infer Schema }
     : { body?: undefined }
   : never;
 
-/** What a route's handler returns: one of the route's statuses with the body it promises. */
+type TextOf<Response> = Response extends { readonly otherTypes: readonly (infer Type)[] }
+  ? { text: string; contentType: Type }
+  : never;
+
+/** What a route's handler returns: one of the route's statuses with the body it promises, or that as text of another type. */
 export type RouteOutput<Definition extends RouteDefinition> = {
-  [Status in keyof Definition['responses'] & number]: { status: Status; headers?: Record<string, string> } & BodyOf<
-    Definition['responses'][Status]
-  >;
+  [Status in keyof Definition['responses'] & number]: { status: Status; headers?: Record<string, string> } & (
+    | BodyOf<Definition['responses'][Status]>
+    | TextOf<Definition['responses'][Status]>
+  );
 }[keyof Definition['responses'] & number];

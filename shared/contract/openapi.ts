@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiResponsesObject } from 'zod-openapi';
 import { basePath, type RouteDefinition } from './define-route.ts';
 import { routes } from './routes.ts';
@@ -39,19 +40,28 @@ function refusalsOf(route: RouteDefinition): Record<number, string> {
 
 function responsesOf(route: RouteDefinition): ZodOpenApiResponsesObject {
   const replayed = route.idempotent ? { 'Idempotent-Replayed': "`true` when the job is an earlier request's." } : {};
-  const answers = Object.entries(route.responses).map(([status, { description, schema, contentType, headers }]) => [
-    status,
-    {
-      description,
-      ...(schema === null ? {} : { content: { [mediaType(contentType)]: { schema } } }),
-      headers: Object.fromEntries(
-        Object.entries({ ...headers, ...replayed }).map(([name, text]) => [
-          name,
-          { description: text, schema: { type: 'string' as const } },
-        ]),
-      ),
-    },
-  ]);
+  const answers = Object.entries(route.responses).map(
+    ([status, { description, schema, contentType, otherTypes = [], headers }]) => [
+      status,
+      {
+        description,
+        ...(schema === null
+          ? {}
+          : {
+              content: {
+                [mediaType(contentType)]: { schema },
+                ...Object.fromEntries(otherTypes.map((type) => [mediaType(type), { schema: z.string() }])),
+              },
+            }),
+        headers: Object.fromEntries(
+          Object.entries({ ...headers, ...replayed }).map(([name, text]) => [
+            name,
+            { description: text, schema: { type: 'string' as const } },
+          ]),
+        ),
+      },
+    ],
+  );
   const refusals = Object.entries(refusalsOf(route)).map(([status, description]) => [
     status,
     { description, content: { 'application/problem+json': { schema: problemSchema } } },

@@ -1,4 +1,7 @@
 import { z } from 'zod';
+import { accessRoutes } from './access-routes.ts';
+import { auditRoutes } from './audit-routes.ts';
+import { complianceRoutes } from './compliance-routes.ts';
 import { defineRoute } from './define-route.ts';
 import { healthRoutes } from './health-routes.ts';
 import { maskingRoutes } from './masking-routes.ts';
@@ -324,8 +327,11 @@ export const routes = [
     refusals: { 409: 'The job has ended already.' },
   }),
   ...recoveryRoutes,
+  ...auditRoutes,
   ...healthRoutes,
   ...maskingRoutes,
+  ...complianceRoutes,
+  ...accessRoutes,
   defineRoute({
     operationId: 'getOpenapi',
     method: 'GET',

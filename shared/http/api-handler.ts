@@ -5,12 +5,14 @@ import httpSecurityHeaders from '@middy/http-security-headers';
 import { basePath, type RouteDefinition, type RouteInput, type RouteOutput } from '../contract/define-route.ts';
 import { type ApiFunction, type Route, routes } from '../contract/routes.ts';
 import type { Claim } from '../state/begin.ts';
+import { type ApiAudit, openApiAudit, recordRefusal, subjectOfCall } from './audited-route.ts';
 import { type Caller, readCaller } from './caller.ts';
 import type { ApiEvent, ApiResult } from './event.ts';
 import { readClaim } from './idempotency-key.ts';
+import { limitCalls } from './limit-calls.ts';
 import { createLogger } from './log.ts';
 import { problemOf, Refusal } from './problem.ts';
-import { readRequest } from './read-request.ts';
+import { type ParsedRequest, readRequest } from './read-request.ts';
 
 /** What a route's implementation is given. */
 export interface ApiRequest<Definition extends RouteDefinition> extends RouteInput<Definition> {
@@ -18,6 +20,8 @@ export interface ApiRequest<Definition extends RouteDefinition> extends RouteInp
   /** Of an `Idempotency-Key` header; undefined without one. */
   claim: Claim | undefined;
   requestId: string;
+  /** The caller's address; null where nobody knows it. */
+  address: string | null;
   /** The address of a path of this API, as the caller reaches it. */
   link(path: `/${string}`): string;
 }
@@ -37,11 +41,13 @@ type AnyImplementation = (request: ApiRequest<RouteDefinition>) => Promise<{
   status: number;
   headers?: Record<string, string>;
   body?: unknown;
+  text?: string;
+  contentType?: string;
 }>;
 
 /**
  * The Lambda handler of an API function: finds the route in the contract, checks the caller's role, validates the request,
- * runs its implementation and answers; every error becomes problem+json.
+ * runs its implementation between two records of the audit trail, and answers; every error becomes problem+json.
  *
  * @example
  * export const handler = createApiHandler('jobs-api', { getJob: async ({ params }) => ({ status: 200, body: await jobs.get(params.id) }), ... });
@@ -51,19 +57,37 @@ export function createApiHandler<Name extends ApiFunction>(
   implementations: NoInfer<Implementations<Name>>,
   logger: Logger = createLogger(name),
 ) {
+  let audit: ApiAudit | undefined;
+  const auditOf = (): ApiAudit => {
+    audit ??= openApiAudit(logger);
+    return audit;
+  };
   const serve = async (event: ApiEvent): Promise<ApiResult> => {
     const route = findRoute(name, event);
-    const caller = readCaller(route, event);
-    const request = readRequest(route, event);
-    const run = implementations[route.operationId as keyof Implementations<Name>] as unknown as AnyImplementation;
-    const answer = await run({
-      ...(request as RouteInput<RouteDefinition>),
-      caller: caller as Caller,
-      claim: readClaim(route, event, caller, request),
-      requestId: event.requestContext.requestId,
-      link: (path) => linkTo(event, path),
+    if (route.leastRole !== 'public') await limitCalls(auditOf().state, event);
+    const { caller, request, claim } = await readCall(route, event).catch(async (error: unknown) => {
+      if (route.leastRole !== 'public') await recordRefusal(auditOf(), route, event, error, logger);
+      throw error;
     });
-    return respond(route, answer);
+    const run = ({ operationId }: RouteDefinition, { params, query, body }: ParsedRequest) =>
+      (implementations[operationId as keyof Implementations<Name>] as unknown as AnyImplementation)({
+        ...({ params, query, body } as RouteInput<RouteDefinition>),
+        caller: caller as Caller,
+        claim,
+        requestId: event.requestContext.requestId,
+        address: event.requestContext.identity?.sourceIp ?? null,
+        link: (path) => linkTo(event, path),
+      });
+    // What is public tells nothing but how the API is.
+    if (caller === null) return respond(route, await run(route, request));
+    const subject = await subjectOfCall(auditOf(), route, event, caller.sub, request);
+    return auditOf().auditor.audited(subject, async (note) => {
+      const isChange = route.method !== 'GET';
+      if (isChange) note.before = await asItIs(route, request, run);
+      const answer = await run(route, request);
+      if (isChange) note.after = answer.body;
+      return respond(route, answer);
+    });
   };
 
   return middy<ApiEvent, ApiResult>()
@@ -79,6 +103,35 @@ export function createApiHandler<Name extends ApiFunction>(
     .use(problems(logger))
     .use(httpHeaderNormalizer())
     .handler(serve);
+}
+
+/** @throws Refusal */
+async function readCall(route: Route, event: ApiEvent) {
+  const caller = readCaller(route, event);
+  const request = readRequest(route, event);
+  return { caller, request, claim: readClaim(route, event, caller, request) };
+}
+
+/**
+ * What a change is about to change: what the route that shows it answers, where the same function serves one at the same path.
+ *
+ * @returns null when there is none, or it cannot be shown
+ */
+async function asItIs(
+  route: Route,
+  request: ParsedRequest,
+  run: (route: RouteDefinition, request: ParsedRequest) => ReturnType<AnyImplementation>,
+): Promise<unknown> {
+  const shows = routes.find(
+    ({ method, path, servedBy }) => method === 'GET' && path === route.path && servedBy === route.servedBy,
+  );
+  // A list is not what one of its entries is added to.
+  if (!shows || route.method === 'POST') return null;
+  const query = 'query' in shows ? shows.query.strip().safeParse(request.query).data : {};
+  return run(shows, { ...request, query, body: undefined }).then(
+    ({ body }) => body ?? null,
+    () => null,
+  );
 }
 
 /** @throws Refusal 404 or 405 */
@@ -109,6 +162,13 @@ function respond(route: RouteDefinition, answer: Awaited<ReturnType<AnyImplement
     'Content-Security-Policy': CONTENT_SECURITY_POLICY,
     ...answer.headers,
   };
+  const { text, contentType } = answer;
+  if (text !== undefined && contentType !== undefined) {
+    if (promised.otherTypes?.includes(contentType)) {
+      return { statusCode: answer.status, headers: { 'Content-Type': contentType, ...headers }, body: text };
+    }
+    throw new Error(`${route.operationId} answered with ${contentType}, which its contract does not have`);
+  }
   if (promised.schema === null) return { statusCode: answer.status, headers, body: '' };
   const parsed = promised.schema.safeParse(answer.body);
   if (!parsed.success) {

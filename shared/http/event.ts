@@ -16,6 +16,8 @@ export interface ApiEvent {
     path?: string;
     /** What the authorizer said of the caller; every value is text. */
     authorizer?: Record<string, unknown> | null;
+    /** The caller's address, as API Gateway saw it. */
+    identity?: { sourceIp?: string | undefined };
   };
 }
 

@@ -2,6 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import type { RouteDefinition } from '../contract/define-route.ts';
 import type { Problem } from '../contract/schemas/common.ts';
 import { OperationError } from '../errors.ts';
+import { redactText } from '../redaction/redact.ts';
 import type { ApiResult } from './event.ts';
 
 export interface FieldError {
@@ -58,6 +59,14 @@ const failures: Readonly<Record<string, { status: number; fields?: readonly `${s
   not_swapped: { status: 409, fields: ['path.id'] },
   kept_database_missing: { status: 409, fields: ['path.id'] },
   swap_refused: { status: 409 },
+  unknown_rule: { status: 404, fields: ['path.rule'] },
+  not_waived: { status: 404, fields: ['path.rule'] },
+  unknown_login: { status: 404, fields: ['path.role'] },
+  login_protected: { status: 409, fields: ['body.privileged'] },
+  login_not_changeable: { status: 409, fields: ['path.role'] },
+  setting_missing: { status: 409, fields: ['body.timeouts'] },
+  revocation_in_future: { status: 400, fields: ['body.before'] },
+  waiver_end: { status: 400, fields: ['body.until'] },
   unknown_alert: { status: 404, fields: ['path.id'] },
   alert_resolved: { status: 409, fields: ['path.id'] },
   unknown_check: { status: 400, fields: ['body.checks'] },
@@ -68,13 +77,19 @@ const failures: Readonly<Record<string, { status: number; fields?: readonly `${s
   session_protected: { status: 409, fields: ['path.pid'] },
   termination_not_permitted: { status: 409, fields: ['path.pid'] },
   rows_left: { status: 409 },
-  no_base: { status: 409, fields: ['body.point_in_time'] },
+  no_base: { status: 409, fields: ['body.point_in_time', 'body.backup_type'] },
+  recovery_off: { status: 409, fields: ['body.backup_type'] },
+  not_downloadable: { status: 409, fields: ['path.id'] },
   base_not_covered: { status: 409, fields: ['body.backup_id'] },
   target_before_base: { status: 409, fields: ['body.point_in_time'] },
   target_not_covered: { status: 409, fields: ['body.point_in_time'] },
   window_ends: { status: 409, fields: ['body.point_in_time'] },
   recovery_impossible: { status: 409, fields: ['body.enabled'] },
   transactions_running: { status: 503 },
+  audit_unavailable: { status: 503 },
+  settings_changed: { status: 409, fields: ['body.version'] },
+  address_excluded: { status: 409, fields: ['body.settings'] },
+  unknown_environment: { status: 400, fields: ['body.settings'] },
   database_unreachable: { status: 503 },
   login_refused: { status: 503 },
   tls_failed: { status: 503 },
@@ -113,13 +128,15 @@ function problem(
   instance: string,
   errors: readonly FieldError[] = [],
 ): Problem {
+  // A refusal speaks of what the caller has sent; a failure may speak of what others have.
+  const shown = status >= 500 ? redactText : (text: string) => text;
   return {
     type: `urn:problem:${code}`,
     title: STATUS_CODES[status] ?? 'Error',
     status,
     code,
-    detail,
-    next_step: nextStep,
+    detail: shown(detail),
+    next_step: shown(nextStep),
     instance,
     ...(errors.length > 0 ? { errors: [...errors] } : {}),
   };

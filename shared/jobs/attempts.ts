@@ -1,6 +1,8 @@
 import { UnfinishedRestore } from '../backup/restore/failure.ts';
 import type { JobError } from '../contract/schemas/job.ts';
 import { OperationError } from '../errors.ts';
+import { redactText } from '../redaction/redact.ts';
+import { AUDIT_UNAVAILABLE } from '../security/audit/chain.ts';
 
 /** What a durable execution offers to a job: steps that are recorded when they end, and waits that cost nothing. */
 export interface DurableSteps {
@@ -11,6 +13,12 @@ export interface DurableSteps {
    */
   step<Result>(name: string, work: () => Promise<Result>): Promise<Result>;
   wait(name: string, seconds: number): Promise<void>;
+  /**
+   * Does the work of a step, within it, between two records of the audit trail.
+   *
+   * @throws OperationError `audit_unavailable` when it must not begin
+   */
+  audited<Result>(name: string, work: () => Promise<Result>): Promise<Result>;
 }
 
 /** Steps of a job that several functions work on. */
@@ -47,6 +55,7 @@ const PASSING = new Set([
   'masking_key_unavailable',
   'table_changed',
   'function_ended',
+  AUDIT_UNAVAILABLE,
 ]);
 
 /** Whether trying again a little later may help. */
@@ -62,7 +71,9 @@ const MAX_ROUNDS = 500;
 
 /** The error of a job as it is stored and shown. What is not meant for people is named by its kind only. */
 export function toJobError(error: unknown): JobError {
-  if (error instanceof OperationError) return { code: error.code, message: error.message, next_step: error.nextStep };
+  if (error instanceof OperationError) {
+    return { code: error.code, message: redactText(error.message), next_step: redactText(error.nextStep) };
+  }
   if (error instanceof Error && (error.name === 'TimeoutError' || error.name === 'AbortError')) {
     return {
       code: 'time_exceeded',
@@ -72,7 +83,7 @@ export function toJobError(error: unknown): JobError {
   }
   return {
     code: 'internal_error',
-    message: `An unexpected failure: ${error instanceof Error ? `${error.name}: ${error.message}` : 'unknown'}`,
+    message: `An unexpected failure: ${error instanceof Error ? redactText(`${error.name}: ${error.message}`) : 'unknown'}`,
     next_step: "Look in the function's log for the job's id.",
   };
 }
@@ -99,7 +110,7 @@ export async function runStep<Result>(
   try {
     return await steps.step(name, async (): Promise<Outcome<Result>> => {
       try {
-        return { status: 'done', result: await work() };
+        return { status: 'done', result: await steps.audited(name, work) };
       } catch (error) {
         return toFailure(error);
       }

@@ -1,25 +1,13 @@
+import type { IncrementManifest } from '../backup/increment-manifest.ts';
 import type { Manifest } from '../backup/manifest.ts';
-import type { Backup } from '../contract/schemas/backup.ts';
 import type { JobError, Progress } from '../contract/schemas/job.ts';
+import type { BackupFacts } from '../state/backups.ts';
 import { DAY_MS } from '../time.ts';
-import { type DistributedSteps, type Outcome, repeatAttempts, runStep } from './attempts.ts';
+import { type DistributedSteps, type Outcome, repeatAttempts, runAttempts, runStep } from './attempts.ts';
 import { bookkeep } from './bookkeeping.ts';
 import { CANCELLED } from './cancellation.ts';
 import { type DistributedWork, exportDistributed } from './distributed-backup.ts';
 import type { BackupEvent } from './events.ts';
-
-type BackupFacts = Pick<
-  Backup,
-  | 'snapshot_at'
-  | 'ended_at'
-  | 'expires_at'
-  | 'server_version'
-  | 'tables'
-  | 'rows'
-  | 'bytes'
-  | 'stored_bytes'
-  | 'objects'
->;
 
 /** What the job of a backup needs from the world; see functions/backup.ts. */
 export interface BackupJobDependencies {
@@ -38,6 +26,11 @@ export interface BackupJobDependencies {
     ids: { jobId: string; backupId: string },
     report: (progress: Progress) => Promise<void>,
   ): Promise<Manifest | null>;
+  /** Takes an incremental one, as far as it can be done at once. */
+  takeIncrement(
+    event: BackupEvent,
+    ids: { jobId: string; backupId: string },
+  ): Promise<{ status: 'taken'; manifest: IncrementManifest } | { status: 'waiting'; reason: string }>;
   /** Takes a larger one with many invocations. */
   distributed(event: BackupEvent, ids: { jobId: string; backupId: string }): DistributedWork<Manifest>;
   /** Removes what an attempt left in the bucket. */
@@ -49,7 +42,7 @@ export interface BackupJobDependencies {
 }
 
 /** What the catalog says of a finished backup: the manifest's totals, small enough for a durable step's result. */
-function factsOf(manifest: Manifest, retentionDays: number): BackupFacts {
+function factsOf(manifest: Manifest | IncrementManifest, retentionDays: number): BackupFacts {
   const { tables, rows, bytes, stored_bytes, objects } = manifest.totals;
   return {
     snapshot_at: new Date(manifest.snapshot.taken_at).toISOString(),
@@ -61,6 +54,9 @@ function factsOf(manifest: Manifest, retentionDays: number): BackupFacts {
     bytes,
     stored_bytes,
     objects,
+    ...(manifest.backup_type === 'incremental'
+      ? { increment: manifest.increment, depends_on: manifest.depends_on }
+      : {}),
   };
 }
 
@@ -78,7 +74,8 @@ export async function runBackupJob(
     return { ...ids, begun: await dependencies.start(ids.jobId) };
   });
   if (!begun) return { job_id: jobId, backup_id: backupId, status: 'cancelled' };
-  const outcome = await exportWhole(event, { jobId, backupId }, steps, dependencies);
+  const take = event.backup_type === 'incremental' ? takeIncrement : exportWhole;
+  const outcome = await take(event, { jobId, backupId }, steps, dependencies);
   if (outcome.status === 'failed' && outcome.error.code === CANCELLED) {
     await bookkeep(steps, 'record', () => dependencies.cancelled(jobId));
     return { job_id: jobId, backup_id: backupId, status: 'cancelled' };
@@ -92,6 +89,42 @@ export async function runBackupJob(
 }
 
 type Exported = { facts: BackupFacts; warnings: string[] };
+
+const exportedOf = (manifest: Manifest | IncrementManifest, retentionDays: number): Exported => ({
+  facts: factsOf(manifest, retentionDays),
+  warnings: manifest.warnings,
+});
+
+/** Rounds of an incremental backup: with the waits between them it is half an hour and more. */
+const INCREMENT_ROUNDS = 240;
+const INCREMENT_WAIT_SECONDS = 8;
+
+/** Captures and seals, and waits between two tries while another run captures. */
+async function takeIncrement(
+  event: BackupEvent,
+  ids: { jobId: string; backupId: string },
+  steps: DistributedSteps,
+  dependencies: BackupJobDependencies,
+): Promise<Outcome<Exported>> {
+  let reason = '';
+  for (let round = 1; round <= INCREMENT_ROUNDS; round++) {
+    const outcome = await runAttempts(steps, `increment-${round}`, async () => {
+      const found = await dependencies.takeIncrement(event, ids);
+      if (found.status === 'waiting') return found;
+      return { status: found.status, taken: exportedOf(found.manifest, dependencies.retentionDays) };
+    });
+    if (outcome.status === 'failed') return outcome;
+    if (outcome.result.status === 'taken') return { status: 'done', result: outcome.result.taken };
+    reason = outcome.result.reason;
+    await steps.wait(`increment-${round}-wait`, INCREMENT_WAIT_SECONDS);
+  }
+  const error: JobError = {
+    code: 'increment_not_taken',
+    message: `The changes were not captured up to now in ${INCREMENT_ROUNDS} tries: ${reason}`,
+    next_step: 'Nothing is lost. See the lag in GET recovery-window, and start it again when it is small.',
+  };
+  return { status: 'failed', error };
+}
 
 /** Durable operations that Lambda allows for one execution, less some for everything else. */
 const MOST_OPERATIONS = 2800;
@@ -108,10 +141,7 @@ async function exportWhole(
   dependencies: BackupJobDependencies,
 ): Promise<Outcome<Exported>> {
   const { backupId } = ids;
-  const exportedOf = (manifest: Manifest): Exported => ({
-    facts: factsOf(manifest, dependencies.retentionDays),
-    warnings: manifest.warnings,
-  });
+  const exported = (manifest: Manifest) => exportedOf(manifest, dependencies.retentionDays);
   // Best effort: the bucket's lifecycle rules and the next attempt remove what cannot be removed now.
   const sweepQuietly = () => dependencies.sweep(event, backupId).catch(() => undefined);
   const inOneInvocation = (attempt: number): Promise<Outcome<Exported | null>> =>
@@ -121,7 +151,7 @@ async function exportWhole(
         const manifest = await dependencies.takeBackup(event, ids, (progress) =>
           dependencies.report(ids.jobId, progress),
         );
-        return manifest && exportedOf(manifest);
+        return manifest && exported(manifest);
       } catch (error) {
         await sweepQuietly();
         throw error;
@@ -135,7 +165,7 @@ async function exportWhole(
     const { operations, ...outcome } = await exportDistributed(
       steps,
       { name: `distributed-${attempt}`, exportId: `${backupId}-${attempt}`, operations: allowed },
-      { ...work, finish: async (exportId, definitions) => exportedOf(await finish(exportId, definitions)) },
+      { ...work, finish: async (exportId, definitions) => exported(await finish(exportId, definitions)) },
     );
     operationsLeft -= operations;
     if (outcome.status === 'failed') await runStep(steps, `sweep-${attempt}`, sweepQuietly);

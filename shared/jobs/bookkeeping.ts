@@ -1,4 +1,5 @@
 import { OperationError } from '../errors.ts';
+import { AUDIT_UNAVAILABLE } from '../security/audit/chain.ts';
 import type { DurableSteps } from './attempts.ts';
 
 /** Waits before each further try, in seconds: a table that is throttled or out of reach for a quarter of an hour loses nothing. */
@@ -21,7 +22,7 @@ export async function bookkeep<Result>(
   for (let attempt = 1; ; attempt++) {
     const step = attempt === 1 ? name : `${name}-${attempt}`;
     const written = await steps
-      .step(step, () => tryTo(write))
+      .step(step, () => tryTo(() => steps.audited(name, write)))
       .catch((): Written<Result> => ({ status: 'refused', final: false, message: 'The function was ended meanwhile' }));
     if (written.status === 'written') return written.result;
     const seconds = WAIT_SECONDS[attempt - 1];
@@ -35,6 +36,7 @@ async function tryTo<Result>(write: () => Promise<Result>): Promise<Written<Resu
     return { status: 'written', result: await write() };
   } catch (error) {
     const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-    return { status: 'refused', final: error instanceof OperationError, message };
+    const final = error instanceof OperationError && error.code !== AUDIT_UNAVAILABLE;
+    return { status: 'refused', final, message };
   }
 }

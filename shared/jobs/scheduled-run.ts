@@ -6,7 +6,7 @@ import type { StateTable } from '../state/table.ts';
 import type { BackupEvent } from './events.ts';
 import { executionClaim } from './execution-ended.ts';
 
-/** `skipped`: another backup is at work. `repeated`: another execution is this run. */
+/** `skipped`: another backup is at work, or nothing can come of the run. `repeated`: another execution is this run. */
 export type Admission = 'admitted' | 'skipped' | 'repeated';
 
 export interface ScheduledRun {
@@ -27,12 +27,14 @@ const LATEST = 100;
  *
  * @param dueAt - for when EventBridge Scheduler had planned it
  * @param execution - ARN of the durable execution
+ * @param findObstacle - says why the run cannot come to anything now, which is no failure; null when it can
  */
 export function scheduledRun(
   table: StateTable,
   { database, backup_type: backupType }: Pick<BackupEvent, 'database' | 'backup_type'>,
   dueAt: string,
   execution: string,
+  findObstacle: () => Promise<string | null> = async () => null,
 ): ScheduledRun {
   const runs = createScheduleRunStore(table);
   const schedule = { database, backupType };
@@ -41,6 +43,11 @@ export function scheduledRun(
   return {
     async admit() {
       if (!(await runs.receive(schedule, due, execution))) return 'repeated';
+      const reason = await findObstacle();
+      if (reason !== null) {
+        await runs.conclude(schedule, due, { outcome: 'skipped', reason });
+        return 'skipped';
+      }
       const other = (await backupAtWork(table, schedule)) ?? (await takeTurn(table, schedule, execution));
       if (!other) return 'admitted';
       await runs.conclude(schedule, due, { outcome: 'skipped', ...other });

@@ -1,6 +1,7 @@
 import type { DownloadFile, DownloadFormat } from '../contract/schemas/download.ts';
 import type { Job } from '../contract/schemas/job.ts';
 import { OperationError } from '../errors.ts';
+import { createBackupCatalog } from '../state/backups.ts';
 import { beginRestore, type Claim, findClaimedJob, releaseClaim } from '../state/begin.ts';
 import { newJobId } from '../state/ids.ts';
 import { createJobStore, isEnded, queuedJob } from '../state/jobs.ts';
@@ -12,6 +13,22 @@ interface Wanted {
   database: string;
   backupId: string;
   format: DownloadFormat;
+}
+
+/**
+ * Refuses a backup of which there is nothing to hand out.
+ *
+ * @throws OperationError `unknown_backup` (also of another database), `backup_not_available` or `not_downloadable`
+ */
+export async function assertDownloadable(table: StateTable, database: string, backupId: string): Promise<void> {
+  await assertRestorable(table, database, backupId);
+  const { increment } = await createBackupCatalog(table).get(backupId);
+  if (increment === null) return;
+  throw new OperationError(
+    'not_downloadable',
+    `The backup ${backupId} holds changes, of which no script can be made`,
+    `Restore it with POST restore and take a full backup of the new database, or download its base ${increment.base}.`,
+  );
 }
 
 /** Far longer than any job; what counts is what became of the job. */
@@ -31,15 +48,14 @@ function fileOf(job: Job, now = Date.now()): DownloadFile | null {
 /**
  * Begins the job that makes a backup's file, unless one does already or has made one that is still there.
  *
- * @throws OperationError `unknown_backup` (also of another database), `backup_not_available`, or `job_not_started` (the job is
- * then marked as failed)
+ * @throws OperationError as {@link assertDownloadable}, or `job_not_started` (the job is then marked as failed)
  */
 export async function startDownload(
   { table, startFunction }: { table: StateTable; startFunction: StartFunction<DownloadEvent> },
   { requestedBy, ...wanted }: Wanted & { requestedBy: string },
 ): Promise<Started> {
   // A repeated request would find its job though the backup is gone.
-  await assertRestorable(table, wanted.database, wanted.backupId);
+  await assertDownloadable(table, wanted.database, wanted.backupId);
   const claim = claimOf(wanted);
   const jobs = createJobStore(table);
   const claimed = await findClaimedJob(table, claim);

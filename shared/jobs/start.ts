@@ -16,7 +16,7 @@ export type StartFunction<Event> = (event: Event, executionName: string) => Prom
 
 interface Request {
   database: string;
-  /** `sub` of the caller, or `schedule`. */
+  /** `sub` of the caller, `schedule`, or `recovery`. */
   requestedBy: string;
   /** Makes a repeated request answer with its first job. */
   claim?: Claim | undefined;
@@ -29,6 +29,8 @@ export interface BackupRequest extends Request {
   include?: string[] | null | undefined;
   exclude?: string[] | null | undefined;
   masked?: boolean | undefined;
+  /** Throws when it must not begin; not asked for a repeated request. */
+  check?: (() => void) | undefined;
 }
 
 export interface RestoreRequest extends Request {
@@ -68,7 +70,17 @@ export function functionStarter<Event>(lambda: LambdaClient, functionArn: string
  * The backup's id is the job's `backup_id`.
  */
 export async function registerBackup(table: StateTable, request: BackupRequest): Promise<Begun<BackupEvent>> {
-  const { database, requestedBy, backupType, customName, include = null, exclude = null, masked, claim } = request;
+  const {
+    database,
+    requestedBy,
+    backupType,
+    customName,
+    include = null,
+    exclude = null,
+    masked,
+    claim,
+    check,
+  } = request;
   const selection = {
     ...(include ? { include } : {}),
     ...(exclude ? { exclude } : {}),
@@ -94,7 +106,7 @@ export async function registerBackup(table: StateTable, request: BackupRequest):
     job_id: jobId,
     backup_id: backupId,
   };
-  return beginBackup(table, { job, backup, event, claim });
+  return beginBackup(table, { job, backup, event, claim, ...(check ? { check } : {}) });
 }
 
 /**

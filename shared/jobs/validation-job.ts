@@ -156,10 +156,12 @@ async function restoreEverything(
   });
   // Whatever came of it: an attempt that could go on has kept its database, one that was ended could not drop it.
   const left = await steps.step('discard', () =>
-    discard(jobId).then(
-      () => null,
-      (error: unknown) => (error instanceof Error ? error.message : String(error)),
-    ),
+    steps
+      .audited('discard', () => discard(jobId))
+      .then(
+        () => null,
+        (error: unknown) => (error instanceof Error ? error.message : String(error)),
+      ),
   );
   if (outcome.status === 'failed') return outcome.error;
   warnings.push(...outcome.result);

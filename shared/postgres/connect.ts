@@ -13,8 +13,8 @@ export interface Credentials {
   password: string;
 }
 
-/** Gives the credentials to log in with; `refresh` asks for new ones, past any cache, as the server refused the last. */
-export type CredentialsSource = (options?: { refresh?: boolean }) => Promise<Credentials>;
+/** Gives the credentials to log in with; `refused` are those that the server has just refused: asks for others, past any cache. */
+export type CredentialsSource = (options?: { refused?: Credentials }) => Promise<Credentials>;
 
 /** Where and as whom to connect. Credentials are asked for at each connection: a secret rotates, an IAM token ages. */
 export interface ConnectionTarget {
@@ -69,7 +69,7 @@ export async function connect(target: ConnectionTarget, overrides: ConnectionOve
     return await logIn(target, credentials, overrides);
   } catch (error) {
     if (!(error instanceof OperationError && error.code === 'login_refused')) throw error;
-    const fresh = await target.credentials({ refresh: true });
+    const fresh = await target.credentials({ refused: credentials });
     if (fresh.user === credentials.user && fresh.password === credentials.password) throw error;
     return await logIn(target, fresh, overrides);
   }

@@ -30,9 +30,10 @@ export function credentialsFor(database: Database, clients: CredentialsClients):
 
 function secretSource(arn: string, { secretsManager }: CredentialsClients): CredentialsSource {
   let kept: { credentials: Promise<Credentials>; readAt: number } | undefined;
-  return ({ refresh = false } = {}) => {
-    if (kept && !refresh && Date.now() - kept.readAt < SECRET_MAX_AGE_MS) return kept.credentials;
-    const reading = { credentials: readSecret(arn, secretsManager), readAt: Date.now() };
+  return ({ refused } = {}) => {
+    if (kept && !refused && Date.now() - kept.readAt < SECRET_MAX_AGE_MS) return kept.credentials;
+    const credentials = refused ? readOther(arn, secretsManager, refused) : readLogin(arn, secretsManager);
+    const reading = { credentials, readAt: Date.now() };
     kept = reading;
     reading.credentials.catch(() => {
       if (kept === reading) kept = undefined;
@@ -41,8 +42,34 @@ function secretSource(arn: string, { secretsManager }: CredentialsClients): Cred
   };
 }
 
-async function readSecret(arn: string, client: SecretsManagerClient): Promise<Credentials> {
-  const text = await client.send(new GetSecretValueCommand({ SecretId: arn })).then(
+/**
+ * The secret as it is, when it is another than what the server refused. If not, a rotation may be under way, which has given the login
+ * its new password already and has not made it the current one yet: then the pending one. When there is none, it may have become
+ * the current one meanwhile.
+ */
+async function readOther(arn: string, client: SecretsManagerClient, refused: Credentials): Promise<Credentials> {
+  const current = await readLogin(arn, client);
+  if (current.user !== refused.user || current.password !== refused.password) return current;
+  return readLogin(arn, client, 'AWSPENDING').catch(() => readLogin(arn, client));
+}
+
+async function readLogin(arn: string, client: SecretsManagerClient, stage = 'AWSCURRENT'): Promise<Credentials> {
+  const { user, password } = await readSecret(arn, client, { VersionStage: stage });
+  return { user, password };
+}
+
+/**
+ * Reads a version of a secret; by default the current one.
+ *
+ * @returns the login, and all that the secret holds
+ * @throws OperationError `secret_unreadable` or `secret_malformed`
+ */
+export async function readSecret(
+  arn: string,
+  client: SecretsManagerClient,
+  version: { VersionId?: string; VersionStage?: string } = {},
+): Promise<Credentials & { secret: Readonly<Record<string, unknown>> }> {
+  const text = await client.send(new GetSecretValueCommand({ SecretId: arn, ...version })).then(
     ({ SecretString }) => SecretString ?? '',
     (error: Error) => {
       throw new OperationError(
@@ -62,7 +89,7 @@ async function readSecret(arn: string, client: SecretsManagerClient): Promise<Cr
       'Store it as JSON with at least "username" and "password".',
     );
   }
-  return { user: parsed.data.username, password: parsed.data.password };
+  return { user: parsed.data.username, password: parsed.data.password, secret: parsed.data };
 }
 
 function parseJson(text: string): unknown {

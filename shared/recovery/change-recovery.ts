@@ -2,7 +2,7 @@ import type { ObjectStore } from '../backup/objects/object-store.ts';
 import { turnOff, turnOn } from '../changes/setup/turn-on.ts';
 import type { ConnectionTarget } from '../postgres/connect.ts';
 import { readRecovery, removeRecovery, writeRecovery } from '../state/recovery.ts';
-import { type AlertDependencies, resolveWindowAlert } from './window-alert.ts';
+import { type AlertDependencies, resolveSlotAlert, resolveWindowAlert } from './window-alert.ts';
 
 export interface ChangeDependencies extends AlertDependencies {
   target: ConnectionTarget;
@@ -21,24 +21,44 @@ export async function turnRecoveryOn(database: string, by: string, dependencies:
   const { table } = dependencies;
   const known = await readRecovery(table, database);
   if (known && !known.closed) return;
+  await beginWindow(database, { by, reason: 'Point-in-time recovery was turned on', renewals: 0 }, dependencies);
+  await resolveWindowAlert(dependencies, database, new Date());
+}
+
+/**
+ * Makes a slot, and notes that a full backup is wanted for the window to begin with.
+ *
+ * @throws OperationError as {@link turnRecoveryOn}
+ */
+export async function beginWindow(
+  database: string,
+  { by, reason, renewals }: { by: string; reason: string; renewals: number },
+  dependencies: ChangeDependencies,
+): Promise<void> {
+  const { table } = dependencies;
   const { slot, follows_definitions } = await turnOn(database, dependencies);
-  const now = new Date();
+  const now = new Date().toISOString();
   try {
     await writeRecovery(table, {
       database,
       slot,
       follows_definitions,
-      turned_on_at: now.toISOString(),
+      turned_on_at: now,
       turned_on_by: by,
       captured_at: null,
       stored_at: null,
       closed: null,
+      obstacles: [],
+      base_wanted: { since: now, reason },
+      base_attempts: 0,
+      base_tried_at: null,
+      renewals,
+      renew_at: null,
     });
   } catch (error) {
     await turnOff(database, dependencies);
     throw error;
   }
-  await resolveWindowAlert(dependencies, database, now);
 }
 
 /** Turns it off: the server keeps nothing of it. Stored changes stay as long as the backups that they follow. */
@@ -46,5 +66,7 @@ export async function turnRecoveryOff(database: string, dependencies: ChangeDepe
   // Last: as long as the server may have something of it, it is not off.
   await turnOff(database, dependencies);
   await removeRecovery(dependencies.table, database);
-  await resolveWindowAlert(dependencies, database, new Date());
+  const now = new Date();
+  await resolveWindowAlert(dependencies, database, now);
+  await resolveSlotAlert(dependencies, database, now);
 }

@@ -33,7 +33,7 @@ export async function expireChanges(
   const removed: Record<string, number> = {};
   // In this order: a backup that is available by now was running, or listed, before.
   const isRunning = (await createBackupCatalog(table).entries(database)).some(
-    ({ backup }) => backup.status === 'running',
+    ({ backup }) => backup.status === 'running' && backup.backup_type === 'full',
   );
   const current = await readRecovery(table, database);
   const bases = await listBases(table, database);

@@ -1,7 +1,9 @@
-import { alertOfCause, getAlert, type NewAlert, openAlert, resolveAlert } from '../alerts/alert-store.ts';
+import { alertOfCause, getAlert, type NewAlert, openAlert, raiseAlert, resolveAlert } from '../alerts/alert-store.ts';
 import { mailAbout, mailSubject } from '../alerts/news.ts';
 import { readSettings } from '../alerts/settings.ts';
+import type { GuardDecision, GuardLimits, SlotHealth } from '../changes/guard/decide.ts';
 import type { RuntimeConfiguration } from '../configuration/runtime.ts';
+import { compareLevels } from '../health/checks.ts';
 import { newAlertId } from '../state/ids.ts';
 import type { StateTable } from '../state/table.ts';
 
@@ -10,43 +12,96 @@ export interface AlertDependencies {
   configuration: Pick<RuntimeConfiguration, 'alert_emails'>;
 }
 
-const CAUSE = 'recovery:window';
+const WINDOW = 'recovery:window';
+const SLOT = 'recovery:slot';
 
 /** Opens an alert: from now on no further moment of the database can be restored. */
 export async function alertWindowClosed(
-  { table, configuration }: AlertDependencies,
+  dependencies: AlertDependencies,
   database: string,
-  reason: string,
+  { reason, isRenewed }: { reason: string; isRenewed: boolean },
   now: Date,
 ): Promise<void> {
   const alert: NewAlert = {
     id: newAlertId(),
     database,
-    cause: CAUSE,
+    cause: WINDOW,
     title: 'Point-in-time recovery has ended',
     level: 'CRITICAL',
     value: null,
     threshold: null,
     unit: 'None',
-    what_to_do:
-      'Moments until then can still be restored. Mend the cause, turn it on again with PUT recovery and {"enabled": true}, and take a full backup.',
+    what_to_do: isRenewed
+      ? 'Moments until then can still be restored. It begins anew by itself, with a full backup: GET recovery-window shows how far it is. Mend the cause, so that it is not lost again.'
+      : 'Moments until then can still be restored. Mend the cause and turn it on again with PUT recovery and {"enabled": true}; a full backup is then begun by itself.',
     detail: reason,
   };
-  const { settings } = await readSettings(table, database);
-  const subject = mailSubject(alert, 'opened', [], now.getTime());
-  await openAlert(table, alert, mailAbout(subject, settings, configuration, now.getTime()), now);
+  await openAlert(dependencies.table, alert, await mailOf(dependencies, alert, 'opened', now), now);
+}
+
+/**
+ * Opens an alert, or raises its level, while the guard warns of what is kept for the slot; it is over when the guard no longer does.
+ *
+ * @param guarded - what the guard has found
+ */
+export async function alertSlot(
+  dependencies: AlertDependencies,
+  database: string,
+  { reason, level, health }: GuardDecision & { health: SlotHealth },
+  { mostRetainedBytes }: GuardLimits,
+  now: Date,
+): Promise<void> {
+  if (reason === null || level === null) return resolveSlotAlert(dependencies, database, now);
+  const { table } = dependencies;
+  const found = { value: health.retainedBytes, threshold: mostRetainedBytes };
+  const alert: NewAlert = {
+    id: newAlertId(),
+    database,
+    cause: SLOT,
+    title: 'Log is kept for point-in-time recovery',
+    level,
+    ...found,
+    unit: 'Bytes',
+    what_to_do:
+      'See why changes are not captured in time: errors of the function capture-changes, or a transaction that is open for long. At the threshold the slot is dropped and the window ends; max_retained_wal_gigabytes sets it.',
+    detail: reason,
+  };
+  const { id, opened } = await openAlert(table, alert, await mailOf(dependencies, alert, 'opened', now), now);
+  if (opened) return;
+  const known = await getAlert(table, id);
+  if (compareLevels(level, known.level) <= 0) return;
+  const raised = { ...known, ...found, level };
+  const mail = await mailOf(dependencies, raised, 'raised', now);
+  await raiseAlert(table, id, { event: 'raised', level, ...found }, mail, now);
 }
 
 /** The window is open again, or nobody wants one: its alert, if there is one, is over. */
-export async function resolveWindowAlert(
-  { table, configuration }: AlertDependencies,
-  database: string,
+export const resolveWindowAlert = (dependencies: AlertDependencies, database: string, now: Date): Promise<void> =>
+  resolve(dependencies, { database, cause: WINDOW }, now);
+
+/** Nothing is kept for the slot that is worth a warning, or there is no slot any more. */
+export const resolveSlotAlert = (dependencies: AlertDependencies, database: string, now: Date): Promise<void> =>
+  resolve(dependencies, { database, cause: SLOT }, now);
+
+async function resolve(
+  dependencies: AlertDependencies,
+  cause: Pick<NewAlert, 'cause'> & { database: string },
   now: Date,
 ): Promise<void> {
-  const id = await alertOfCause(table, { database, cause: CAUSE });
+  const { table } = dependencies;
+  const id = await alertOfCause(table, cause);
   if (id === null) return;
   const alert = { ...(await getAlert(table, id)), value: null };
-  const { settings } = await readSettings(table, database);
-  const subject = mailSubject(alert, 'resolved', [], now.getTime());
-  await resolveAlert(table, alert, mailAbout(subject, settings, configuration, now.getTime()), now);
+  await resolveAlert(table, alert, await mailOf(dependencies, { ...alert, ...cause }, 'resolved', now), now);
+}
+
+async function mailOf(
+  { table, configuration }: AlertDependencies,
+  alert: Omit<NewAlert, 'database'> & { database: string | null },
+  event: 'opened' | 'raised' | 'resolved',
+  now: Date,
+): Promise<Record<string, unknown> | null> {
+  const { settings } = await readSettings(table, alert.database ?? '');
+  const subject = mailSubject(alert, event, [], now.getTime());
+  return mailAbout(subject, settings, configuration, now.getTime());
 }

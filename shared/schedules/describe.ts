@@ -47,6 +47,7 @@ async function describeOne(
       execution: null,
       job_id: null,
       backup_id: null,
+      reason: null,
     }),
   );
   const latest = [...recorded, ...missed].sort((a, b) => (a.due_at < b.due_at ? 1 : -1)).slice(0, LAST_RUNS);

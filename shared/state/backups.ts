@@ -22,7 +22,8 @@ export type BackupFacts = Pick<
   | 'bytes'
   | 'stored_bytes'
   | 'objects'
->;
+> &
+  Partial<Pick<Backup, 'depends_on' | 'increment'>>;
 
 /** A backup with the jobs that are noted to read it. */
 export interface CatalogEntry {
@@ -78,6 +79,7 @@ export function runningBackup(backup: NewBackup, now: Date = new Date()): Backup
     exclude: null,
     depends_on: [],
     masked: false,
+    increment: null,
     ...backup,
     status: 'running',
     created_at: now.toISOString(),

@@ -2,6 +2,19 @@ import { DeleteCommand, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/l
 import { z } from 'zod';
 import { type StateTable, setExpression, wasWritten } from './table.ts';
 
+const obstacleSchema = z.object({
+  /** When the change of definitions was committed; where that is not known, when all was last seen to be as before. */
+  at: z.string(),
+  /** No commit from here on can be repeated by the backups that do not have the change in them. */
+  lsn: z.string(),
+  /** A backup that saw this transaction has the change in it. */
+  xid: z.string(),
+  reason: z.string(),
+});
+
+/** A change of definitions that cannot be repeated. */
+export type Obstacle = z.output<typeof obstacleSchema>;
+
 const recoverySchema = z.object({
   database: z.string(),
   /** The replication slot whose changes are captured. */
@@ -15,6 +28,16 @@ const recoverySchema = z.object({
   stored_at: z.string().nullable(),
   /** Why and when the capture ended by itself; null while it goes on. */
   closed: z.object({ at: z.string(), reason: z.string() }).nullable(),
+  /** The latest that were noticed, oldest first. */
+  obstacles: z.array(obstacleSchema).default([]),
+  /** Why a full backup is to be taken by itself; one that began before does not do. null: there is one. */
+  base_wanted: z.object({ since: z.string(), reason: z.string() }).nullable().default(null),
+  /** How many were begun, each within a day of the one before, and when the last was. */
+  base_attempts: z.int().default(0),
+  base_tried_at: z.string().nullable().default(null),
+  /** How often the slot was lost, each time within a day, and when it is to be made anew; null: not by itself. */
+  renewals: z.int().default(0),
+  renew_at: z.string().nullable().default(null),
 });
 
 /** That a database's changes are captured, or were until something ended it. */
@@ -48,8 +71,65 @@ export function recordCapture(
 }
 
 /** Notes that the window has ended. @returns false when that is known, or the slot is another one by now */
-export function recordClosed(table: StateTable, of: OfSlot, closed: NonNullable<Recovery['closed']>): Promise<boolean> {
-  return change(table, of, { closed }, '#slot = :slot AND attribute_type(#closed, :none)', { ':none': 'NULL' });
+export function recordClosed(
+  table: StateTable,
+  of: OfSlot,
+  closing: Pick<Recovery, 'renewals' | 'renew_at'> & { closed: NonNullable<Recovery['closed']> },
+): Promise<boolean> {
+  return change(table, of, closing, '#slot = :slot AND attribute_type(#closed, :none)', { ':none': 'NULL' });
+}
+
+/** Obstacles that are kept; older ones are in the descriptions of their segments alone. */
+const MOST_OBSTACLES = 20;
+
+/** Notes a change of definitions that ends the window, so that a full backup is wanted from now on. Again is no change. */
+export async function recordObstacle(
+  table: StateTable,
+  database: string,
+  obstacle: Obstacle,
+  now: Date,
+): Promise<void> {
+  const recovery = await readRecovery(table, database);
+  if (!recovery || recovery.obstacles.some(({ lsn }) => lsn === obstacle.lsn)) return;
+  const reason = `A change of definitions cannot be repeated: ${obstacle.reason}`;
+  await change(
+    table,
+    recovery,
+    {
+      obstacles: [...recovery.obstacles, obstacle].slice(-MOST_OBSTACLES),
+      base_wanted: { since: now.toISOString(), reason },
+    },
+    '#slot = :slot',
+  );
+}
+
+/** Notes that the full backup is there that is wanted since a moment. @returns false when another is wanted by now */
+export function recordBaseTaken(table: StateTable, of: OfSlot, wantedSince: string): Promise<boolean> {
+  return change(table, of, { base_wanted: null }, '#slot = :slot AND #base_wanted.since = :since', {
+    ':since': wantedSince,
+  });
+}
+
+/** Notes that a full backup is begun. @returns false when another run begins it */
+export function recordBaseTried(
+  table: StateTable,
+  { database, slot, base_tried_at: before }: Pick<Recovery, 'database' | 'slot' | 'base_tried_at'>,
+  values: { base_attempts: number; base_tried_at: string },
+): Promise<boolean> {
+  const condition =
+    before === null
+      ? '#slot = :slot AND NOT attribute_type(#base_tried_at, :before)'
+      : '#slot = :slot AND #base_tried_at = :before';
+  return change(table, { database, slot }, values, condition, { ':before': before ?? 'S' });
+}
+
+/** Notes that a lost slot is made anew. @returns false when another run makes it */
+export function recordRenewal(
+  table: StateTable,
+  { database, slot, renew_at: before }: OfSlot & { renew_at: string },
+  values: { renewals: number; renew_at: string },
+): Promise<boolean> {
+  return change(table, { database, slot }, values, '#slot = :slot AND #renew_at = :before', { ':before': before });
 }
 
 /** Point-in-time recovery is off. */
@@ -62,7 +142,7 @@ function change(
   { database, slot }: OfSlot,
   values: Partial<Recovery>,
   condition: string,
-  more: Record<string, string> = {},
+  more: Record<string, unknown> = {},
 ): Promise<boolean> {
   const set = setExpression(values);
   return wasWritten(

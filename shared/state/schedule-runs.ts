@@ -20,6 +20,8 @@ const runSchema = z.object({
   execution: z.string().nullable(),
   job_id: z.string().nullable(),
   backup_id: z.string().nullable(),
+  /** Why it was skipped, when no other backup was in its way. */
+  reason: z.string().nullable().default(null),
 });
 
 export type RecordedRun = z.output<typeof runSchema>;
@@ -74,7 +76,7 @@ export function createScheduleRunStore(table: StateTable, now: () => Date = () =
         }),
       ),
     );
-  const nothing = { started_at: null, execution: null, job_id: null, backup_id: null };
+  const nothing = { started_at: null, execution: null, job_id: null, backup_id: null, reason: null };
 
   return {
     receive: (schedule, due_at, execution) =>

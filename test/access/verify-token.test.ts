@@ -16,7 +16,13 @@ const verify = async (token: string, more: Partial<Identity> = {}) => createToke
 
 test('a good token gives its subject, email and roles', async () => {
   const token = await issuer.token({ email: 'a@example.org', 'cognito:groups': ['admin', 'staff', 'viewer'] });
-  expect(await verify(token)).toEqual({ sub: 'alice', email: 'a@example.org', roles: ['viewer', 'admin'] });
+  expect(await verify(token)).toEqual({
+    sub: 'alice',
+    email: 'a@example.org',
+    roles: ['viewer', 'admin'],
+    jti: null,
+    began: expect.any(Number),
+  });
 });
 
 test("Cognito's access token names its audience as client_id", async () => {

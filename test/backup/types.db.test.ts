@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Manifest } from '../../shared/backup/manifest.ts';
+import type { ExportedType, Manifest } from '../../shared/backup/manifest.ts';
 import type { BackupSelection } from '../../shared/backup/plan/choose.ts';
-import type { BackupType } from '../../shared/contract/schemas/backup.ts';
 import { createScratchDatabase, forEachServer, type ScratchDatabase, withClient } from '../support/servers.ts';
 import { type RestoredDatabase, useBackupHarness } from './support/harness.ts';
 
@@ -41,7 +40,7 @@ forEachServer((server) => {
   });
   afterAll(() => source?.drop());
 
-  const backUp = (backupType: BackupType, selection: Partial<BackupSelection> | null = null) =>
+  const backUp = (backupType: ExportedType, selection: Partial<BackupSelection> | null = null) =>
     harness.backUp(source.target(), {
       request: { backupType, selection: selection && { include: null, exclude: null, ...selection } },
     });

@@ -19,6 +19,7 @@ import { createSlot } from '../../shared/changes/setup/slot.ts';
 import { turnOff, turnOn } from '../../shared/changes/setup/turn-on.ts';
 import { followSegments } from '../../shared/changes/window/chain.ts';
 import { connect } from '../../shared/postgres/connect.ts';
+import { quoteIdentifier } from '../../shared/postgres/identifiers.ts';
 import { DATABASE_ID, useBackupHarness } from '../backup/support/harness.ts';
 import { clientOptions } from '../local/aws/support.ts';
 import { ownServer } from '../postgres/support/own-server.ts';
@@ -84,6 +85,11 @@ forEachServer((server) => {
     const first = await guarded.capture({ segmentBytes: 10_000, linesPerRead: 100 });
     expect(first).toMatchObject({ status: 'captured', changes: 300, caughtUp: true });
     expect(first.segments).toBeGreaterThan(2);
+    // Had the run ended after any of them, no later moment would have been known to be whole.
+    const ranges = await listSegments(harness.store, guarded.of);
+    const stored = await Promise.all(ranges.map((range) => readDescription(harness.store, guarded.of, range, signal)));
+    const claims = stored.map(({ captured_at: at, last_commit_at: commit }) => at === commit);
+    expect(claims).toEqual(stored.map((_, index) => index < stored.length - 1));
     await insert(1);
     expect(await guarded.capture()).toMatchObject({ segments: 1, changes: 1 });
     const newest = (await listSegments(harness.store, guarded.of)).at(-1);
@@ -105,12 +111,47 @@ forEachServer((server) => {
     expect(await storedIds(guarded.of)).toEqual(upTo(last));
   });
 
+  test('an idle server that writes no log is covered up to now, when a segment is due', async () => {
+    let before = await guarded.capture();
+    // Until nothing else has written any.
+    for (;;) {
+      const { position } = await guarded.capture({ emptyAfterBytes: 1_000_000 });
+      const { rows } = await client.query('SELECT pg_current_wal_insert_lsn() = $1::pg_lsn AS idle', [position]);
+      if (rows[0].idle) break;
+      before = await guarded.capture();
+    }
+    expect(await guarded.capture({ emptyAfterBytes: 1_000_000 })).toMatchObject({ segments: 0, caughtUp: true });
+    expect(await guarded.capture()).toMatchObject({ segments: 1, changes: 0, caughtUp: true });
+    const [earlier, newest] = await Promise.all(
+      (await listSegments(harness.store, guarded.of))
+        .slice(-2)
+        .map((range) => readDescription(harness.store, guarded.of, range, signal)),
+    );
+    expect(earlier?.last_lsn).toBe(before.position);
+    expect(earlier && newest && earlier.captured_at < newest.captured_at).toBe(true);
+    expect(await storedIds(guarded.of)).toEqual(upTo(last));
+  });
+
   test('a transaction that is too large to be held is streamed, after what came before it', async () => {
     await insert(20, 1);
     await insert(20_000);
     await insert(20, 1);
     const summary = await guarded.capture({ mostHeldBytes: 200_000 });
     expect(summary).toMatchObject({ segments: 3, changes: 20_040, caughtUp: true });
+    expect(await storedIds(guarded.of)).toEqual(upTo(last));
+  });
+
+  test('a server that lets a session spool too little is told by what to raise, and nothing is lost', async () => {
+    await insert(20_000);
+    const settings = { temp_file_limit: '1MB', work_mem: '64kB' };
+    const alter = `ALTER DATABASE ${quoteIdentifier(database.name)}`;
+    for (const [name, value] of Object.entries(settings)) await client.query(`${alter} SET ${name} = '${value}'`);
+    await expect(guarded.capture()).rejects.toMatchObject({
+      code: 'capture_failed',
+      nextStep: expect.stringContaining('temp_file_limit'),
+    });
+    for (const name of Object.keys(settings)) await client.query(`${alter} RESET ${name}`);
+    expect(await guarded.capture()).toMatchObject({ changes: 20_000, caughtUp: true });
     expect(await storedIds(guarded.of)).toEqual(upTo(last));
   });
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { UNCHANGED } from '../../shared/changes/decoding/tuple.ts';
-import { Diverged, netChanges, netCounts } from '../../shared/changes/replay/net-changes.ts';
+import { Diverged, netChanges, netCounts, valuesOfLine } from '../../shared/changes/replay/net-changes.ts';
 
 /** A table as a map of keys, with one small and one large value in each row. */
 type Table = Map<string, string[]>;
@@ -43,7 +43,8 @@ test('what changes come to, written at once, is what they do one by one', () => 
       }
       const written: Table = new Map(before);
       for (const key of net.stored()) expect(written.delete(key)).toBe(true);
-      for (const { values, from } of net.rows()) {
+      for (const { line, from } of net.rows()) {
+        const values = valuesOfLine(line);
         const key = values[0] ?? '';
         expect(written.has(key)).toBe(false);
         const stored = from === null ? [] : (before.get(from) ?? []);

@@ -86,18 +86,18 @@ describe('the guard', () => {
   const MB = 1_048_576;
   const limits = { mostRetainedBytes: 1000 * MB, warnAt: 0.5 };
   test.each([
-    [{ walStatus: 'reserved', retainedBytes: 10 * MB, safeBytes: null }, 'keep'],
-    [{ walStatus: 'extended', retainedBytes: 499 * MB, safeBytes: 900 * MB }, 'keep'],
-    [{ walStatus: 'extended', retainedBytes: 501 * MB, safeBytes: null }, 'warn'],
-    [{ walStatus: 'extended', retainedBytes: 10 * MB, safeBytes: 100 * MB }, 'warn'],
-    [{ walStatus: 'unreserved', retainedBytes: 10 * MB, safeBytes: -1 }, 'warn'],
-    [{ walStatus: 'unreserved', retainedBytes: 1001 * MB, safeBytes: -1 }, 'drop'],
-    [{ walStatus: 'reserved', retainedBytes: 1001 * MB, safeBytes: null }, 'drop'],
-    [{ walStatus: 'lost', retainedBytes: 0, safeBytes: null }, 'lost'],
-    [{ walStatus: null, retainedBytes: 0, safeBytes: null }, 'lost'],
-  ] as const)('%j: %s', (health, action) => {
+    [{ walStatus: 'reserved', retainedBytes: 10 * MB, safeBytes: null }, 'keep', null],
+    [{ walStatus: 'extended', retainedBytes: 499 * MB, safeBytes: 900 * MB }, 'keep', null],
+    [{ walStatus: 'extended', retainedBytes: 501 * MB, safeBytes: null }, 'warn', 'WARNING'],
+    [{ walStatus: 'extended', retainedBytes: 10 * MB, safeBytes: 100 * MB }, 'warn', 'ERROR'],
+    [{ walStatus: 'unreserved', retainedBytes: 10 * MB, safeBytes: -1 }, 'warn', 'ERROR'],
+    [{ walStatus: 'unreserved', retainedBytes: 1001 * MB, safeBytes: -1 }, 'drop', 'CRITICAL'],
+    [{ walStatus: 'reserved', retainedBytes: 1001 * MB, safeBytes: null }, 'drop', 'CRITICAL'],
+    [{ walStatus: 'lost', retainedBytes: 0, safeBytes: null }, 'lost', 'CRITICAL'],
+    [{ walStatus: null, retainedBytes: 0, safeBytes: null }, 'lost', 'CRITICAL'],
+  ] as const)('%j: %s, %s', (health, action, level) => {
     const decision = guardSlot(health, limits);
-    expect(decision.action).toBe(action);
+    expect(decision).toMatchObject({ action, level });
     expect(decision.reason === null).toBe(action === 'keep');
   });
 });

@@ -1,9 +1,11 @@
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { roleIncludes, roleSchema } from '../../shared/contract/roles.ts';
 import { jobSchema } from '../../shared/contract/schemas/job.ts';
 import { newBackupId, newJobId } from '../../shared/state/ids.ts';
 import { anyServer, createScratchDatabase, type ScratchDatabase } from '../support/servers.ts';
 import { accepted, type Call, call, endOf, getBackup, problemOf, startBackup, uniqueName } from './support/api.ts';
+import { badTokens, everyRoute, guardedRoutes, harmlessCall, statusFrom } from './support/every-route.ts';
 import { managed, startTestSystem, type TestSystem } from './support/system.ts';
 
 let database: ScratchDatabase;
@@ -12,7 +14,14 @@ let finished: string;
 
 beforeAll(async () => {
   database = await createScratchDatabase(anyServer());
-  system = await startTestSystem({ databases: [managed(database.server, 'shop', database.name)], schedules: false });
+  system = await startTestSystem({
+    databases: [managed(database.server, 'shop', database.name)],
+    schedules: false,
+    deployment: {
+      allowed_address_ranges: ['127.0.0.1/32'],
+      api: { requests_per_second: 10_000, burst: 5_000 },
+    },
+  });
   const { status, backup_id } = await endOf(system.current, (await startBackup(system.current, 'shop')).id);
   expect(status).toBe('succeeded');
   finished = backup_id ?? '';
@@ -65,6 +74,49 @@ describe('who may call', () => {
     const answer = await send('/backups', { token });
     expect(answer.status).toBe(403);
     problemOf(answer);
+  });
+});
+
+describe('every route of the contract', () => {
+  test('lets nobody in without a token, or with a bad one', async () => {
+    const bad = Object.entries(await badTokens(system.current));
+    for (const route of guardedRoutes) {
+      const { path, ...more } = harmlessCall(route);
+      const answers = await Promise.all([
+        send(path, { ...more, as: null }),
+        ...bad.map(([, token]) => send(path, { ...more, token })),
+      ]);
+      const statuses = Object.fromEntries(
+        ['no token', ...bad.map(([what]) => what)].map((what, at) => [what, answers[at]?.status]),
+      );
+      expect(new Set(Object.values(statuses)), `${route.operationId}: ${JSON.stringify(statuses)}`).toEqual(
+        new Set([401]),
+      );
+      for (const answer of answers) problemOf(answer);
+    }
+  });
+
+  test.each(roleSchema.options)('lets %s in exactly where the contract says so', async (role) => {
+    for (const route of everyRoute) {
+      const { path, ...more } = harmlessCall(route);
+      const { status } = await send(path, { ...more, as: role });
+      const { leastRole } = route;
+      const mayCall = leastRole === 'public' || roleIncludes([role], leastRole);
+      // Whoever is let in is told of the parameter that does not exist.
+      expect(status, route.operationId).toBe(mayCall ? 400 : 403);
+    }
+  });
+
+  test('lets nobody in without a role, or from an address in no allowed range', async () => {
+    const { issuer, tokens } = system.current;
+    const without = await issuer.tokenFor('admin', { 'cognito:groups': ['staff'] });
+    for (const route of everyRoute) {
+      const harmless = harmlessCall(route);
+      expect(await statusFrom('127.0.0.2', system.current, tokens.admin, harmless), route.operationId).toBe(403);
+      const status = route.leastRole === 'public' ? 400 : 403;
+      expect(await statusFrom('127.0.0.1', system.current, without, harmless), route.operationId).toBe(status);
+    }
+    expect(await statusFrom('127.0.0.1', system.current, tokens.admin, harmlessCall(everyRoute[0] as never))).toBe(400);
   });
 });
 

@@ -41,6 +41,7 @@ export interface Answer {
 
 export interface TestApi extends StateService {
   bucket: string;
+  backupKeyArn: string;
   downloadBucket: string;
   invocations: Invocation[];
   /** Makes Lambda refuse every invocation from now on, or none. */
@@ -48,35 +49,60 @@ export interface TestApi extends StateService {
   call(call: Call): Promise<Answer>;
 }
 
-const databases = ['shop', 'crm'].map((id) => ({
-  id,
-  host: 'db.example',
-  name: id,
-  login: { type: 'secret', secret_arn: `arn:aws:secretsmanager:eu-west-1:111122223333:secret:${id}` },
-}));
+const DATABASES = ['shop', 'crm'];
+
+/** A database that is there, behind both ids. */
+export interface RealDatabase {
+  host: string;
+  port: number;
+  name: string;
+  user: string;
+  password: string;
+}
+
+async function configured({ services }: StateService, real: RealDatabase | null) {
+  if (!real) {
+    return DATABASES.map((id) => ({
+      id,
+      host: 'db.example',
+      name: id,
+      login: { type: 'secret', secret_arn: `arn:aws:secretsmanager:eu-west-1:111122223333:secret:${id}` },
+    }));
+  }
+  const { host, port, name, user: username, password } = real;
+  const secret_arn = await services.putSecret('databases/real', JSON.stringify({ username, password }));
+  const tls = { mode: 'disable' };
+  return DATABASES.map((id) => ({ id, host, port, name, tls, login: { type: 'secret', secret_arn } }));
+}
 
 export const SCHEDULE_GROUP = 'dbms-backups';
 
 /** Sets up what the functions find in their environment, so that they can be imported, and calls them as API Gateway does. */
 export async function startApi(
   identity: Record<string, unknown> = { issuer: 'https://issuer.example', audience: 'dbms' },
+  real: RealDatabase | null = null,
 ): Promise<TestApi> {
   const state = await startState();
   const folder = await mkdtemp(join(tmpdir(), 'dbms-api-'));
   const configurationPath = join(folder, 'runtime.json');
-  await writeFile(configurationPath, JSON.stringify({ databases, identity, allowed_address_ranges: ['10.0.0.0/8'] }));
+  const databases = await configured(state, real);
+  const settings = { allowed_address_ranges: ['10.0.0.0/8'], requests_per_minute: 100_000 };
+  await writeFile(configurationPath, JSON.stringify({ databases, identity, ...settings }));
   const lambda = await startLambda();
   await makeScheduleGroup(state.services.endpoints.scheduler);
   const bucket = 'backups';
   const downloadBucket = 'downloads';
+  const backupKeyArn = await state.services.createKey({ keyId: 'backups' });
   Object.assign(process.env, state.services.environment(), {
     AWS_ENDPOINT_URL_LAMBDA: lambda.url,
     POWERTOOLS_LOG_LEVEL: 'SILENT',
     [environmentNames.configurationPath]: configurationPath,
     [environmentNames.stateTable]: state.table.name,
+    [environmentNames.auditTable]: state.auditTable.name,
     [environmentNames.backupBucket]: bucket,
     [environmentNames.downloadBucket]: downloadBucket,
-    [environmentNames.backupKeyArn]: 'arn:aws:kms:eu-west-1:111122223333:key/backups',
+    [environmentNames.backupKeyArn]: backupKeyArn,
+    [environmentNames.auditKeyArn]: await state.services.createKey({ keyId: 'audit', keySpec: 'ECC_NIST_P256' }),
     [environmentNames.backupFunctionArn]: 'arn:aws:lambda:eu-west-1:111122223333:function:backup:live',
     [environmentNames.rebuildFunctionArn]: 'arn:aws:lambda:eu-west-1:111122223333:function:rebuild-catalog:live',
     [environmentNames.scheduleGroup]: SCHEDULE_GROUP,
@@ -97,12 +123,17 @@ export async function startApi(
     'health-api': (await import('../../functions/health-api.ts')).handler,
     'alerts-api': (await import('../../functions/alerts-api.ts')).handler,
     'masking-api': (await import('../../functions/masking-api.ts')).handler,
+    'audit-api': (await import('../../functions/audit-api.ts')).handler,
+    'settings-api': (await import('../../functions/settings-api.ts')).handler,
+    'compliance-api': (await import('../../functions/compliance-api.ts')).handler,
+    'access-api': (await import('../../functions/access-api.ts')).handler,
     'docs-api': (await import('../../functions/docs-api.ts')).handler,
   };
 
   return {
     ...state,
     bucket,
+    backupKeyArn,
     downloadBucket,
     invocations: lambda.invocations,
     refuseInvocations: lambda.refuse,
@@ -128,13 +159,14 @@ export async function startApi(
           requestId: 'request-1',
           path: `/v1${basePath}${path}`,
           authorizer: as === null ? null : { sub, roles: as.join(' ') },
+          identity: { sourceIp: '10.1.2.3' },
         },
         ...raw,
       };
       const context = { getRemainingTimeInMillis: () => 30_000 } as never;
       const handler = handlers[route?.servedBy ?? 'jobs-api'];
       const { statusCode, headers: sent, body: text }: ApiResult = await handler(event, context);
-      const isJson = /json/.test(sent['Content-Type'] ?? '');
+      const isJson = /json(?:;|$)/.test(sent['Content-Type'] ?? '');
       const parsed = isJson ? JSON.parse(text) : text;
       return { status: statusCode, headers: sent, body: parsed, problem: parsed };
     },

@@ -1,6 +1,6 @@
 import type { APIGatewayRequestAuthorizerEvent } from 'aws-lambda';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startIssuer, type TestIssuer } from '../access/issuer.ts';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { now, startIssuer, type TestIssuer } from '../access/issuer.ts';
 import { startApi, type TestApi } from './api.ts';
 
 let issuer: TestIssuer;
@@ -65,4 +65,78 @@ test('a good token from an address in no allowed range is denied, whatever a hea
 test('a good token without any of the roles is denied', async () => {
   const token = await issuer.token({ 'cognito:groups': ['staff'] });
   expect(await handler(event({ Authorization: `Bearer ${token}` }))).toMatchObject(statementOf('Deny'));
+});
+
+const authorize = async (claims: Record<string, unknown>, sourceIp?: string): Promise<string> =>
+  handler(event({ Authorization: `Bearer ${await issuer.token(claims)}` }, sourceIp)).then(
+    ({ policyDocument }) => policyDocument.Statement[0]?.Effect ?? '',
+    (error: Error) => error.message,
+  );
+const revoke = (body: unknown) => api.call({ method: 'POST', path: '/security/access/revocations', body });
+
+describe('a revocation', () => {
+  test('of a token ends it alone', async () => {
+    expect(await authorize({ jti: 'one' })).toBe('Allow');
+    const { status, body } = await revoke({ jti: 'one' });
+    expect([status, body.revocations]).toEqual([
+      200,
+      [{ jti: 'one', sub: null, before: null, by: 'alice', at: expect.any(String) }],
+    ]);
+    expect(await authorize({ jti: 'one' })).toBe('Unauthorized');
+    expect(await authorize({ jti: 'two' })).toBe('Allow');
+    expect(await authorize({})).toBe('Allow');
+  });
+
+  test('of a caller ends the sessions that began before, however fresh their tokens, and no later one', async () => {
+    const before = new Date((now() - 100) * 1000).toISOString();
+    await revoke({ sub: 'bob', before });
+    expect(await authorize({ sub: 'bob', auth_time: now() - 200 })).toBe('Unauthorized');
+    expect(await authorize({ sub: 'bob', auth_time: now() - 50 })).toBe('Allow');
+    expect(await authorize({ sub: 'alice', auth_time: now() - 200 })).toBe('Allow');
+    const { body } = await revoke({ sub: 'bob', before: new Date((now() - 500) * 1000).toISOString() });
+    expect(body.revocations.find(({ sub }: { sub: string }) => sub === 'bob')?.before).toBe(before);
+  });
+
+  test.each([
+    [{ sub: 'bob', before: '2999-01-01T00:00:00Z' }, 400, 'body.before'],
+    [{ jti: '' }, 400, 'body.jti'],
+    [{ jti: 'one', sub: 'bob' }, 400, 'body'],
+    [{ jti: 'one', before: '2026-01-01T00:00:00Z' }, 400, 'body.before'],
+    [{}, 400, 'body'],
+  ])('is refused: %j', async (body, status, field) => {
+    const answer = await revoke(body);
+    expect([answer.status, answer.problem.errors?.[0]?.field]).toEqual([status, field]);
+  });
+});
+
+test('settings hold within seconds: the age of sessions, and where callers may come from', async () => {
+  // Settings are believed for some seconds by this clock.
+  vi.useFakeTimers({ toFake: ['performance'] });
+  const change = async (settings: object) => {
+    const path = '/security/settings';
+    const { version } = (await api.call({ method: 'GET', path })).body;
+    expect((await api.call({ method: 'PUT', path, body: { version, settings } })).status).toBe(200);
+    vi.advanceTimersByTime(600_000);
+  };
+  expect(await authorize({ auth_time: now() - 600 })).toBe('Allow');
+  await change({ session_max_age_minutes: 5 });
+  expect(await authorize({ auth_time: now() - 600 })).toBe('Unauthorized');
+  expect(await authorize({ auth_time: now() - 100 })).toBe('Allow');
+  await change({ session_max_age_minutes: 720, allowed_address_ranges: ['10.1.0.0/16'] });
+  expect([await authorize({}, '10.1.2.3'), await authorize({}, '10.2.0.1')]).toEqual(['Allow', 'Deny']);
+  vi.useRealTimers();
+});
+
+test('where revocations cannot be read nobody is let in', async () => {
+  const code = 'AccessDeniedException';
+  await api.services.faults.set({
+    service: 'dynamodb',
+    operation: 'GetItem',
+    status: 400,
+    code,
+    message: 'no',
+    times: 9,
+  });
+  expect(await authorize({ jti: 'three' })).toMatch(/^no/);
+  await api.services.faults.clear();
 });

@@ -1,8 +1,10 @@
+import { ScanCommand } from '@aws-sdk/lib-dynamodb';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type Role, roleIncludes, roleSchema } from '../../shared/contract/roles.ts';
 import { routes } from '../../shared/contract/routes.ts';
 import { problemSchema } from '../../shared/contract/schemas/common.ts';
+import { writeStoredSettings } from '../../shared/security/settings/settings-store.ts';
 import { newBackupId, newJobId } from '../../shared/state/ids.ts';
 import { startApi, type TestApi } from './api.ts';
 
@@ -56,8 +58,8 @@ describe('a request that does not fit', () => {
   });
 
   test.each([
-    ['POST', '/backups', { body: { backup_type: 'partial' } }, 'must be one of: full, schema, data'],
-    ['POST', '/backups', { body: {} }, 'must be one of: full, schema, data'],
+    ['POST', '/backups', { body: { backup_type: 'partial' } }, 'must be one of: full, schema, data, incremental'],
+    ['POST', '/backups', { body: {} }, 'must be one of: full, schema, data, incremental'],
     ['POST', '/backups', { body: { backup_type: 'full', custom_name: 7 } }, 'must be of type string'],
     ['POST', '/restore', { body: { backup_id: newBackupId(), confirm: true } }, 'is missing'],
     ['GET', '/backups', { query: { status: 'lost' } }, 'must be one of: running, available, failed, deleting'],
@@ -196,4 +198,30 @@ test('the documentation needs no token, and speaks of the address it was asked a
   expect(page.headers['Content-Type']).toBe('text/html; charset=utf-8');
   expect(page.headers['Content-Security-Policy']).toMatch(/style-src 'sha256-/);
   expect(page.body).toContain('href="/v1/api/database/openapi.json"');
+});
+
+test('a caller who makes too many calls in a minute is told when to come back, and nobody else', async () => {
+  const { documents, name } = api.table;
+  const { body } = await api.call({ method: 'GET', path: '/security/settings' });
+  const settings = { ...body.settings, requests_per_minute: 3 };
+  expect(await writeStoredSettings(api.table, body.version, settings, 'alice', new Date())).not.toBeNull();
+  // Settings are believed for some seconds by this clock.
+  vi.useFakeTimers({ toFake: ['performance'] });
+  vi.advanceTimersByTime(600_000);
+  await vi.waitFor(
+    async () => {
+      const { status, headers, problem } = await api.call({ method: 'GET', path: '/jobs', sub: 'mallory' });
+      expect([status, problem.code]).toEqual([429, 'too_many_calls']);
+      expect(Number(headers['Retry-After'])).toBeGreaterThanOrEqual(1);
+      expect(Number(headers['Retry-After'])).toBeLessThanOrEqual(60);
+    },
+    { timeout: 90_000, interval: 20 },
+  );
+  vi.useRealTimers();
+  expect((await api.call({ method: 'GET', path: '/jobs', sub: 'bob' })).status).toBe(200);
+  expect((await api.call({ method: 'GET', path: '/openapi.json', as: null })).status).toBe(200);
+  const { Items = [] } = await documents.send(new ScanCommand({ TableName: name }));
+  const counters = Items.filter(({ pk }) => String(pk).startsWith('CALLS#'));
+  expect(JSON.stringify(counters)).not.toContain('mallory');
+  for (const { expires_at_epoch } of counters) expect(expires_at_epoch).toBeLessThan(Date.now() / 1000 + 180);
 });

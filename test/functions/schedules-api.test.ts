@@ -48,7 +48,9 @@ const names = async () => {
 
 describe('without a change', () => {
   test('every database has the configured schedules, which the watch has made', async () => {
-    expect(await names()).toEqual(['full-crm', 'full-shop', 'schema-crm', 'schema-shop']);
+    expect(await names()).toEqual([
+      ...['full-crm', 'full-shop', 'incremental-crm', 'incremental-shop', 'schema-crm', 'schema-shop'],
+    ]);
     expect(await scheduleOf('full-crm')).toMatchObject({
       ScheduleExpression: 'cron(0 2 ? * SUN *)',
       ScheduleExpressionTimezone: 'UTC',

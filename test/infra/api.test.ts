@@ -185,7 +185,10 @@ describe('the user pool', () => {
 
   it('is not there when the configuration names an issuer', () => {
     expect(types.flatMap((type) => full.ofType(type))).toEqual([]);
-    expect(authorizerVariables(full).Variables).toEqual({ CONFIGURATION_PATH: '/opt/configuration/runtime.json' });
+    expect(authorizerVariables(full).Variables).toEqual({
+      CONFIGURATION_PATH: '/opt/configuration/runtime.json',
+      STATE_TABLE: expect.anything(),
+    });
   });
 
   it('is there otherwise, with a group for each role, and the authorizer is told of it', () => {
@@ -195,6 +198,7 @@ describe('the user pool', () => {
     const client = pooled.one('AWS::Cognito::UserPoolClient');
     expect(authorizerVariables(pooled).Variables).toEqual({
       CONFIGURATION_PATH: '/opt/configuration/runtime.json',
+      STATE_TABLE: expect.anything(),
       IDENTITY_ISSUER: { 'Fn::GetAtt': [pool.logicalId, 'ProviderURL'] },
       IDENTITY_AUDIENCE: { Ref: client.logicalId },
     });

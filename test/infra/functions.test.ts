@@ -23,8 +23,16 @@ describe('the functions', () => {
   const durableOnes = [...inVpcDurable, 'dbms-rebuild-catalog', 'dbms-download'];
   /** What a backup of many invocations invokes. */
   const exporting = ['dbms-export-lane', 'dbms-snapshot-holder'];
-  const inVpcApis = ['dbms-restore-server-api', 'dbms-recovery-api', 'dbms-health-api', 'dbms-masking-api'];
-  const inVpc = [...exporting, ...inVpcDurable, 'dbms-capture-changes', ...inVpcApis, 'dbms-sample-health'];
+  const inVpcApis = [
+    'dbms-restore-server-api',
+    'dbms-recovery-api',
+    'dbms-health-api',
+    'dbms-masking-api',
+    'dbms-compliance-api',
+    'dbms-access-api',
+  ];
+  const checks = ['dbms-note-logins', 'dbms-check-compliance', 'dbms-rotate-password'];
+  const inVpc = [...exporting, ...inVpcDurable, 'dbms-capture-changes', ...checks, ...inVpcApis, 'dbms-sample-health'];
 
   it('are those of functions/, each once', () => {
     const deployed = full.ofType('AWS::Lambda::Function').map(({ name }) => name);
@@ -85,7 +93,7 @@ describe('the functions', () => {
       if (Properties?.VpcConfig !== undefined) {
         expect(DependsOn).toContainEqual(
           expect.stringMatching(
-            /^(Backup|Restore|Validate|SampleHealth|Capture\w+|restoreserverapi|recoveryapi|healthapi|maskingapi|Export\w+)RoleDefaultPolicy/,
+            /^(Backup|Restore|Validate|SampleHealth|Capture\w+|Compliance\w+|Passwords\w+|restoreserverapi|recoveryapi|healthapi|complianceapi|accessapi|maskingapi|Export\w+)RoleDefaultPolicy/,
           ),
         );
       }
@@ -122,6 +130,26 @@ describe('the functions', () => {
     expect([...(capture?.asyncConfigs.values() ?? [])]).toMatchObject([{ maximumRetries: 0 }]);
   });
 
+  it('hear what the log groups that are configured tell of logins and statements', () => {
+    const ingest = full.app.functions.find(({ name }) => name === 'dbms-ingest-database-log');
+    expect(full.ofType('AWS::Logs::SubscriptionFilter').map(({ properties }) => properties)).toMatchObject([
+      { LogGroupName: '/aws/rds/instance/shop/postgresql', DestinationArn: ingest?.arn },
+    ]);
+    expect(bare.ofType('AWS::Logs::SubscriptionFilter')).toHaveLength(1);
+  });
+
+  it('seal the audit trail each day', () => {
+    const seal = full.app.functions.find(({ name }) => name === 'dbms-seal-audit');
+    const rules = full.app.rules.filter(({ targets }) => targets.some(({ arn }) => arn === seal?.arn));
+    expect(rules.map(({ scheduleExpression, targets }) => [scheduleExpression, targets[0]?.deadLetterArn])).toEqual([
+      ['rate(1 day)', full.one('AWS::SQS::Queue').arn],
+    ]);
+    expect(full.one('AWS::KMS::Key', 'AuditKey').properties).toMatchObject({
+      KeySpec: 'ECC_NIST_P256',
+      KeyUsage: 'SIGN_VERIFY',
+    });
+  });
+
   it('hear of executions that ended badly', () => {
     const arn = (name: string) => full.app.functions.find((each) => each.name === name)?.arn;
     const rule = full.app.rules.find(({ eventPattern }) => JSON.stringify(eventPattern).includes('aws.lambda'));
@@ -149,8 +177,8 @@ describe('the schedules', () => {
   it('are no resources, but made in a group of their own at run time, so that no deployment undoes a change', () => {
     const names = (synthesized: Synthesized) => synthesized.ofType('AWS::Scheduler::Schedule').map(({ name }) => name);
     expect([names(full), names(bare)]).toEqual([
-      ['dbms-expire-backups', 'dbms-backup-ages', 'dbms-drill-shop', 'dbms-drill-ledger'],
-      ['plain-backup-ages'],
+      ['dbms-expire-backups', 'dbms-check-compliance', 'dbms-backup-ages', 'dbms-drill-shop', 'dbms-drill-ledger'],
+      ['plain-check-compliance', 'plain-backup-ages'],
     ]);
     expect(full.ofType('AWS::Scheduler::ScheduleGroup').map(({ name }) => name)).toEqual(['dbms-backups']);
   });

@@ -26,7 +26,8 @@ beforeAll(() => {
     [one('AWS::S3::Bucket', 'AccessLogs').arn, 'access-logs'],
     [one('AWS::DynamoDB::Table', 'State').arn, 'state'],
     [one('AWS::DynamoDB::Table', 'Audit').arn, 'audit'],
-    [one('AWS::KMS::Key').arn, 'backup-key'],
+    [one('AWS::KMS::Key', 'BackupKey').arn, 'backup-key'],
+    [one('AWS::KMS::Key', 'AuditKey').arn, 'audit-key'],
     [secretKey, 'secret-key'],
     [one('AWS::SQS::Queue').arn, 'dead-letters'],
     [one('AWS::IAM::Role', 'SchedulesRole').arn, 'schedules-role'],
@@ -100,12 +101,17 @@ const wildcards: Record<string, string> = {
   'allow s3:GetObject backups/databases/*': 'Objects get their keys when a backup is made.',
   'allow s3:DeleteObject backups/databases/*': 'Objects get their keys when a backup is made.',
   'allow s3:AbortMultipartUpload backups/databases/*': 'Objects get their keys when a backup is made.',
+  'allow s3:PutObject backups/audit/*': 'Objects get their keys when the audit trail is sealed.',
+  'allow s3:AbortMultipartUpload backups/audit/*': 'Objects get their keys when the audit trail is sealed.',
+  'allow s3:GetObject backups/audit/*': 'Objects get their keys when the audit trail is sealed.',
   'allow s3:PutObject downloads/*': 'A bucket of its own; its keys are made with the files.',
   'allow s3:GetObject downloads/*': 'A bucket of its own; its keys are made with the files.',
   'allow s3:DeleteObject downloads/*': 'A bucket of its own; its keys are made with the files.',
   'allow s3:AbortMultipartUpload downloads/*': 'A bucket of its own; its keys are made with the files.',
   'allow s3:ListMultipartUploadParts downloads/*': 'A bucket of its own; its keys are made with the files.',
   'allow s3:PutObject access-logs/*': 'S3 names the logs that it writes, from the one bucket in the condition.',
+  'allow execute-api:Invoke execute-api:/*':
+    'The API’s own policy: the API itself, from the addresses in the condition; the authorizer decides the rest.',
   'allow kms:* *': 'A key’s own policy: the resource is the key itself, and the account must keep the hold of it.',
   'deny s3:* backups': 'A refusal of all that comes without TLS.',
   'deny s3:* backups/*': 'A refusal of all that comes without TLS.',
@@ -131,36 +137,77 @@ describe('wildcards', () => {
     expect(wrong).toEqual([]);
   });
 
-  it('let everybody in nowhere: only refusals are for all', () => {
+  it('let everybody in nowhere: only refusals are for all, and the API for all of some addresses', () => {
     const open = statements.filter(
       ({ principal, effect }) => /"\*"/.test(JSON.stringify(principal ?? '')) && effect === 'Allow',
     );
-    expect(open).toEqual([]);
+    // Its condition is addresses.
+    expect(open).toMatchObject([
+      {
+        holder: { type: 'AWS::ApiGateway::RestApi' },
+        conditions: { IpAddress: { 'aws:SourceIp': example.allowed_address_ranges } },
+      },
+    ]);
   });
 
-  it('of the key’s policy are for the account alone', () => {
-    const [all, ...more] = statements.filter(({ actions }) => actions.includes('kms:*'));
-    expect(all).toMatchObject({ principal: { AWS: 'arn:aws:iam::123456789012:root' }, conditions: {} });
-    expect([all?.holder.type, more]).toEqual(['AWS::KMS::Key', []]);
+  it('of the keys’ policies are for the account alone', () => {
+    const all = statements.filter(({ actions }) => actions.includes('kms:*'));
+    expect(all.map(({ holder }) => holder.type)).toEqual(['AWS::KMS::Key', 'AWS::KMS::Key']);
+    for (const each of all) {
+      expect(each).toMatchObject({ principal: { AWS: 'arn:aws:iam::123456789012:root' }, conditions: {} });
+    }
   });
 
   it('in the callers of functions stand only for path parameters', () => {
     const parameterized = routes.filter(({ path }) => path.includes('{')).length;
     const permissions = synthesized.ofType('AWS::Lambda::Permission').map(({ properties }) => properties);
     for (const { Principal, SourceArn } of permissions) {
-      expect(Principal).toMatch(/^(apigateway|events)\.amazonaws\.com$/);
-      expect(SourceArn).toMatch(/^arn:aws:(execute-api|events):/);
+      expect(Principal).toMatch(/^(apigateway|events|logs)\.amazonaws\.com$/);
+      expect(SourceArn).toMatch(/^arn:aws:(execute-api|events|logs):/);
     }
-    const wide = permissions.filter(({ SourceArn }) => hasWildcard(String(SourceArn)));
+    // A group of logs is named with all its streams.
+    const ofApi = permissions.filter(({ Principal }) => Principal !== 'logs.amazonaws.com');
+    const wide = ofApi.filter(({ SourceArn }) => hasWildcard(String(SourceArn)));
     expect(wide.map(({ SourceArn }) => String(SourceArn).split('/v1/')[1])).toEqual(
-      Array(parameterized).fill(expect.stringMatching(/^[A-Z]+\/api\/database\/\w+\/\*(\/[\w-]+)?$/)),
+      Array(parameterized).fill(expect.stringMatching(/^[A-Z]+\/api\/database(\/[\w-]+)+\/\*(\/[\w-]+)?$/)),
     );
   });
 });
 
+/** What it takes to append to the audit trail. */
+const auditing = ['dynamodb:GetItem audit', 'dynamodb:PutItem audit'];
+
+/** What it takes to serve a call: counting it, and appending it to the audit trail. */
+const serving = [...auditing, 'dynamodb:UpdateItem state'];
+
+/** What it takes to judge databases by the rules of compliance. */
+const judging = [
+  'dynamodb:GetItem audit',
+  'dynamodb:GetItem state',
+  'dynamodb:PutItem state',
+  'dynamodb:Query audit',
+  'dynamodb:Query state/index/by_collection',
+  'kms:Decrypt backup-key',
+  'kms:GetKeyRotationStatus backup-key',
+  'kms:GetPublicKey audit-key',
+  'rds:DescribeDBInstances arn:aws:rds:eu-central-1:123456789012:db:ledger',
+  'rds:DescribeDBInstances arn:aws:rds:eu-central-1:123456789012:db:shop',
+  's3:GetBucketPolicy backups',
+  's3:GetBucketPublicAccessBlock backups',
+  's3:GetBucketVersioning backups',
+  's3:GetEncryptionConfiguration backups',
+  's3:GetObject backups/audit/*',
+  's3:ListBucket backups',
+  'secretsmanager:DescribeSecret arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-shop-AbCdEf',
+  'kms:Decrypt secret-key',
+  'rds-db:connect arn:aws:rds-db:eu-central-1:123456789012:dbuser:cluster-ABCDEFGHIJKLMNOPQRSTUVWXYZ/dbms',
+  'secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-shop-AbCdEf',
+];
+
 /** What each function may do, beyond its log, traces and network interfaces. */
 const rights: Record<string, string[]> = {
   'dbms-backup': [
+    ...auditing,
     'dynamodb:DeleteItem state',
     'dynamodb:GetItem state',
     'dynamodb:PutItem state',
@@ -178,6 +225,8 @@ const rights: Record<string, string[]> = {
     's3:DeleteObject backups/databases/*',
     's3:GetObject backups/databases/*/backups/*/manifest.json.enc',
     's3:GetObject backups/databases/*/backups/*/work/*',
+    's3:GetObject backups/databases/*/changes/*',
+    's3:ListBucket backups',
     's3:ListBucket backups',
     's3:ListBucket backups',
     's3:ListBucketMultipartUploads backups',
@@ -196,6 +245,7 @@ const rights: Record<string, string[]> = {
     'secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-shop-AbCdEf',
   ],
   'dbms-export-lane': [
+    ...auditing,
     'dynamodb:GetItem state',
     'dynamodb:UpdateItem state',
     'kms:Decrypt backup-key',
@@ -209,6 +259,7 @@ const rights: Record<string, string[]> = {
     'secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-shop-AbCdEf',
   ],
   'dbms-restore': [
+    ...auditing,
     'cloudwatch:GetMetricData *',
     'dynamodb:DeleteItem state',
     'dynamodb:GetItem state',
@@ -224,6 +275,7 @@ const rights: Record<string, string[]> = {
     'sqs:SendMessage dead-letters',
   ],
   'dbms-rebuild-catalog': [
+    ...auditing,
     'dynamodb:DeleteItem state',
     'dynamodb:GetItem state',
     'dynamodb:PutItem state',
@@ -237,6 +289,7 @@ const rights: Record<string, string[]> = {
     'sqs:SendMessage dead-letters',
   ],
   'dbms-download': [
+    ...auditing,
     'dynamodb:DeleteItem state',
     'dynamodb:GetItem state',
     'dynamodb:UpdateItem state',
@@ -254,6 +307,7 @@ const rights: Record<string, string[]> = {
   ],
   // Of the logins, that of the drill server alone.
   'dbms-validate': [
+    ...auditing,
     'cloudwatch:PutMetricData *',
     'dynamodb:DeleteItem state',
     'dynamodb:GetItem state',
@@ -272,6 +326,7 @@ const rights: Record<string, string[]> = {
   'dbms-backup-ages': ['cloudwatch:PutMetricData *', 'dynamodb:Query state/index/by_collection'],
   // No right to read a backup, and none on the key.
   'dbms-expire-backups': [
+    ...auditing,
     'dynamodb:DeleteItem state',
     'dynamodb:GetItem state',
     'dynamodb:Query state/index/by_collection',
@@ -289,20 +344,25 @@ const rights: Record<string, string[]> = {
   ],
   // Of the bucket, captured changes alone.
   'dbms-capture-changes': [
+    ...auditing,
     'dynamodb:GetItem state',
     'dynamodb:PutItem state',
+    'dynamodb:Query state/index/by_collection',
     'dynamodb:UpdateItem state',
     'kms:Decrypt backup-key',
     'kms:Decrypt secret-key',
     'kms:GenerateDataKey backup-key',
+    'lambda:InvokeFunction dbms-backup:live',
     'rds-db:connect arn:aws:rds-db:eu-central-1:123456789012:dbuser:cluster-ABCDEFGHIJKLMNOPQRSTUVWXYZ/dbms',
     's3:AbortMultipartUpload backups/databases/*/changes/*',
+    's3:GetObject backups/databases/*/backups/*/manifest.json.enc',
     's3:GetObject backups/databases/*/changes/*',
     's3:ListBucket backups',
     's3:PutObject backups/databases/*/changes/*',
     'secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-shop-AbCdEf',
   ],
   'dbms-expire-changes': [
+    ...auditing,
     'dynamodb:GetItem state',
     'dynamodb:Query state/index/by_collection',
     'kms:Decrypt backup-key',
@@ -349,6 +409,7 @@ const rights: Record<string, string[]> = {
     'ses:SendEmail arn:aws:ses:eu-central-1:123456789012:identity/example.com',
   ],
   'dbms-health-api': [
+    ...serving,
     'dynamodb:GetItem state',
     'dynamodb:Query state',
     'kms:Decrypt secret-key',
@@ -356,6 +417,7 @@ const rights: Record<string, string[]> = {
     'secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-shop-AbCdEf',
   ],
   'dbms-masking-api': [
+    ...serving,
     'dynamodb:GetItem state',
     'dynamodb:PutItem state',
     'kms:Decrypt backup-key',
@@ -365,14 +427,16 @@ const rights: Record<string, string[]> = {
     'secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-shop-AbCdEf',
   ],
   'dbms-alerts-api': [
+    ...serving,
     'dynamodb:GetItem state',
     'dynamodb:PutItem state',
     'dynamodb:Query state/index/by_collection',
     'dynamodb:UpdateItem state',
   ],
   'dbms-execution-ended': ['dynamodb:DeleteItem state', 'dynamodb:GetItem state', 'dynamodb:UpdateItem state'],
-  'dbms-authorizer': [],
+  'dbms-authorizer': ['dynamodb:GetItem state'],
   'dbms-backups-api': [
+    ...serving,
     'dynamodb:DeleteItem state',
     'dynamodb:GetItem state',
     'dynamodb:PutItem state',
@@ -393,6 +457,7 @@ const rights: Record<string, string[]> = {
   ],
   // It can sign addresses of what it may read, and write nothing.
   'dbms-downloads-api': [
+    ...serving,
     'dynamodb:DeleteItem state',
     'dynamodb:GetItem state',
     'dynamodb:PutItem state',
@@ -404,6 +469,7 @@ const rights: Record<string, string[]> = {
     's3:ListBucket backups',
   ],
   'dbms-schedules-api': [
+    ...serving,
     'dynamodb:GetItem state',
     'dynamodb:Query state/index/by_collection',
     'dynamodb:UpdateItem state',
@@ -414,6 +480,7 @@ const rights: Record<string, string[]> = {
     'scheduler:UpdateSchedule arn:aws:scheduler:eu-central-1:123456789012:schedule/dbms-backups/*',
   ],
   'dbms-restore-api': [
+    ...serving,
     'dynamodb:DeleteItem state',
     'dynamodb:GetItem state',
     'dynamodb:PutItem state',
@@ -426,6 +493,7 @@ const rights: Record<string, string[]> = {
     's3:ListBucket backups',
   ],
   'dbms-restore-server-api': [
+    ...serving,
     'cloudwatch:GetMetricData *',
     'dynamodb:GetItem state',
     'dynamodb:Query state/index/by_collection',
@@ -438,6 +506,7 @@ const rights: Record<string, string[]> = {
     'secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-shop-AbCdEf',
   ],
   'dbms-recovery-api': [
+    ...serving,
     'dynamodb:DeleteItem state',
     'dynamodb:GetItem state',
     'dynamodb:PutItem state',
@@ -454,7 +523,69 @@ const rights: Record<string, string[]> = {
     's3:PutObject backups/databases/*/changes/*',
     'secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-shop-AbCdEf',
   ],
-  'dbms-jobs-api': ['dynamodb:GetItem state', 'dynamodb:Query state/index/by_collection', 'dynamodb:UpdateItem state'],
+  'dbms-jobs-api': [
+    ...serving,
+    'dynamodb:GetItem state',
+    'dynamodb:Query state/index/by_collection',
+    'dynamodb:UpdateItem state',
+  ],
+  // It signs nothing, and writes no record but of its own calls.
+  'dbms-audit-api': [
+    ...serving,
+    'dynamodb:GetItem audit',
+    'dynamodb:GetItem state',
+    'dynamodb:Query audit',
+    'kms:Decrypt backup-key',
+    'kms:GetPublicKey audit-key',
+    's3:GetObject backups/audit/*',
+    's3:ListBucket backups',
+  ],
+  'dbms-settings-api': [
+    ...serving,
+    'dynamodb:DeleteItem state',
+    'dynamodb:GetItem state',
+    'dynamodb:PutItem state',
+    'dynamodb:Query state/index/by_collection',
+    'dynamodb:UpdateItem state',
+  ],
+  // Of what AWS keeps, its settings alone; of the server, what its login may see.
+  'dbms-compliance-api': [...serving, ...judging, 'dynamodb:UpdateItem state'],
+  'dbms-check-compliance': [
+    ...judging,
+    'ses:SendEmail arn:aws:ses:eu-central-1:123456789012:identity/dba@example.com',
+    'ses:SendEmail arn:aws:ses:eu-central-1:123456789012:identity/example.com',
+  ],
+  'dbms-note-logins': [
+    'dynamodb:GetItem state',
+    'dynamodb:PutItem state',
+    'kms:Decrypt secret-key',
+    'rds-db:connect arn:aws:rds-db:eu-central-1:123456789012:dbuser:cluster-ABCDEFGHIJKLMNOPQRSTUVWXYZ/dbms',
+    'secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-shop-AbCdEf',
+  ],
+  'dbms-access-api': [
+    ...serving,
+    'dynamodb:GetItem state',
+    'dynamodb:PutItem state',
+    'dynamodb:Query state/index/by_collection',
+    'dynamodb:UpdateItem state',
+    'kms:Decrypt secret-key',
+    'rds-db:connect arn:aws:rds-db:eu-central-1:123456789012:dbuser:cluster-ABCDEFGHIJKLMNOPQRSTUVWXYZ/dbms',
+    'secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-shop-AbCdEf',
+  ],
+  // No secret of the example is this system's to rotate.
+  'dbms-rotate-password': [],
+  'dbms-ingest-database-log': [...auditing, 'dynamodb:GetItem state', 'sqs:SendMessage dead-letters'],
+  // It alone signs, and it writes no record.
+  'dbms-seal-audit': [
+    'dynamodb:GetItem audit',
+    'dynamodb:Query audit',
+    'kms:Decrypt backup-key',
+    'kms:GenerateDataKey backup-key',
+    'kms:Sign audit-key',
+    's3:AbortMultipartUpload backups/audit/*',
+    's3:ListBucket backups',
+    's3:PutObject backups/audit/*',
+  ],
   'dbms-docs-api': [],
 };
 
@@ -470,7 +601,8 @@ describe('least privilege', () => {
         .filter((right) => !everywhere.test(right))
         .sort(),
     ]);
-    expect(Object.fromEntries(found)).toEqual(rights);
+    const expected = Object.entries(rights).map(([name, of]) => [name, of.toSorted()]);
+    expect(Object.fromEntries(found)).toEqual(Object.fromEntries(expected));
   });
 
   it('lets each function write just its own log', () => {
@@ -502,7 +634,7 @@ describe('least privilege', () => {
 
   it('opens secrets only through Secrets Manager', () => {
     const open = statements.filter(({ resources }) => resources.includes(secretKey));
-    expect(open).toHaveLength(11);
+    expect(open).toHaveLength(15);
     for (const { conditions, actions } of open) {
       expect(actions).toEqual(['kms:Decrypt']);
       expect(conditions).toEqual({ StringEquals: { 'kms:ViaService': 'secretsmanager.eu-central-1.amazonaws.com' } });
@@ -526,6 +658,21 @@ describe('least privilege', () => {
       .filter((action) => /^(\*|dynamodb:)/.test(action));
     const harmless = new Set(['GetItem', 'Query', 'PutItem', 'DescribeTable'].map((action) => `dynamodb:${action}`));
     expect(allowed.filter((action) => !harmless.has(action))).toEqual([]);
+  });
+
+  it('lets those that write the audit trail read no more of it than the heads of its chains', () => {
+    const audit = synthesized.one('AWS::DynamoDB::Table', 'Audit').arn;
+    const reading = statements.filter(
+      ({ actions, resources }) =>
+        actions.includes('dynamodb:GetItem') && resources.includes(audit) && !actions.includes('dynamodb:Query'),
+    );
+    expect(reading.length).toBeGreaterThan(10);
+    for (const { conditions } of reading) {
+      expect(conditions).toEqual({
+        'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['HEAD#*'] },
+        Null: { 'dynamodb:LeadingKeys': 'false' },
+      });
+    }
   });
 
   it('lets AWS services alone take on a role', () => {

@@ -16,9 +16,20 @@ afterAll(() => {
 });
 
 describe('the storage', () => {
-  it('has one customer-managed key, which rotates', () => {
-    expect(full.one('AWS::KMS::Key').properties).toMatchObject({ EnableKeyRotation: true, PendingWindowInDays: 30 });
-    expect(full.one('AWS::KMS::Alias').properties.AliasName).toBe('alias/dbms-backups');
+  it('signs audit trails with a key that can do nothing else', () => {
+    expect(full.one('AWS::KMS::Key', 'AuditKey').properties).toMatchObject({
+      KeySpec: 'ECC_NIST_P256',
+      KeyUsage: 'SIGN_VERIFY',
+      PendingWindowInDays: 30,
+    });
+  });
+
+  it('has one key that encrypts, which rotates', () => {
+    expect(full.one('AWS::KMS::Key', 'BackupKey').properties).toMatchObject({
+      EnableKeyRotation: true,
+      PendingWindowInDays: 30,
+    });
+    expect(full.one('AWS::KMS::Alias', 'BackupKey').properties.AliasName).toBe('alias/dbms-backups');
   });
 
   it('keeps backups under that key, in versions, and ends forgotten uploads', () => {
@@ -27,7 +38,10 @@ describe('the storage', () => {
         ServerSideEncryptionConfiguration: [
           {
             BucketKeyEnabled: true,
-            ServerSideEncryptionByDefault: { SSEAlgorithm: 'aws:kms', KMSMasterKeyID: full.one('AWS::KMS::Key').arn },
+            ServerSideEncryptionByDefault: {
+              SSEAlgorithm: 'aws:kms',
+              KMSMasterKeyID: full.one('AWS::KMS::Key', 'BackupKey').arn,
+            },
           },
         ],
       },
@@ -93,7 +107,11 @@ describe('the storage', () => {
     expect(full.one('AWS::S3::BucketPolicy', id).properties.PolicyDocument).toMatchObject({
       Statement: expect.arrayContaining([
         refusal('OnlyKms', 's3:x-amz-server-side-encryption', 'aws:kms'),
-        refusal('OnlyTheBackupKey', 's3:x-amz-server-side-encryption-aws-kms-key-id', full.one('AWS::KMS::Key').arn),
+        refusal(
+          'OnlyTheBackupKey',
+          's3:x-amz-server-side-encryption-aws-kms-key-id',
+          full.one('AWS::KMS::Key', 'BackupKey').arn,
+        ),
       ]),
     });
   });

@@ -24,6 +24,7 @@ async function attempt({ lanes = {}, holders = {}, work = {} }: World) {
   const over = Promise.withResolvers<void>();
   const steps: DistributedSteps = {
     step: (_name, run) => run(),
+    audited: (_name, work) => work(),
     wait: async (name, seconds) => void log.push(`${name} ${seconds}`),
     parallel: (_name, branches) => Promise.all(branches.map((branch) => branch(steps))),
     async invoke(name, functionArn, input) {

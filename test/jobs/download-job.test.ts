@@ -21,6 +21,7 @@ async function run(results: (Written | Error)[], { started = true } = {}) {
   const from: number[] = [];
   const steps: DurableSteps = {
     step: (_name, work) => work(),
+    audited: (_name, work) => work(),
     wait: async (name) => void said.push(name),
   };
   const dependencies: DownloadJobDependencies = {

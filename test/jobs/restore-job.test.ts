@@ -7,7 +7,7 @@ import { restoreEventSchema } from '../../shared/jobs/events.ts';
 import { runRestoreJob } from '../../shared/jobs/restore-job.ts';
 import { newBackupId, newJobId } from '../../shared/state/ids.ts';
 
-const steps: DurableSteps = { step: (_, work) => work(), wait: async () => undefined };
+const steps: DurableSteps = { step: (_, work) => work(), audited: (_, work) => work(), wait: async () => undefined };
 const refused = new OperationError('rows_refused', 'The server refused rows', 'Mend the cause.');
 const cancelled = new OperationError('job_cancelled', 'The job was cancelled', 'Start a new one.');
 const lost = new OperationError('database_unreachable', 'No connection', 'Check it.');

@@ -17,6 +17,7 @@ async function run(level: 'integrity' | 'restore', changes: Partial<ValidationJo
   const log: string[] = [];
   const ends: ValidationEnd[] = [];
   const steps: DurableSteps = {
+    audited: (_name, work) => work(),
     step: (name, work) => {
       log.push(name);
       return work();

@@ -49,8 +49,8 @@ describe('credentials from a secret', () => {
     expect(await Promise.all([source(), source(), source()])).toEqual(Array(3).fill({ user: 'app', password: 'one' }));
     give({ username: 'app', password: 'two' });
     expect(await source()).toEqual({ user: 'app', password: 'one' });
-    expect(reads).toEqual([{ SecretId: ARN }]);
-    expect(await source({ refresh: true })).toEqual({ user: 'app', password: 'two' });
+    expect(reads).toEqual([{ SecretId: ARN, VersionStage: 'AWSCURRENT' }]);
+    expect(await source({ refused: { user: 'app', password: 'one' } })).toEqual({ user: 'app', password: 'two' });
     expect(await source()).toEqual({ user: 'app', password: 'two' });
     expect(reads).toHaveLength(2);
   });

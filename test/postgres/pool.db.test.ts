@@ -198,18 +198,18 @@ describe('the server', () => {
 
   test('may have a new password: it is read once more, and a wrong one stays refused', async () => {
     await observer.query(`CREATE ROLE rotated LOGIN PASSWORD 'new'`);
-    const asked: boolean[] = [];
+    const asked: unknown[] = [];
     const rotating = pool(
       {},
       {
-        credentials: async ({ refresh = false } = {}) => {
-          asked.push(refresh);
-          return { user: 'rotated', password: refresh ? 'new' : 'old' };
+        credentials: async ({ refused } = {}) => {
+          asked.push(refused?.password);
+          return { user: 'rotated', password: refused ? 'new' : 'old' };
         },
       },
     );
     await rotating.use(pidOf);
-    expect(asked).toEqual([false, true]);
+    expect(asked).toEqual([undefined, 'old']);
     const wrong = pool({}, { credentials: async () => ({ user: 'rotated', password: `not ${PASSWORD}` }) });
     await expect(wrong.use(pidOf)).rejects.toMatchObject({
       code: 'login_refused',

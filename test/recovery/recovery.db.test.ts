@@ -16,7 +16,7 @@ import { planOnBase } from '../../shared/recovery/plan-on-base.ts';
 import { replayOf } from '../../shared/recovery/replay.ts';
 import { createBackupCatalog } from '../../shared/state/backups.ts';
 import { newJobId } from '../../shared/state/ids.ts';
-import { readRecovery } from '../../shared/state/recovery.ts';
+import { readRecovery, writeRecovery } from '../../shared/state/recovery.ts';
 import type { StateTable } from '../../shared/state/table.ts';
 import { DATABASE_ID, useBackupHarness } from '../backup/support/harness.ts';
 import { createStateTable } from '../state/support.ts';
@@ -46,6 +46,9 @@ async function run(sql: string): Promise<Record<string, unknown>[]> {
   }
 }
 
+/** How many full backups were asked for. */
+let begun = 0;
+
 const dependencies = (more: object = {}) => ({
   target: source.target(),
   store: harness.store,
@@ -55,6 +58,9 @@ const dependencies = (more: object = {}) => ({
   compressionLevel: 1,
   timeMs: 10_000,
   waitMs: 2_000,
+  startBase: async () => {
+    begun += 1;
+  },
   signal,
   ...more,
 });
@@ -79,14 +85,23 @@ async function backUp(): Promise<string> {
   return id;
 }
 
-/** A backup's moment is covered a second after it. */
+/** Until all that has been committed is covered: a moment is a second after it. */
 async function captureUntilCovered(): ReturnType<typeof describe> {
+  const [clock] = await run(
+    `SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS now`,
+  );
   for (;;) {
     const window = await describe();
-    if (window.latest !== null) return window;
+    if (window.latest !== null && window.latest.time > String(clock?.now)) return window;
     await run('INSERT INTO kept VALUES (-1); DELETE FROM kept WHERE id = -1');
     await capture();
   }
+}
+
+/** As if the last try were long ago. */
+async function forgetTries(): Promise<void> {
+  const recovery = await readRecovery(table, DATABASE_ID);
+  if (recovery) await writeRecovery(table, { ...recovery, base_tried_at: null, base_attempts: 0 });
 }
 
 async function alerts(): Promise<string[]> {
@@ -119,43 +134,196 @@ test('the window begins with the next full backup and ends with the last capture
   await turnOn();
   expect((await readRecovery(table, DATABASE_ID))?.slot).toBe(slot);
   expect(await describe()).toMatchObject({ status: 'on', base: null, lag_seconds: null, slot: { name: slot } });
+  expect((await describe()).next_base).toMatchObject({
+    ...{ reason: 'Point-in-time recovery was turned on', attempts: 0 },
+    explanation: expect.stringContaining('No moment can be restored yet'),
+  });
+  // Once, and not over and over.
+  expect(await capture()).toMatchObject({ base: 'begun' });
+  expect(await capture()).toMatchObject({ base: 'waiting' });
+  expect([begun, (await describe()).next_base?.attempts]).toEqual([1, 1]);
 
   const base = await backUp();
   await run(`INSERT INTO kept VALUES (1, 'one')`);
-  expect(await capture()).toMatchObject({ status: 'captured', changes: 1, caughtUp: true });
+  expect(await capture()).toMatchObject({
+    ...{ status: 'captured', changes: 1, caughtUp: true },
+    base: 'taken',
+  });
+  expect(await capture()).toMatchObject({ base: null });
   const window = await captureUntilCovered();
-  expect(window).toMatchObject({ status: 'on', base, follows_definitions: true, closed: null });
+  expect(window).toMatchObject({ status: 'on', base, follows_definitions: true, closed: null, next_base: null });
   expect(window.earliest && window.latest && window.earliest <= window.latest.time).toBe(true);
   expect(window.slot).toMatchObject({ state: 'reserved', limit_bytes: 10 * 1_073_741_824 });
   expect((await readAges(table, DATABASE_ID)).capture_age_seconds).toBeLessThan(600);
 });
 
-test('a slot that keeps more log than it may is dropped, which closes the window and opens an alert', async () => {
-  const limits = { mostRetainedBytes: 1, warnAt: 0.5 };
-  await run(`INSERT INTO kept VALUES (2, 'two')`);
+test('changes of definitions are told, with who made them and how, before they are stored', async () => {
+  await run('CREATE VIEW seen AS SELECT id FROM kept');
+  const unheard = async () => {
+    throw new OperationError('audit_unavailable', 'Nothing was done', 'Try again.');
+  };
+  await expect(capture({ onDefinitions: unheard })).rejects.toMatchObject({ code: 'audit_unavailable' });
+  const told: unknown[] = [];
+  const onDefinitions = async (commands: readonly unknown[]) => void told.push(...commands);
+  await capture({ onDefinitions });
+  await capture({ onDefinitions });
+  const [{ role } = {}] = await run('SELECT current_user AS role');
+  expect(told).toEqual([
+    {
+      ...{ tag: 'CREATE VIEW', role, query: 'CREATE VIEW seen AS SELECT id FROM kept' },
+      ...{ lsn: expect.any(String), committed_at: expect.any(String) },
+    },
+  ]);
+  await run('DROP VIEW seen');
+});
+
+test('a change of definitions that cannot be repeated ends the window until the next full backup, which is begun by itself', async () => {
+  const asked = begun;
+  const { base } = await describe();
+  await run('DO $$BEGIN CREATE TABLE made_by_block (id int PRIMARY KEY); END$$');
+  await run('INSERT INTO made_by_block VALUES (1)');
+  const [after] = await run('SELECT pg_current_wal_insert_lsn()::text AS lsn');
+  // The backup after recovery was turned on was asked for a moment ago.
+  expect(await capture()).toMatchObject({ base: 'waiting' });
+  await forgetTries();
+  expect(await capture()).toMatchObject({ base: 'begun' });
+  expect(await capture()).toMatchObject({ base: 'waiting' });
+  expect(begun).toBe(asked + 1);
+
+  const ended = await describe();
+  const [obstacle] = ended.obstacles;
+  expect(obstacle?.reason).toEqual(expect.any(String));
+  expect(ended).toMatchObject({ base, obstacles: [obstacle], ended_by: obstacle });
+  expect(ended.next_base?.reason).toContain(obstacle?.reason);
+  expect(ended.latest && obstacle && ended.latest.time < obstacle.at).toBe(true);
+  const plan = (id: string, lsn: string) =>
+    planOnBase({ id, database: DATABASE_ID }, { lsn }, { store: harness.store, signal });
+  // What it says is what a restore finds.
+  expect((await plan(base ?? '', ended.latest?.lsn ?? '')).plan.lastCommit).not.toBeNull();
+  await expect(plan(base ?? '', String(after?.lsn))).rejects.toMatchObject({ code: 'window_ends' });
+
+  await backUp();
+  expect(await capture()).toMatchObject({ base: 'taken' });
+  expect(await describe()).toMatchObject({ base, obstacles: [obstacle], ended_by: null, next_base: null });
+  expect(begun).toBe(asked + 1);
+});
+
+/** What nobody captures: the server writes this much log, and keeps it for the slot. */
+async function writeLog(bytes: number): Promise<void> {
+  const [before] = await run('SELECT pg_current_wal_insert_lsn()::text AS lsn');
+  for (;;) {
+    const [{ kept } = { kept: 0 }] = await run(
+      `INSERT INTO kept SELECT n, repeat('x', 1000) FROM generate_series(1000, 3000) AS n ON CONFLICT (id) DO UPDATE SET note = kept.note || 'y'
+       RETURNING (pg_current_wal_insert_lsn() - '${before?.lsn}')::float8 AS kept`,
+    );
+    if (Number(kept) > bytes) return;
+  }
+}
+
+test('a consumer that stands still never fills the disk: there is a warning, then the slot is dropped', async () => {
+  const MEBIBYTE = 1_048_576;
+  await capture();
+  const { retained_bytes: before = 0 } = (await describe()).slot ?? {};
+  const limits = {
+    mostRetainedBytes: before + 16 * MEBIBYTE,
+    warnAt: (before + 2 * MEBIBYTE) / (before + 16 * MEBIBYTE),
+  };
+  await writeLog(4 * MEBIBYTE);
+  expect(await capture({ limits })).toMatchObject({ status: 'captured', warning: expect.stringContaining('are kept') });
+  expect(await alerts()).toEqual(['recovery:slot WARNING open']);
+  await writeLog(20 * MEBIBYTE);
   expect(await capture({ limits })).toMatchObject({
     status: 'closed',
     reason: expect.stringContaining('of log are kept'),
   });
+  await run('DELETE FROM kept WHERE id >= 1000');
   expect(await leftOnServer()).toEqual([]);
   expect(await describe()).toMatchObject({ status: 'closed', slot: null, closed: { reason: expect.any(String) } });
-  expect(await alerts()).toEqual(['recovery:window CRITICAL open']);
+  expect(await alerts()).toEqual(['recovery:window CRITICAL open', 'recovery:slot WARNING resolved']);
   expect(await capture()).toEqual({ status: 'off' });
 
   await turnOn();
   expect(await describe()).toMatchObject({ status: 'on', base: null, closed: null });
-  expect(await alerts()).toEqual(['recovery:window CRITICAL resolved']);
+  expect(await alerts()).toEqual(['recovery:window CRITICAL resolved', 'recovery:slot WARNING resolved']);
 });
 
-test('a slot that somebody has dropped is noticed, and turning it off leaves nothing', async () => {
+test('a slot that somebody has dropped is made anew, with a full backup, and turning it off leaves nothing', async () => {
   await run('SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = current_database()');
   expect(await capture()).toMatchObject({ status: 'closed', reason: expect.stringContaining('not on the server') });
+  const lost = await readRecovery(table, DATABASE_ID);
+  expect(await capture()).toEqual({ status: 'renewed' });
+  expect(await describe()).toMatchObject({
+    ...{ status: 'on', earliest: null },
+    next_base: { reason: expect.stringContaining('The slot was lost') },
+  });
+  expect((await readRecovery(table, DATABASE_ID))?.slot).not.toBe(lost?.slot);
+  expect(await alerts()).toContain('recovery:window CRITICAL open');
+  expect(await capture()).toMatchObject({ base: 'begun' });
+  await backUp();
+  expect(await capture()).toMatchObject({ base: 'taken' });
+  expect((await alerts()).filter((text) => text.endsWith('open'))).toEqual([]);
+
+  // Lost again soon, it is made anew after a while only.
+  await run('SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = current_database()');
+  expect(await capture()).toMatchObject({ status: 'closed' });
+  expect(await capture()).toEqual({ status: 'off' });
+  expect(await leftOnServer()).toEqual([]);
   await turnOn();
   await turnRecoveryOff(DATABASE_ID, dependencies());
   expect(await leftOnServer()).toEqual([]);
   expect((await describe()).status).toBe('off');
   expect((await alerts()).filter((text) => text.endsWith('open'))).toEqual([]);
   expect((await readAges(table, DATABASE_ID)).capture_age_seconds).toBeNull();
+});
+
+test('a backup that is restored alone is without what writes definitions into the log', async () => {
+  await turnOn();
+  const id = await backUp();
+  const { connect, summary } = await harness.restore({ id }, source.server);
+  expect(summary.warnings).toEqual([]);
+  const sql = `SELECT nspname::text AS name FROM pg_namespace WHERE nspname LIKE 'dbms\\_%'
+               UNION ALL SELECT evtname FROM pg_event_trigger ORDER BY 1`;
+  expect((await run(sql)).length).toBeGreaterThan(1);
+  const client = await connect();
+  expect((await client.query(sql)).rows).toEqual([]);
+  await client.end();
+});
+
+test('chosen tables come back as of a moment, in another database', async () => {
+  await run(`CREATE TABLE other (id int PRIMARY KEY, of int REFERENCES kept); CREATE TABLE third (id int PRIMARY KEY)`);
+  await run(`DELETE FROM kept`);
+  const id = await backUp();
+  for (const sql of [
+    `INSERT INTO kept VALUES (20, 'twenty'), (21, 'gone'), (22, 'old')`,
+    'INSERT INTO other VALUES (1, 20)',
+    'ALTER TABLE other ADD COLUMN note text',
+    'ALTER TABLE kept ADD COLUMN since int DEFAULT 7',
+    `UPDATE kept SET note = 'new' WHERE id = 22; INSERT INTO third VALUES (1); DELETE FROM kept WHERE id = 21`,
+    'DROP TABLE third',
+    'TRUNCATE other, loose',
+  ]) {
+    await run(sql);
+  }
+  const [last] = await run(
+    `UPDATE kept SET note = 'newer' WHERE id = 22 RETURNING pg_current_xact_id()::text AS transaction`,
+  );
+  await run('DELETE FROM kept');
+  await captureUntilCovered();
+  const recovery = { transaction: String(last?.transaction) };
+  const planned = await planOnBase({ id, database: DATABASE_ID }, recovery, { store: harness.store, signal });
+  const target = targetFor(source.server, 'postgres');
+  const restored = await harness.restore({ id }, source.server, {
+    request: { selection: { schemas: [], tables: [{ schema: 'public', table: 'kept' }] } },
+    replay: replayOf(planned, { target, store: harness.store, signal, isPart: true }),
+  });
+  expect(restored.summary.warnings).toEqual([]);
+  const client = await restored.connect();
+  const { rows } = await client.query(
+    `SELECT array(SELECT k::text FROM kept AS k ORDER BY id) AS kept,
+            array(SELECT relname::text FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace) AS tables`,
+  );
+  await client.end();
+  expect(rows).toEqual([{ kept: ['(20,twenty,7)', '(22,newer,7)'], tables: ['kept'] }]);
 });
 
 test('a replay that is ended early goes on, and repeats nothing', async () => {

@@ -7,6 +7,7 @@ import { openTable, type StateTable, stateKeys } from '../../shared/state/table.
 
 export interface StateService {
   table: StateTable;
+  auditTable: StateTable;
   services: LocalServices;
   close(): Promise<void>;
 }
@@ -48,13 +49,29 @@ export async function createStateTable(
   return { table: openTable(client, name), client };
 }
 
-/** Local AWS services on free ports with an empty State table, over HTTP through the real SDK. */
+/** Makes an empty Audit table, with the same client. */
+export async function createAuditTable(client: DynamoDBClient): Promise<StateTable> {
+  const name = 'Audit';
+  const keys = [stateKeys.partition, stateKeys.sort];
+  await client.send(
+    new CreateTableCommand({
+      TableName: name,
+      BillingMode: 'PAY_PER_REQUEST',
+      AttributeDefinitions: keys.map((AttributeName) => ({ AttributeName, AttributeType: 'S' })),
+      KeySchema: keys.map((AttributeName, index) => ({ AttributeName, KeyType: index === 0 ? 'HASH' : 'RANGE' })),
+    }),
+  );
+  return openTable(client, name);
+}
+
+/** Local AWS services on free ports with an empty State and an empty Audit table, over HTTP through the real SDK. */
 export async function startState(): Promise<StateService> {
   const folder = await mkdtemp(join(tmpdir(), 'dbms-state-'));
   const services = await startServices({ stateFolder: folder });
   const { table, client } = await createStateTable(services);
   return {
     table,
+    auditTable: await createAuditTable(client),
     services,
     async close() {
       client.destroy();

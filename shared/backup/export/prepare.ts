@@ -1,12 +1,12 @@
 import type pg from 'pg';
 import { z } from 'zod';
-import type { BackupType } from '../../contract/schemas/backup.ts';
 import { assertMaskable, type MaskingRules, type PlannedMasking } from '../../masking/plan/plan-masking.ts';
 import type { DumpedSchema } from '../../postgres/pg-dump/dump-schema.ts';
 import type { SchemaDump } from '../../postgres/pg-dump/schema-dump.ts';
 import {
   type DatabaseProperties,
   databasePropertiesSchema,
+  type ExportedType,
   type Manifest,
   type RoleEntry,
   roleEntrySchema,
@@ -21,7 +21,7 @@ import { type LargeObject, listLargeObjects, measureLargeObjects } from './large
 export interface BackupRequest {
   id: string;
   database: string;
-  backupType: BackupType;
+  backupType: ExportedType;
   customName: string | null;
   /** Which schemas and tables it is of; null or absent: the whole database. */
   selection?: BackupSelection | null;

@@ -1,7 +1,7 @@
 import type pg from 'pg';
-import type { BackupType } from '../../contract/schemas/backup.ts';
 import type { DumpedSchema } from '../../postgres/pg-dump/dump-schema.ts';
 import type { SchemaDump, SchemaEntry } from '../../postgres/pg-dump/schema-dump.ts';
+import type { ExportedType } from '../manifest.ts';
 import { selectEntries } from '../restore/select-entries.ts';
 import { type BackupSelection, type ChosenRelations, chooseRelations } from './choose.ts';
 
@@ -35,7 +35,7 @@ const none = (): boolean => false;
  */
 export async function decideContents(
   client: pg.Client,
-  { backupType, selection }: { backupType: BackupType; selection: BackupSelection | null },
+  { backupType, selection }: { backupType: ExportedType; selection: BackupSelection | null },
   dump: () => Promise<DumpedSchema>,
 ): Promise<Contents> {
   const chosen = selection && (await chooseRelations(client, selection));
@@ -56,7 +56,7 @@ function definitionsOnly({
   return { schema: { dump: { preamble, entries }, pgDumpVersion }, ...NO_ROWS };
 }
 
-function ofTheWhole(backupType: BackupType): Contents {
+function ofTheWhole(backupType: ExportedType): Contents {
   return {
     schema: backupType === 'data' ? NO_DEFINITIONS : null,
     hasRows: all,

@@ -5,6 +5,7 @@ import type { SchemaDump, SchemaEntry } from '../../postgres/pg-dump/schema-dump
 import type { ProgressMeter } from '../../progress/progress.ts';
 import type { Manifest } from '../manifest.ts';
 import { type CreateEntry, createEntriesInOrder, refreshMaterializedViews } from './finish-schema.ts';
+import { flushLog, type LogFlushing } from './flush-log.ts';
 import { type BackupSource, setSequences } from './load-rows.ts';
 import { findLoadTargets } from './load-targets.ts';
 import { createRecord, dropRecord, type RestoreRecord, recordItem } from './restore-record.ts';
@@ -74,18 +75,24 @@ export async function fillDatabase(
 
     const warnings: string[] = [];
     const others: pg.Client[] = [];
+    let flushing: LogFlushing | undefined;
     try {
       while (others.length < settings.connections - 1) others.push(await openRestoreSession(target, database, 'UTF8'));
       const clients = [main, ...others];
       for (const client of clients) await allowBuildMemory(client, clients.length);
 
+      // After the sessions that are needed, in case it is the last the server gives.
+      flushing = flushLog(target, database);
       progress.phase('data');
       const loads = planTableLoads({ manifest, preData }, await findLoadTargets(main), {
         source,
         progress,
         record,
         lanes: clients.length,
-        onLoaded: () => progress.phase('indexes and keys'),
+        onLoaded: () => {
+          flushing?.stop();
+          progress.phase('indexes and keys');
+        },
       });
       const objects = largeObjectsItem(manifest, source, { record, progress, withoutOwners: options.withoutOwners });
       const { parallel, privileges, last } = scheduleEntries(preData, postData, loads.bytesOf);
@@ -107,6 +114,8 @@ export async function fillDatabase(
       await dropRecord(main);
       warnings.push(...(await createEntriesInOrder(main, last, createEntry, signal)));
     } finally {
+      flushing?.stop();
+      await flushing?.ended;
       await Promise.all(others.map((client) => client.end().catch(() => undefined)));
     }
     return warnings;

@@ -1,3 +1,4 @@
+import { CHANGES_SCHEMA } from '../../postgres/own-schema.ts';
 import type { SchemaDump, SchemaEntry } from '../../postgres/pg-dump/schema-dump.ts';
 
 /**
@@ -14,3 +15,18 @@ export function leaveOut(schema: SchemaDump, unwanted: readonly SchemaEntry[]): 
 }
 
 const REMARKS: ReadonlySet<string> = new Set(['ACL', 'COMMENT', 'SECURITY LABEL']);
+
+/**
+ * A schema without what this system put into the database to follow its changes: it belongs to the replication slot of the database
+ * that it was in, and a copy would write into the log of another one for nobody.
+ */
+export function withoutChangesSchema(schema: SchemaDump): SchemaDump {
+  const own = schema.entries.filter(
+    (entry) => entry.schema === CHANGES_SCHEMA || (entry.type === 'SCHEMA' && entry.name === CHANGES_SCHEMA),
+  );
+  const ids = new Set(own.map(({ dump_id }) => dump_id));
+  const triggers = schema.entries.filter(
+    ({ type, depends_on }) => type === 'EVENT TRIGGER' && depends_on.some((each) => ids.has(each)),
+  );
+  return leaveOut(schema, [...own, ...triggers]);
+}

@@ -8,7 +8,7 @@ import { type CheckedServer, checkServer, type PlannedRestore } from './check-se
 import { checkUnmasked } from './check-unmasked.ts';
 import { listed } from './findings.ts';
 import { type ReadFreeSpace, spaceUnknown } from './free-space.ts';
-import { leaveOut } from './leave-out.ts';
+import { leaveOut, withoutChangesSchema } from './leave-out.ts';
 import type { BackupSource } from './load-rows.ts';
 import { adaptToVersion } from './newer-features.ts';
 import { type RestoreOptions, type TailoredBackup, tailorBackup } from './tailor.ts';
@@ -40,7 +40,8 @@ export async function prepareRestore(
 ): Promise<PreparedRestore> {
   const source: BackupSource = { store, location: backupLocation(database, backupId) };
   const manifest = await readManifest(source, signal);
-  const tailored = tailorBackup(manifest, await readSchema(store, source.location, manifest, signal), options);
+  const stored = withoutChangesSchema(await readSchema(store, source.location, manifest, signal));
+  const tailored = tailorBackup(manifest, stored, options);
   const checked = await checkServer(client, tailored, planned, readFreeSpace);
   if (options.refuseUnmasked) checkUnmasked(tailored.manifest, checked.problems);
   const { schema, warnings } = adaptToVersion(leaveOut(tailored.schema, checked.leftOut), checked.version);

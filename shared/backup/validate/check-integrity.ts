@@ -58,7 +58,7 @@ export async function checkIntegrity(
 ): Promise<IntegrityRound> {
   const source: BackupSource = { store, location: backupLocation(database, backupId) };
   const isFirst = from.next === 0;
-  const manifest = await openManifest(source, { database, backupId }, signal);
+  const manifest = await openManifest(source, { database, backupId }, parseManifest, signal);
   // Without it, nothing says what the others should be.
   if ('damage' in manifest) return { left: null, objects: 1, damagedObjects: 1, damaged: [manifest.damage] };
 
@@ -124,15 +124,17 @@ const OF_THE_MANIFEST: ReadonlySet<string> = new Set([
   'manifest_unreadable',
 ]);
 
-async function openManifest(
+/** Reads a backup's manifest, or says what is wrong with it. */
+export async function openManifest<Described extends { id: string; database: string }>(
   { store, location }: BackupSource,
   { database, backupId }: { database: string; backupId: string },
+  parse: (bytes: Buffer) => Described,
   signal: AbortSignal,
-): Promise<Manifest | { damage: DamagedObject }> {
+): Promise<Described | { damage: DamagedObject }> {
   const damage = (code: string, message: string) => ({ damage: { path: MANIFEST, code, message } });
   try {
     const bytes = await readWhole(store, location, MANIFEST, { compressed: false, signal });
-    const manifest = parseManifest(bytes);
+    const manifest = parse(bytes);
     if (manifest.id === backupId && manifest.database === database) return manifest;
     return damage('object_misplaced', `It is the manifest of ${manifest.id} of ${manifest.database}`);
   } catch (error) {

@@ -38,8 +38,8 @@ export async function checkObject(
       bytes += block.length;
       onBytes(block.length);
     }
-    if (rows === content.rows && bytes === content.bytes) return null;
-    const message = `It holds ${rows} rows in ${bytes} bytes, the manifest says ${content.rows} in ${content.bytes}`;
+    if (rows === (content.rows ?? rows) && bytes === content.bytes) return null;
+    const message = `It holds ${rows} rows in ${bytes} bytes, the manifest says ${content.rows ?? rows} in ${content.bytes}`;
     return damaged('rows_differ', message);
   } catch (error) {
     signal.throwIfAborted();

@@ -4,7 +4,7 @@ import type { ConnectionTarget } from '../../postgres/connect.ts';
 import type { ReportProgress } from '../../progress/progress.ts';
 import type { ObjectStore } from '../objects/object-store.ts';
 import { discardDatabase } from '../restore/restore-record.ts';
-import { type RestoreSummary, runRestore } from '../restore/run-restore.ts';
+import { type RestoreDependencies, type RestoreSummary, runRestore } from '../restore/run-restore.ts';
 import { openServerSession } from '../restore/server-session.ts';
 import { dropStagingDatabase } from '../restore/target-database.ts';
 
@@ -28,6 +28,8 @@ export interface DrillDependencies {
   settings: BackupSettings;
   report: ReportProgress;
   signal: AbortSignal;
+  /** Repeats changes on what is restored; see `RestoreDependencies`. */
+  replay?: RestoreDependencies['replay'];
   /** Whether a job is known and has ended, so that what is left of its drill is nobody's. */
   hasEnded(jobId: string): Promise<boolean>;
 }

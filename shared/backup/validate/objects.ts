@@ -5,8 +5,8 @@ import type { StoredObject } from '../objects/object-store.ts';
 /** An object that the manifest names, with what it must hold. */
 export interface NamedObject {
   expected: StoredObject;
-  /** Of COPY text; null for the definitions. */
-  content: Pick<StoredChunk, 'rows' | 'bytes'> | null;
+  /** Of COPY text, or of lines that nobody has counted (`rows` is null then); null for the definitions. */
+  content: { rows: number | null; bytes: number } | null;
   /** Index of the table among the manifest's; null for the definitions and for large objects. */
   table: number | null;
 }

@@ -5,12 +5,14 @@ import { OperationError } from '../../errors.ts';
 import type { ConnectionTarget } from '../../postgres/connect.ts';
 import { isSessionLost } from '../../postgres/session-errors.ts';
 import { compareLsn, type Lsn, lsnToBytes } from '../lsn.ts';
-import { type ChangesOf, listSegments, writeDescription } from '../segments/stored-segments.ts';
+import type { DefinitionChange, SegmentDescription } from '../segments/description.ts';
+import { type ChangesOf, listSegments, readDescription, writeDescription } from '../segments/stored-segments.ts';
 import { describeSegments } from './describe.ts';
 import { type ReadResult, readChanges } from './read-changes.ts';
 import { holdingSink, streamingSink } from './segment-sink.ts';
 import { advanceSlot, lockSlot, openCaptureSession, readSlot, type SlotFacts } from './session.ts';
 import { endOfLogSql, nextXidSql } from './slot.sql.ts';
+import type { DefinitionCommand } from './tally.ts';
 
 /** Bounds of one run. */
 export interface CaptureSettings {
@@ -23,7 +25,10 @@ export interface CaptureSettings {
   mostHeldBytes: number;
   /** The run begins no further read after this time, in milliseconds. */
   timeMs: number;
-  /** Log without any change of this database is passed over, with an empty segment, when it is at least this much. */
+  /**
+   * Log without any change of this database is passed over, with an empty segment, when it is at least this much. With 0, a
+   * segment is written also where the server has written no log at all.
+   */
   emptyAfterBytes: number;
 }
 
@@ -41,7 +46,14 @@ export interface CaptureDependencies {
   store: ObjectStore;
   settings: CaptureSettings;
   signal: AbortSignal;
+  /** Hears of changes of definitions before they are stored; again, when the run ends before they are. */
+  onDefinitions?: ((commands: readonly DefinitionCommand[]) => Promise<void>) | undefined;
+  /** Told of each change of definitions that cannot be repeated before the slot is moved past it; more than once after a run that was ended. */
+  onObstacle?: (change: ObstacleChange) => Promise<void>;
 }
+
+/** A change of definitions that ends the window. */
+export type ObstacleChange = DefinitionChange & { obstacle: string };
 
 export interface CaptureSummary {
   /** `busy`: another run has the slot. */
@@ -64,7 +76,7 @@ export interface CaptureSummary {
  */
 export async function captureChanges(
   of: ChangesOf,
-  { target, store, settings, signal }: CaptureDependencies,
+  { target, store, settings, signal, onDefinitions, onObstacle = async () => undefined }: CaptureDependencies,
 ): Promise<CaptureSummary> {
   const deadline = performance.now() + settings.timeMs;
   signal.throwIfAborted();
@@ -81,13 +93,16 @@ export async function captureChanges(
       caughtUp: false,
     };
     if (!(await lockSlot(client, of.slot))) return { ...summary, status: 'busy' };
-    summary.position = await passStored(client, { of, store, from: facts.position });
-    const end = endSchema.parse((await client.query(endOfLogSql)).rows[0]);
+    summary.position = await passStored(client, { of, store, from: facts.position, signal, onObstacle });
+    const end = await readEnd(client, settings.emptyAfterBytes === 0 ? summary.position : null);
     // Whoever commits before that end has its number by now.
     const { next_xid: nextXid } = nextSchema.parse((await client.query(nextXidSql)).rows[0]);
     while (!summary.caughtUp && performance.now() < deadline) {
       signal.throwIfAborted();
-      await captureOnce(client, { of, store, settings, signal, facts, summary, end, nextXid });
+      await captureOnce(client, {
+        ...{ of, store, settings, signal, onDefinitions, onObstacle },
+        ...{ facts, summary, end, nextXid },
+      });
     }
     return summary;
   } catch (error) {
@@ -110,11 +125,13 @@ const emptySummary = {
 /** Moves the slot past segments that exist: an earlier run ended between writing them and moving it, or the server forgot. */
 async function passStored(
   client: pg.Client,
-  { of, store, from }: { of: ChangesOf; store: ObjectStore; from: Lsn },
+  { of, store, from, signal, onObstacle }: Pick<Run, 'of' | 'store' | 'signal' | 'onObstacle'> & { from: Lsn },
 ): Promise<Lsn> {
   let position = from;
-  for (const { firstLsn, lastLsn } of await listSegments(store, of, from)) {
+  for (const range of await listSegments(store, of, from)) {
+    const { firstLsn, lastLsn } = range;
     if (compareLsn(firstLsn, position) > 0) break;
+    await tellObstacles(await readDescription(store, of, range, signal), onObstacle);
     if (compareLsn(lastLsn, position) > 0) position = lastLsn;
   }
   if (compareLsn(position, from) > 0) await advanceSlot(client, of.slot, position);
@@ -126,18 +143,51 @@ interface Run {
   store: ObjectStore;
   settings: CaptureSettings;
   signal: AbortSignal;
+  onDefinitions: CaptureDependencies['onDefinitions'];
   facts: SlotFacts;
   summary: CaptureSummary;
   /** Of the log, when the run began; a server that is kept busy would never let it end otherwise. */
   end: z.output<typeof endSchema>;
   nextXid: string;
+  onObstacle: NonNullable<CaptureDependencies['onObstacle']>;
+}
+
+async function tellObstacles(
+  { definition_changes: changes }: SegmentDescription,
+  onObstacle: Run['onObstacle'],
+): Promise<void> {
+  for (const change of changes) {
+    const { obstacle } = change;
+    if (obstacle !== null) await onObstacle({ ...change, obstacle });
+  }
 }
 
 const endSchema = z.object({ captured_at: z.string(), lsn: z.string() });
 const nextSchema = z.object({ next_xid: z.string() });
 
+/** Until a number that was given is on disk, at most. A server whose log is written later has log for the next run. */
+const FLUSH_LOOKS = 20;
+
+/**
+ * Looks up the end of the log. A segment is named by where it begins and ends, so one that says no more than that nothing has happened
+ * needs log as well: on an idle server this session takes a transaction number, which writes a few bytes.
+ *
+ * @param beyond - the end is to be behind this position; null for wherever it is
+ */
+async function readEnd(client: pg.Client, beyond: Lsn | null): Promise<z.output<typeof endSchema>> {
+  const read = async () => endSchema.parse((await client.query(endOfLogSql)).rows[0]);
+  let end = await read();
+  if (beyond === null || compareLsn(end.lsn, beyond) > 0) return end;
+  await client.query('SELECT pg_catalog.pg_current_xact_id()');
+  for (let look = 0; look < FLUSH_LOOKS && compareLsn(end.lsn, beyond) <= 0; look += 1) {
+    await client.query('SELECT pg_catalog.pg_sleep(0.1)');
+    end = await read();
+  }
+  return end;
+}
+
 async function captureOnce(client: pg.Client, run: Run): Promise<void> {
-  const { of, store, settings, signal, facts, summary, end, nextXid } = run;
+  const { of, store, settings, signal, onDefinitions, onObstacle, facts, summary, end, nextXid } = run;
   if (compareLsn(end.lsn, summary.position) <= 0) {
     summary.caughtUp = true;
     return;
@@ -150,14 +200,19 @@ async function captureOnce(client: pg.Client, run: Run): Promise<void> {
   const passed = lsnToBytes(last.range.lastLsn) - lsnToBytes(summary.position);
   if (isEmpty && reachedEnd && passed < settings.emptyAfterBytes) return;
 
+  // A segment exists once it is described: what is not heard now, the next run reads again.
+  const commands = segments.flatMap(({ tally }) => tally.commands);
+  if (commands.length > 0) await onDefinitions?.(commands);
   for (const description of await describeSegments(client, {
     of,
     facts,
     segments,
     capturedAt: end.captured_at,
+    reachedEnd,
     nextXid,
   })) {
     await writeDescription(store, description, signal);
+    await tellObstacles(description, onObstacle);
     summary.segments += 1;
     summary.transactions += description.transactions;
     summary.changes += description.changes;
@@ -198,6 +253,9 @@ function isSlotInUse(error: unknown): boolean {
   return (error as { code?: string }).code === '55006';
 }
 
+/** configuration_limit_exceeded: of those there are, reading changes meets temp_file_limit alone. */
+const CONFIGURATION_LIMIT = '53400';
+
 function explainCaptureFailure(error: unknown, slot: string): unknown {
   if (error instanceof OperationError || !(error instanceof Error)) return error;
   const code = (error as { code?: string }).code ?? '';
@@ -213,7 +271,9 @@ function explainCaptureFailure(error: unknown, slot: string): unknown {
   return new OperationError(
     'capture_failed',
     `The server could not give the changes of slot ${slot} (SQLSTATE ${code}): ${error.message}`,
-    'Nothing is lost yet: mend the cause that the server names before its log fills the disk.',
+    code === CONFIGURATION_LIMIT
+      ? 'Nothing is lost yet: the server spools a transaction in temporary files. Raise temp_file_limit for the login (ALTER ROLE ... SET temp_file_limit) above the decoded size of the largest transaction.'
+      : 'Nothing is lost yet: mend the cause that the server names before its log fills the disk.',
     { cause: error },
   );
 }

@@ -15,13 +15,15 @@ export interface ReadFacts {
   segments: readonly StoredLines[];
   /** The server's time before the end of the log was looked up. */
   capturedAt: string;
+  /** Whether the last of the segments goes to that end. */
+  reachedEnd: boolean;
   nextXid: string;
 }
 
 /** Describes the segments of one read. Looks up what is not in the lines: positions of sequences, tables without an identity. */
 export async function describeSegments(
   client: pg.Client,
-  { of, facts, segments, capturedAt, nextXid }: ReadFacts,
+  { of, facts, segments, capturedAt, reachedEnd, nextXid }: ReadFacts,
 ): Promise<SegmentDescription[]> {
   const hasChanges = segments.some(({ object }) => object !== null);
   const { rows: sequences } = hasChanges ? await client.query(sequencePositionsSql) : { rows: [] };
@@ -30,7 +32,9 @@ export async function describeSegments(
     for (const { table, updates, deletes } of tally.tables.values()) if (updates + deletes > 0) names.add(table);
   }
   const without = await findWithoutIdentity(client, [...names]);
-  return segments.map(({ range, tally, bytes, object }) => {
+  return segments.map(({ range, tally, bytes, object }, index) => {
+    // A run may end before it has stored what follows: until then nothing later than the segment's own commits is known to be whole.
+    const isEnd = reachedEnd && index === segments.length - 1;
     const tables = [...tally.tables.values()];
     return segmentDescriptionSchema.parse({
       format: CHANGES_FORMAT,
@@ -38,7 +42,7 @@ export async function describeSegments(
       first_lsn: range.firstLsn,
       last_lsn: range.lastLsn,
       next_xid: nextXid,
-      captured_at: capturedAt,
+      captured_at: isEnd ? capturedAt : (tally.lastCommitAt ?? capturedAt),
       first_commit_at: tally.firstCommitAt,
       last_commit_at: tally.lastCommitAt,
       transactions: tally.transactions,

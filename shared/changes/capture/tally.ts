@@ -16,7 +16,25 @@ export interface Tally {
   tables: Map<string, TableChanges>;
   /** With the lower 32 bits of the transactions' numbers. */
   definitionChanges: (Omit<DefinitionChange, 'xid'> & { xid: number })[];
+  /** Commands that changed definitions, as their event triggers told. */
+  commands: DefinitionCommand[];
 }
+
+/** Who changed a definition, and how. */
+export interface DefinitionCommand {
+  tag: string;
+  role: string;
+  /** All that the client had sent at once. */
+  query: string;
+  lsn: Lsn;
+  committed_at: string;
+}
+
+/** Commands that a segment tells of to others; beyond them it still counts. */
+const MOST_COMMANDS = 1000;
+
+/** A text that holds a character for each byte of its UTF-8. */
+const fromBytes = (text: string): string => Buffer.from(text, 'latin1').toString('utf8');
 
 const COUNTS = { I: 'inserts', U: 'updates', D: 'deletes', T: 'truncates' } as const;
 
@@ -34,9 +52,11 @@ export function startTally(): { tally: Tally; add: (head: string) => boolean } {
     lastCommitAt: null,
     tables: new Map(),
     definitionChanges: [],
+    commands: [],
   };
   /** Of the transaction that has not been committed yet. */
   let definitions: Pick<DefinitionChange, 'tag' | 'obstacle'>[] = [];
+  let commands: Pick<DefinitionCommand, 'tag' | 'role' | 'query'>[] = [];
   /** The last table seen: most lines are of the same one as the line before. */
   let last: { prefix: string; counts: TableChanges } = {
     prefix: '\0',
@@ -72,6 +92,8 @@ export function startTally(): { tally: Tally; add: (head: string) => boolean } {
     const xid = Number(head.slice(tab + 8, head.indexOf(' ', tab + 8)));
     for (const each of definitions) tally.definitionChanges.push({ ...each, lsn, committed_at: at, xid });
     definitions = [];
+    for (const each of commands) tally.commands.push({ ...each, lsn, committed_at: at });
+    commands = [];
   };
 
   return {
@@ -90,7 +112,10 @@ export function startTally(): { tally: Tally; add: (head: string) => boolean } {
           tally.changes += 1;
           const message = readDefinitionMessage(head.slice(at));
           if (message && message.event !== 'start') {
-            const { tag } = message;
+            const { tag, role, query } = message;
+            if (message.event === 'end' && tally.commands.length + commands.length < MOST_COMMANDS) {
+              commands.push({ tag, role: fromBytes(role), query: fromBytes(query) });
+            }
             // Whether rows had to be given values, the replay finds out.
             definitions.push({ tag, obstacle: fillsRows(message) ? null : judgeDefinitionChange(message) });
           }

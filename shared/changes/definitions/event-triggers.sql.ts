@@ -1,5 +1,4 @@
-/** Schema of the functions below; it holds nothing else. */
-export const CHANGES_SCHEMA = 'dbms_changes';
+import { CHANGES_SCHEMA } from '../../postgres/own-schema.ts';
 
 /** Prefix of the messages in the log. */
 export const MESSAGE_PREFIX = 'dbms_changes';

@@ -19,6 +19,8 @@ export interface GuardDecision {
   action: 'keep' | 'warn' | 'drop' | 'lost';
   /** In words; null when all is well. */
   reason: string | null;
+  /** How bad it is that there is a reason; null when all is well. */
+  level: 'WARNING' | 'ERROR' | 'CRITICAL' | null;
 }
 
 /** Log that is written while nobody looks: between two runs, and until a drop has taken effect. */
@@ -30,26 +32,33 @@ const RESERVE_BYTES = 268_435_456;
  */
 export function guardSlot({ walStatus, retainedBytes, safeBytes }: SlotHealth, limits: GuardLimits): GuardDecision {
   const { mostRetainedBytes, warnAt } = limits;
-  if (walStatus === null) return { action: 'lost', reason: 'The replication slot is not on the server any more' };
+  if (walStatus === null)
+    return { action: 'lost', level: 'CRITICAL', reason: 'The replication slot is not on the server any more' };
   if (walStatus === 'lost') {
-    return { action: 'lost', reason: 'The server has removed log that the replication slot needed' };
+    return {
+      action: 'lost',
+      level: 'CRITICAL',
+      reason: 'The server has removed log that the replication slot needed',
+    };
   }
   const amounts = `${megabytes(retainedBytes)} of log are kept for the slot, of at most ${megabytes(mostRetainedBytes)}`;
-  if (retainedBytes > mostRetainedBytes) return { action: 'drop', reason: amounts };
+  if (retainedBytes > mostRetainedBytes) return { action: 'drop', level: 'CRITICAL', reason: amounts };
   if (walStatus === 'unreserved') {
     return {
       action: 'warn',
+      level: 'ERROR',
       reason: `The server will remove log that the slot needs at its next checkpoint; ${amounts}`,
     };
   }
   if (safeBytes !== null && safeBytes < RESERVE_BYTES) {
     return {
       action: 'warn',
+      level: 'ERROR',
       reason: `The server gives the slot up after ${megabytes(Math.max(0, safeBytes))} more; ${amounts}`,
     };
   }
-  if (retainedBytes > mostRetainedBytes * warnAt) return { action: 'warn', reason: amounts };
-  return { action: 'keep', reason: null };
+  if (retainedBytes > mostRetainedBytes * warnAt) return { action: 'warn', level: 'WARNING', reason: amounts };
+  return { action: 'keep', level: null, reason: null };
 }
 
 const megabytes = (bytes: number): string => `${Math.round(bytes / 1_048_576)} MB`;

@@ -25,8 +25,12 @@ export interface ReplayMemory {
 export async function openMemory(client: pg.Client, from: Lsn): Promise<ReplayMemory> {
   const { rows } = await client.query(`SELECT WHERE pg_catalog.to_regclass('${TABLE}') IS NOT NULL`);
   if (rows.length === 0) {
-    await client.query(`CREATE SCHEMA ${SCHEMA}; CREATE TABLE ${TABLE} (lsn pg_lsn NOT NULL, silenced text)`);
-    await client.query(`INSERT INTO ${TABLE} VALUES ($1)`, [from]);
+    // Its one row has a key: without one, a publication of all tables that was restored would refuse its updates.
+    await client.query(
+      `CREATE SCHEMA ${SCHEMA};
+       CREATE TABLE ${TABLE} (id int PRIMARY KEY DEFAULT 1 CHECK (id = 1), lsn pg_lsn NOT NULL, silenced text)`,
+    );
+    await client.query(`INSERT INTO ${TABLE} (lsn) VALUES ($1)`, [from]);
   }
   return {
     async position() {

@@ -1,8 +1,9 @@
 import { UNCHANGED } from '../decoding/tuple.ts';
 
-/** A row to be written; values as COPY text. */
+/** A row to be written. */
 export interface NetRow {
-  values: string[];
+  /** Its values as COPY text, with tabs between them: a text of its own, which keeps nothing of the block it was read with. */
+  line: string;
   /** Where values are {@link UNCHANGED}: the key of the stored row that has them. */
   from: string | null;
 }
@@ -13,6 +14,12 @@ interface NetState {
   /** The row after the changes; null for none. */
   row: NetRow | null;
 }
+
+/** A line of COPY. In a value, a tab is written as an escape. */
+export const lineOf = (values: readonly string[]): string => values.join('\t');
+
+/** The values that {@link lineOf} joined; there is at least one. */
+export const valuesOfLine = (line: string): string[] => line.split('\t');
 
 /** The changes do not follow from the rows that are there: something was lost, or done twice. */
 export class Diverged extends Error {}
@@ -58,21 +65,30 @@ export function netChanges(): NetChanges {
   };
 
   return {
-    insert: (key, values) => put(key, { values, from: null }),
+    insert: (key, values) => put(key, { line: lineOf(values), from: null }),
     update(oldKey, key, values) {
       const before = take(oldKey);
       const isPartial = values.includes(UNCHANGED);
       if (isPartial && before) {
+        const stored = valuesOfLine(before.line);
         for (let index = 0; index < values.length; index += 1) {
-          if (values[index] === UNCHANGED) values[index] = before.values[index] ?? UNCHANGED;
+          if (values[index] === UNCHANGED) values[index] = stored[index] ?? UNCHANGED;
         }
       }
       const from = !isPartial ? null : before ? (values.includes(UNCHANGED) ? before.from : null) : oldKey;
-      put(key, { values, from });
+      put(key, { line: lineOf(values), from });
     },
     delete: (key) => void take(key),
-    stored: () => [...states].flatMap(([key, { stored }]) => (stored ? [key] : [])),
-    rows: () => [...states.values()].flatMap(({ row }) => (row ? [row] : [])),
+    stored() {
+      const keys: string[] = [];
+      for (const [key, { stored }] of states) if (stored) keys.push(key);
+      return keys;
+    },
+    rows() {
+      const rows: NetRow[] = [];
+      for (const { row } of states.values()) if (row) rows.push(row);
+      return rows;
+    },
     get size() {
       return states.size;
     },

@@ -1,7 +1,7 @@
 import { OperationError } from '../../errors.ts';
 import type { DecodedLine } from '../decoding/decoder.ts';
 import { NULL, type Tuple, UNCHANGED } from '../decoding/tuple.ts';
-import { type NetChanges, type NetCounts, netChanges, netCounts } from './net-changes.ts';
+import { lineOf, type NetChanges, type NetCounts, netChanges, netCounts } from './net-changes.ts';
 import { definitionsDiffer, type ReplayTable } from './tables.ts';
 
 type RowChange = Extract<DecodedLine, { kind: 'insert' | 'update' | 'delete' }>;
@@ -14,7 +14,7 @@ export interface TableChanges {
   pending:
     | { kind: 'keyed'; net: NetChanges }
     | { kind: 'counted'; net: NetCounts }
-    | { kind: 'inserted'; rows: string[][] };
+    | { kind: 'inserted'; lines: string[] };
 }
 
 /** @throws OperationError (its `add`) `no_replica_identity`, `definitions_differ`; Diverged */
@@ -28,9 +28,6 @@ function valuesOf(table: ReplayTable, { columns, values }: Tuple): string[] {
   const { write, all } = table.formOf(columns);
   return all ? values : write.map((place) => values[place] ?? NULL);
 }
-
-/** Values separate as in a line of COPY, so that a key is such a line. */
-const lineOf = (values: readonly string[]): string => values.join('\t');
 
 function keyedChanges(table: ReplayTable): TableChanges {
   const net = netChanges();
@@ -101,13 +98,13 @@ function countedChanges(table: ReplayTable): TableChanges {
 }
 
 function insertedRows(table: ReplayTable): TableChanges {
-  const rows: string[][] = [];
+  const lines: string[] = [];
   return {
     table,
-    pending: { kind: 'inserted', rows },
+    pending: { kind: 'inserted', lines },
     add(change) {
       if (change.kind !== 'insert') throw withoutIdentity(table);
-      rows.push(valuesOf(table, change.row));
+      lines.push(lineOf(valuesOf(table, change.row)));
     },
   };
 }

@@ -2,7 +2,7 @@ import type pg from 'pg';
 import { copyIn } from '../../postgres/copy/copy-in.ts';
 import { quoteIdentifier } from '../../postgres/identifiers.ts';
 import { UNCHANGED } from '../decoding/tuple.ts';
-import { Diverged, type NetChanges, type NetCounts, type NetRow } from './net-changes.ts';
+import { Diverged, lineOf, type NetChanges, type NetCounts, type NetRow, valuesOfLine } from './net-changes.ts';
 import type { TableChanges } from './table-changes.ts';
 import type { ReplayTable } from './tables.ts';
 
@@ -23,21 +23,25 @@ SET enable_mergejoin = off;
 SET enable_material = off;
 SET plan_cache_mode = force_generic_plan`;
 
-const BLOCK_CHARACTERS = 1_048_576;
+const NEWLINE = 0x0a;
+const BLOCK_BYTES = 131_072;
 
-/** Lines as blocks of COPY text. */
+/** Lines, which have a character for each byte, as blocks of COPY text. */
 async function* blocksOf(lines: Iterable<string>): AsyncGenerator<Buffer> {
-  let text = '';
+  let block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
+  let used = 0;
   for (const line of lines) {
-    text += `${line}\n`;
-    if (text.length < BLOCK_CHARACTERS) continue;
-    yield Buffer.from(text, 'latin1');
-    text = '';
+    if (used + line.length >= block.length) {
+      if (used > 0) yield block.subarray(0, used);
+      block = Buffer.allocUnsafeSlow(Math.max(BLOCK_BYTES, line.length + 1));
+      used = 0;
+    }
+    used += block.write(line, used, 'latin1');
+    block[used] = NEWLINE;
+    used += 1;
   }
-  if (text !== '') yield Buffer.from(text, 'latin1');
+  if (used > 0) yield block.subarray(0, used);
 }
-
-const lineOf = (values: readonly string[]): string => values.join('\t');
 
 async function load({ client, encoding, signal }: ReplayWriter, into: string, lines: Iterable<string>): Promise<void> {
   await copyIn(client, `COPY ${into} FROM STDIN WITH (ENCODING '${encoding}')`, blocksOf(lines), signal);
@@ -72,7 +76,7 @@ export async function writeChanges(writer: ReplayWriter, { table, pending }: Tab
     case 'counted':
       return writeCounted(writer, table, pending.net);
     case 'inserted':
-      return insertRows(writer, table, pending.rows.map(lineOf));
+      return insertRows(writer, table, pending.lines);
   }
 }
 
@@ -89,7 +93,7 @@ async function writeKeyed(writer: ReplayWriter, table: ReplayTable, net: NetChan
   const whole: string[] = [];
   const partial: NetRow[] = [];
   for (const row of net.rows()) {
-    if (row.from === null) whole.push(lineOf(row.values));
+    if (row.from === null) whole.push(row.line);
     else partial.push(row);
   }
   // What is left of large values is looked up before the rows that have them go.
@@ -122,7 +126,8 @@ async function completeRows(writer: ReplayWriter, table: ReplayTable, rows: read
     staged: `"stored key ${index + 1}"`,
   }));
   const groups = new Map<string, { number: number; columns: string[]; rows: number }>();
-  const lines = rows.map(({ values, from }) => {
+  const lines = rows.map(({ line, from }) => {
+    const values = valuesOfLine(line);
     const lacking = values.flatMap((value, index) => (value === UNCHANGED ? [index] : []));
     const name = lacking.join();
     const group = groups.get(name) ?? {

@@ -16,3 +16,11 @@ export function toMicroseconds(time: string): string {
   const seconds = new Date(`${parts[1]}${parts[3]}`).toISOString().slice(0, 19);
   return `${seconds}.${(parts[2] ?? '').slice(0, 6).padEnd(6, '0')}Z`;
 }
+
+/** The moment a microsecond earlier. */
+export function microsecondBefore(time: string): string {
+  const [, seconds = '', fraction = ''] = /^(.+)\.(\d{6})Z$/.exec(toMicroseconds(time)) ?? [];
+  const micros = BigInt(Date.parse(`${seconds}Z`)) * 1000n + BigInt(fraction) - 1n;
+  const whole = new Date(Number(micros / 1000n)).toISOString().slice(0, 19);
+  return `${whole}.${String(micros % 1_000_000n).padStart(6, '0')}Z`;
+}

@@ -10,9 +10,9 @@ export const backupIdSchema = z
   .regex(/^bkp-[0-9A-HJKMNP-TV-Z]{26}$/, 'must be a backup id such as bkp-01J...')
   .meta({ description: 'Id of a backup.', examples: ['bkp-01JZ8Q4F7M3N5P6R8S9T0V1W2X'] });
 
-export const backupTypeSchema = z.enum(['full', 'schema', 'data']).meta({
+export const backupTypeSchema = z.enum(['full', 'schema', 'data', 'incremental']).meta({
   description:
-    '`full`: definitions and rows. `schema`: definitions only. `data`: rows, positions of sequences and large objects, to be restored into a database that has the definitions.',
+    '`full`: definitions and rows. `schema`: definitions only. `data`: rows, positions of sequences and large objects, to be restored into a database that has the definitions. `incremental`: the changes since the last full or incremental backup, where point-in-time recovery is on.',
 });
 
 export const customNameSchema = z
@@ -81,10 +81,42 @@ export const backupRequestSchema = z
         'Whether values are masked by the rules of `security/masking` while they are read: the backup then holds no original value of a masked column, and no large objects. It is no base for point-in-time recovery, and no drill or age of backups counts it.',
     }),
   })
-  .refine(({ backup_type, masked }) => !masked || backup_type !== 'schema', {
+  .refine(({ backup_type, masked }) => !masked || backup_type === 'full' || backup_type === 'data', {
     path: ['masked'],
-    message: 'is for backups with rows: definitions are never masked',
+    message: 'is for backups with rows of their own: neither definitions nor captured changes are masked',
+  })
+  .superRefine(({ backup_type, ...selection }, context) => {
+    if (backup_type !== 'incremental') return;
+    for (const field of ['include', 'exclude'] as const) {
+      if (selection[field] === null) continue;
+      const message = 'cannot go with "backup_type": "incremental", which holds the changes of the whole database';
+      context.addIssue({ code: 'custom', path: [field], message });
+    }
   });
+
+const lsnSchema = z.string().meta({ description: 'A position in the log.', examples: ['16/B374D848'] });
+
+/** What an incremental backup is, beside what every backup is. */
+export const incrementSchema = z
+  .object({
+    base: backupIdSchema.meta({ description: 'The full backup on which its chain of changes is repeated.' }),
+    follows: backupIdSchema.meta({
+      description: 'The backup that it goes on from: the incremental one before it in the chain, or the base.',
+    }),
+    number: z.int().min(1).meta({ description: 'Its place in the chain, from 1.' }),
+    slot: z.string().meta({ description: 'The replication slot that the changes were captured from.' }),
+    from: z.iso
+      .datetime()
+      .meta({ description: 'The moment that it goes on from; to when it holds all is `snapshot_at`.' }),
+    first_lsn: lsnSchema.meta({ description: 'It holds the transactions whose commit ends after this position ...' }),
+    last_lsn: lsnSchema.meta({ description: '... and here or before.' }),
+    transactions: z.int().meta({ description: 'Transactions, those that changed nothing included.' }),
+    changes: z
+      .int()
+      .meta({ description: 'Rows that were inserted, updated or deleted, and tables that were truncated.' }),
+    segments: z.int().meta({ description: 'Stored segments that it is made of.' }),
+  })
+  .meta({ id: 'Increment', description: 'The changes that an incremental backup holds, and what they follow.' });
 
 const validationSchema = z
   .object({
@@ -123,7 +155,9 @@ export const backupSchema = z
       .meta({ description: 'Whether columns are masked by rules: it is not what a disaster asks for.' }),
     status: backupStatusSchema,
     job_id: z.string().meta({ description: 'The job that makes or made it.' }),
-    requested_by: z.string().meta({ description: '`sub` of the caller, or `schedule`.' }),
+    requested_by: z
+      .string()
+      .meta({ description: '`sub` of the caller, `schedule`, or `recovery`: the window needs it.' }),
     created_at: z.iso.datetime(),
     snapshot_at: z.iso.datetime().nullable().meta({ description: 'The moment whose state the backup holds.' }),
     ended_at: z.iso.datetime().nullable(),
@@ -137,10 +171,14 @@ export const backupSchema = z
       .nullable()
       .default(null)
       .meta({ description: 'How long S3 keeps its objects from being deleted (object lock), as last seen.' }),
-    depends_on: z
-      .array(backupIdSchema)
-      .default([])
-      .meta({ description: 'The backups without which this one cannot be restored.' }),
+    depends_on: z.array(backupIdSchema).default([]).meta({
+      description:
+        'The backups that are kept as long as this one: without the base of an incremental one it cannot be restored.',
+    }),
+    increment: incrementSchema
+      .nullable()
+      .default(null)
+      .meta({ description: 'Of an incremental one that is complete; null otherwise.' }),
     expires_at: z.iso
       .datetime()
       .nullable()
@@ -153,9 +191,9 @@ export const backupSchema = z
       .int()
       .nullable()
       .meta({ description: '`server_version_num`.', examples: [180004] }),
-    tables: z.int().nullable().meta({ description: 'Tables whose rows it holds.' }),
-    rows: z.int().nullable(),
-    bytes: z.int().nullable().meta({ description: 'Bytes of COPY text.' }),
+    tables: z.int().nullable().meta({ description: 'Tables whose rows it holds, or the changes of whose rows.' }),
+    rows: z.int().nullable().meta({ description: 'null of an incremental one: see its `increment.changes`.' }),
+    bytes: z.int().nullable().meta({ description: 'Bytes of COPY text; of an incremental one, of decoded changes.' }),
     stored_bytes: z.int().nullable().meta({ description: 'Bytes of all objects in the bucket.' }),
     objects: z.int().nullable(),
     last_validation: validationSchema
@@ -177,3 +215,4 @@ export const backupSchema = z
 export type Backup = z.output<typeof backupSchema>;
 export type Validation = z.output<typeof validationSchema>;
 export type BackupType = z.output<typeof backupTypeSchema>;
+export type Increment = z.output<typeof incrementSchema>;

@@ -126,7 +126,11 @@ export const pidSchema = z
   .refine((text) => Number(text) <= MOST_PID, 'must be a process id')
   .meta({ description: 'Process id of a session.', examples: ['4711'] });
 
-const nameFilter = z.string().min(1).max(63);
+const nameFilter = z
+  .string()
+  .min(1)
+  .max(63)
+  .regex(/^[^\0]*$/, 'must be text without NUL characters');
 
 export const connectionsQuerySchema = pageQuerySchema.extend({
   state: z.enum(['active', 'idle', 'idle in transaction', 'idle in transaction (aborted)']).optional(),

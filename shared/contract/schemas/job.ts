@@ -76,7 +76,9 @@ export const jobSchema = z
     created_at: z.iso.datetime(),
     started_at: z.iso.datetime().nullable(),
     ended_at: z.iso.datetime().nullable(),
-    requested_by: z.string().meta({ description: '`sub` of the caller, or `schedule`.' }),
+    requested_by: z
+      .string()
+      .meta({ description: '`sub` of the caller, `schedule`, or `recovery`: the window needs it.' }),
     backup_id: z
       .string()
       .nullable()

@@ -13,6 +13,8 @@ export const recoveryChangeSchema = z.strictObject({
 const timeSchema = z.iso.datetime().nullable();
 const bytesSchema = z.number().min(0);
 
+const obstacleSchema = z.object({ at: z.iso.datetime(), lsn: z.string(), reason: z.string() });
+
 export const recoveryWindowSchema = z
   .object({
     database: databaseIdSchema,
@@ -42,6 +44,25 @@ export const recoveryWindowSchema = z
       description: 'Whether changes of definitions are captured; without, the first one ends the window.',
     }),
     closed: z.object({ at: z.iso.datetime(), reason: z.string() }).nullable(),
+    ended_by: obstacleSchema.nullable().meta({
+      description:
+        'The change of definitions after which no moment can be restored until there is another full backup.',
+    }),
+    obstacles: z.array(obstacleSchema).meta({
+      description:
+        'The latest changes of definitions that cannot be repeated: from each one to the next full backup no moment can be restored.',
+    }),
+    next_base: z
+      .object({
+        reason: z.string(),
+        attempts: z.int().min(0).meta({ description: 'How many were begun in a row.' }),
+        next_try_at: z.iso.datetime().meta({
+          description: 'When a run begins one, if none is running and none has succeeded by then.',
+        }),
+        explanation: z.string(),
+      })
+      .nullable()
+      .meta({ description: 'The full backup that is begun by itself; null when none is needed.' }),
     not_covered: z
       .array(
         z.object({

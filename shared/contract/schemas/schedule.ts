@@ -59,13 +59,14 @@ const scheduleRunSchema = z
     due_at: z.iso.datetime(),
     outcome: z.enum(['running', 'succeeded', 'failed', 'cancelled', 'skipped', 'missed']).meta({
       description:
-        '`skipped`: a backup of the same type was still running, so no second one was started. `missed`: it was due and nothing came of it within 15 minutes; should it still come, this changes.',
+        '`skipped`: a backup of the same type was still running, so no second one was started; or there was nothing for it to go on from, as `reason` says. `missed`: it was due and nothing came of it within 15 minutes; should it still come, this changes.',
     }),
     started_at: z.iso.datetime().nullable().meta({ description: 'When it reached the function; null: it did not.' }),
     job_id: jobIdSchema
       .nullable()
       .meta({ description: 'The job that it began; of a skipped one, the one in its way.' }),
     backup_id: backupIdSchema.nullable(),
+    reason: z.string().nullable().meta({ description: 'Why it was skipped, when no job was in its way.' }),
   })
   .meta({ id: 'ScheduleRun', description: 'A time at which a schedule was due, and what came of it.' });
 

@@ -9,7 +9,8 @@ export const validationRequestSchema = z.strictObject({ level: validationLevelSc
 
 const damagedObjectSchema = z.object({
   path: z.string().meta({
-    description: "Below the backup's folder in the bucket.",
+    description:
+      "Below the backup's folder in the bucket; of an incremental backup's changes, below the database's folder.",
     examples: ['data/public.orders.7/000003.copy.zst.enc'],
   }),
   code: z.string().meta({ description: 'Stable and machine-readable.', examples: ['object_damaged'] }),

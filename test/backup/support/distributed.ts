@@ -91,6 +91,7 @@ export async function backUpDistributed(
   const undead: Promise<unknown>[] = [];
   const steps: DistributedSteps = {
     step: (_name, work) => work(),
+    audited: (_name, work) => work(),
     wait: async () => undefined,
     parallel: (_name, branches) => Promise.all(branches.map((branch) => branch(steps))),
     async invoke(_name, functionArn, input) {

@@ -69,6 +69,9 @@ export function jobRuns(harness: BackupHarness, table: StateTable): JobRuns {
           await onAttempt?.();
           return harness.backUp(target, { ...options, id: backupId, report });
         },
+        takeIncrement: () => {
+          throw new Error('These backups are full');
+        },
         distributed: () => {
           throw new Error('These backups are small');
         },
@@ -109,11 +112,12 @@ export function jobRuns(harness: BackupHarness, table: StateTable): JobRuns {
   };
 }
 
-function stepsAtOnce(onWait: Between['onWait']): { steps: DistributedSteps; taken: string[] } {
+export function stepsAtOnce(onWait?: Between['onWait']): { steps: DistributedSteps; taken: string[] } {
   const taken: string[] = [];
   return {
     taken,
     steps: {
+      audited: (_name, work) => work(),
       step: (name, work) => {
         taken.push(name);
         return work();

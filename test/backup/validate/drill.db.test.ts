@@ -130,7 +130,8 @@ describe('on one server', () => {
     const jobs = createJobStore(table);
     const configuration = { drills: { server: 'tested' } };
     const { event, job } = await registerValidation(table, configuration, { backupId, level, requestedBy: 'alice' });
-    const steps = { step: <Result>(_name: string, work: () => Promise<Result>) => work(), wait: async () => undefined };
+    const run = <Result>(_name: string, work: () => Promise<Result>) => work();
+    const steps = { step: run, audited: run, wait: async () => undefined };
     const { status } = await runValidationJob(event, steps, {
       register: async ({ job_id = '', backup_id = '' }) => ({ jobId: job_id, backupId: backup_id }),
       start: (jobId) => jobs.start(jobId),

@@ -17,7 +17,9 @@ export interface TestSystem {
 /** Starts the whole system from the synthesized app, in a folder of its own, on free ports. */
 export async function startTestSystem(options: Omit<SystemOptions, 'stateFolder'>): Promise<TestSystem> {
   const stateFolder = await mkdtemp(join(tmpdir(), 'e2e-system-'));
-  const start = () => startSystem({ durableRetryMilliseconds: 100, ...options, stateFolder });
+  // Tests ask again and again how jobs are.
+  const deployment = { requests_per_minute: 100_000, ...options.deployment };
+  const start = () => startSystem({ durableRetryMilliseconds: 100, ...options, deployment, stateFolder });
   const remove = () => rm(stateFolder, { recursive: true, force: true, maxRetries: 5 });
   let system: LocalSystem;
   try {

@@ -25,9 +25,12 @@ const run = promisify(execFile);
 /**
  * Starts a server with TLS. Its roles `trusted` and `hashed` (md5) log in as their names say, `only_tls` over TLS alone.
  *
- * @param settings - of the server, beside those that keep it private and quick
+ * @param settings - of the server, beside those that keep it private and quick; null leaves one of those to its file
  */
-export async function ownServer(binaries: PostgresBinaries, settings: Record<string, string> = {}): Promise<OwnServer> {
+export async function ownServer(
+  binaries: PostgresBinaries,
+  settings: Record<string, string | null> = {},
+): Promise<OwnServer> {
   const folder = await mkdtemp(join(tmpdir(), `own-server-${binaries.version}-`));
   const guard = guardFolder(folder);
   const data = join(folder, 'data');
@@ -62,7 +65,7 @@ export async function ownServer(binaries: PostgresBinaries, settings: Record<str
     fsync: 'off',
     ssl: 'on',
     ...settings,
-  }).map(([name, value]) => `--${name}=${value}`);
+  }).flatMap(([name, value]) => (value === null ? [] : [`--${name}=${value}`]));
 
   let running: ChildProcess | undefined;
   const server: OwnServer = {
@@ -97,7 +100,8 @@ export async function ownServer(binaries: PostgresBinaries, settings: Record<str
         let log = '';
         child.stderr.setEncoding('utf8').on('data', (text: string) => {
           log = (log + text).slice(-4096);
-          if (text.includes('ready to accept connections')) resolve();
+          // Beyond the second, it writes into a file, and says nothing more here.
+          if (/ready to accept connections|redirecting log output/.test(text)) resolve();
         });
         child.once('exit', () => reject(new Error(`The server ended:\n${log}`)));
       });

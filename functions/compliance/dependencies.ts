@@ -1,0 +1,56 @@
+import { dynamodbClient, kmsClient, rdsClient, s3Client, secretsManagerClient } from '../../shared/aws/clients.ts';
+import { readEnvironment } from '../../shared/configuration/environment.ts';
+import { loadConfiguration } from '../../shared/configuration/load.ts';
+import type { Database } from '../../shared/configuration/runtime.ts';
+import { connectionTarget } from '../../shared/postgres/target.ts';
+import { effectiveSchedules } from '../../shared/schedules/effective.ts';
+import { chainOf } from '../../shared/security/audit/chain-names.ts';
+import { readPublicKey } from '../../shared/security/audit/digest.ts';
+import { verifyChain } from '../../shared/security/audit/verify-chain.ts';
+import type { ReadDependencies } from '../../shared/security/compliance/readings/read-sections.ts';
+import type { AuditReading } from '../../shared/security/compliance/readings/sections.ts';
+import { createScheduleStore } from '../../shared/state/schedules.ts';
+import { openTable } from '../../shared/state/table.ts';
+
+const environment = readEnvironment(['stateTable', 'auditTable', 'auditKeyArn', 'backupBucket', 'backupKeyArn']);
+
+export const configuration = loadConfiguration();
+export const table = openTable(dynamodbClient(), environment.stateTable);
+const schedules = createScheduleStore(table);
+
+/** What the functions of compliance read with. @param signal - ends the reading */
+export function readDependencies(database: Database, signal: AbortSignal): ReadDependencies {
+  const secretsManager = secretsManagerClient();
+  return {
+    target: connectionTarget(database, configuration.connections, { secretsManager }, 'dbms compliance'),
+    table,
+    configuration,
+    hasSchedule: async () =>
+      effectiveSchedules(configuration, await schedules.read(database.id)).full.plan?.enabled === true,
+    bucket: environment.backupBucket,
+    keyArn: environment.backupKeyArn,
+    clients: { s3: s3Client(), kms: kmsClient(), secretsManager, rds: rdsClient() },
+    verifyAudit: () => verifyLatest(database.id, signal),
+    signal,
+  };
+}
+
+/** The whole chain has a route of its own; here the latest part is walked over. */
+const VERIFIED_MS = 86_400_000;
+const WALK_MS = 10_000;
+
+async function verifyLatest(database: string, signal: AbortSignal): Promise<AuditReading> {
+  const publicKey = await readPublicKey({ kms: kmsClient(), keyArn: environment.auditKeyArn });
+  const { intact, records, broken } = await verifyChain(
+    chainOf(database),
+    { from: new Date(Date.now() - VERIFIED_MS).toISOString() },
+    {
+      table: openTable(dynamodbClient(), environment.auditTable),
+      store: { s3: s3Client(), bucket: environment.backupBucket, keyArn: environment.backupKeyArn },
+      publicKey,
+      timeIsOver: AbortSignal.timeout(WALK_MS),
+      signal,
+    },
+  );
+  return { intact, found: broken?.message ?? `${records} records of the last day` };
+}

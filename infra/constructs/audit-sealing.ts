@@ -1,0 +1,51 @@
+import { Duration } from 'aws-cdk-lib';
+import * as events from 'aws-cdk-lib/aws-events';
+import * as targets from 'aws-cdk-lib/aws-events-targets';
+import type * as sqs from 'aws-cdk-lib/aws-sqs';
+import { Construct } from 'constructs';
+import type { Deployment } from '../config/schema.ts';
+import type { StorageStack } from '../stacks/storage.ts';
+import { configurationLayer, layerPaths } from './layers.ts';
+import { NodeFunction } from './node-function.ts';
+import { sealAudit } from './permissions.ts';
+
+export interface AuditSealingProps {
+  readonly deployment: Deployment;
+  readonly buildFolder: string;
+  readonly storage: StorageStack;
+  /** Receives what could not be started. */
+  readonly deadLetterQueue: sqs.Queue;
+}
+
+/**
+ * The function that archives the audit trails and signs where they end, and the rule that runs it each day. It alone may sign, and
+ * it writes no record.
+ */
+export class AuditSealing extends Construct {
+  constructor(scope: Construct, id: string, { deployment, buildFolder, storage, deadLetterQueue }: AuditSealingProps) {
+    super(scope, id);
+    const { auditTable, auditKey, bucket, key } = storage;
+    const { fn } = new NodeFunction(this, 'SealAudit', {
+      name: 'seal-audit',
+      description: 'Archives the audit trails and signs where they end',
+      deployment,
+      buildFolder,
+      timeout: Duration.minutes(15),
+      memoryMegabytes: 512,
+      layers: [configurationLayer(this, buildFolder, deployment)],
+      environment: {
+        configurationPath: layerPaths.configuration,
+        auditTable: auditTable.tableName,
+        auditKeyArn: auditKey.keyArn,
+        backupBucket: bucket.bucketName,
+        backupKeyArn: key.keyArn,
+      },
+      statements: sealAudit(auditTable, bucket, key, auditKey),
+    });
+    new events.Rule(this, 'Daily', {
+      description: 'Archives and signatures of the audit trails',
+      schedule: events.Schedule.rate(Duration.days(1)),
+      targets: [new targets.LambdaFunction(fn, { deadLetterQueue, maxEventAge: Duration.hours(6) })],
+    });
+  }
+}

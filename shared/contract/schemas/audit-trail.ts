@@ -1,0 +1,67 @@
+import { z } from 'zod';
+import { auditOutcomeSchema, auditRecordSchema, auditSourceSchema } from './audit.ts';
+import { databaseQuerySchema, pageOf, pageQuerySchema } from './common.ts';
+
+const scope = z
+  .enum(['database', 'system'])
+  .default('database')
+  .meta({ description: '`system`: what concerns no database, in place of what concerns one.' });
+
+const exactly = (what: string) =>
+  z
+    .string()
+    .min(1)
+    .max(512)
+    .optional()
+    .meta({ description: `Only of this ${what}.` });
+
+const times = {
+  from: z.iso.datetime().optional().meta({ description: 'Only from this time on.' }),
+  to: z.iso.datetime().optional().meta({ description: 'Only up to this time.' }),
+};
+
+export const auditQuerySchema = pageQuerySchema.extend({
+  scope,
+  ...times,
+  source: auditSourceSchema.optional(),
+  actor: exactly('actor'),
+  operation: exactly('operation'),
+  target: exactly('target'),
+  outcome: auditOutcomeSchema.optional(),
+  format: z.enum(['json', 'csv', 'jsonl']).default('json').meta({
+    description: '`csv`, `jsonl`: the page as a file; the header `Next-Cursor` has the cursor of the next one.',
+  }),
+});
+
+export const auditPageSchema = pageOf(auditRecordSchema);
+
+export const verifyQuerySchema = databaseQuerySchema.extend({ scope, ...times });
+
+const positionSchema = z.object({ sequence: z.int(), at: z.iso.datetime() }).nullable();
+
+export const verificationSchema = z
+  .object({
+    chain: z.string(),
+    intact: z.boolean().meta({ description: 'Whether everything that was looked at is as it was written.' }),
+    complete: z.boolean().meta({
+      description: '`false`: there was more than one call can look at; go on with `from` as `next_from` says.',
+    }),
+    next_from: z.iso.datetime().nullable(),
+    records: z.int().meta({ description: 'Records that were looked at.' }),
+    archived: z.int().meta({ description: 'Of them, those that were read from the archive.' }),
+    digests: z.int().meta({ description: 'Signed digests that agree with them.' }),
+    first: positionSchema,
+    last: positionSchema,
+    broken: z
+      .object({
+        sequence: z.int().meta({ description: 'The first record that is not as it was written.' }),
+        problem: z.enum(['altered', 'removed', 'reordered', 'added', 'digest_invalid']),
+        where: z.enum(['table', 'archive', 'digest']),
+        message: z.string(),
+      })
+      .nullable(),
+  })
+  .meta({ id: 'AuditVerification', description: 'Whether the audit trail is as it was written.' });
+
+export type AuditQuery = z.output<typeof auditQuerySchema>;
+export type Verification = z.output<typeof verificationSchema>;

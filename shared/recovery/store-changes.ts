@@ -1,0 +1,47 @@
+import type { ObjectStore } from '../backup/objects/object-store.ts';
+import {
+  type CaptureDependencies,
+  type CaptureSummary,
+  captureChanges,
+  captureDefaults,
+} from '../changes/capture/capture.ts';
+import type { ConnectionTarget } from '../postgres/connect.ts';
+import { recordCapture, recordObstacle } from '../state/recovery.ts';
+import type { StateTable } from '../state/table.ts';
+
+export interface StoreChangesDependencies {
+  target: ConnectionTarget;
+  store: ObjectStore;
+  table: StateTable;
+  compressionLevel: number;
+  /** How long it may begin further reads, in milliseconds. */
+  timeMs: number;
+  signal: AbortSignal;
+  onDefinitions?: CaptureDependencies['onDefinitions'];
+}
+
+/**
+ * Stores what has been committed, and notes how far that is, and what ends the window.
+ *
+ * @param toTheEnd - also when nothing was changed: a segment then says until when that is so
+ * @throws OperationError as {@link captureChanges}; the next run goes on
+ */
+export async function storeChanges(
+  of: { database: string; slot: string },
+  toTheEnd: boolean,
+  { target, store, table, compressionLevel, timeMs, signal, onDefinitions }: StoreChangesDependencies,
+): Promise<CaptureSummary> {
+  const at = new Date().toISOString();
+  const settings = { ...captureDefaults, compressionLevel, timeMs, ...(toTheEnd ? { emptyAfterBytes: 0 } : {}) };
+  const summary = await captureChanges(of, {
+    ...{ target, store, settings, signal, onDefinitions },
+    onObstacle: ({ committed_at, lsn, xid, obstacle: reason }) =>
+      recordObstacle(table, of.database, { at: committed_at, lsn, xid, reason }, new Date()),
+  });
+  if (!summary.caughtUp && summary.segments === 0) return summary;
+  await recordCapture(table, of, {
+    ...(summary.caughtUp ? { captured_at: at } : {}),
+    ...(summary.segments > 0 ? { stored_at: at } : {}),
+  });
+  return summary;
+}

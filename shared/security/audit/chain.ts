@@ -1,0 +1,174 @@
+import { TransactionCanceledException } from '@aws-sdk/client-dynamodb';
+import { GetCommand, TransactWriteCommand } from '@aws-sdk/lib-dynamodb';
+import { z } from 'zod';
+import { type AuditEntry, type AuditRecord, auditRecordSchema } from '../../contract/schemas/audit.ts';
+import { OperationError } from '../../errors.ts';
+import type { StateTable } from '../../state/table.ts';
+import { DAY_MS } from '../../time.ts';
+import { type ChainHead, headKey, linkRecords, recordItem } from './record.ts';
+
+/** The Audit table: to its functions it only grows. */
+export type AuditTable = StateTable;
+
+/** Code of the failure that keeps an operation from being begun. */
+export const AUDIT_UNAVAILABLE = 'audit_unavailable';
+
+/** Records that one transaction appends; DynamoDB takes a hundred items of four megabytes in all. */
+const MOST_AT_ONCE = 25;
+/** How long an append waits for its turn. An API call has 28 seconds in all. */
+const PATIENCE_MS = 18_000;
+/**
+ * Random waits between two tries, up to a limit that doubles: of 200 writers at a time each must try about once a second, or they
+ * do little but get in each other's way.
+ */
+const FIRST_WAIT_MS = 10;
+const LONGEST_WAIT_MS = 2000;
+
+const headSchema = auditRecordSchema.pick({ sequence: true, hash: true, at: true });
+
+export interface Chain {
+  /**
+   * Appends one record. Those that are waiting in this process go in one transaction.
+   *
+   * @param keepDays - after so long the table need not have it any more
+   * @throws OperationError `audit_unavailable`, when it was not appended for certain, or nobody knows
+   */
+  append(entry: AuditEntry, keepDays: number): Promise<AuditRecord>;
+}
+
+interface Waiting {
+  entry: AuditEntry;
+  keepDays: number;
+  resolve(record: AuditRecord): void;
+  reject(error: unknown): void;
+}
+
+/** The last record that a chain should have. @throws the SDK's errors */
+export async function readHead(table: AuditTable, chain: string): Promise<ChainHead | null> {
+  const { Item } = await table.documents.send(
+    new GetCommand({ TableName: table.name, Key: headKey(chain), ConsistentRead: true }),
+  );
+  return Item ? headSchema.parse(Item) : null;
+}
+
+/**
+ * One chain, as this process appends to it. Of writers that append at the same time each finds the head that another has moved,
+ * and tries again behind it.
+ *
+ * @param now - the clock that records are dated with
+ */
+export function openChain(table: AuditTable, chain: string, now: () => Date = () => new Date()): Chain {
+  let head: ChainHead | null | undefined;
+  let waiting: Waiting[] = [];
+  let writing = false;
+
+  /** @returns whether the records follow the head, and are stored */
+  const write = async (records: readonly AuditRecord[], expires: readonly number[]): Promise<boolean> => {
+    const last = records.at(-1);
+    if (!last) return true;
+    const { sequence, hash, at } = last;
+    const request = new TransactWriteCommand({
+      TransactItems: [
+        {
+          Put: {
+            TableName: table.name,
+            Item: { ...headKey(chain), sequence, hash, at },
+            ...(head
+              ? {
+                  ConditionExpression: '#hash = :hash',
+                  ExpressionAttributeNames: { '#hash': 'hash' },
+                  ExpressionAttributeValues: { ':hash': head.hash },
+                }
+              : { ConditionExpression: 'attribute_not_exists(pk)' }),
+          },
+        },
+        ...records.map((record, index) => ({
+          Put: {
+            TableName: table.name,
+            Item: recordItem(record, expires[index] ?? 0),
+            ConditionExpression: 'attribute_not_exists(pk)',
+          },
+        })),
+      ],
+    });
+    try {
+      await table.documents.send(request);
+      return true;
+    } catch (error) {
+      // The SDK repeats a request under one token, by which DynamoDB knows what it has stored already: this is another's turn.
+      if (error instanceof TransactionCanceledException && isLost(error)) return false;
+      throw error;
+    }
+  };
+
+  const appendAll = async (batch: readonly Waiting[]): Promise<AuditRecord[]> => {
+    const until = performance.now() + PATIENCE_MS;
+    for (let attempt = 1; ; attempt++) {
+      if (head === undefined) head = await readHead(table, chain);
+      const moment = now();
+      const records = linkRecords(
+        chain,
+        head,
+        batch.map(({ entry }) => entry),
+        moment,
+      );
+      const expires = batch.map(({ keepDays }) => Math.ceil((moment.getTime() + keepDays * DAY_MS) / 1000));
+      if (await write(records, expires)) {
+        head = records.at(-1) ?? head;
+        return records;
+      }
+      head = undefined;
+      if (performance.now() > until) throw new Error(`Other writers were faster ${attempt} times`);
+      await new Promise((resolve) =>
+        setTimeout(resolve, Math.random() * Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** attempt)),
+      );
+    }
+  };
+
+  const work = async (): Promise<void> => {
+    if (writing) return;
+    writing = true;
+    try {
+      while (waiting.length > 0) {
+        const batch = waiting.slice(0, MOST_AT_ONCE);
+        waiting = waiting.slice(MOST_AT_ONCE);
+        try {
+          const records = await appendAll(batch);
+          records.forEach((record, index) => {
+            batch[index]?.resolve(record);
+          });
+        } catch (error) {
+          // Whether anything was stored is not known: the next append looks.
+          head = undefined;
+          for (const { reject } of batch) reject(unavailable(chain, error));
+        }
+      }
+    } finally {
+      writing = false;
+    }
+  };
+
+  return {
+    append: (entry, keepDays) =>
+      new Promise((resolve, reject) => {
+        waiting.push({ entry, keepDays, resolve, reject });
+        void work();
+      }),
+  };
+}
+
+/** Whether another writer was faster, or DynamoDB has too much to do, and nothing else is wrong. */
+function isLost({ CancellationReasons = [] }: TransactionCanceledException): boolean {
+  const passing = ['None', 'ConditionalCheckFailed', 'TransactionConflict', 'ThrottlingError'];
+  return CancellationReasons.every(({ Code = 'None' }) => passing.includes(Code));
+}
+
+function unavailable(chain: string, cause: unknown): OperationError {
+  const reason = cause instanceof z.ZodError || !(cause instanceof Error) ? 'its head is no head' : cause.name;
+  return new OperationError(
+    AUDIT_UNAVAILABLE,
+    `Nothing was done, because the audit trail (${chain}) could not be written: ${reason}`,
+    'Try again in a minute; if it persists, look at the Audit table, its key, and the rights of the function.',
+    { cause },
+  );
+}

@@ -1,0 +1,42 @@
+import type { RuntimeConfiguration } from '../../../configuration/runtime.ts';
+import type { Auditor } from '../auditor.ts';
+import { readLogLine } from './read-line.ts';
+import type { LogEvents } from './read-subscription.ts';
+
+/** Records that are handed over at a time: the chain takes them in few transactions. */
+const AT_A_TIME = 100;
+
+/**
+ * Takes what a server's log tells of logins and statements into the trail of its database. CloudWatch may send a line twice: both have
+ * its id.
+ *
+ * @returns how many records were appended
+ * @throws OperationError `audit_unavailable`: the delivery is then to be repeated
+ */
+export async function ingestLog(
+  { logGroup, events }: LogEvents,
+  { auditor, databases }: { auditor: Auditor; databases: RuntimeConfiguration['databases'] },
+): Promise<number> {
+  const onServer = databases.filter(({ log_group }) => log_group === logGroup);
+  const told = events.flatMap(({ id, at, message }) => {
+    const line = readLogLine(message);
+    if (!line || onServer.length === 0) return [];
+    const { databaseName, outcome, error, request, ...who } = line;
+    // A login to another database of the server is told in the trail of the first: it is the server's.
+    const database = onServer.find(({ name }) => name === databaseName) ?? onServer[0];
+    const told = { ...(request as object | null), database: databaseName, logged_at: at.toISOString() };
+    const subject = {
+      source: 'database',
+      ...who,
+      database: database?.id ?? null,
+      request_id: id,
+      request: told,
+    } as const;
+    return [{ subject, outcome: { outcome, error } }];
+  });
+  for (let start = 0; start < told.length; start += AT_A_TIME) {
+    const group = told.slice(start, start + AT_A_TIME);
+    await Promise.all(group.map(({ subject, outcome }) => auditor.happened(subject, outcome)));
+  }
+  return told.length;
+}

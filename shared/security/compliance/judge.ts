@@ -1,0 +1,9 @@
+import type { Readings } from './readings/sections.ts';
+import { type AnyRule, type Context, type Judgement, unknown } from './rule.ts';
+
+/** Judges one rule by what was read. A section that could not be read is never a pass. */
+export function judge(rule: AnyRule, readings: Readings, context: Context): Judgement {
+  const reading = readings[rule.reads];
+  if ('why' in reading) return unknown(`It could not be read: ${reading.why}`);
+  return (rule.judge as (value: unknown, context: Context) => Judgement)(reading.value, context);
+}

@@ -1,0 +1,114 @@
+import { quoteIdentifier, quoteLiteral } from '../../../postgres/identifiers.ts';
+import { quoteShell } from '../quote-shell.ts';
+import type { SqlSections } from '../readings/sql-sections.ts';
+import {
+  type Context,
+  defineRule,
+  fail,
+  type Judgement,
+  type Mend,
+  notApplicable,
+  pass,
+  type Rule,
+  unknown,
+} from '../rule.ts';
+
+type Server = SqlSections['server'];
+/** A list, where the setting is one of names: each is written for itself. */
+type Value = string | readonly string[];
+
+interface SettingRule extends Omit<Rule<'server'>, 'judge' | 'reads'> {
+  /** The setting's name. */
+  setting: string;
+  /** Whether its value, as `pg_settings` writes it, is right. */
+  isRight(value: string, server: Server): boolean;
+  /** The value that mends it. */
+  right: Value | ((value: string, server: Server) => Value);
+  /** Major version that brought the setting. */
+  since?: number;
+  /** Of servers that look after themselves alone: AWS keeps it otherwise. */
+  selfManaged?: true;
+}
+
+/** A rule about one setting of the server. */
+export function settingRule({ setting, isRight, right, since = 0, selfManaged, ...rule }: SettingRule): Rule<'server'> {
+  return defineRule({
+    ...rule,
+    reads: 'server',
+    judge(server, context): Judgement {
+      if (server.version < since * 10_000) return notApplicable(`PostgreSQL ${since} brought ${setting}`);
+      if (selfManaged && context.database.kind !== 'self-managed') return notApplicable('AWS looks after it');
+      const known = server.settings[setting];
+      if (!known) {
+        if (!server.sees_all_settings) return unknown(`The login may not see ${setting}`);
+        return notApplicable(`The server has no ${setting}`);
+      }
+      const found = `${setting} = ${known.value === '' ? "''" : known.value}`;
+      if (isRight(known.value, server)) return pass(found);
+      if (known.source === 'user' || known.source === 'database user') {
+        return unknown(`${found} by a setting of the login of this system, which hides the server's`);
+      }
+      return fail(
+        found,
+        setSetting(setting, typeof right === 'function' ? right(known.value, server) : right, server, context),
+      );
+    },
+  });
+}
+
+/** Whether a setting that is on or off is on. */
+export const isOn = (value: string): boolean => value === 'on';
+export const isOff = (value: string): boolean => value === 'off';
+/** Whether a number lies within; negative numbers and 0 often mean without limit. */
+export const within =
+  (least: number, most = Number.POSITIVE_INFINITY) =>
+  (value: string): boolean =>
+    Number(value) >= least && Number(value) <= most;
+
+/** The names in a list such as `shared_preload_libraries`. */
+export const namesIn = (value: string): string[] =>
+  value
+    .split(',')
+    .map((name) => name.trim().replaceAll(/^"|"$/g, ''))
+    .filter((name) => name !== '');
+
+/** Sets a setting for the whole server, by what this kind of server takes. */
+export function setSetting(name: string, value: Value, server: Server, { database }: Context): Mend[] {
+  const values = typeof value === 'string' ? [value] : value;
+  const known = server.settings[name];
+  const needsRestart = known?.context === 'postmaster' || name === 'shared_preload_libraries';
+  if (database.kind !== 'self-managed') return setParameter(name, values.join(','), needsRestart, database);
+  const quoted = name.split('.').map(quoteIdentifier).join('.');
+  const steps: Mend[] = [
+    ...(known?.source === 'database'
+      ? [{ by: 'sql' as const, statement: `ALTER DATABASE ${quoteIdentifier(server.database)} RESET ${quoted};` }]
+      : []),
+    {
+      by: 'sql',
+      statement: `ALTER SYSTEM SET ${quoted} = ${values.map((each) => quoteLiteral(each).trim()).join(', ')};`,
+    },
+  ];
+  if (!needsRestart) return [...steps, { by: 'sql', statement: 'SELECT pg_catalog.pg_reload_conf();' }];
+  const folder = server.settings.data_directory?.value ?? '$PGDATA';
+  return [...steps, { by: 'shell', statement: `pg_ctl restart -m fast -D ${quoteShell(folder)}` }];
+}
+
+function setParameter(name: string, value: string, needsRestart: boolean, database: Context['database']): Mend[] {
+  const instance = quoteShell(instanceOf(database));
+  const group = `"$(aws rds describe-db-instances --db-instance-identifier ${instance} --query 'DBInstances[0].DBParameterGroups[0].DBParameterGroupName' --output text)"`;
+  const parameter = JSON.stringify([
+    { ParameterName: name, ParameterValue: value, ApplyMethod: needsRestart ? 'pending-reboot' : 'immediate' },
+  ]);
+  const change = `aws rds modify-db-parameter-group --db-parameter-group-name ${group} --parameters ${quoteShell(parameter)}`;
+  return [
+    { by: 'aws', statement: change },
+    ...(needsRestart
+      ? [{ by: 'aws' as const, statement: `aws rds reboot-db-instance --db-instance-identifier ${instance}` }]
+      : []),
+  ];
+}
+
+/** The identifier of a managed instance: as configured, or the first label of its endpoint. */
+export function instanceOf({ host, instance_id }: Context['database']): string {
+  return instance_id ?? host.split('.')[0] ?? host;
+}

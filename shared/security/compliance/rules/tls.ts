@@ -1,0 +1,78 @@
+import { controlsOf } from '../controls.ts';
+import { defineRule, fail, pass } from '../rule.ts';
+import { isOn, settingRule } from './settings.ts';
+
+const protocols = ['', 'SSLv3', 'TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'];
+const WEAK =
+  /^(?:MEDIUM|LOW|EXP|EXPORT\d*|[ae]?NULL|COMPLEMENTOFALL|ALL|DEFAULT|RC4|RC2|3DES|DES|MD5|ADH|AECDH|IDEA|SEED)$/i;
+/** What the list of ciphers takes in. A name after `!` or `-` is left out, one after `+` only moved. */
+const takenIn = (list: string): string[] => list.split(/[:, ]+/).filter((name) => /^[A-Za-z0-9]/.test(name));
+
+/** Encryption of connections. */
+export const tlsRules = [
+  settingRule({
+    id: 'tls_enabled',
+    title: 'The server offers TLS',
+    level: 'critical',
+    setting: 'ssl',
+    isRight: isOn,
+    right: 'on',
+    expected: 'ssl = on, with a certificate that clients can verify',
+    controls: controlsOf('transit', '6.8', '5.8'),
+  }),
+  settingRule({
+    id: 'tls_protocol',
+    title: 'TLS below 1.2 is refused',
+    level: 'high',
+    setting: 'ssl_min_protocol_version',
+    isRight: (value) => protocols.indexOf(value) >= protocols.indexOf('TLSv1.2'),
+    right: 'TLSv1.2',
+    expected: 'ssl_min_protocol_version is TLSv1.2 or TLSv1.3',
+    controls: controlsOf('transit', '6.9'),
+  }),
+  settingRule({
+    id: 'tls_no_upper_protocol',
+    title: 'TLS 1.3 is not shut out',
+    level: 'medium',
+    setting: 'ssl_max_protocol_version',
+    isRight: (value) => value === '' || value === 'TLSv1.3',
+    right: '',
+    expected: "ssl_max_protocol_version is '' or TLSv1.3",
+    controls: controlsOf('transit', '6.9'),
+  }),
+  settingRule({
+    id: 'tls_ciphers',
+    title: 'Weak TLS ciphers are left out',
+    level: 'medium',
+    setting: 'ssl_ciphers',
+    isRight: (value) => !takenIn(value).some((name) => WEAK.test(name)),
+    right: 'HIGH:!aNULL:!eNULL:!3DES:!RC4:!MD5',
+    expected: 'ssl_ciphers takes in no MEDIUM, LOW, EXPORT, NULL, 3DES, RC4 or MD5 cipher',
+    controls: controlsOf('transit', '6.10'),
+  }),
+  settingRule({
+    id: 'tls_server_chooses',
+    title: 'The server chooses the cipher',
+    level: 'low',
+    setting: 'ssl_prefer_server_ciphers',
+    isRight: isOn,
+    right: 'on',
+    expected: 'ssl_prefer_server_ciphers = on',
+    controls: controlsOf('transit', '6.10'),
+  }),
+  defineRule({
+    id: 'tls_of_this_system',
+    title: 'This system reaches the database over TLS',
+    level: 'high',
+    reads: 'server',
+    expected: 'The connection of this system is encrypted, and the certificate verified',
+    controls: controlsOf('transit', '5.8'),
+    judge: ({ is_encrypted }, { database }) => {
+      if (is_encrypted) return pass('The connection that read this is encrypted');
+      const change = { id: database.id, tls: { mode: 'verify' } };
+      return fail('The connection that read this is plain text', [
+        { by: 'configuration', statement: JSON.stringify({ databases: [change] }) },
+      ]);
+    },
+  }),
+];

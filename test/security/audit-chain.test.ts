@@ -1,0 +1,140 @@
+import { setTimeout as later } from 'node:timers/promises';
+import { PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
+import fc from 'fast-check';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { AuditEntry, AuditRecord } from '../../shared/contract/schemas/audit.ts';
+import { createAuditor } from '../../shared/security/audit/auditor.ts';
+import { openChain, readHead } from '../../shared/security/audit/chain.ts';
+import { chainPartition, hashOf, headKey, recordOf } from '../../shared/security/audit/record.ts';
+import { secrets } from '../redaction/secrets.ts';
+import { type StateService, startState } from '../state/support.ts';
+
+let state: StateService;
+beforeAll(async () => {
+  state = await startState();
+});
+afterEach(() => state.services.faults.clear());
+afterAll(() => state.close());
+
+const entry = (operation: string): AuditEntry => ({
+  source: 'api',
+  actor: 'alice',
+  operation,
+  database: 'shop',
+  target: null,
+  address: '10.1.2.3',
+  request_id: 'request-1',
+  outcome: 'succeeded',
+  started_by: null,
+  duration_ms: 3,
+  error: null,
+  request: null,
+  before: { ratio: 0.7, names: ['a', ''] },
+  after: null,
+});
+
+async function recordsOf(chain: string): Promise<AuditRecord[]> {
+  const { Items = [] } = await state.auditTable.documents.send(
+    new QueryCommand({
+      TableName: state.auditTable.name,
+      KeyConditionExpression: 'pk = :chain',
+      ExpressionAttributeValues: { ':chain': chainPartition(chain) },
+      ConsistentRead: true,
+    }),
+  );
+  return Items.map((item) => {
+    const record = recordOf(item);
+    if (!record) throw new Error('There is something else among the records');
+    return record;
+  });
+}
+
+describe('a chain', () => {
+  test.each([
+    ['of 200 writers that know nothing of each other', 200],
+    ['of 200 records that one process has to write', 1],
+  ])('%s is unbroken', async (what, writers) => {
+    const chain = `databases/writers-${writers}`;
+    const chains = Array.from({ length: writers }, () => openChain(state.auditTable, chain));
+    const began = performance.now();
+    const written = await Promise.all(
+      Array.from({ length: 200 }, (_, index) => chains[index % writers]?.append(entry(`operation-${index}`), 90)),
+    );
+    process.stdout.write(`200 records ${what}: ${Math.round(performance.now() - began)} ms\n`);
+    const records = await recordsOf(chain);
+    expect(records).toHaveLength(200);
+    records.forEach(({ hash, ...record }, index) => {
+      expect(record.sequence).toBe(index + 1);
+      expect(record.previous_hash).toBe(records[index - 1]?.hash ?? null);
+      expect(hash).toBe(hashOf(record));
+    });
+    expect(new Set(records.map(({ operation }) => operation)).size).toBe(200);
+    expect(written.map((record) => record?.hash).sort()).toEqual(records.map(({ hash }) => hash).sort());
+    expect(await readHead(state.auditTable, chain)).toMatchObject({ sequence: 200, hash: records.at(-1)?.hash });
+  });
+
+  test('goes on behind what another process has written, and with no earlier time', async () => {
+    const chain = 'databases/two';
+    const ahead = openChain(state.auditTable, chain, () => new Date('2030-01-01T00:00:00Z'));
+    const behind = openChain(state.auditTable, chain, () => new Date('2029-01-01T00:00:00Z'));
+    await ahead.append(entry('first'), 90);
+    await behind.append(entry('second'), 90);
+    await ahead.append(entry('third'), 90);
+    const records = await recordsOf(chain);
+    expect(records.map(({ operation, at }) => [operation, at])).toEqual([
+      ['first', '2030-01-01T00:00:00.000Z'],
+      ['second', '2030-01-01T00:00:00.000Z'],
+      ['third', '2030-01-01T00:00:00.000Z'],
+    ]);
+  });
+
+  test('writes over no record, even when its head was put back', async () => {
+    const chain = 'databases/put-back';
+    const now = () => new Date('2030-01-01T00:00:00Z');
+    const first = await openChain(state.auditTable, chain, now).append(entry('first'), 90);
+    await openChain(state.auditTable, chain, now).append(entry('second'), 90);
+    const { sequence, hash, at } = first;
+    const Item = { ...headKey(chain), sequence, hash, at };
+    await state.auditTable.documents.send(new PutCommand({ TableName: state.auditTable.name, Item }));
+    let looks = 0;
+    // Its patience is over with the second try.
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => 10_000 * ++looks);
+    await expect(
+      openChain(state.auditTable, chain, now)
+        .append(entry('another'), 90)
+        .finally(() => clock.mockRestore()),
+    ).rejects.toMatchObject({ code: 'audit_unavailable' });
+    expect((await recordsOf(chain)).map(({ operation }) => operation)).toEqual(['first', 'second']);
+  });
+
+  test('that cannot be written says so, and goes on afterwards', async () => {
+    const chain = openChain(state.auditTable, 'system');
+    await chain.append(entry('before'), 90);
+    const fault = { service: 'dynamodb', operation: 'TransactWriteItems', status: 400, times: 1 } as const;
+    await state.services.faults.set({ ...fault, code: 'AccessDeniedException' });
+    await expect(chain.append(entry('never'), 90)).rejects.toMatchObject({
+      code: 'audit_unavailable',
+      message: 'Nothing was done, because the audit trail (system) could not be written: AccessDeniedException',
+    });
+    await chain.append(entry('after'), 90);
+    await later(1);
+    expect((await recordsOf('system')).map(({ operation }) => operation)).toEqual(['before', 'after']);
+  });
+});
+
+test('a record keeps no secret of what was asked for, of what was changed, and of its target', async () => {
+  const settings = async () => ({ enable_audit: true, max_audit_retention_days: 90 });
+  const auditor = createAuditor({ table: state.auditTable, settings });
+  const who = { source: 'api', actor: 'alice', database: 'secrets', address: null, request_id: null } as const;
+  await fc.assert(
+    fc.asyncProperty(fc.oneof(...Object.values(secrets)), async ({ text, hidden }) => {
+      const subject = { ...who, operation: 'change', target: text, request: { body: { note: [text] } } };
+      await auditor.audited(subject, async (note) => {
+        note.before = text;
+        note.after = { deep: { deeper: text } };
+      });
+      expect(JSON.stringify((await recordsOf('databases/secrets')).slice(-2))).not.toContain(hidden);
+    }),
+    { numRuns: 40 },
+  );
+});

@@ -1,0 +1,69 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ruleIds, rules } from '../../../shared/security/compliance/registry.ts';
+import { breakages, judgedLater } from './support/breakages.ts';
+import { World } from './support/world.ts';
+
+let world: World;
+beforeAll(async () => {
+  world = await World.start();
+});
+afterAll(() => world?.end());
+
+test('there are at least 60 rules, each with an id of its own and a way to break it', () => {
+  expect(ruleIds.length).toBeGreaterThanOrEqual(60);
+  expect(new Set(ruleIds).size).toBe(ruleIds.length);
+  expect(Object.keys(breakages).sort()).toEqual([...ruleIds].sort());
+});
+
+test('every rule names at least one control beside those of CIS', () => {
+  for (const { rule } of rules) {
+    expect(Object.keys(rule.controls), rule.id).toEqual(
+      expect.arrayContaining(['SOC 2', 'ISO 27001', 'GDPR', 'HIPAA', 'PCI DSS']),
+    );
+  }
+});
+
+describe('broken, it fails, and what it says mends it:', () => {
+  test.each(ruleIds)('%s', async (id) => {
+    const now = Date.now() + (judgedLater[id] ?? 0) * 86_400_000;
+    await breakages[id]?.(world);
+    const broken = await world.judge(id, now);
+    expect(broken).toMatchObject({ status: 'fail', found: expect.stringMatching(/./) });
+    const { status } = await world.judgeAsStranger(id, now);
+    expect(status, 'for who may read little').toMatch(/^(fail|unknown)$/);
+    if (broken.status !== 'fail') return;
+    expect(broken.mend.length).toBeGreaterThan(0);
+    await world.mend(broken.mend);
+    expect(await world.judge(id, now)).toMatchObject({ status: 'pass' });
+  });
+});
+
+describe('the report', () => {
+  test('judges everything, scores by the levels, and keeps a trend of days', async () => {
+    const day = Date.parse('2026-03-01T12:00:00Z');
+    const first = await world.report(day);
+    expect(first.rules.map(({ id }) => id)).toEqual(ruleIds);
+    const weights = { low: 1, medium: 3, high: 6, critical: 10 };
+    const sum = (...statuses: string[]) =>
+      first.rules.filter(({ status }) => statuses.includes(status)).reduce((all, { level }) => all + weights[level], 0);
+    expect(first.score).toBe(Math.floor((1000 * sum('pass')) / sum('pass', 'fail', 'unknown')) / 10);
+    await world.sql('CREATE ROLE once_more SUPERUSER');
+    const next = await world.report(day + 86_400_000);
+    expect(next.score).toBeLessThan(first.score);
+    expect(next.trend.map(({ at, score }) => [at.slice(0, 10), score])).toEqual([
+      ['2026-03-02', next.score],
+      ['2026-03-01', first.score],
+    ]);
+    expect(next.trend[0]?.failed).toContain('superusers');
+    await world.sql('DROP ROLE once_more');
+    expect((await world.report(day + 90_000_000)).trend).toHaveLength(2);
+  });
+
+  test('says of a server that cannot be reached that nothing of it is known', async () => {
+    const report = await world.report(Date.now(), { ...world.target(), port: 1 });
+    const unread = report.rules.filter(({ theme }) => theme === 'tls');
+    expect(unread).not.toHaveLength(0);
+    for (const { status, found } of unread)
+      expect([status, found]).toEqual(['unknown', expect.stringMatching(/No connection/)]);
+  });
+});

@@ -1,0 +1,56 @@
+import * as kms from '@aws-sdk/client-kms';
+import * as rds from '@aws-sdk/client-rds';
+import * as s3 from '@aws-sdk/client-s3';
+import * as secretsmanager from '@aws-sdk/client-secrets-manager';
+
+export interface AwsClients {
+  s3: s3.S3Client;
+  kms: kms.KMSClient;
+  rds: rds.RDSClient;
+  secretsManager: secretsmanager.SecretsManagerClient;
+}
+
+/** `db-instance` as the SDK writes it: `DBInstance`; likewise ARN. */
+const pascal = (words: string): string =>
+  words
+    .split('-')
+    .map((word) =>
+      word === 'db' || word === 'arn' ? word.toUpperCase() : word.slice(0, 1).toUpperCase() + word.slice(1),
+    )
+    .join('');
+
+/** The words of a shell's line; single quotes alone are known. */
+const wordsOf = (line: string): string[] =>
+  [...line.matchAll(/(?:'[^']*'|[^\s'])+/g)].map(([word]) => word.replaceAll("'", ''));
+
+function parseValue(text: string): unknown {
+  if (/^[{[]/.test(text)) return JSON.parse(text);
+  return /^\d{1,6}$/.test(text) ? Number(text) : text;
+}
+
+/** Runs a command for AWS's CLI with the SDK: its operation and options are those of the API in another spelling. */
+export async function runAws(line: string, clients: AwsClients): Promise<void> {
+  const [program, service = '', operation = '', ...words] = wordsOf(line);
+  if (program !== 'aws') throw new Error(`No command for AWS's CLI: ${line}`);
+  const input: Record<string, unknown> = {};
+  for (let at = 0; at < words.length; at++) {
+    const name = (words[at] ?? '').replace(/^--/, '');
+    const next = words[at + 1];
+    if (next !== undefined && !next.startsWith('--')) {
+      // The API takes a policy as text.
+      input[pascal(name)] = name === 'policy' ? next : parseValue(next);
+      at += 1;
+    } else if (name.startsWith('no-')) input[pascal(name.slice(3))] = false;
+    else input[pascal(name)] = true;
+  }
+  const [module, client] = {
+    s3api: [s3, clients.s3],
+    kms: [kms, clients.kms],
+    rds: [rds, clients.rds],
+    secretsmanager: [secretsmanager, clients.secretsManager],
+  }[service] ?? [undefined, undefined];
+  const Command = (module as Record<string, unknown> | undefined)?.[`${pascal(operation)}Command`];
+  if (!Command || !client) throw new Error(`The SDK has no ${service} ${operation}`);
+  const command = new (Command as new (input: unknown) => never)(input);
+  await (client as { send(command: never): Promise<unknown> }).send(command);
+}

@@ -1,0 +1,155 @@
+import { gzipSync } from 'node:zlib';
+import { QueryCommand } from '@aws-sdk/lib-dynamodb';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { runtimeConfigurationSchema } from '../../shared/configuration/runtime.ts';
+import { createAuditor } from '../../shared/security/audit/auditor.ts';
+import { ingestLog } from '../../shared/security/audit/database-log/ingest.ts';
+import { readLogLine } from '../../shared/security/audit/database-log/read-line.ts';
+import { readSubscription } from '../../shared/security/audit/database-log/read-subscription.ts';
+import { chainPartition } from '../../shared/security/audit/record.ts';
+import { type StateService, startState } from '../state/support.ts';
+
+const before = '2026-11-25 07:00:00 UTC:10.0.0.5(52345):alice@shop:[4711]:';
+
+describe('a line of a log', () => {
+  test.each([
+    [
+      `${before}LOG:  connection authorized: user=alice database=shop application_name=psql SSL enabled (protocol=TLSv1.3, cipher=TLS_AES_256_GCM_SHA384, bits=256)`,
+      {
+        actor: 'alice',
+        operation: 'login',
+        outcome: 'succeeded',
+        address: '10.0.0.5',
+        request: { application: 'psql', encrypted: true },
+      },
+    ],
+    [
+      `2026-11-25 07:00:00 UTC:[local]:alice@shop:[1]:LOG:  connection authorized: user=alice database=shop`,
+      { operation: 'login', address: null, request: { application: null, encrypted: false } },
+    ],
+    [
+      `2026-11-25 07:00:00 UTC:2001:db8::7(5432):alice@shop:[1]:LOG:  disconnection: session time: 0:00:12.345 user=alice database=shop host=x port=1`,
+      { operation: 'logout', address: '2001:db8::7', request: { duration: '0:00:12.345' } },
+    ],
+    [
+      `${before}FATAL:  password authentication failed for user "alice"`,
+      { operation: 'login', outcome: 'refused', error: 'authentication_failed' },
+    ],
+    [
+      `${before}FATAL:  no pg_hba.conf entry for host "10.0.0.5", user "alice", database "shop", no encryption`,
+      { operation: 'login', outcome: 'refused', error: 'no_hba_entry' },
+    ],
+    [
+      `${before}LOG:  AUDIT: SESSION,1,1,READ,SELECT,TABLE,public.customers,"SELECT * FROM customers WHERE name = 'x, ""y""'\n  AND id = 7",<not logged>`,
+      {
+        operation: 'SELECT',
+        target: 'public.customers',
+        outcome: 'started',
+        request: {
+          class: 'READ',
+          object_type: 'TABLE',
+          statement: `SELECT * FROM customers WHERE name = 'x, "y"'\n  AND id = 7`,
+        },
+      },
+    ],
+    [
+      `${before}LOG:  AUDIT: SESSION,2,1,DDL,ALTER TABLE,,,"ALTER TABLE a ADD b text; SELECT 'cut o`,
+      { operation: 'ALTER TABLE', target: null },
+    ],
+  ])('is read: %s', (line, told) => {
+    expect(readLogLine(line)).toMatchObject({ databaseName: 'shop', ...told });
+  });
+
+  test.each([
+    `${before}LOG:  duration: 12 ms`,
+    `${before}ERROR:  relation "x" does not exist`,
+    `${before}FATAL:  terminating connection due to administrator command`,
+    `${before}LOG:  AUDIT: nonsense`,
+    'LOG:  connection authorized: user=alice',
+    '',
+  ])('tells nothing: %s', (line) => {
+    expect(readLogLine(line)).toBeNull();
+  });
+});
+
+describe('what CloudWatch sends', () => {
+  let state: StateService;
+  beforeAll(async () => {
+    state = await startState();
+  });
+  afterAll(() => state.close());
+
+  const login = { type: 'secret', secret_arn: 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:x' };
+  const server = { host: 'db.example', login, log_group: '/aws/rds/instance/main/postgresql' };
+  const { databases } = runtimeConfigurationSchema.parse({
+    databases: [
+      { id: 'first', name: 'one', ...server },
+      { id: 'second', name: 'shop', ...server },
+    ],
+  });
+  const delivery = (logGroup: string, messages: string[], messageType = 'DATA_MESSAGE') => {
+    const logEvents = messages.map((message, index) => ({
+      id: `event-${index}`,
+      timestamp: 1_700_000_000_000,
+      message,
+    }));
+    const data = gzipSync(JSON.stringify({ messageType, logGroup, logStream: 'main.0', logEvents })).toString('base64');
+    return { awslogs: { data } };
+  };
+  const take = async (event: unknown) => {
+    const settings = async () => ({ enable_audit: true, max_audit_retention_days: 90 });
+    const auditor = createAuditor({ table: state.auditTable, settings });
+    return ingestLog(await readSubscription(event), { auditor, databases });
+  };
+  const recordsOf = async (chain: string) => {
+    const { Items = [] } = await state.auditTable.documents.send(
+      new QueryCommand({
+        TableName: state.auditTable.name,
+        KeyConditionExpression: 'pk = :chain',
+        ExpressionAttributeValues: { ':chain': chainPartition(chain) },
+      }),
+    );
+    return Items;
+  };
+
+  test('joins the trail of the database that it names, without what is in statements', async () => {
+    const secret = `${before}LOG:  AUDIT: SESSION,1,1,ROLE,ALTER ROLE,,,"ALTER ROLE bob PASSWORD 'hunter2' VALID UNTIL '2030-01-01'",none`;
+    const other = before.replace('@shop', '@elsewhere');
+    const messages = [
+      secret,
+      `${before}LOG:  checkpoint starting`,
+      `${other}FATAL:  database "elsewhere" does not exist`,
+    ];
+    expect(await take(delivery('/aws/rds/instance/main/postgresql', messages))).toBe(2);
+    const [statement] = await recordsOf('databases/second');
+    expect(statement).toMatchObject({
+      source: 'database',
+      actor: 'alice',
+      operation: 'ALTER ROLE',
+      address: '10.0.0.5',
+      request_id: 'event-0',
+      request: { statement: 'ALTER ROLE bob PASSWORD ? VALID UNTIL ?', logged_at: '2023-11-14T22:13:20.000Z' },
+    });
+    expect(JSON.stringify(statement)).not.toContain('hunter2');
+    expect(await recordsOf('databases/first')).toMatchObject([
+      { operation: 'login', outcome: 'refused', error: 'unknown_database', request: { database: 'elsewhere' } },
+    ]);
+  });
+
+  test('is left alone when it is a try, or of a log that is not configured', async () => {
+    const lines = [`${before}LOG:  connection authorized: user=alice database=shop`];
+    expect(await take(delivery('/aws/rds/instance/main/postgresql', lines, 'CONTROL_MESSAGE'))).toBe(0);
+    expect(await take(delivery('/aws/rds/instance/other/postgresql', lines))).toBe(0);
+    await expect(take({ awslogs: { data: 'AAAA' } })).rejects.toThrow();
+  });
+
+  test('is sent again when it could not be recorded', async () => {
+    const fault = { service: 'dynamodb', operation: 'TransactWriteItems', status: 400, times: Infinity } as const;
+    await state.services.faults.set({ ...fault, code: 'AccessDeniedException' });
+    const lines = [`${before}LOG:  connection authorized: user=alice database=shop`];
+    await expect(take(delivery('/aws/rds/instance/main/postgresql', lines))).rejects.toMatchObject({
+      code: 'audit_unavailable',
+    });
+    await state.services.faults.clear();
+  });
+});

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { benchmarkBackup } from './backup.ts';
 import { benchmarkChanges } from './changes.ts';
+import { benchmarkMasking } from './masking.ts';
 import { benchmarkSampling } from './sampling.ts';
 
 const USAGE = `npm run bench -- backup [options]
@@ -28,6 +29,13 @@ Measures the capture and the replay of changes, psql running the same statements
 
   --changes 400000     row changes in small transactions
   --large-rows 2000000 rows of one large transaction
+
+npm run bench -- masking [options]
+
+Measures the processor time that masking takes of COPY text: rows of customers with a third of the columns masked.
+
+  --megabytes 400      of COPY text in each run
+  --runs 3             how often; the median counts
 `;
 
 const { values, positionals } = parseArgs({
@@ -44,6 +52,7 @@ const { values, positionals } = parseArgs({
     seconds: { type: 'string', default: '20' },
     changes: { type: 'string', default: '400000' },
     'large-rows': { type: 'string', default: '2000000' },
+    megabytes: { type: 'string', default: '400' },
     help: { type: 'boolean', default: false },
   },
 });
@@ -60,6 +69,8 @@ if (benchmark === 'sampling' && !values.help) {
   });
 } else if (benchmark === 'changes' && !values.help) {
   await benchmarkChanges({ changes: Number(values.changes), largeRows: Number(values['large-rows']), output });
+} else if (benchmark === 'masking' && !values.help) {
+  benchmarkMasking({ megabytes: Number(values.megabytes), runs: Number(values.runs), output });
 } else if (benchmark !== 'backup' || values.help) {
   console.log(USAGE);
   process.exitCode = values.help ? 0 : 1;

@@ -1,12 +1,12 @@
 import './durable/collect-rarely.ts';
 import { withDurableExecution } from '@aws/durable-execution-sdk-js';
-import { dynamodbClient, s3Client, secretsManagerClient } from '../shared/aws/clients.ts';
+import { dynamodbClient, kmsClient, s3Client, secretsManagerClient } from '../shared/aws/clients.ts';
 import { divideRound } from '../shared/backup/distributed/divide-round.ts';
 import { finishExport } from '../shared/backup/distributed/finish-export.ts';
 import { invocationTime } from '../shared/backup/distributed/invocation-time.ts';
 import { workWithin } from '../shared/backup/distributed/limits.ts';
 import { planExport, storeDefinitions } from '../shared/backup/distributed/plan-export.ts';
-import { LargerThanOneInvocation, runBackup } from '../shared/backup/export/run-backup.ts';
+import { type BackupRequest, LargerThanOneInvocation, runBackup } from '../shared/backup/export/run-backup.ts';
 import { backupPrefix } from '../shared/backup/layout.ts';
 import { exportedTypeSchema } from '../shared/backup/manifest.ts';
 import { explainStoreFailure } from '../shared/backup/objects/object-store.ts';
@@ -29,6 +29,7 @@ import { incrementObstacle } from '../shared/recovery/increment-possible.ts';
 import { takeIncrement } from '../shared/recovery/take-increment.ts';
 import { openAuditor } from '../shared/security/audit/open-auditor.ts';
 import { recordDefinitions } from '../shared/security/audit/subjects.ts';
+import { loadMaskingRules } from '../shared/security/masking/change-masking.ts';
 import { createExportStore } from '../shared/state/exports.ts';
 import { createJobStore } from '../shared/state/jobs.ts';
 import { openTable } from '../shared/state/table.ts';
@@ -73,6 +74,12 @@ function requestOf(event: BackupEvent, id: string) {
   };
 }
 
+/** The rules of a masked backup. */
+async function maskingOf({ database, masked }: BackupEvent): Promise<Pick<BackupRequest, 'masking'>> {
+  const key = { table, kms: kmsClient(), keyArn: environment.backupKeyArn };
+  return masked ? { masking: await loadMaskingRules(key, database) } : {};
+}
+
 /** Takes one backup, asked for through the API or by a schedule. */
 export const handler = withDurableExecution(async (input: unknown, context) => {
   const event = backupEventSchema.parse(input);
@@ -99,7 +106,17 @@ export const handler = withDurableExecution(async (input: unknown, context) => {
 
   return runBackupJob(event, steps, {
     retentionDays: settings.retention_days,
-    register: async ({ database, backup_type, custom_name, include, exclude, requested_by, job_id, backup_id }) => {
+    register: async ({
+      database,
+      backup_type,
+      custom_name,
+      include,
+      exclude,
+      masked,
+      requested_by,
+      job_id,
+      backup_id,
+    }) => {
       if (job_id && backup_id) return { jobId: job_id, backupId: backup_id };
       const { job, event: begun } = await registerBackup(table, {
         database: findDatabase(configuration, database).id,
@@ -108,6 +125,7 @@ export const handler = withDurableExecution(async (input: unknown, context) => {
         customName: custom_name,
         include,
         exclude,
+        masked,
         // A repeated step finds the job that the first one made, and so does the end of the execution.
         claim: executionClaim(execution),
       });
@@ -120,16 +138,19 @@ export const handler = withDurableExecution(async (input: unknown, context) => {
       await jobs.reportProgress(jobId, progress);
     },
     takeBackup: (event, { jobId, backupId }, report) =>
-      within(jobId, (signal) =>
-        runBackup(requestOf(event, backupId), {
-          target: targetOf(event.database, `dbms backup ${backupId}`),
-          store,
-          settings,
-          ...tools,
-          report,
-          signal,
-          mostWork: workWithin(workTime(context), settings.connections),
-        }),
+      within(jobId, async (signal) =>
+        runBackup(
+          { ...requestOf(event, backupId), ...(await maskingOf(event)) },
+          {
+            target: targetOf(event.database, `dbms backup ${backupId}`),
+            store,
+            settings,
+            ...tools,
+            report,
+            signal,
+            mostWork: workWithin(workTime(context), settings.connections),
+          },
+        ),
       ).catch((error: unknown) => {
         if (error instanceof LargerThanOneInvocation) return null;
         throw error;
@@ -164,7 +185,9 @@ export const handler = withDurableExecution(async (input: unknown, context) => {
         begin: (id) => exports.create({ id, job_id: jobId, backup_id: backupId, database: request.database }),
         plan: (id) => {
           const time = invocationTime(() => context.lambdaContext.getRemainingTimeInMillis());
-          return within(jobId, (signal) => planExport(id, request, { ...shared, signal, time, application }));
+          return within(jobId, async (signal) =>
+            planExport(id, { ...request, ...(await maskingOf(event)) }, { ...shared, signal, time, application }),
+          );
         },
         define: (id) => within(jobId, (signal) => storeDefinitions(id, { ...shared, signal })),
         divide: (id, round) => within(jobId, (signal) => divideRound(id, round, { ...shared, signal })),

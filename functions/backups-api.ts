@@ -55,6 +55,7 @@ export const handler = createApiHandler('backups-api', {
         customName: body.custom_name,
         include: body.include,
         exclude: body.exclude,
+        masked: body.masked,
         claim,
         check: () => {
           if (obstacle) throw obstacle;

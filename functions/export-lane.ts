@@ -1,6 +1,6 @@
 import './durable/collect-rarely.ts';
 import type { Context } from 'aws-lambda';
-import { dynamodbClient, s3Client, secretsManagerClient } from '../shared/aws/clients.ts';
+import { dynamodbClient, kmsClient, s3Client, secretsManagerClient } from '../shared/aws/clients.ts';
 import { type LaneAnswer, laneEventSchema } from '../shared/backup/distributed/events.ts';
 import { invocationTime } from '../shared/backup/distributed/invocation-time.ts';
 import { exportShare } from '../shared/backup/distributed/lane.ts';
@@ -11,6 +11,7 @@ import { withCancellation } from '../shared/jobs/cancellation.ts';
 import { auditSteps } from '../shared/jobs/step-audit.ts';
 import { connectionTarget } from '../shared/postgres/target.ts';
 import { openAuditor } from '../shared/security/audit/open-auditor.ts';
+import { loadMaskingKey } from '../shared/security/masking/masking-key.ts';
 import { createExportStore } from '../shared/state/exports.ts';
 import { createJobStore } from '../shared/state/jobs.ts';
 import { openTable } from '../shared/state/table.ts';
@@ -22,6 +23,8 @@ const exports = createExportStore(table);
 const jobs = createJobStore(table);
 const auditor = openAuditor();
 const store = { s3: s3Client(), bucket: environment.backupBucket, keyArn: environment.backupKeyArn };
+
+const loadKey = () => loadMaskingKey({ table, kms: kmsClient(), keyArn: environment.backupKeyArn });
 
 /** Exports a share of a distributed backup as far as the time of one invocation goes. */
 export async function handler(input: unknown, context: Context): Promise<LaneAnswer> {
@@ -41,7 +44,15 @@ export async function handler(input: unknown, context: Context): Promise<LaneAns
     );
     const { left } = await withCancellation(jobs, job_id, (signal) =>
       audited('lane', () =>
-        exportShare(event, { exports, target, store, settings: configuration.backups, time, signal }),
+        exportShare(event, {
+          exports,
+          target,
+          store,
+          settings: configuration.backups,
+          time,
+          loadMaskingKey: loadKey,
+          signal,
+        }),
       ),
     );
     return { status: 'exported', left };

@@ -6,6 +6,7 @@ import { swapBack } from '../shared/backup/restore/swap-back.ts';
 import { readEnvironment } from '../shared/configuration/environment.ts';
 import { findDatabase, loadConfiguration } from '../shared/configuration/load.ts';
 import type { Database } from '../shared/configuration/runtime.ts';
+import { isLessTrusted } from '../shared/configuration/trust.ts';
 import type { RecoveryTargetFields } from '../shared/contract/schemas/restore.ts';
 import { OperationError } from '../shared/errors.ts';
 import { createApiHandler } from '../shared/http/api-handler.ts';
@@ -64,7 +65,17 @@ export const handler = createApiHandler('restore-server-api', {
     const { backupId, recovery } = await resolveRestore(table, database, asked, body.mode);
     const base = await baseOf({ database, backupId }, recovery, AbortSignal.timeout(PLANNING_MS));
     if (typeof base !== 'string') return { status: 200, body: base };
-    const { missingRoles, connections = configuration.backups.connections, ...options } = restoreOptionsOf(body);
+    const {
+      missingRoles,
+      connections = configuration.backups.connections,
+      ...options
+    } = restoreOptionsOf(
+      body,
+      isLessTrusted(
+        configuration.databases.find(({ id }) => id === database),
+        server,
+      ),
+    );
     const found = await checkRestore(
       {
         database,

@@ -6,6 +6,7 @@ import { runRestore } from '../shared/backup/restore/run-restore.ts';
 import { freeSpaceOf } from '../shared/backup/restore/server-storage.ts';
 import { readEnvironment } from '../shared/configuration/environment.ts';
 import { findDatabase, loadConfiguration } from '../shared/configuration/load.ts';
+import { isLessTrusted } from '../shared/configuration/trust.ts';
 import { withCancellation } from '../shared/jobs/cancellation.ts';
 import { takeBackRestore } from '../shared/jobs/discard.ts';
 import { cancelJob, failJob, succeedRestore } from '../shared/jobs/end.ts';
@@ -27,6 +28,12 @@ const jobs = createJobStore(table);
 const auditor = openAuditor();
 const store = { s3: s3Client(), bucket: environment.backupBucket, keyArn: environment.backupKeyArn };
 
+/** Whether the target is trusted less than what the backup is of. */
+const lessTrusted = (event: RestoreEvent) =>
+  isLessTrusted(
+    configuration.databases.find(({ id }) => id === event.database),
+    serverOf(event),
+  );
 const serverOf = ({ environment, database }: RestoreEvent) => findDatabase(configuration, environment ?? database);
 const targetOf = (event: RestoreEvent) =>
   connectionTarget(
@@ -59,7 +66,7 @@ export const handler = withDurableExecution(async (input: unknown, context) => {
       const restore = async (cancelled: AbortSignal) => {
         const target = targetOf(event);
         const signal = AbortSignal.any([invocationSignal(context), cancelled]);
-        const options = restoreOptionsOf(event.options);
+        const options = restoreOptionsOf(event.options, lessTrusted(event));
         // Before anything is restored: a moment that cannot be reached is refused.
         const planned = recovery && (await planOnBase({ id: backup_id, database }, recovery, { store, signal }));
         const isPart = options.selection !== undefined;

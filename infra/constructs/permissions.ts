@@ -178,6 +178,11 @@ export function writeBackups(bucket: s3.Bucket, key: kms.Key): iam.PolicyStateme
   ];
 }
 
+/** Makes and opens the masking key, which is a data key of the backups' key. */
+export function useMaskingKey(key: kms.Key): iam.PolicyStatement[] {
+  return [allow(['kms:GenerateDataKey', 'kms:Decrypt'], [key.keyArn])];
+}
+
 /** Opens sealed objects of any backup. */
 export function readBackups(bucket: s3.Bucket, key: kms.Key): iam.PolicyStatement[] {
   return [

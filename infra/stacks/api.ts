@@ -22,6 +22,7 @@ import {
   readSamples,
   removeBackups,
   removeDownloads,
+  useMaskingKey,
   useState,
   writeAudit,
 } from '../constructs/permissions.ts';
@@ -237,6 +238,12 @@ function shapesOf(
       description: 'Lists, acknowledges and resolves alerts, and keeps their thresholds',
       environment: state,
       statements: useState(stateTable, ['Get', 'Put', 'Update', 'Query']),
+    },
+    'masking-api': {
+      description: 'Keeps the rules of masking, and holds them against the database',
+      environment: { ...state, backupKeyArn: key.keyArn },
+      statements: [...useState(stateTable, ['Get', 'Put']), ...useMaskingKey(key), ...logIn],
+      ...(vpc ? { vpc } : {}),
     },
     'audit-api': {
       description: 'Lists and proves the audit trail',

@@ -73,6 +73,13 @@ export const manifestSchema = z.object({
     .object({ include: z.array(z.string()).nullable(), exclude: z.array(z.string()).nullable() })
     .nullable()
     .optional(),
+  /** By which version of the rules columns were masked, and which ones; absent: none. */
+  masking: z
+    .object({
+      version: z.int(),
+      columns: z.array(z.object({ schema: z.string(), table: z.string(), column: z.string(), rule: z.string() })),
+    })
+    .optional(),
   /** The backups without which this one cannot be restored; absent: none. */
   depends_on: z.array(backupIdSchema).optional(),
   requested_by: z.string(),

@@ -122,6 +122,7 @@ function listedAs(manifest: Manifest | IncrementManifest, { storedAt, lockedUnti
     ...selectionOf(manifest),
     increment: manifest.backup_type === 'incremental' ? manifest.increment : null,
     depends_on: manifest.depends_on ?? [],
+    masked: 'masking' in manifest && manifest.masking !== undefined,
     status: 'available',
     job_id: UNKNOWN_JOB,
     requested_by,

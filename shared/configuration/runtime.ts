@@ -36,6 +36,9 @@ const retentionSchema = z.strictObject({
   time_zone: timeZoneSchema.default('UTC'),
 });
 
+/** How far those who use a database are trusted with personal data, the most first. */
+export const trustLevels = ['production', 'staging', 'development'] as const;
+
 /** One PostgreSQL database under management, as the functions see it. */
 export const databaseSchema = z.strictObject({
   id: databaseIdSchema,
@@ -65,6 +68,8 @@ export const databaseSchema = z.strictObject({
     .regex(/^[\w./#-]{1,512}$/, 'must be the name of a log group')
     .optional(),
   retention: retentionSchema.optional(),
+  /** A restore into a less trusted one refuses personal data that is not masked; absent: nothing is refused. See docs/masking.md. */
+  trust: z.enum(trustLevels).optional(),
   /** In place of `recovery.max_retained_wal_gigabytes`. */
   max_retained_wal_gigabytes: z.number().positive().max(65_536).optional(),
 });

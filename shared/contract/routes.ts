@@ -4,6 +4,7 @@ import { auditRoutes } from './audit-routes.ts';
 import { complianceRoutes } from './compliance-routes.ts';
 import { defineRoute } from './define-route.ts';
 import { healthRoutes } from './health-routes.ts';
+import { maskingRoutes } from './masking-routes.ts';
 import { recoveryRoutes } from './recovery-routes.ts';
 import { backupIdSchema, backupRequestSchema, backupSchema, backupStatusSchema } from './schemas/backup.ts';
 import { databaseQuerySchema, pageOf, pageQuerySchema } from './schemas/common.ts';
@@ -328,6 +329,7 @@ export const routes = [
   ...recoveryRoutes,
   ...auditRoutes,
   ...healthRoutes,
+  ...maskingRoutes,
   ...complianceRoutes,
   ...accessRoutes,
   defineRoute({

@@ -48,6 +48,8 @@ const failures: Readonly<Record<string, { status: number; fields?: readonly `${s
   backup_needed: { status: 409, fields: ['path.id'] },
   backup_locked: { status: 409, fields: ['path.id'] },
   idempotency_key_reused: { status: 422, fields: ['headers.idempotency-key'] },
+  masking_changed: { status: 409, fields: ['body.version'] },
+  masking_key_unavailable: { status: 503 },
   schedules_changed: { status: 409, fields: ['body.version'] },
   schedules_not_applied: { status: 503 },
   job_not_started: { status: 503 },

@@ -52,6 +52,7 @@ const PASSING = new Set([
   'database_unreachable',
   'store_failed',
   'key_unavailable',
+  'masking_key_unavailable',
   'table_changed',
   'function_ended',
   AUDIT_UNAVAILABLE,

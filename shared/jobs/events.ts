@@ -22,6 +22,7 @@ export const backupEventSchema = z.object({
   custom_name: customNameSchema.nullable().default(null),
   include: backupSelectionFields.include.optional(),
   exclude: backupSelectionFields.exclude.optional(),
+  masked: z.boolean().optional(),
   requested_by: z.string().min(1).default('schedule'),
   /** Of a schedule's run: when it was due. */
   scheduled_at: z.iso.datetime().optional(),

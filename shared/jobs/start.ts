@@ -28,6 +28,7 @@ export interface BackupRequest extends Request {
   /** Patterns of the schemas and tables that it is of and without; null or absent: the whole database. */
   include?: string[] | null | undefined;
   exclude?: string[] | null | undefined;
+  masked?: boolean | undefined;
   /** Throws when it must not begin; not asked for a repeated request. */
   check?: (() => void) | undefined;
 }
@@ -69,8 +70,22 @@ export function functionStarter<Event>(lambda: LambdaClient, functionArn: string
  * The backup's id is the job's `backup_id`.
  */
 export async function registerBackup(table: StateTable, request: BackupRequest): Promise<Begun<BackupEvent>> {
-  const { database, requestedBy, backupType, customName, include = null, exclude = null, claim, check } = request;
-  const selection = { ...(include ? { include } : {}), ...(exclude ? { exclude } : {}) };
+  const {
+    database,
+    requestedBy,
+    backupType,
+    customName,
+    include = null,
+    exclude = null,
+    masked,
+    claim,
+    check,
+  } = request;
+  const selection = {
+    ...(include ? { include } : {}),
+    ...(exclude ? { exclude } : {}),
+    ...(masked ? { masked } : {}),
+  };
   const jobId = newJobId();
   const backupId = newBackupId();
   const shared = { database, requested_by: requestedBy };

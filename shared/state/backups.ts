@@ -8,7 +8,7 @@ import { type Page, type PageRequest, queryPage } from './pages.ts';
 import { type StateTable, setExpression, wasWritten } from './table.ts';
 
 export type NewBackup = Pick<Backup, 'id' | 'database' | 'backup_type' | 'custom_name' | 'job_id' | 'requested_by'> &
-  Partial<Pick<Backup, 'include' | 'exclude' | 'depends_on'>>;
+  Partial<Pick<Backup, 'include' | 'exclude' | 'depends_on' | 'masked'>>;
 
 /** What is known of a backup once its manifest is written. */
 export type BackupFacts = Pick<
@@ -78,6 +78,7 @@ export function runningBackup(backup: NewBackup, now: Date = new Date()): Backup
     include: null,
     exclude: null,
     depends_on: [],
+    masked: false,
     increment: null,
     ...backup,
     status: 'running',
@@ -276,9 +277,9 @@ export async function findListed(
   return findDatabase(configuration, id).id;
 }
 
-/** Whether it is complete, and of the whole database: definitions and rows. */
-export function isWhole({ status, backup_type: type, include, exclude }: Backup): boolean {
-  return status === 'available' && type === 'full' && include === null && exclude === null;
+/** Whether it is complete, and of the whole database as it was: definitions and rows, and nothing masked. */
+export function isWhole({ status, backup_type: type, include, exclude, masked }: Backup): boolean {
+  return status === 'available' && type === 'full' && include === null && exclude === null && !masked;
 }
 
 export function unknownBackup(id: string): OperationError {

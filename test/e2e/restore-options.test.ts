@@ -136,6 +136,26 @@ test('a script is made of the backup, which whoever has its address fetches with
   }
 });
 
+test('rules are held against the database, and a masked backup takes masked rows to another environment', async () => {
+  const change = (column: string) =>
+    call(system.current, '/security/masking?database=shop', {
+      method: 'PUT',
+      body: { version: 0, rules: [{ table: 'sales.secrets', column, mask: { rule: 'fixed', value: '7' } }] },
+    });
+  const refused = problemOf(await change('gone'));
+  expect([refused.status, refused.code, refused.errors?.[0]?.field]).toEqual([409, 'masking_refused', 'body.rules.0']);
+  expect((await change('n')).json).toMatchObject({ version: 1, rules: [{ column: 'n' }] });
+  const body = { backup_type: 'full', masked: true };
+  const taken = accepted(await call(system.current, '/backups?database=shop', { body }));
+  expect((await endOf(system.current, taken.id)).status).toBe('succeeded');
+  const name = uniqueName('masked');
+  made.push({ on: otherServer, name });
+  const there = { backup_id: taken.backup_id, confirm: true, environment: 'staging', target_database: name };
+  const restored = accepted(await restore(there));
+  expect((await endOf(system.current, restored.id)).status).toBe('succeeded');
+  expect(await ask(otherServer, name, 'SELECT n FROM sales.secrets')).toEqual([7]);
+});
+
 test('a restore takes the place of the live database, and is swapped back with one call', async () => {
   await withClient(server, shop.name, (client) => client.query('DELETE FROM sales.orders'));
   const count = 'SELECT count(*)::int FROM sales.orders';

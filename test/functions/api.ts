@@ -122,6 +122,7 @@ export async function startApi(
     'jobs-api': (await import('../../functions/jobs-api.ts')).handler,
     'health-api': (await import('../../functions/health-api.ts')).handler,
     'alerts-api': (await import('../../functions/alerts-api.ts')).handler,
+    'masking-api': (await import('../../functions/masking-api.ts')).handler,
     'audit-api': (await import('../../functions/audit-api.ts')).handler,
     'settings-api': (await import('../../functions/settings-api.ts')).handler,
     'compliance-api': (await import('../../functions/compliance-api.ts')).handler,

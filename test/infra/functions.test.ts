@@ -27,6 +27,7 @@ describe('the functions', () => {
     'dbms-restore-server-api',
     'dbms-recovery-api',
     'dbms-health-api',
+    'dbms-masking-api',
     'dbms-compliance-api',
     'dbms-access-api',
   ];
@@ -92,7 +93,7 @@ describe('the functions', () => {
       if (Properties?.VpcConfig !== undefined) {
         expect(DependsOn).toContainEqual(
           expect.stringMatching(
-            /^(Backup|Restore|Validate|SampleHealth|Capture\w+|Compliance\w+|Passwords\w+|restoreserverapi|recoveryapi|healthapi|complianceapi|accessapi|Export\w+)RoleDefaultPolicy/,
+            /^(Backup|Restore|Validate|SampleHealth|Capture\w+|Compliance\w+|Passwords\w+|restoreserverapi|recoveryapi|healthapi|complianceapi|accessapi|maskingapi|Export\w+)RoleDefaultPolicy/,
           ),
         );
       }

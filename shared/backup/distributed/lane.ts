@@ -6,7 +6,7 @@ import { explainExportFailure } from '../export/explain-failure.ts';
 import { runLanes } from '../export/lanes.ts';
 import type { PreparedExport } from '../export/prepare.ts';
 import { joinSnapshot } from '../export/snapshot.ts';
-import { type ExportTask, exportTask, exportTasks } from '../export/tasks.ts';
+import { type ExportTask, exportTask, exportTasks, maskerOf } from '../export/tasks.ts';
 import { writtenBy } from '../layout.ts';
 import { type ObjectStore, writeObject } from '../objects/object-store.ts';
 import type { LaneEvent } from './events.ts';
@@ -22,6 +22,8 @@ export interface LaneDependencies {
   store: ObjectStore;
   settings: Pick<BackupSettings, 'compression_level'>;
   time: InvocationTime;
+  /** The key of a masked backup. */
+  loadMaskingKey: () => Promise<Uint8Array>;
   /** Ends it: the job was cancelled. */
   signal: AbortSignal;
 }
@@ -82,6 +84,7 @@ async function exportTodo(
     work,
     prepared,
     plan,
+    loadMaskingKey,
   }: LaneDependencies & { closing: AbortSignal; work: Work; prepared: PreparedExport; plan: ExportPlan },
 ): Promise<number> {
   const tasks = exportTasks(prepared);
@@ -90,6 +93,7 @@ async function exportTodo(
     if (!task) throw new Error(`The plan has no task ${number}`);
     return task;
   };
+  const maskingKey = prepared.masking ? await loadMaskingKey() : null;
   const writer = randomBytes(6).toString('hex');
   const report = keepLaneReported({ ...event, writer }, done, { exports, work, time, taskOf });
   const writing = { compressionLevel: settings.compression_level };
@@ -102,7 +106,9 @@ async function exportTodo(
         begun.set(number, time.left());
         const path = writtenBy(task.path, writer);
         const object = writeObject(store, work.location, path, { ...writing, signal: laneSignal });
-        const stored = await exportTask(client, task.sql, object, (bytes) => report.reading(number, bytes), laneSignal);
+        const onBytes = (bytes: number) => report.reading(number, bytes);
+        const masker = maskerOf(prepared, task, maskingKey);
+        const stored = await exportTask(client, task.sql, object, { onBytes, masker, signal: laneSignal });
         begun.delete(number);
         report.stored(number, stored);
       },

@@ -60,7 +60,7 @@ export async function planExport(
     try {
       const chunkBytes = Math.min(settings.chunk_bytes, largestChunk(time.whole, settings.connections));
       const dump = () => dependencies.dump(snapshotId, signal);
-      const { prepared, schema } = await prepareExport(holder, request, { snapshot, chunkBytes, dump });
+      const { prepared, schema } = await prepareExport(holder, request, { snapshot, chunkBytes, dump, signal });
       const tasks = exportTasks(prepared);
       const free = await countFreeConnections(holder, application);
       const { lanes, connections, warnings } = laneConnections(free, settings, tasks.length);

@@ -59,6 +59,7 @@ export async function completeBackup(
     custom_name: request.customName,
     selection: selection && { include: listOf(selection.include), exclude: listOf(selection.exclude) },
     requested_by: request.requestedBy,
+    ...(prepared.masking ? { masking: maskedColumns(prepared.masking, prepared.tables) } : {}),
     created_at: createdAt,
     ended_at: new Date().toISOString(),
     snapshot: { taken_at: snapshot.takenAt, transactions: snapshot.transactions, lsn: snapshot.lsn },
@@ -91,6 +92,16 @@ export async function completeBackup(
     writing,
   );
   return manifest;
+}
+
+function maskedColumns(
+  { version, masks }: NonNullable<PreparedExport['masking']>,
+  tables: PreparedExport['tables'],
+): Manifest['masking'] {
+  const columns = tables.flatMap(({ oid, schema, name: table }) =>
+    (masks[oid] ?? []).map(({ column, mask: { rule } }) => ({ schema, table, column, rule })),
+  );
+  return { version, columns };
 }
 
 /** Brings the chunks to their tables, each once and in the order of its paths. */

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { z } from 'zod';
+import { assertMaskable, type MaskingRules, type PlannedMasking } from '../../masking/plan/plan-masking.ts';
 import type { DumpedSchema } from '../../postgres/pg-dump/dump-schema.ts';
 import type { SchemaDump } from '../../postgres/pg-dump/schema-dump.ts';
 import {
@@ -25,6 +26,8 @@ export interface BackupRequest {
   /** Which schemas and tables it is of; null or absent: the whole database. */
   selection?: BackupSelection | null;
   requestedBy: string;
+  /** Masks rows by these while they are read; null or absent: it is no masked backup. */
+  masking?: MaskingRules | null;
 }
 
 /** What is known of a snapshot from the moment it is taken. */
@@ -54,6 +57,8 @@ export interface PreparedExport {
   roles: RoleEntry[];
   /** Types of each table's columns by its OID; null for a backup without rows. */
   types: Record<string, string[]> | null;
+  /** What is masked of the rows; absent: nothing. */
+  masking?: PlannedMasking;
   warnings: string[];
 }
 
@@ -62,23 +67,31 @@ export type PreparedSchema = { dump: SchemaDump; pgDumpVersion: string | null } 
 
 const LARGE_OBJECTS_LEFT =
   'Large objects are left out: a backup of chosen schemas or tables cannot tell which ones belong to it';
+const LARGE_OBJECTS_NOT_MASKED = 'Large objects are left out: nobody can say what in them would have to be masked';
 
 /**
  * Finds what a backup is of.
  *
  * @param client - a session in the snapshot
  * @param dump - dumps the whole schema of the snapshot
- * @throws OperationError as {@link decideContents} and {@link listTables}
+ * @throws OperationError as {@link decideContents}, {@link listTables} and {@link assertMaskable}
  */
 export async function prepareExport(
   client: pg.Client,
-  { backupType, selection = null }: Pick<BackupRequest, 'backupType' | 'selection'>,
-  { snapshot, chunkBytes, dump }: { snapshot: SnapshotFacts; chunkBytes: number; dump: () => Promise<DumpedSchema> },
+  { backupType, selection = null, masking = null }: Pick<BackupRequest, 'backupType' | 'selection' | 'masking'>,
+  {
+    snapshot,
+    chunkBytes,
+    dump,
+    signal,
+  }: { snapshot: SnapshotFacts; chunkBytes: number; dump: () => Promise<DumpedSchema>; signal: AbortSignal },
 ): Promise<{ prepared: PreparedExport; schema: PreparedSchema }> {
+  const planned = masking && (await assertMaskable(client, masking, signal));
   const contents = await decideContents(client, { backupType, selection }, dump);
   const { tables, rangeable } = await listTables(client, contents.hasRows);
   const present = backupType === 'schema' ? [] : await listLargeObjects(client);
-  const largeObjects = contents.largeObjects ? present : [];
+  const largeObjects = contents.largeObjects && !planned ? present : [];
+  const leftOut = planned ? LARGE_OBJECTS_NOT_MASKED : LARGE_OBJECTS_LEFT;
   const sequences = (await client.query<{ schema: string; name: string }>(sequencesSql)).rows;
   const prepared: PreparedExport = {
     snapshot,
@@ -96,7 +109,12 @@ export async function prepareExport(
     roles: z.array(roleEntrySchema).parse((await client.query(referencedRolesSql)).rows),
     // A restore into tables that are there holds them against those.
     types: backupType === 'schema' ? null : await readColumnTypes(client, tables),
-    warnings: [...contents.warnings, ...(present.length > largeObjects.length ? [LARGE_OBJECTS_LEFT] : [])],
+    ...(planned ? { masking: planned } : {}),
+    warnings: [
+      ...contents.warnings,
+      ...(planned?.warnings ?? []),
+      ...(present.length > largeObjects.length ? [leftOut] : []),
+    ],
   };
   return { prepared, schema: contents.schema };
 }

@@ -12,7 +12,7 @@ import { explainExportFailure, snapshotLost } from './explain-failure.ts';
 import { runLanes } from './lanes.ts';
 import { type BackupRequest, estimateTotals, prepareExport } from './prepare.ts';
 import { joinSnapshot, lockTables, type Snapshot, takeSnapshot } from './snapshot.ts';
-import { type ExportTask, exportTask, exportTasks, workOf } from './tasks.ts';
+import { type ExportTask, exportTask, exportTasks, maskerOf, workOf } from './tasks.ts';
 
 export type { BackupRequest };
 
@@ -67,6 +67,7 @@ export async function runBackup(request: BackupRequest, dependencies: BackupDepe
       snapshot: facts,
       chunkBytes: settings.chunk_bytes,
       dump,
+      signal: guarded,
     });
     const tasks = exportTasks(prepared);
     if (tasks.reduce((sum, task) => sum + workOf(task), 0) > mostWork) throw new LargerThanOneInvocation();
@@ -80,7 +81,9 @@ export async function runBackup(request: BackupRequest, dependencies: BackupDepe
       open: () => joinSnapshot(target, snapshotId),
       work: async (client, task, laneSignal) => {
         const writer = writeObject(store, location, task.path, { ...writing, signal: laneSignal });
-        const stored = await exportTask(client, task.sql, writer, (bytes) => progress.add({ bytes }), laneSignal);
+        const masker = maskerOf(prepared, task, request.masking?.maskingKey ?? null);
+        const onBytes = (bytes: number) => progress.add({ bytes });
+        const stored = await exportTask(client, task.sql, writer, { onBytes, masker, signal: laneSignal });
         chunks.set(task.path, stored);
         if (task.table === null) return;
         const left = (tablesLeft.get(task.table) ?? 1) - 1;

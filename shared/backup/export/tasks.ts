@@ -1,4 +1,6 @@
 import type pg from 'pg';
+import type { CopyMasker } from '../../masking/copy-masker.ts';
+import { createTableMasker } from '../../masking/table-masker.ts';
 import { copyOut } from '../../postgres/copy/copy-out.ts';
 import { largeObjectChunk, tableChunk } from '../layout.ts';
 import type { StoredChunk } from '../manifest.ts';
@@ -55,20 +57,33 @@ const OBJECT_OVERHEAD_BYTES = 4 * 1_048_576;
 /** How much work a task is, in bytes. Many small tables take longer than their bytes say. */
 export const workOf = ({ weight }: Pick<ExportTask, 'weight'>): number => weight + OBJECT_OVERHEAD_BYTES;
 
+/** What masks the rows of a task; null: nothing of them is masked. */
+export function maskerOf(
+  { tables, masking }: PreparedExport,
+  { table }: Pick<ExportTask, 'table'>,
+  maskingKey: Uint8Array | null,
+): CopyMasker | null {
+  const planned = table === null ? undefined : tables[table];
+  if (!masking || !planned) return null;
+  // Rows must never go out as they are for want of the key.
+  if (!maskingKey) throw new Error('A masked backup needs the masking key');
+  return createTableMasker(planned.columns, masking.masks[planned.oid] ?? [], maskingKey);
+}
+
 /** Copies one statement's text into an object. On failure nothing of the object is left. */
 export async function exportTask(
   client: pg.Client,
   sql: string,
   writer: ObjectWriter,
-  onBytes: (bytes: number) => void,
-  signal: AbortSignal,
+  { onBytes, masker, signal }: { onBytes: (bytes: number) => void; masker: CopyMasker | null; signal: AbortSignal },
 ): Promise<StoredChunk> {
   try {
     let bytes = 0;
     const consume = async (block: Buffer): Promise<void> => {
-      bytes += block.length;
-      onBytes(block.length);
-      await writer.write(block);
+      const text = masker ? masker.transform(block) : block;
+      bytes += text.length;
+      onBytes(text.length);
+      if (text.length > 0) await writer.write(text);
     };
     const rows = await copyOut(client, sql, consume, { signal });
     return { ...(await writer.finish()), rows, bytes };

@@ -5,6 +5,7 @@ import { type Manifest, parseManifest } from '../manifest.ts';
 import { type ObjectStore, readWhole } from '../objects/object-store.ts';
 import { readSchema } from '../stored-schema.ts';
 import { type CheckedServer, checkServer, type PlannedRestore } from './check-server.ts';
+import { checkUnmasked } from './check-unmasked.ts';
 import { listed } from './findings.ts';
 import { type ReadFreeSpace, spaceUnknown } from './free-space.ts';
 import { leaveOut, withoutChangesSchema } from './leave-out.ts';
@@ -42,6 +43,7 @@ export async function prepareRestore(
   const stored = withoutChangesSchema(await readSchema(store, source.location, manifest, signal));
   const tailored = tailorBackup(manifest, stored, options);
   const checked = await checkServer(client, tailored, planned, readFreeSpace);
+  if (options.refuseUnmasked) checkUnmasked(tailored.manifest, checked.problems);
   const { schema, warnings } = adaptToVersion(leaveOut(tailored.schema, checked.leftOut), checked.version);
   const without = checked.leftOut.map(({ type, schema: of, name }) => `${type} ${of === null ? '' : `${of}.`}${name}`);
   const said = without.length === 0 ? [] : [`Left out of the drill: ${listed(without)}`];

@@ -12,6 +12,8 @@ export interface RestoreOptions {
   /** Everything belongs to the login. */
   withoutOwners?: boolean | undefined;
   withoutPrivileges?: boolean | undefined;
+  /** What seems to be personal data stands against the restore unless it is masked: the target is trusted less. */
+  refuseUnmasked?: boolean | undefined;
 }
 
 /** A backup as it is to be restored. */

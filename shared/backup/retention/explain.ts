@@ -12,6 +12,7 @@ export interface RetainedBackup
     | 'backup_type'
     | 'include'
     | 'exclude'
+    | 'masked'
     | 'status'
     | 'job_id'
     | 'created_at'
@@ -106,8 +107,8 @@ function byLock(
 
 /** Only backups of the same type and selection can stand for each other. */
 function groupAlike(available: readonly Dated[]): Dated[][] {
-  const kindOf = ({ backup: { backup_type, include, exclude } }: Dated) =>
-    JSON.stringify([backup_type, include, exclude]);
+  const kindOf = ({ backup: { backup_type, include, exclude, masked } }: Dated) =>
+    JSON.stringify([backup_type, include, exclude, masked]);
   return [...Map.groupBy(available, kindOf).values()];
 }
 
@@ -139,7 +140,10 @@ const isBefore = (a: Dated, b: Dated) => a.taken < b.taken || (a.taken === b.tak
 /** By when it was stored, not by the database's clock: one that was once set ahead would keep the title. */
 function newestFull(available: readonly Dated[]): Dated | undefined {
   return available
-    .filter(({ backup }) => backup.backup_type === 'full' && backup.include === null && backup.exclude === null)
+    .filter(
+      ({ backup: { backup_type, include, exclude, masked } }) =>
+        backup_type === 'full' && include === null && exclude === null && !masked,
+    )
     .reduce<Dated | undefined>(
       (best, each) =>
         best && (best.stored > each.stored || (best.stored === each.stored && best.backup.id > each.backup.id))

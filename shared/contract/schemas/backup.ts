@@ -76,6 +76,14 @@ export const backupRequestSchema = z
       .default(null)
       .meta({ description: 'A name for people to recognize it by.' }),
     ...backupSelectionFields,
+    masked: z.boolean().default(false).meta({
+      description:
+        'Whether values are masked by the rules of `security/masking` while they are read: the backup then holds no original value of a masked column, and no large objects. It is no base for point-in-time recovery, and no drill or age of backups counts it.',
+    }),
+  })
+  .refine(({ backup_type, masked }) => !masked || backup_type === 'full' || backup_type === 'data', {
+    path: ['masked'],
+    message: 'is for backups with rows of their own: neither definitions nor captured changes are masked',
   })
   .superRefine(({ backup_type, ...selection }, context) => {
     if (backup_type !== 'incremental') return;
@@ -141,6 +149,10 @@ export const backupSchema = z
       .nullable()
       .default(null)
       .meta({ description: 'The patterns of what it is without; null: nothing was excluded.' }),
+    masked: z
+      .boolean()
+      .default(false)
+      .meta({ description: 'Whether columns are masked by rules: it is not what a disaster asks for.' }),
     status: backupStatusSchema,
     job_id: z.string().meta({ description: 'The job that makes or made it.' }),
     requested_by: z

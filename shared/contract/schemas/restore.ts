@@ -24,13 +24,14 @@ export const targetDatabaseSchema = z
 const fitsName = (name: string): boolean => new TextEncoder().encode(name).length <= MAX_NAME_BYTES;
 
 /** The name of an object or role, exactly as PostgreSQL has it: without quotes, with its upper and lower case. */
-const nameSchema = z
+export const nameSchema = z
   .string()
   .min(1)
   .refine(fitsName, `must be at most ${MAX_NAME_BYTES} bytes of UTF-8`)
   .refine((name) => name.isWellFormed() && !name.includes('\0'), 'must be Unicode text without NUL characters');
 
-const tableSchema = z
+/** A relation, as one text or two. */
+export const tableSchema = z
   .union([
     z
       .string()
@@ -124,6 +125,10 @@ const restoreFields = recoveryFields.extend({
   analyze: z.boolean().default(true).meta({
     description:
       "Gather the planner's statistics (`ANALYZE`), so that the first queries are planned well. `false`: leave it to autovacuum.",
+  }),
+  allow_unmasked: z.boolean().optional().meta({
+    description:
+      '`true`: also into an environment that is trusted less, with columns that seem to hold personal data and are not masked.',
   }),
   connections: z.int().min(1).max(32).optional().meta({
     description: 'Sessions that load at a time; by default the configured number.',

@@ -127,9 +127,10 @@ describe('the rules', () => {
       takenAt('2026-06-08T03:00:00Z', 'others', { exclude: ['sales.*'] }),
       takenAt('2026-06-08T04:00:00Z', 'second'),
       takenAt('2026-06-08T05:00:00Z', 'failed', { status: 'failed' }),
+      takenAt('2026-06-08T06:00:00Z', 'masked', { masked: true }),
     ];
     const found = explained(backups, policyOf({ daily: 1 }), now);
-    for (const id of ['full', 'schema', 'some', 'others']) expect(found[id], id).toMatch(/^daily 2026-06-08/);
+    for (const id of ['full', 'schema', 'some', 'others', 'masked']) expect(found[id], id).toMatch(/^daily 2026-06-08/);
     expect([found.second, found.failed]).toEqual(['newest_full', '-']);
   });
 

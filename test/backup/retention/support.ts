@@ -9,6 +9,7 @@ export function takenAt(at: string | number, id: string, more: Partial<RetainedB
     backup_type: 'full',
     include: null,
     exclude: null,
+    masked: false,
     status: 'available',
     job_id: `job of ${id}`,
     created_at: moment,

@@ -108,7 +108,12 @@ export async function backUpDistributed(
       lanes.set(key, tries);
       await beforeLane?.(event, tries);
       const place = { exports, target: named(`lane ${event.lane}`), store, settings };
-      const answer = exportShare(event, { ...place, time: time(), signal }).then(
+      const answer = exportShare(event, {
+        ...place,
+        time: time(),
+        loadMaskingKey: async () => request?.masking?.maskingKey ?? new Uint8Array(),
+        signal,
+      }).then(
         ({ left }) => ({ status: 'exported', left }),
         (error: unknown) => ({ status: 'failed', error: toJobError(error) }),
       );

@@ -3,6 +3,7 @@ import { quoteQualified } from '../../../postgres/identifiers.ts';
 import { backupLocation } from '../../location.ts';
 import type { Manifest } from '../../manifest.ts';
 import { type CheckedServer, checkCapacity, type PlannedRestore, readServerFacts } from '../check-server.ts';
+import { checkUnmasked } from '../check-unmasked.ts';
 import { type Finding, listed } from '../findings.ts';
 import { checkFreeSpace, spaceUnknown } from '../free-space.ts';
 import type { BackupSource } from '../load-rows.ts';
@@ -75,6 +76,7 @@ export async function prepareRows(
       nextStep: 'Use a data or a full backup.',
     });
   }
+  if (options.refuseUnmasked) checkUnmasked(manifest, problems);
   const facts = await readServerFacts(client);
   checkCapacity(facts, planned.connections, problems);
   await checkRights(client, manifest, record, problems);

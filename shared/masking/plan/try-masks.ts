@@ -1,0 +1,148 @@
+import type pg from 'pg';
+import { copyOut } from '../../postgres/copy/copy-out.ts';
+import { quoteIdentifier, quoteLiteral, quoteQualified } from '../../postgres/identifiers.ts';
+import { readRows } from '../copy-text.ts';
+import { createTableMasker } from '../table-masker.ts';
+import type { CatalogColumn, Check, MaskingCatalog } from './read-catalog.ts';
+import type { AppliedRules, RuleProblem } from './resolve-rules.ts';
+
+/** Rows of a table that are masked and held against its constraints. */
+const SAMPLE_ROWS = 1000;
+/** Bytes of them, at most. */
+const SAMPLE_BYTES = 8 * 1_048_576;
+
+/**
+ * Masks a sample of each table's rows, and has the server say whether the masked values are of the columns' types and domains and
+ * pass the CHECK constraints that masked columns take part in. What cannot be shown so is a problem.
+ *
+ * @param client - in a read-only transaction, with an empty search path and a statement time-out
+ */
+export async function tryMasks(
+  client: pg.Client,
+  catalog: MaskingCatalog,
+  applied: AppliedRules,
+  { maskingKey, signal }: { maskingKey: Uint8Array; signal: AbortSignal },
+): Promise<RuleProblem[]> {
+  const roots = new Set([...catalog.families.values()].map(({ oid }) => oid));
+  const problems: RuleProblem[] = [];
+  for (const [table, rules] of applied) {
+    const masked = new Set(rules.map(({ column }) => column.column));
+    const checks = catalog.checks.filter(
+      (check) =>
+        check.table === table && (roots.has(table) || !check.is_inherited) && dependsOn(check, catalog.columns, masked),
+    );
+    // What inherits everything is tried with what it inherits from.
+    if (!roots.has(table) && checks.length === 0) continue;
+    const generated = checks.filter(({ columns }) =>
+      columnsOf(catalog, table, columns).some((each) => each.is_generated),
+    );
+    for (const { name } of generated) {
+      const message = `the constraint ${name} is on a generated column that is made of it, which cannot be tried`;
+      problems.push({ rule: ruleOf(rules, null), message });
+    }
+    const tried = checks.filter((check) => !generated.includes(check));
+    const needed = new Set([...masked, ...tried.flatMap(({ columns }) => columns)]);
+    const columns = columnsOf(catalog, table, needed);
+    const planned = rules.map((rule) => rule.planned);
+    const values = await sampleMasked(client, columns, planned, { maskingKey, signal });
+    for (const column of columns.filter((each) => masked.has(each.column))) {
+      const state = await failureOf(client, castSql(column), [
+        [...(values.get(column.column) ?? []), ...fixedValues(planned, column.column)],
+      ]);
+      if (state === null) continue;
+      const message = `masked values are not of its type ${column.type}, or its domain's constraints refuse them (SQLSTATE ${state})`;
+      problems.push({ rule: ruleOf(rules, [column.column]), message });
+    }
+    for (const check of tried) {
+      const state = await failureOf(client, checkSql(check, columns), [
+        ...columns.map(({ column }) => values.get(column) ?? []),
+      ]);
+      if (state === null) continue;
+      const reason = state === FALSE ? 'refuses masked values' : `could not be tried (SQLSTATE ${state})`;
+      problems.push({ rule: ruleOf(rules, check.columns), message: `the constraint ${check.name} ${reason}` });
+    }
+  }
+  return problems;
+}
+
+const columnsOf = ({ columns }: MaskingCatalog, table: string, names: Iterable<string>): CatalogColumn[] => {
+  const wanted = new Set(names);
+  return columns.filter((column) => column.table === table && wanted.has(column.column));
+};
+
+/** Whether a constraint reads a masked column, or a generated one that is made of it. */
+function dependsOn(check: Check, columns: readonly CatalogColumn[], masked: ReadonlySet<string>): boolean {
+  const made = columns
+    .filter(({ table, column }) => table === check.table && masked.has(column))
+    .flatMap(({ generates }) => generates);
+  return check.columns.some((column) => masked.has(column) || made.includes(column));
+}
+
+/** The first rule of a table that has to do with one of the columns; null: any. */
+const ruleOf = (rules: readonly { rule: number; column: CatalogColumn }[], columns: readonly string[] | null): number =>
+  (rules.find(({ column }) => columns?.includes(column.column)) ?? rules[0])?.rule ?? 0;
+
+/** Masked values of some rows, by column. */
+async function sampleMasked(
+  client: pg.Client,
+  columns: readonly CatalogColumn[],
+  planned: Parameters<typeof createTableMasker>[1],
+  { maskingKey, signal }: { maskingKey: Uint8Array; signal: AbortSignal },
+): Promise<Map<string, (string | null)[]>> {
+  const [first] = columns;
+  if (!first) return new Map();
+  const names = columns.map(({ column }) => column);
+  const masker = createTableMasker(names, planned, maskingKey);
+  const parts: Buffer[] = [];
+  let bytes = 0;
+  const rows = `SELECT ${names.map(quoteIdentifier).join(', ')} FROM ${quoteQualified(first.schema, first.name)} LIMIT ${SAMPLE_ROWS}`;
+  const sql = `COPY (${rows}) TO STDOUT WITH (ENCODING ${quoteLiteral('UTF8')})`;
+  await copyOut(
+    client,
+    sql,
+    async (block) => {
+      bytes += block.length;
+      if (bytes <= SAMPLE_BYTES) parts.push(Buffer.from(masker?.transform(block) ?? block));
+    },
+    { signal },
+  );
+  const text = Buffer.concat(parts);
+  const sample = readRows(text.subarray(0, text.lastIndexOf(0x0a) + 1));
+  return new Map(names.map((name, index) => [name, sample.map((row) => row[index] ?? null)]));
+}
+
+/** A fixed value is tried also where no row has a value yet. */
+function fixedValues(planned: Parameters<typeof createTableMasker>[1], name: string): string[] {
+  return planned.flatMap(({ column, mask }) => (column === name && mask.rule === 'fixed' ? [String(mask.value)] : []));
+}
+
+const castSql = ({ type }: CatalogColumn): string =>
+  `SELECT pg_catalog.count(value::${type}) FROM pg_catalog.unnest($1::pg_catalog.text[]) AS given(value)`;
+
+/** The rows under the table's own name, so that the constraint's expression reads them. */
+function checkSql({ expression }: Check, columns: readonly CatalogColumn[]): string {
+  const lists = columns.map((_, index) => `pg_catalog.unnest($${index + 1}::pg_catalog.text[])`).join(', ');
+  const values = columns.map(({ column, type }, index) => `given.c${index}::${type} AS ${quoteIdentifier(column)}`);
+  const names = columns.map((_, index) => `c${index}`).join(', ');
+  return `SELECT pg_catalog.bool_and((${expression}) IS NOT FALSE) AS passed
+  FROM (SELECT ${values.join(', ')} FROM ROWS FROM (${lists}) AS given(${names}) OFFSET 0) AS ${quoteIdentifier(columns[0]?.name ?? '')}`;
+}
+
+const FALSE = 'false';
+/** A constraint may call a function that never ends. */
+const TRIAL_MS = 10_000;
+
+/** Why a statement fails: its SQLSTATE, or that it says no; null: it does neither. Its message could hold values. */
+async function failureOf(client: pg.Client, sql: string, lists: readonly (string | null)[][]): Promise<string | null> {
+  await client.query(`SAVEPOINT trial; SET LOCAL statement_timeout = ${TRIAL_MS}`);
+  try {
+    const { rows } = await client.query<{ passed?: boolean | null }>(sql, [...lists]);
+    return rows[0]?.passed === false ? FALSE : null;
+  } catch (error) {
+    const { code } = error as { code?: string };
+    if (code === undefined) throw error;
+    return code;
+  } finally {
+    await client.query('ROLLBACK TO SAVEPOINT trial').catch(() => undefined);
+  }
+}

@@ -1,0 +1,124 @@
+import { KMSClient } from '@aws-sdk/client-kms';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type MaskingChange, maskingChangeSchema } from '../../shared/contract/schemas/masking.ts';
+import {
+  changeMasking,
+  describeMasking,
+  loadMaskingRules,
+  proposeMasking,
+} from '../../shared/security/masking/change-masking.ts';
+import { type KeyDependencies, loadMaskingKey } from '../../shared/security/masking/masking-key.ts';
+import { readWrappedKey } from '../../shared/state/masking.ts';
+import { DATABASE_ID, useBackupHarness } from '../backup/support/harness.ts';
+import { clientOptions } from '../local/aws/support.ts';
+import { createStateTable } from '../state/support.ts';
+import { anyServer, createScratchDatabase, type ScratchDatabase } from '../support/servers.ts';
+
+const harness = useBackupHarness();
+let source: ScratchDatabase;
+let key: KeyDependencies;
+beforeAll(async () => {
+  source = await createScratchDatabase(anyServer());
+  const client = await source.connect();
+  await client.query(`CREATE TABLE people (id int PRIMARY KEY, email text UNIQUE, name text NOT NULL);
+    INSERT INTO people SELECT n, 'person' || n || '@mail.example', 'Somebody ' || n FROM generate_series(1, 50) AS n`);
+  await client.end();
+  const { table } = await createStateTable(harness.services);
+  const kms = new KMSClient(clientOptions(harness.services.endpoints.kms));
+  key = { table, kms, keyArn: harness.store.keyArn };
+});
+afterAll(async () => {
+  key?.kms.destroy();
+  await source?.drop();
+});
+
+const change = (version: number, rules: unknown[]) => {
+  const parsed: MaskingChange = maskingChangeSchema.parse({ version, rules });
+  const dependencies = { ...key, target: source.target(), signal: new AbortController().signal };
+  return changeMasking(dependencies, { database: DATABASE_ID, change: parsed, by: 'alice' });
+};
+
+test('there is one key for all, which the table holds encrypted', async () => {
+  const keys = await Promise.all([loadMaskingKey(key), loadMaskingKey(key), loadMaskingKey(key)]);
+  const [first] = keys;
+  expect(first).toHaveLength(32);
+  for (const each of keys) expect(Buffer.from(each)).toEqual(Buffer.from(first ?? []));
+  const wrapped = Buffer.from((await readWrappedKey(key.table)) ?? '', 'base64');
+  expect(wrapped.length).toBeGreaterThan(32);
+  expect(wrapped.includes(Buffer.from(first ?? []))).toBe(false);
+});
+
+test('a key that KMS does not open is a refusal, not another key', async () => {
+  const other = { ...key, keyArn: await harness.services.createKey() };
+  await expect(loadMaskingKey(other)).rejects.toMatchObject({ code: 'masking_key_unavailable' });
+});
+
+test('rules are changed at their version, all or none, and make a masked backup', async () => {
+  expect(await describeMasking(key, DATABASE_ID)).toMatchObject({ version: 0, rules: [], changed_by: null });
+  await expect(loadMaskingRules(key, DATABASE_ID)).rejects.toMatchObject({ code: 'masking_not_defined' });
+  const problems = await change(0, [
+    { table: 'public.people', column: 'email', mask: { rule: 'email' } },
+    { table: { schema: 'public', table: 'people' }, column: 'name', mask: { rule: 'null' } },
+    { table: 'public.people', column: 'absent', mask: { rule: 'null' } },
+  ]);
+  expect(problems).toEqual([
+    { rule: 1, message: 'the column is NOT NULL' },
+    { rule: 2, message: 'the table has no column absent' },
+  ]);
+  expect((await describeMasking(key, DATABASE_ID)).version).toBe(0);
+  const email = { table: 'public.people', column: 'email', mask: { rule: 'email', domain: 'shop.test' } };
+  expect(await change(0, [email])).toEqual([]);
+  await expect(change(0, [email])).rejects.toMatchObject({ code: 'masking_changed' });
+  expect(await change(1, [email, { table: 'public.people', column: 'name', mask: { rule: 'name' } }])).toEqual([]);
+  expect(await describeMasking(key, DATABASE_ID)).toMatchObject({
+    version: 2,
+    changed_by: 'alice',
+    rules: [
+      { table: { schema: 'public', table: 'people' }, column: 'email', mask: { rule: 'email', domain: 'shop.test' } },
+      { column: 'name', mask: { rule: 'name', part: 'full' } },
+    ],
+  });
+  const masking = await loadMaskingRules(key, DATABASE_ID);
+  const manifest = await harness.backUp(source.target(), { request: { masking } });
+  expect(manifest.masking?.version).toBe(2);
+  const restored = await harness.restore(manifest, anyServer());
+  const client = await restored.connect();
+  const { rows } = await client.query(
+    "SELECT DISTINCT email ~ '^[a-z2-7]{16}@shop.test$' AND name !~ 'Somebody' AS ok FROM people",
+  );
+  await client.end();
+  expect(rows).toEqual([{ ok: true }]);
+});
+
+test('personal data is found by names and values, without telling any; without time by names alone', async () => {
+  const client = await source.connect();
+  await client.query(`CREATE SCHEMA shop;
+    CREATE TABLE shop.payments (id int, x varchar(30), y text, ip inet, phone text, remarks text) PARTITION BY RANGE (id);
+    CREATE TABLE shop.payments_1 PARTITION OF shop.payments DEFAULT;
+    INSERT INTO shop.payments SELECT n, 'GB82WEST12345698765432', '4111 1111 1111 1111', '10.0.0.1', '+43 660 1234' || n, 'ok'
+      FROM generate_series(1, 40) AS n;
+    CREATE TABLE shop.empty (id int, email text)`);
+  await client.end();
+  const found = await proposeMasking(
+    { ...key, target: source.target(), signal: new AbortController().signal },
+    DATABASE_ID,
+  );
+  const kinds = found.findings.map(({ table, column, kind, is_masked }) => [
+    `${table.table}.${column}`,
+    kind,
+    is_masked,
+  ]);
+  expect(kinds.sort()).toEqual([
+    ['empty.email', 'email', false],
+    ['payments.ip', 'ip_address', false],
+    ['payments.phone', 'phone', false],
+    ['payments.x', 'iban', false],
+    ['payments.y', 'card', false],
+    ['people.email', 'email', true],
+  ]);
+  expect(found).toMatchObject({ tables: 3, tables_left: 0 });
+  expect(JSON.stringify(found)).not.toMatch(/4111|WEST1234|mail\.example/);
+  const late = await proposeMasking({ ...key, target: source.target(), signal: AbortSignal.abort() }, DATABASE_ID);
+  expect(late.tables_left).toBe(3);
+  expect(late.findings.map(({ column }) => column).sort()).toContain('email');
+});

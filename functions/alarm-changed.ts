@@ -7,7 +7,7 @@ import { loadConfiguration } from '../shared/configuration/load.ts';
 import { createLogger } from '../shared/http/log.ts';
 import { openTable } from '../shared/state/table.ts';
 
-const environment = readEnvironment(['stateTable', 'alertLink']);
+const environment = readEnvironment(['stateTable', 'alertLink', 'mailEvents']);
 const configuration = loadConfiguration();
 const table = openTable(dynamodbClient(), environment.stateTable);
 const logger = createLogger('alarm-changed');
@@ -17,6 +17,12 @@ export async function handler(event: unknown): Promise<void> {
   const change = await alarmChanged({ table, configuration }, event);
   if (change) logger.info('An alarm changed an alert', change);
   const linkTo = linksFrom(environment.alertLink);
-  const mails = await deliverMails({ table, ses: sesClient(), configuration, linkTo });
+  const mails = await deliverMails({
+    table,
+    ses: sesClient(),
+    configuration,
+    linkTo,
+    configurationSet: environment.mailEvents,
+  });
   if (mails.postponed + mails.givenUp > 0) logger.warn('Mails were not sent', mails);
 }

@@ -9,7 +9,7 @@ import { createLogger } from '../shared/http/log.ts';
 import { connectionTarget } from '../shared/postgres/target.ts';
 import { openTable } from '../shared/state/table.ts';
 
-const environment = readEnvironment(['stateTable', 'alertLink', 'metricNamespace']);
+const environment = readEnvironment(['stateTable', 'alertLink', 'mailEvents', 'metricNamespace']);
 const configuration = loadConfiguration();
 const table = openTable(dynamodbClient(), environment.stateTable);
 const logger = createLogger('sample-health');
@@ -44,6 +44,7 @@ export async function handler(_event: unknown, context: Pick<Context, 'getRemain
     namespace: environment.metricNamespace,
     ses: sesClient(),
     linkTo: linksFrom(environment.alertLink),
+    configurationSet: environment.mailEvents,
     signal: AbortSignal.timeout(Math.max(1, context.getRemainingTimeInMillis() - CLOSING_TIME_MS)),
     failed: (what, error) => {
       failures.push(what);

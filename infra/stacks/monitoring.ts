@@ -18,6 +18,7 @@ import {
   sendMails,
   useState,
 } from '../constructs/permissions.ts';
+import { mailEvents, ReturnedMails } from '../constructs/returned-mails.ts';
 import type { StorageStack } from './storage.ts';
 
 export interface MonitoringStackProps extends StackProps {
@@ -44,6 +45,7 @@ export class MonitoringStack extends Stack {
         configurationPath: layerPaths.configuration,
         stateTable: stateTable.tableName,
         alertLink: this.linkTemplate(prefix),
+        mailEvents: mailEvents(prefix),
       },
     };
     const sampler = new NodeFunction(this, 'SampleHealth', {
@@ -58,7 +60,7 @@ export class MonitoringStack extends Stack {
         ...readSamples(stateTable),
         publishMetrics(prefix),
         ...readRdsMetrics(databases),
-        ...sendMails(this, deployment),
+        ...sendMails(this, deployment, mailEvents(prefix)),
         ...logInToDatabases(this, databases),
       ],
     });
@@ -77,7 +79,7 @@ export class MonitoringStack extends Stack {
       timeout: Duration.seconds(30),
       statements: [
         ...useState(stateTable, ['Get', 'Put', 'Update', 'Delete', 'Query']),
-        ...sendMails(this, deployment),
+        ...sendMails(this, deployment, mailEvents(prefix)),
       ],
     });
     new events.Rule(this, 'AlarmsChange', {
@@ -89,6 +91,16 @@ export class MonitoringStack extends Stack {
         detail: { alarmName: [`${prefix}/`, `${prefix}-`].map((beginning) => ({ prefix: beginning })) },
       },
       targets: [new targets.LambdaFunction(alarmChanged.fn, { maxEventAge: Duration.hours(6) })],
+    });
+    new ReturnedMails(this, 'ReturnedMails', {
+      configurationSet: mailEvents(prefix),
+      answered: new NodeFunction(this, 'MailReturned', {
+        ...common,
+        name: 'mail-returned',
+        description: 'Takes mails that came back into the list of alerts',
+        timeout: Duration.seconds(30),
+        statements: useState(stateTable, ['Get', 'Put', 'Update']),
+      }),
     });
   }
 

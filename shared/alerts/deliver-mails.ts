@@ -3,7 +3,7 @@ import type { RuntimeConfiguration } from '../configuration/runtime.ts';
 import type { Alert } from '../contract/schemas/alert.ts';
 import type { StateTable } from '../state/table.ts';
 import { recordMail } from './alert-store.ts';
-import { claimMail, type Mail, settleMail, unsettledMails } from './mail-queue.ts';
+import { claimMail, MAIL_TAG, type Mail, settleMail, tagOf, unsettledMails } from './mail-queue.ts';
 import { renderMail } from './render-mail.ts';
 import { sendMail } from './send-mail.ts';
 
@@ -13,6 +13,8 @@ export interface MailDependencies {
   ses: SESClient;
   configuration: Pick<RuntimeConfiguration, 'alert_emails' | 'alert_sender'>;
   linkTo: (database: string | null) => string | null;
+  /** SES's configuration set, whose events tell of mails that come back; without one, nobody hears of them. */
+  configurationSet?: string | undefined;
 }
 
 /** Mails of one run; more wait for the next minute. */
@@ -54,10 +56,16 @@ export async function deliverMails(
 
 type Outcome = Parameters<typeof settleMail>[3] & { status: Mail['status'] };
 
-async function send({ ses, configuration, linkTo }: MailDependencies, mail: Mail, now: () => number): Promise<Outcome> {
+async function send(
+  { ses, configuration, linkTo, configurationSet }: MailDependencies,
+  mail: Mail,
+  now: () => number,
+): Promise<Outcome> {
   const rendered = renderMail(mail, linkTo);
   try {
-    return { status: 'sent', message_id: await sendMail(ses, configuration, rendered), error: null };
+    const tags = { [MAIL_TAG]: tagOf(mail) };
+    const messageId = await sendMail(ses, configuration, rendered, { configurationSet, tags });
+    return { status: 'sent', message_id: messageId, error: null };
   } catch (error) {
     const reason = `${(error as Error).name}: ${(error as Error).message}`;
     if (!wasRefused(error)) return { status: 'unknown', error: reason };
@@ -79,6 +87,7 @@ const shown: Record<Mail['status'], Alert['mail']['status']> = {
   sent: 'sent',
   failed: 'failed',
   unknown: 'unknown',
+  returned: 'returned',
 };
 
 async function settle(table: StateTable, mail: Mail, outcome: Outcome, now: number): Promise<void> {

@@ -1,4 +1,4 @@
-import { QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import { GetCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { z } from 'zod';
 import { levelSchema } from '../contract/schemas/health.ts';
 import { type StateTable, setExpression, stateKeys, wasWritten } from '../state/table.ts';
@@ -28,7 +28,7 @@ const mailSchema = z.object({
   /** More than one in a digest. */
   subjects: z.array(mailSubjectSchema).min(1),
   digest: z.boolean(),
-  status: z.enum(['waiting', 'sending', 'sent', 'failed', 'unknown']),
+  status: z.enum(['waiting', 'sending', 'sent', 'failed', 'unknown', 'returned']),
   attempts: z.int(),
   /** Milliseconds since the epoch before which it is not sent. */
   not_before: z.number(),
@@ -45,6 +45,33 @@ const COLLECTION = 'MAILS';
 /** Mails are kept for a while to be looked at. */
 const KEPT_SECONDS = 30 * 86_400;
 const mailKey = (id: string) => ({ pk: `MAIL#${id}`, sk: 'MAIL' });
+
+/** Name of the tag by which SES's events tell which mail they are about; values take few characters. */
+export const MAIL_TAG = 'mail';
+export const tagOf = ({ id }: Pick<Mail, 'id'>): string => Buffer.from(id).toString('base64url');
+
+/** The mail of a tag's value; null for one that is gone, or was never one. */
+export async function mailOfTag(table: StateTable, tag: string | undefined): Promise<Mail | null> {
+  const id = Buffer.from(tag ?? '', 'base64url').toString();
+  if (id === '') return null;
+  const { Item } = await table.documents.send(new GetCommand({ TableName: table.name, Key: mailKey(id) }));
+  return Item ? mailSchema.parse(Item) : null;
+}
+
+/** Notes that a mail that SES had taken did not reach everybody. */
+export async function markReturned(table: StateTable, id: string, error: string): Promise<void> {
+  const set = setExpression({ status: 'returned', error } satisfies Partial<Mail>);
+  await wasWritten(
+    table.documents.send(
+      new UpdateCommand({
+        TableName: table.name,
+        Key: mailKey(id),
+        ...set,
+        ConditionExpression: 'attribute_exists(pk)',
+      }),
+    ),
+  );
+}
 
 /** A mail that waits, as it is stored: in the collection only until it is settled. */
 export function waitingMail(

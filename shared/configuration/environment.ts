@@ -26,6 +26,8 @@ export const environmentNames = {
   rebuildFunctionArn: 'REBUILD_FUNCTION_ARN',
   /** Address of the page about a database, which mails link to; `{database}` stands for its id. */
   alertLink: 'ALERT_LINK',
+  /** SES's configuration set, whose events tell of mails that come back. */
+  mailEvents: 'MAIL_EVENTS',
   /** Where the schedules of backups are kept, in whose name they run, and what receives runs that could not be started. */
   scheduleGroup: 'SCHEDULE_GROUP',
   scheduleRoleArn: 'SCHEDULE_ROLE_ARN',

@@ -1,10 +1,11 @@
 import { SESClient } from '@aws-sdk/client-ses';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { alarmChanged } from '../../shared/alerts/alarm-changed.ts';
-import { getAlert, openAlert, resolveByHand } from '../../shared/alerts/alert-store.ts';
+import { alertOfCause, getAlert, openAlert, resolveByHand } from '../../shared/alerts/alert-store.ts';
 import { deliverMails } from '../../shared/alerts/deliver-mails.ts';
 import { formatValue, sparkline } from '../../shared/alerts/format.ts';
 import { endOfQuietHours, nextTimeOfDay } from '../../shared/alerts/local-time.ts';
+import { mailReturned } from '../../shared/alerts/mail-returned.ts';
 import { mailAbout, mailSubject } from '../../shared/alerts/news.ts';
 import { renderMail } from '../../shared/alerts/render-mail.ts';
 import { writeSettings } from '../../shared/alerts/settings.ts';
@@ -274,4 +275,63 @@ test('values are written in the unit that fits', () => {
   expect(sparkline([1])).toBe('');
   expect(sparkline([5, 5, 5])).toBe('▁▁▁');
   expect(sparkline(Array.from({ length: 400 }, (_, index) => index))).toHaveLength(40);
+});
+
+describe('a mail that comes back', () => {
+  /** As SES's event publishing writes it to EventBridge. */
+  const eventAbout = (id: string, detail: object) => ({
+    ...{ version: '0', source: 'aws.ses', 'detail-type': 'Email Bounced', time: '2026-03-02T12:05:00Z' },
+    detail: {
+      mail: {
+        ...{ messageId: 'message', destination: ['dba@example.com'] },
+        tags: { 'ses:configuration-set': ['dbms-alerts'], mail: [Buffer.from(`${id}#opened`).toString('base64url')] },
+      },
+      ...detail,
+    },
+  });
+  const returned = (event: unknown) => mailReturned({ table: state.table, configuration }, event);
+  const bounce = {
+    eventType: 'Bounce',
+    bounce: {
+      ...{ bounceType: 'Permanent', bounceSubType: 'General' },
+      bouncedRecipients: [{ emailAddress: 'dba@example.com', status: '5.1.1' }],
+    },
+  };
+
+  test('is seen at its alert, and once as an alert of this system', async () => {
+    const id = await openWithMail();
+    await deliver(start);
+    expect((await getAlert(state.table, id)).mail).toMatchObject({ status: 'sent' });
+    expect(await returned(eventAbout(id, bounce))).toMatchObject({ mail: `${id}#opened` });
+    const { mail } = await getAlert(state.table, id);
+    expect(mail).toEqual({
+      status: 'returned',
+      at: '2026-03-02T12:05:00.000Z',
+      error: 'Returned by example.com: Permanent, General',
+    });
+    await returned(eventAbout(id, bounce));
+    const about = await alertOfCause(state.table, { database: null, cause: 'mail:returned' });
+    expect(await getAlert(state.table, about ?? '')).toMatchObject({
+      level: 'ERROR',
+      status: 'open',
+      detail: mail.error,
+    });
+    await deliver(start + 600_000);
+    expect(sent().filter((subject) => subject.includes('do not arrive'))).toHaveLength(1);
+  });
+
+  test('tells of spam and of what SES refuses as well, and never an address', async () => {
+    const id = await openWithMail();
+    await deliver(start);
+    const complaint = {
+      eventType: 'Complaint',
+      complaint: { complainedRecipients: [{ emailAddress: 'dba@example.com' }] },
+    };
+    expect((await returned(eventAbout(id, complaint)))?.error).toBe('Reported as spam by example.com');
+    const reject = { eventType: 'Reject', reject: { reason: 'Bad content' } };
+    expect((await returned(eventAbout(id, reject)))?.error).toBe('Refused by SES: Bad content');
+    expect(await returned(eventAbout('nobody', bounce))).toBeNull();
+    const { tags: _, ...untagged } = eventAbout(id, bounce).detail.mail;
+    expect(await returned({ ...eventAbout(id, bounce), detail: { ...bounce, mail: untagged } })).toBeNull();
+  });
 });

@@ -127,6 +127,24 @@ describe('the alarms', () => {
   });
 });
 
+describe('mails that come back', () => {
+  it('are told of by SES, and answered', () => {
+    const [destination] = synthesized.ofType('AWS::SES::ConfigurationSetEventDestination');
+    expect(destination?.properties).toMatchObject({
+      ConfigurationSetName: 'dbms-alerts',
+      EventDestination: { Enabled: true, MatchingEventTypes: ['bounce', 'complaint', 'reject'] },
+    });
+    const rule = synthesized.app.rules.find(({ eventPattern }) => JSON.stringify(eventPattern).includes('aws.ses'));
+    expect(rule?.eventPattern?.detail).toEqual({ mail: { tags: { 'ses:configuration-set': ['dbms-alerts'] } } });
+    const target = synthesized.app.functions.find(({ name }) => name === 'dbms-mail-returned');
+    expect(rule?.targets.map(({ arn }) => arn)).toEqual([target?.arn]);
+    for (const name of ['dbms-sample-health', 'dbms-alarm-changed']) {
+      const sender = synthesized.app.functions.find((each) => each.name === name);
+      expect(sender?.environment).toMatchObject({ MAIL_EVENTS: 'dbms-alerts' });
+    }
+  });
+});
+
 describe('the dashboards', () => {
   it('are one for each database and one for all', () => {
     const names = synthesized.ofType('AWS::CloudWatch::Dashboard').map(({ properties }) => properties.DashboardName);

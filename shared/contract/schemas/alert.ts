@@ -46,8 +46,9 @@ export const alertSchema = z
     events: z.array(alertEventSchema),
     mail: z
       .object({
-        status: z.enum(['none', 'waiting', 'sent', 'failed', 'unknown']).meta({
-          description: '`unknown`: the function ended while it sent; it is not sent twice.',
+        status: z.enum(['none', 'waiting', 'sent', 'failed', 'unknown', 'returned']).meta({
+          description:
+            '`unknown`: the function ended while it sent; it is not sent twice. `returned`: somebody who should receive it did not.',
         }),
         at: timeSchema.nullable(),
         error: z.string().nullable(),

@@ -166,6 +166,8 @@ test('a slow query', () =>
       return async () => {
         await client.query('SELECT pg_cancel_backend($1)', [pid]);
         await sleeping;
+        // The client hears of the error before the server has put the query away.
+        await untilIn("state <> 'active'", pid);
       };
     },
   }));

@@ -64,6 +64,10 @@ export async function streamLines(
     blocks.end();
     return false;
   };
+  /** What was read to its end no longer needs the connection. */
+  const fail = (error: Error): void => {
+    if (!blocks.writableEnded) blocks.destroy(error);
+  };
   const read = replicationReader({
     onStart: () => {
       started = true;
@@ -107,14 +111,14 @@ export async function streamLines(
     read(received);
     if (blocks.writableNeedDrain) connection.stream.pause();
   };
-  const onEnd = (): void => void blocks.destroy(new Error('Connection terminated: the server ended the stream'));
+  const onEnd = (): void => fail(new Error('Connection terminated: the server ended the stream'));
   const onAbort = (): void => void blocks.destroy(signal.reason);
   blocks.on('drain', () => connection.stream.resume());
   const timer = setInterval(() => {
     if (started) connection.sendCopyFromChunk(statusUpdate(true));
     stoodStillMs = blocks.writableNeedDrain ? 0 : stoodStillMs + STATUS_MS;
     if (stoodStillMs < STANDSTILL_MS) return;
-    blocks.destroy(new Error(`Connection terminated: the stream stood still for ${STANDSTILL_MS / 1000} s`));
+    fail(new Error(`Connection terminated: the stream stood still for ${STANDSTILL_MS / 1000} s`));
   }, STATUS_MS);
 
   const submittable = {
@@ -123,7 +127,7 @@ export async function streamLines(
       target.query(startReplicationSql(slot, from));
       return null;
     },
-    handleError: (error: Error): void => void blocks.destroy(error),
+    handleError: fail,
     handleCommandComplete: () => undefined,
     handleReadyForQuery: onEnd,
   };

@@ -3,7 +3,7 @@ import { setTimeout } from 'node:timers/promises';
 import type pg from 'pg';
 import { expect, test } from 'vitest';
 import { openLineSource } from '../../shared/changes/capture/line-source.ts';
-import { openCaptureSession, readSlot } from '../../shared/changes/capture/session.ts';
+import { openCaptureSession, readSlot, untilSlotIsFree } from '../../shared/changes/capture/session.ts';
 import { streamLines } from '../../shared/changes/capture/stream-lines.ts';
 import { connect } from '../../shared/postgres/connect.ts';
 import { quoteIdentifier } from '../../shared/postgres/identifiers.ts';
@@ -116,16 +116,20 @@ forEachServer((server) => {
       const state =
         'SELECT active, confirmed_flush_lsn::text AS position FROM pg_replication_slots WHERE slot_name = $1';
       const seen: unknown[] = [];
+      const order: string[] = [];
+      let left: Promise<unknown> | undefined;
       const ended = new AbortController();
-      const aborted = source(
-        request,
-        async () => {
-          seen.push((await client.query(state, [slot])).rows[0]);
-          ended.abort(new Error('ended'));
-        },
-        ended.signal,
-      );
-      await expect(aborted).rejects.toThrow('ended');
+      const consume = async (): Promise<void> => {
+        seen.push((await client.query(state, [slot])).rows[0]);
+        left = untilSlotIsFree(client, slot).then(() => order.push('free'));
+        // Behind the first look of the wait.
+        await client.query(state, [slot]);
+        order.push('ended');
+        ended.abort(new Error('ended'));
+      };
+      await expect(source(request, consume, ended.signal)).rejects.toThrow('ended');
+      await left;
+      expect(order).toEqual(['ended', 'free']);
       const failed = source(request, () => Promise.reject(new Error('the store is gone')), never);
       await expect(failed).rejects.toThrow('the store is gone');
       seen.push((await client.query(state, [slot])).rows[0]);

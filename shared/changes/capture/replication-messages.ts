@@ -16,8 +16,8 @@ const STATUS_UPDATE_LENGTH = 34;
 /** Hears of messages in their order. What answers whether to go on ends the reading by `false`. */
 export interface ReplicationHandlers {
   onStart(): void;
-  /** A change begins, written at this position. */
-  onChange(position: bigint): void;
+  /** A change begins, written at the position that has these upper and lower 32 bits. */
+  onChange(upper: number, lower: number): void;
   /** A part of the change's text; the bytes are valid during the call only. */
   onText(chunk: Buffer, from: number, to: number): void;
   onChangeEnd(): boolean;
@@ -48,7 +48,7 @@ export function replicationReader(handlers: ReplicationHandlers): (received: Buf
     const head = at + HEADER_LENGTH;
     if (type === COPY_DATA && chunk[head] === XLOG_DATA) {
       if (chunk.length < head + XLOG_DATA_HEAD) return null;
-      handlers.onChange(chunk.readBigUInt64BE(head + 1));
+      handlers.onChange(chunk.readUInt32BE(head + 1), chunk.readUInt32BE(head + 5));
       left = end - head - XLOG_DATA_HEAD;
       return head + XLOG_DATA_HEAD;
     }

@@ -4,7 +4,7 @@ import { PassThrough } from 'node:stream';
 import { setTimeout } from 'node:timers/promises';
 import type pg from 'pg';
 import { type ByteTap, tapBytes } from '../../postgres/copy/byte-tap.ts';
-import { bytesToLsn, lsnToBytes } from '../lsn.ts';
+import { halvesToLsn, type Lsn, lsnToBytes } from '../lsn.ts';
 import { copyTextWriter } from './copy-text.ts';
 import type { LinesRequest } from './line-source.ts';
 import { replicationReader, statusUpdate } from './replication-messages.ts';
@@ -54,6 +54,7 @@ export async function streamLines(
   let tap: ByteTap | undefined;
   let started = false;
   let lines = 0;
+  let lsn: Lsn = from;
   let position = 0n;
   let kind = 0;
   let inTransaction = false;
@@ -73,10 +74,10 @@ export async function streamLines(
       started = true;
       onStart();
     },
-    onChange: (at) => {
-      position = at;
+    onChange: (upper, lower) => {
+      lsn = halvesToLsn(upper, lower);
       kind = 0;
-      writer.plain(`${bytesToLsn(at)}\t`);
+      writer.plain(`${lsn}\t`);
     },
     onText: (chunk, start, end) => {
       stoodStillMs = 0;
@@ -89,7 +90,7 @@ export async function streamLines(
       if (kind === BEGIN) inTransaction = true;
       if (kind !== COMMIT) return true;
       inTransaction = false;
-      return position < until && (mostLines === null || lines < mostLines) ? true : finish();
+      return lsnToBytes(lsn) < until && (mostLines === null || lines < mostLines) ? true : finish();
     },
     onKeepalive: (at, wantsReply) => {
       if (wantsReply) connection.sendCopyFromChunk(statusUpdate(false));

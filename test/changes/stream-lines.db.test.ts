@@ -7,6 +7,7 @@ import { openCaptureSession, readSlot, untilSlotIsFree } from '../../shared/chan
 import { streamLines } from '../../shared/changes/capture/stream-lines.ts';
 import { connect } from '../../shared/postgres/connect.ts';
 import { quoteIdentifier } from '../../shared/postgres/identifiers.ts';
+import { certificate } from '../postgres/support/localhost-certificate.ts';
 import { ownServer } from '../postgres/support/own-server.ts';
 import { embeddedBinaries } from '../support/postgres-binaries.ts';
 import type { TestServer } from '../support/postgres-server.ts';
@@ -185,6 +186,37 @@ test('a server that refuses to stream is read by the SQL function, and it is tol
     expect(first).toContain('table public.t: INSERT');
     expect(await textOf(source, request)).toBe(first);
     expect(told).toEqual([expect.stringContaining('max_wal_senders')]);
+    await client.end();
+  } finally {
+    await server.remove();
+  }
+});
+
+test('a stream over TLS is the same, and goes on after it was held back', async () => {
+  const server = await ownServer(await embeddedBinaries(), { wal_level: 'logical' });
+  try {
+    const target = server.target({ host: 'localhost', tls: { mode: 'verify', ca: certificate } });
+    const client = await openCaptureSession(target);
+    await client.query("SELECT pg_create_logical_replication_slot('private', 'test_decoding')");
+    const { position: from } = await readSlot(client, 'private');
+    await client.query(
+      'CREATE TABLE public.t AS SELECT n, repeat(md5(n::text), 20) FROM generate_series(1, 20000) AS n',
+    );
+    const { rows } = await client.query('SELECT pg_current_wal_flush_lsn()::text AS lsn');
+    const request = { slot: 'private', encoding: 'UTF8', from, upto: rows[0].lsn, mostLines: null };
+    const options = { target, onStreamRefused: refuse };
+    const peeked = await textOf(
+      openLineSource(client, { ...options, streamAfterBytes: Number.POSITIVE_INFINITY }),
+      request,
+    );
+    let streamed = '';
+    const slow = async (block: Buffer): Promise<void> => {
+      await setTimeout(5);
+      streamed += block.toString('latin1');
+    };
+    await openLineSource(client, { ...options, streamAfterBytes: 0 })(request, slow, never);
+    expect(streamed.length).toBeGreaterThan(12_000_000);
+    expect(streamed === peeked).toBe(true);
     await client.end();
   } finally {
     await server.remove();

@@ -61,6 +61,11 @@ export async function handler(_event: unknown, context: Pick<Context, 'getRemain
         startBase,
         signal,
         onDefinitions: recordDefinitions(auditor, database.id),
+        onStreamRefused: (error) =>
+          logger.warn('Changes cannot be streamed, so the server holds what it decodes', {
+            database: database.id,
+            error,
+          }),
       });
       reports[database.id] = report;
       const isTrouble = report.status === 'closed' || ('warning' in report && report.warning !== null);

@@ -13,7 +13,12 @@ export function lsnToBytes(lsn: Lsn): bigint {
 }
 
 export function bytesToLsn(bytes: bigint): Lsn {
-  return `${(bytes >> 32n).toString(16).toUpperCase()}/${(bytes & 0xffff_ffffn).toString(16).toUpperCase()}`;
+  return halvesToLsn(Number(bytes >> 32n), Number(bytes & 0xffff_ffffn));
+}
+
+/** The position whose upper and lower 32 bits these are. */
+export function halvesToLsn(upper: number, lower: number): Lsn {
+  return `${upper.toString(16).toUpperCase()}/${lower.toString(16).toUpperCase()}`;
 }
 
 /** Below zero when `a` comes before `b`. */

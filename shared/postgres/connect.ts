@@ -39,6 +39,8 @@ export interface ConnectionOverrides {
   queryTimeoutMs?: number;
   /** Whether the server owes a reply to somebody other than the driver, who uses the connection past it. */
   isWaiting?: () => boolean;
+  /** Whether the session speaks the replication protocol beside simple queries; the login needs the right to replicate. */
+  replication?: boolean;
 }
 
 /**
@@ -112,7 +114,7 @@ async function openClient(
 ): Promise<pg.Client> {
   const database = overrides.database ?? target.database;
   const ssl = tlsOptions(target);
-  const client = new pg.Client({
+  const options: pg.ClientConfig & { replication?: 'database' } = {
     host: target.host,
     port: target.port,
     database,
@@ -129,7 +131,9 @@ async function openClient(
     lock_timeout: overrides.lockTimeoutMs ?? target.limits.lock_timeout_ms,
     idle_in_transaction_session_timeout:
       overrides.idleInTransactionTimeoutMs ?? target.limits.idle_in_transaction_timeout_ms,
-  });
+    ...(overrides.replication ? { replication: 'database' } : {}),
+  };
+  const client = new pg.Client(options);
   // An idle connection's failure arrives as an event; the next query on it reports the cause.
   client.on('error', () => undefined);
   boundGoodbye(client);

@@ -18,6 +18,7 @@ export interface StoreChangesDependencies {
   timeMs: number;
   signal: AbortSignal;
   onDefinitions?: CaptureDependencies['onDefinitions'];
+  onStreamRefused?: CaptureDependencies['onStreamRefused'];
 }
 
 /**
@@ -29,12 +30,12 @@ export interface StoreChangesDependencies {
 export async function storeChanges(
   of: { database: string; slot: string },
   toTheEnd: boolean,
-  { target, store, table, compressionLevel, timeMs, signal, onDefinitions }: StoreChangesDependencies,
+  { target, store, table, compressionLevel, timeMs, signal, onDefinitions, onStreamRefused }: StoreChangesDependencies,
 ): Promise<CaptureSummary> {
   const at = new Date().toISOString();
   const settings = { ...captureDefaults, compressionLevel, timeMs, ...(toTheEnd ? { emptyAfterBytes: 0 } : {}) };
   const summary = await captureChanges(of, {
-    ...{ target, store, settings, signal, onDefinitions },
+    ...{ target, store, settings, signal, onDefinitions, onStreamRefused },
     onObstacle: ({ committed_at, lsn, xid, obstacle: reason }) =>
       recordObstacle(table, of.database, { at: committed_at, lsn, xid, reason }, new Date()),
   });

@@ -132,14 +132,23 @@ forEachServer((server) => {
     expect(await storedIds(guarded.of)).toEqual(upTo(last));
   });
 
-  test('a transaction that is too large to be held is streamed, after what came before it', async () => {
-    await insert(20, 1);
-    await insert(20_000);
-    await insert(20, 1);
-    const summary = await guarded.capture({ mostHeldBytes: 200_000 });
-    expect(summary).toMatchObject({ segments: 3, changes: 20_040, caughtUp: true });
-    expect(await storedIds(guarded.of)).toEqual(upTo(last));
-  });
+  test.each([
+    ['by the SQL function', captureDefaults.streamAfterBytes],
+    ['over the replication protocol', 0],
+  ])(
+    'a transaction that is too large to be held passes, after what came before it, %s',
+    async (_, streamAfterBytes) => {
+      await insert(20, 1);
+      await insert(20_000);
+      await insert(20, 1);
+      const refusals: string[] = [];
+      const onStreamRefused = (cause: Error): void => void refusals.push(cause.message);
+      const summary = await guarded.capture({ mostHeldBytes: 200_000, streamAfterBytes }, { onStreamRefused });
+      expect(summary).toMatchObject({ segments: 3, changes: 20_040, caughtUp: true });
+      expect(refusals).toEqual([]);
+      expect(await storedIds(guarded.of)).toEqual(upTo(last));
+    },
+  );
 
   test('a server that lets a session spool too little is told by what to raise, and nothing is lost', async () => {
     await insert(20_000);
@@ -189,7 +198,8 @@ forEachServer((server) => {
       const dependencies = {
         target: database.target(),
         store: { ...harness.store, s3 },
-        settings: captureDefaults,
+        // One way of reading and the other, in turn.
+        settings: { ...captureDefaults, ...(step % 2 === 0 ? { streamAfterBytes: 0 } : {}) },
         signal: kill.signal,
       };
       const outcome = await captureChanges(guarded.of, dependencies).catch((error: Error) => error);

@@ -77,7 +77,10 @@ forEachServer((server) => {
       if (n === UNCOVERED) manifest = await backup;
       await workload.more(40);
       moments.push(await recordMoment(client, n));
-      if (n % 4 === 3) await guarded.capture({ segmentBytes: 100_000, linesPerRead: 20_000 });
+      if (n % 4 !== 3) continue;
+      // One way of reading and the other, in turn.
+      const streaming = n % 8 === 3 ? { streamAfterBytes: 0 } : {};
+      await guarded.capture({ segmentBytes: 100_000, linesPerRead: 20_000, ...streaming });
     }
     await workload.stop();
     moments.push(await recordMoment(client, count + UNCOVERED - 1));

@@ -8,6 +8,7 @@ import { compareLsn, type Lsn, lsnToBytes } from '../lsn.ts';
 import type { DefinitionChange, SegmentDescription } from '../segments/description.ts';
 import { type ChangesOf, listSegments, readDescription, writeDescription } from '../segments/stored-segments.ts';
 import { describeSegments } from './describe.ts';
+import { isSlotInUse, type LineSource, openLineSource } from './line-source.ts';
 import { type ReadResult, readChanges } from './read-changes.ts';
 import { holdingSink, streamingSink } from './segment-sink.ts';
 import { advanceSlot, lockSlot, openCaptureSession, readSlot, type SlotFacts } from './session.ts';
@@ -19,8 +20,10 @@ export interface CaptureSettings {
   compressionLevel: number;
   /** A segment ends with the first commit after this many bytes of lines. */
   segmentBytes: number;
-  /** Lines that the server decodes at a time: it keeps them, on disk where they are many. A transaction is never cut. */
+  /** Lines that the server decodes at a time: unless they are streamed, it keeps them, on disk where they are many. A transaction is never cut. */
   linesPerRead: number;
+  /** With more log than this to decode, lines are streamed over the replication protocol, and the server keeps none. */
+  streamAfterBytes: number;
   /** Compressed bytes of a segment that are held in memory; a transaction that needs more is decoded again and streamed. */
   mostHeldBytes: number;
   /** The run begins no further read after this time, in milliseconds. */
@@ -36,6 +39,7 @@ export const captureDefaults: CaptureSettings = {
   compressionLevel: 1,
   segmentBytes: 67_108_864,
   linesPerRead: 1_000_000,
+  streamAfterBytes: 67_108_864,
   mostHeldBytes: 67_108_864,
   timeMs: 45_000,
   emptyAfterBytes: 16_777_216,
@@ -50,6 +54,8 @@ export interface CaptureDependencies {
   onDefinitions?: ((commands: readonly DefinitionCommand[]) => Promise<void>) | undefined;
   /** Told of each change of definitions that cannot be repeated before the slot is moved past it; more than once after a run that was ended. */
   onObstacle?: (change: ObstacleChange) => Promise<void>;
+  /** Told once when lines cannot be streamed, and why; they are read by the SQL function then. */
+  onStreamRefused?: ((cause: Error) => void) | undefined;
 }
 
 /** A change of definitions that ends the window. */
@@ -76,7 +82,15 @@ export interface CaptureSummary {
  */
 export async function captureChanges(
   of: ChangesOf,
-  { target, store, settings, signal, onDefinitions, onObstacle = async () => undefined }: CaptureDependencies,
+  {
+    target,
+    store,
+    settings,
+    signal,
+    onDefinitions,
+    onObstacle = async () => undefined,
+    onStreamRefused = () => undefined,
+  }: CaptureDependencies,
 ): Promise<CaptureSummary> {
   const deadline = performance.now() + settings.timeMs;
   signal.throwIfAborted();
@@ -95,13 +109,15 @@ export async function captureChanges(
     if (!(await lockSlot(client, of.slot))) return { ...summary, status: 'busy' };
     summary.position = await passStored(client, { of, store, from: facts.position, signal, onObstacle });
     const end = await readEnd(client, settings.emptyAfterBytes === 0 ? summary.position : null);
-    // Whoever commits before that end has its number by now.
-    const { next_xid: nextXid } = nextSchema.parse((await client.query(nextXidSql)).rows[0]);
+    const source = openLineSource(client, {
+      ...{ target, onStreamRefused },
+      streamAfterBytes: settings.streamAfterBytes,
+    });
     while (!summary.caughtUp && performance.now() < deadline) {
       signal.throwIfAborted();
       await captureOnce(client, {
         ...{ of, store, settings, signal, onDefinitions, onObstacle },
-        ...{ facts, summary, end, nextXid },
+        ...{ source, facts, summary, end },
       });
     }
     return summary;
@@ -148,7 +164,7 @@ interface Run {
   summary: CaptureSummary;
   /** Of the log, when the run began; a server that is kept busy would never let it end otherwise. */
   end: z.output<typeof endSchema>;
-  nextXid: string;
+  source: LineSource;
   onObstacle: NonNullable<CaptureDependencies['onObstacle']>;
 }
 
@@ -187,12 +203,12 @@ async function readEnd(client: pg.Client, beyond: Lsn | null): Promise<z.output<
 }
 
 async function captureOnce(client: pg.Client, run: Run): Promise<void> {
-  const { of, store, settings, signal, onDefinitions, onObstacle, facts, summary, end, nextXid } = run;
+  const { of, store, settings, signal, onDefinitions, onObstacle, facts, summary, end } = run;
   if (compareLsn(end.lsn, summary.position) <= 0) {
     summary.caughtUp = true;
     return;
   }
-  const { segments, reachedEnd } = await readBounded(client, run);
+  const { segments, reachedEnd } = await readBounded(run);
   const last = segments.at(-1);
   if (!last) throw new Error('The server decoded lines without a commit');
   summary.caughtUp = reachedEnd;
@@ -200,6 +216,8 @@ async function captureOnce(client: pg.Client, run: Run): Promise<void> {
   const passed = lsnToBytes(last.range.lastLsn) - lsnToBytes(summary.position);
   if (isEmpty && reachedEnd && passed < settings.emptyAfterBytes) return;
 
+  // Whoever committed in what was read, which a stream may end a little behind the end, has its number by now.
+  const { next_xid: nextXid } = nextSchema.parse((await client.query(nextXidSql)).rows[0]);
   // A segment exists once it is described: what is not heard now, the next run reads again.
   const commands = segments.flatMap(({ tally }) => tally.commands);
   if (commands.length > 0) await onDefinitions?.(commands);
@@ -224,33 +242,34 @@ async function captureOnce(client: pg.Client, run: Run): Promise<void> {
 }
 
 /** Reads and stores with bounded memory: a large transaction alone, after what is before it in its segment. */
-async function readBounded(
-  client: pg.Client,
-  { of, store, settings, signal, facts, summary, end: { lsn: upto } }: Run,
-): Promise<ReadResult> {
+async function readBounded({
+  of,
+  store,
+  settings,
+  signal,
+  facts,
+  summary,
+  source,
+  end: { lsn: upto },
+}: Run): Promise<ReadResult> {
   const { compressionLevel, segmentBytes, linesPerRead, mostHeldBytes } = settings;
   const sink = { store, of, compressionLevel, signal };
   const request = { slot: of.slot, encoding: facts.encoding, from: summary.position, segmentBytes };
   const bounded = { ...request, upto, mostLines: linesPerRead, mostHeld: mostHeldBytes };
-  const found = await readChanges(client, bounded, () => holdingSink(sink), signal);
+  const found = await readChanges(source, bounded, () => holdingSink(sink), signal);
   if (!found.tooLarge || found.segments.length > 0) return found;
   const { before, end } = found.tooLarge;
   const unbounded = { ...request, mostLines: null, segmentBytes: Number.POSITIVE_INFINITY, mostHeld: mostHeldBytes };
   const again =
     before === null
       ? await readChanges(
-          client,
+          source,
           { ...unbounded, upto: end },
           () => streamingSink(sink, { firstLsn: request.from, lastLsn: end }),
           signal,
         )
-      : await readChanges(client, { ...unbounded, upto: before }, () => holdingSink(sink), signal);
+      : await readChanges(source, { ...unbounded, upto: before }, () => holdingSink(sink), signal);
   return { ...again, reachedEnd: false };
-}
-
-/** object_in_use: another session reads the slot, perhaps one whose client is gone. */
-function isSlotInUse(error: unknown): boolean {
-  return (error as { code?: string }).code === '55006';
 }
 
 /** configuration_limit_exceeded: of those there are, reading changes meets temp_file_limit alone. */

@@ -1,24 +1,14 @@
-import type pg from 'pg';
 import type { StoredObject } from '../../backup/objects/object-store.ts';
-import { copyOut } from '../../postgres/copy/copy-out.ts';
-import { quoteLiteral } from '../../postgres/identifiers.ts';
 import type { Lsn } from '../lsn.ts';
 import { laterLsn } from '../lsn.ts';
 import type { SegmentRange } from '../segments/layout.ts';
 import { lineScanner } from './line-scanner.ts';
+import type { LineSource, LinesRequest } from './line-source.ts';
 import type { SegmentSink } from './segment-sink.ts';
-import { peekSql } from './slot.sql.ts';
 import { startTally, type Tally } from './tally.ts';
 
-export interface ReadRequest {
-  slot: string;
-  encoding: string;
-  /** Where the first segment begins: the slot's position. */
-  from: Lsn;
-  /** Decoding ends with the record that ends here or beyond. */
-  upto: Lsn;
-  /** Decoding ends with the transaction that has this line; null for no limit. */
-  mostLines: number | null;
+/** What is read, from where the first segment begins, and how it is cut. */
+export interface ReadRequest extends LinesRequest {
   /** A segment ends with the first commit after this many bytes. */
   segmentBytes: number;
   /** Gives up when a segment needs more memory, as with one large transaction. */
@@ -50,11 +40,12 @@ export interface ReadResult {
  * @throws the server's or the store's error; nothing is left open
  */
 export async function readChanges(
-  client: pg.Client,
-  { slot, encoding, from: start, upto, mostLines, segmentBytes, mostHeld }: ReadRequest,
+  source: LineSource,
+  { segmentBytes, mostHeld, ...request }: ReadRequest,
   openSink: () => SegmentSink,
   signal: AbortSignal,
 ): Promise<ReadResult> {
+  const { from: start, upto, mostLines } = request;
   const segments: StoredLines[] = [];
   const scan = lineScanner();
   let lines = 0;
@@ -108,9 +99,8 @@ export async function readChanges(
     tooLarge = { before: current.tally.lastCommit, end: null };
   };
 
-  const peek = peekSql(quoteLiteral(slot), quoteLiteral(upto), mostLines === null ? 'NULL' : String(mostLines));
   try {
-    await copyOut(client, `COPY (${peek}) TO STDOUT (ENCODING ${quoteLiteral(encoding)})`, consume, { signal });
+    await source(request, consume, signal);
     const overflow = tooLarge as { before: Lsn | null; end: Lsn | null } | null;
     if (overflow) {
       if (overflow.end === null) throw new Error('A transaction was decoded without its commit');

@@ -1,21 +1,24 @@
+import { setTimeout } from 'node:timers/promises';
 import type pg from 'pg';
 import { EXPORT_SETTINGS } from '../../backup/export/snapshot.ts';
 import { OperationError } from '../../errors.ts';
-import { type ConnectionTarget, connect } from '../../postgres/connect.ts';
+import { type ConnectionOverrides, type ConnectionTarget, connect } from '../../postgres/connect.ts';
 import type { Lsn } from '../lsn.ts';
-import { slotSql } from './slot.sql.ts';
+import { sessionSettingsSql, slotSql } from './slot.sql.ts';
 
 /**
  * Opens a session in which decoded values have exact texts. A server that has lost its client must not go on with decoding, as
- * nobody else could use the slot meanwhile; versions before 14 notice it only when they send.
+ * nobody else could use the slot meanwhile; versions before 14 notice it only when they send. A session may rest for as long as changes
+ * are streamed over another.
  */
-export async function openCaptureSession(target: ConnectionTarget): Promise<pg.Client> {
-  const client = await connect(target, { statementTimeoutMs: 0, idleInTransactionTimeoutMs: 0 });
+export async function openCaptureSession(
+  target: ConnectionTarget,
+  overrides: Pick<ConnectionOverrides, 'replication'> = {},
+): Promise<pg.Client> {
+  const client = await connect(target, { ...overrides, statementTimeoutMs: 0, idleInTransactionTimeoutMs: 0 });
   try {
     await client.query(`${EXPORT_SETTINGS}; SET "TimeZone" = 'UTC'; SET client_min_messages = error`);
-    await client.query(
-      `SELECT pg_catalog.set_config(name, '2s', false) FROM pg_catalog.pg_settings WHERE name = 'client_connection_check_interval'`,
-    );
+    await client.query(sessionSettingsSql);
     return client;
   } catch (error) {
     await client.end().catch(() => undefined);
@@ -75,4 +78,16 @@ export async function lockSlot(client: pg.Client, slot: string): Promise<boolean
 /** Moves the slot: the server may remove what is before. It never moves back. */
 export async function advanceSlot(client: pg.Client, slot: string, lsn: Lsn): Promise<void> {
   await client.query('SELECT pg_catalog.pg_replication_slot_advance($1, $2::pg_lsn)', [slot, lsn]);
+}
+
+/** How often, and with what pause in milliseconds, a slot is looked at that another session was about to leave. */
+const LEAVING = { looks: 100, pauseMs: 50 } as const;
+
+/** Waits until no session reads the slot, but not for ever: who moves it then is told that it is in use. */
+export async function untilSlotIsFree(client: pg.Client, slot: string): Promise<void> {
+  for (let look = 0; look < LEAVING.looks; look += 1) {
+    const { rows } = await client.query<{ active: boolean }>(slotSql, [slot]);
+    if (!rows[0]?.active) return;
+    await setTimeout(LEAVING.pauseMs);
+  }
 }

@@ -1,3 +1,6 @@
+import { quoteIdentifier, quoteLiteral } from '../../postgres/identifiers.ts';
+import type { Lsn } from '../lsn.ts';
+
 /** The next transaction number to be given, in 64 bits. `age` looks it up; the snapshot's end is below it, and near. */
 const NEXT_XID = `
   (WITH bounds AS (
@@ -13,6 +16,12 @@ export const endOfLogSql = `
 SELECT pg_catalog.to_char(pg_catalog.clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS captured_at,
        pg_catalog.pg_current_wal_flush_lsn()::text AS lsn`;
 
+/** What a session sets where the version has it: both settings came with 14. */
+export const sessionSettingsSql = `
+SELECT pg_catalog.set_config(name, CASE name WHEN 'idle_session_timeout' THEN '0' ELSE '2s' END, false)
+  FROM pg_catalog.pg_settings
+ WHERE name IN ('client_connection_check_interval', 'idle_session_timeout')`;
+
 /** A slot of this database, by its name. */
 export const slotSql = `
 SELECT confirmed_flush_lsn::text AS position, wal_status, active,
@@ -22,15 +31,30 @@ SELECT confirmed_flush_lsn::text AS position, wal_status, active,
  WHERE slot_name = $1 AND database = pg_catalog.current_database() AND plugin = 'test_decoding'`;
 
 /**
- * What the slot has from its position on, without moving it. `skip-empty-xacts` stays off: with it, versions before 16 write a
- * transaction that holds nothing but a message without its begin and commit.
+ * How changes are written, for whoever asks for them. `skip-empty-xacts` stays off: with it, versions before 16 write a transaction
+ * that holds nothing but a message without its begin and commit.
+ */
+const DECODING = Object.entries({ 'include-xids': 'on', 'include-timestamp': 'on', 'skip-empty-xacts': 'off' });
+
+/**
+ * What the slot has from its position on, without moving it.
  *
  * @param slot - as a literal, as COPY takes no parameters
  */
 export const peekSql = (slot: string, uptoLsn: string, mostChanges: string): string => `
 SELECT lsn, data
   FROM pg_catalog.pg_logical_slot_peek_changes(${slot}, ${uptoLsn}, ${mostChanges},
-         'include-xids', 'on', 'include-timestamp', 'on', 'skip-empty-xacts', 'off')`;
+         ${DECODING.flat().map(quoteLiteral).join(', ')})`;
+
+/** The same as a command of the replication protocol, without an end. */
+export const startReplicationSql = (slot: string, from: Lsn): string =>
+  `START_REPLICATION SLOT ${quoteIdentifier(slot)} LOGICAL ${from} (${DECODING.map(([name, value]) => `${quoteIdentifier(name)} ${quoteLiteral(value)}`).join(', ')})`;
+
+/** Bytes of log that a slot decodes to come to a position: from where its oldest transaction without an end may have begun. */
+export const logToDecodeSql = `
+SELECT pg_catalog.pg_wal_lsn_diff($2::pg_lsn, restart_lsn)::float8 AS bytes
+  FROM pg_catalog.pg_replication_slots
+ WHERE slot_name = $1`;
 
 /** Positions of sequences, as the server itself lists them; null before the first number was taken. */
 export const sequencePositionsSql = `

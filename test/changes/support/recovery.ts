@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type pg from 'pg';
 import type { Manifest } from '../../../shared/backup/manifest.ts';
 import {
+  type CaptureDependencies,
   type CaptureSettings,
   type CaptureSummary,
   captureChanges,
@@ -32,7 +33,7 @@ const signal = new AbortController().signal;
 /** A database whose changes are captured. */
 export interface Protected {
   of: ChangesOf;
-  capture(settings?: Partial<CaptureSettings>): Promise<CaptureSummary>;
+  capture(settings?: Partial<CaptureSettings>, changes?: Partial<CaptureDependencies>): Promise<CaptureSummary>;
   /** Leaves the database, so that it can be copied. */
   release(): Promise<void>;
   /** Drops the slot: the database can go then. */
@@ -50,12 +51,13 @@ export async function protect(
   await createSlot(client, harness.store, { ...of, followsDefinitions }, signal);
   return {
     of,
-    capture: (settings = {}) =>
+    capture: (settings = {}, changes = {}) =>
       captureChanges(of, {
         target: database.target(),
         store: harness.store,
         settings: { ...captureDefaults, emptyAfterBytes: 0, ...settings },
         signal,
+        ...changes,
       }),
     release: () => client.end(),
     end: () => withClient(database.server, 'postgres', (on) => dropSlot(on, of.slot)),

@@ -36,7 +36,7 @@ export async function beginWindow(
   dependencies: ChangeDependencies,
 ): Promise<void> {
   const { table } = dependencies;
-  const { slot, follows_definitions } = await turnOn(database, dependencies);
+  const { slot, follows_definitions, definitions } = await turnOn(database, dependencies);
   const now = new Date().toISOString();
   try {
     await writeRecovery(table, {
@@ -47,6 +47,7 @@ export async function beginWindow(
       turned_on_by: by,
       captured_at: null,
       stored_at: null,
+      definitions,
       closed: null,
       obstacles: [],
       base_wanted: { since: now, reason },

@@ -86,7 +86,7 @@ async function backUp(): Promise<string> {
 }
 
 /** Until all that has been committed is covered: a moment is a second after it. */
-async function captureUntilCovered(): ReturnType<typeof describe> {
+async function captureUntilCovered(more: object = {}): ReturnType<typeof describe> {
   const [clock] = await run(
     `SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS now`,
   );
@@ -94,7 +94,7 @@ async function captureUntilCovered(): ReturnType<typeof describe> {
     const window = await describe();
     if (window.latest !== null && window.latest.time > String(clock?.now)) return window;
     await run('INSERT INTO kept VALUES (-1); DELETE FROM kept WHERE id = -1');
-    await capture();
+    await capture(more);
   }
 }
 
@@ -274,6 +274,56 @@ test('a slot that somebody has dropped is made anew, with a full backup, and tur
   expect((await describe()).status).toBe('off');
   expect((await alerts()).filter((text) => text.endsWith('open'))).toEqual([]);
   expect((await readAges(table, DATABASE_ID)).capture_age_seconds).toBeNull();
+});
+
+test('where the login may not make event triggers, a change that no row shows ends the window as well', async () => {
+  await run(`CREATE ROLE watching LOGIN REPLICATION PASSWORD 'w'`);
+  const credentials = async () => ({ user: 'watching', password: 'w' });
+  const plain = { target: source.target({ credentials }) };
+  await turnRecoveryOn(DATABASE_ID, 'alice', dependencies(plain));
+  const asked = begun;
+  await run(`INSERT INTO kept VALUES (30, 'first')`);
+  expect(await capture(plain)).toMatchObject({ status: 'captured', base: 'begun' });
+  const base = await backUp();
+  await capture(plain);
+  const before = await captureUntilCovered(plain);
+  expect(before).toMatchObject({ follows_definitions: false, base, ended_by: null, next_base: null });
+
+  await run('ALTER TABLE kept ADD COLUMN unseen int');
+  const [altered] = await run(
+    `SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS at`,
+  );
+  await forgetTries();
+  expect(await capture(plain)).toMatchObject({ segments: 1, changes: 0, base: 'begun' });
+  const ended = await describe();
+  const [obstacle] = ended.obstacles;
+  expect(ended).toMatchObject({
+    base,
+    ended_by: obstacle,
+    obstacles: [{ reason: expect.stringContaining('public.kept') }],
+  });
+  const plan = (id: string, recovery: { lsn: string } | { point_in_time: string }) =>
+    planOnBase({ id, database: DATABASE_ID }, recovery, { store: harness.store, signal });
+  expect(obstacle && before.latest && obstacle.at >= before.latest.time).toBe(true);
+  expect((await plan(base, { point_in_time: ended.latest?.time ?? '' })).plan.lastCommit).not.toBeNull();
+  expect((await plan(base, { lsn: ended.latest?.lsn ?? '' })).plan.lastCommit).not.toBeNull();
+
+  const newer = await backUp();
+  expect(await capture(plain)).toMatchObject({ base: 'taken' });
+  expect(begun).toBe(asked + 2);
+  const after = await captureUntilCovered(plain);
+  expect(after).toMatchObject({ base, obstacles: [obstacle], ended_by: null, next_base: null });
+  const { lsn = '', time = '' } = after.latest ?? {};
+  // No row was changed until then.
+  await expect(plan(base, { lsn: obstacle?.lsn ?? '' })).rejects.toMatchObject({ code: 'window_ends' });
+  await expect(plan(base, { point_in_time: String(altered?.at) })).rejects.toMatchObject({
+    code: 'window_ends',
+  });
+  await expect(plan(base, { lsn })).rejects.toMatchObject({ code: 'window_ends' });
+  expect((await plan(newer, { lsn })).plan.lastCommit).not.toBeNull();
+  expect((await plan(newer, { point_in_time: time })).plan.lastCommit).not.toBeNull();
+  await turnRecoveryOff(DATABASE_ID, dependencies(plain));
+  await run('ALTER TABLE kept DROP COLUMN unseen; DROP ROLE watching');
 });
 
 test('a backup that is restored alone is without what writes definitions into the log', async () => {

@@ -10,6 +10,7 @@ import { readAges } from '../../shared/health/ages.ts';
 import { listBases } from '../../shared/recovery/bases.ts';
 import { captureDatabase } from '../../shared/recovery/capture-database.ts';
 import { turnRecoveryOff, turnRecoveryOn } from '../../shared/recovery/change-recovery.ts';
+import { chooseBase } from '../../shared/recovery/choose-base.ts';
 import { describeRecovery } from '../../shared/recovery/describe-window.ts';
 import { expireChanges } from '../../shared/recovery/expire-changes.ts';
 import { planOnBase } from '../../shared/recovery/plan-on-base.ts';
@@ -104,6 +105,17 @@ async function forgetTries(): Promise<void> {
   if (recovery) await writeRecovery(table, { ...recovery, base_tried_at: null, base_attempts: 0 });
 }
 
+/** Why this moment cannot be restored. */
+const refusalNow = (): Promise<OperationError> =>
+  chooseBase(
+    { database: DATABASE_ID, backupId: undefined },
+    { point_in_time: new Date().toISOString() },
+    { table, store: harness.store, signal },
+  ).then(
+    (id) => Promise.reject(new Error(`It can be, from ${id}`)),
+    (error) => error,
+  );
+
 async function alerts(): Promise<string[]> {
   const { items } = await listAlerts(table, { database: DATABASE_ID, limit: 10 });
   return items.map(({ cause, level, status }) => `${cause} ${level} ${status}`);
@@ -197,7 +209,7 @@ test('a change of definitions that cannot be repeated ends the window until the 
   expect(ended.next_base?.reason).toContain(obstacle?.reason);
   expect(ended.latest && obstacle && ended.latest.time < obstacle.at).toBe(true);
   const plan = (id: string, lsn: string) =>
-    planOnBase({ id, database: DATABASE_ID }, { lsn }, { store: harness.store, signal });
+    planOnBase({ id, database: DATABASE_ID }, { lsn }, { table, store: harness.store, signal });
   // What it says is what a restore finds.
   expect((await plan(base ?? '', ended.latest?.lsn ?? '')).plan.lastCommit).not.toBeNull();
   await expect(plan(base ?? '', String(after?.lsn))).rejects.toMatchObject({ code: 'window_ends' });
@@ -245,6 +257,12 @@ test('a consumer that stands still never fills the disk: there is a warning, the
   await turnOn();
   expect(await describe()).toMatchObject({ status: 'on', base: null, closed: null });
   expect(await alerts()).toEqual(['recovery:window CRITICAL resolved', 'recovery:slot WARNING resolved']);
+  expect(await refusalNow()).toMatchObject({
+    code: 'window_ends',
+    message: expect.stringMatching(
+      /^Changes are stored until .+ They were captured until .+ of log are kept for the slot/,
+    ),
+  });
 });
 
 test('a slot that somebody has dropped is made anew, with a full backup, and turning it off leaves nothing', async () => {
@@ -268,6 +286,7 @@ test('a slot that somebody has dropped is made anew, with a full backup, and tur
   expect(await capture()).toMatchObject({ status: 'closed' });
   expect(await capture()).toEqual({ status: 'off' });
   expect(await leftOnServer()).toEqual([]);
+  expect((await refusalNow()).message).toContain('not on the server');
   await turnOn();
   await turnRecoveryOff(DATABASE_ID, dependencies());
   expect(await leftOnServer()).toEqual([]);
@@ -303,9 +322,9 @@ test('where the login may not make event triggers, a change that no row shows en
     obstacles: [{ reason: expect.stringContaining('public.kept') }],
   });
   const plan = (id: string, recovery: { lsn: string } | { point_in_time: string }) =>
-    planOnBase({ id, database: DATABASE_ID }, recovery, { store: harness.store, signal });
+    planOnBase({ id, database: DATABASE_ID }, recovery, { table, store: harness.store, signal });
   expect(obstacle && before.latest && obstacle.at >= before.latest.time).toBe(true);
-  expect((await plan(base, { point_in_time: ended.latest?.time ?? '' })).plan.lastCommit).not.toBeNull();
+  await plan(base, { point_in_time: ended.latest?.time ?? '' });
   expect((await plan(base, { lsn: ended.latest?.lsn ?? '' })).plan.lastCommit).not.toBeNull();
 
   const newer = await backUp();
@@ -321,8 +340,9 @@ test('where the login may not make event triggers, a change that no row shows en
   });
   await expect(plan(base, { lsn })).rejects.toMatchObject({ code: 'window_ends' });
   expect((await plan(newer, { lsn })).plan.lastCommit).not.toBeNull();
-  expect((await plan(newer, { point_in_time: time })).plan.lastCommit).not.toBeNull();
+  await plan(newer, { point_in_time: time });
   await turnRecoveryOff(DATABASE_ID, dependencies(plain));
+  expect((await refusalNow()).message).toContain('was turned off');
   await run('ALTER TABLE kept DROP COLUMN unseen; DROP ROLE watching');
 });
 
@@ -360,7 +380,7 @@ test('chosen tables come back as of a moment, in another database', async () => 
   await run('DELETE FROM kept');
   await captureUntilCovered();
   const recovery = { transaction: String(last?.transaction) };
-  const planned = await planOnBase({ id, database: DATABASE_ID }, recovery, { store: harness.store, signal });
+  const planned = await planOnBase({ id, database: DATABASE_ID }, recovery, { table, store: harness.store, signal });
   const target = targetFor(source.server, 'postgres');
   const restored = await harness.restore({ id }, source.server, {
     request: { selection: { schemas: [], tables: [{ schema: 'public', table: 'kept' }] } },
@@ -386,7 +406,7 @@ test('a replay that is ended early goes on, and repeats nothing', async () => {
   const planned = await planOnBase(
     { id, database: DATABASE_ID },
     { transaction: String(last?.transaction) },
-    { store: harness.store, signal },
+    { table, store: harness.store, signal },
   );
   const target = targetFor(source.server, 'postgres');
   const replay = replayOf(planned, { target, store: harness.store, signal, isPart: false });

@@ -16,7 +16,7 @@ import { expireChanges } from '../../shared/recovery/expire-changes.ts';
 import { planOnBase } from '../../shared/recovery/plan-on-base.ts';
 import { replayOf } from '../../shared/recovery/replay.ts';
 import { createBackupCatalog } from '../../shared/state/backups.ts';
-import { newJobId } from '../../shared/state/ids.ts';
+import { newBackupId, newJobId } from '../../shared/state/ids.ts';
 import { readRecovery, writeRecovery } from '../../shared/state/recovery.ts';
 import type { StateTable } from '../../shared/state/table.ts';
 import { DATABASE_ID, useBackupHarness } from '../backup/support/harness.ts';
@@ -344,6 +344,34 @@ test('where the login may not make event triggers, a change that no row shows en
   await turnRecoveryOff(DATABASE_ID, dependencies(plain));
   expect((await refusalNow()).message).toContain('was turned off');
   await run('ALTER TABLE kept DROP COLUMN unseen; DROP ROLE watching');
+});
+
+test('a full backup that fails is followed by another, after a wait that grows', async () => {
+  await turnOn();
+  const failing = async () => {
+    const catalog = createBackupCatalog(table);
+    const id = newBackupId();
+    await catalog.create({
+      ...{ id, database: DATABASE_ID, backup_type: 'full', custom_name: null },
+      ...{ job_id: 'job', requested_by: 'test' },
+    });
+    await catalog.markFailed(id, 'The disk is full');
+  };
+  const minutes: number[] = [];
+  for (let attempts = 1; attempts <= 4; attempts += 1) {
+    expect(await capture({ startBase: failing })).toMatchObject({ base: 'begun' });
+    expect(await capture({ startBase: failing })).toMatchObject({ base: 'waiting' });
+    const { next_base: next } = await describe();
+    expect(next).toMatchObject({ attempts });
+    const recovery = await readRecovery(table, DATABASE_ID);
+    const wait = Date.parse(next?.next_try_at ?? '') - Date.parse(recovery?.base_tried_at ?? '');
+    minutes.push(wait / 60_000);
+    // As if it had passed.
+    if (recovery) {
+      await writeRecovery(table, { ...recovery, base_tried_at: new Date(Date.now() - wait).toISOString() });
+    }
+  }
+  expect(minutes).toEqual([5, 10, 20, 40]);
 });
 
 test('a backup that is restored alone is without what writes definitions into the log', async () => {

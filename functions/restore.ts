@@ -68,7 +68,7 @@ export const handler = withDurableExecution(async (input: unknown, context) => {
         const signal = AbortSignal.any([invocationSignal(context), cancelled]);
         const options = restoreOptionsOf(event.options, lessTrusted(event));
         // Before anything is restored: a moment that cannot be reached is refused.
-        const planned = recovery && (await planOnBase({ id: backup_id, database }, recovery, { store, signal }));
+        const planned = recovery && (await planOnBase({ id: backup_id, database }, recovery, { table, store, signal }));
         const isPart = options.selection !== undefined;
         return runRestore(
           {

@@ -82,9 +82,12 @@ export const handler = withDurableExecution(async (input: unknown, context) => {
         const signal = AbortSignal.any([invocationSignal(context), cancelled]);
         const backupId = increment?.base ?? id;
         const replay = increment
-          ? replayOf(await planOnBase({ id: backupId, database }, endOfIncrement(increment), { store, signal }), {
-              ...{ target, store, signal, isPart: false },
-            })
+          ? replayOf(
+              await planOnBase({ id: backupId, database }, endOfIncrement(increment), { table, store, signal }),
+              {
+                ...{ target, store, signal, isPart: false },
+              },
+            )
           : undefined;
         return runDrill(
           { jobId, backupId, database },

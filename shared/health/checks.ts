@@ -139,7 +139,7 @@ export const checks = {
     metric: 'retained_wal_bytes',
     levels: { WARNING: 2 * GIBIBYTE, ERROR: 10 * GIBIBYTE, CRITICAL: 50 * GIBIBYTE },
     whatToDo:
-      'WAL is kept for it and fills the disk. Find its reader in pg_replication_slots; drop a slot that nobody reads, and set max_slot_wal_keep_size.',
+      'WAL is kept for it and fills the disk. Find its reader in pg_replication_slots; drop a slot that nobody reads, and set max_slot_wal_keep_size. If it is the one that GET recovery-window names, it belongs to this system: see there and in the errors of the function capture-changes why it is behind, and look for a transaction that is open for long; it is dropped by itself at max_retained_wal_gigabytes, or at once with PUT recovery and {"enabled": false}.',
   },
   inactive_slots: {
     ...brief,

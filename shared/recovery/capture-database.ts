@@ -4,6 +4,7 @@ import { enforceGuard } from '../changes/guard/guard.ts';
 import { turnOff } from '../changes/setup/turn-on.ts';
 import { OperationError } from '../errors.ts';
 import { withConnection } from '../postgres/with-connection.ts';
+import { noteEndedWindow } from '../state/ended-windows.ts';
 import { type Recovery, readRecovery, recordClosed } from '../state/recovery.ts';
 import { DAY_MS } from '../time.ts';
 import { type BaseState, ensureBase, type StartBase } from './ensure-base.ts';
@@ -79,8 +80,10 @@ async function close(
   await turnOff(database, dependencies);
   // One that is lost again and again is made anew ever more seldom.
   const renewals = now.getTime() - Date.parse(since) > DAY_MS ? 0 : recovery.renewals;
+  const closed = { at: now.toISOString(), reason };
+  await noteEndedWindow(dependencies.table, database, { slot, ...closed });
   const closing = {
-    closed: { at: now.toISOString(), reason },
+    closed,
     renewals,
     renew_at: isLost ? new Date(now.getTime() + growingWaitMs(renewals)).toISOString() : null,
   };

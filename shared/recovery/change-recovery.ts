@@ -1,6 +1,7 @@
 import type { ObjectStore } from '../backup/objects/object-store.ts';
 import { turnOff, turnOn } from '../changes/setup/turn-on.ts';
 import type { ConnectionTarget } from '../postgres/connect.ts';
+import { noteEndedWindow } from '../state/ended-windows.ts';
 import { readRecovery, removeRecovery, writeRecovery } from '../state/recovery.ts';
 import { type AlertDependencies, resolveSlotAlert, resolveWindowAlert } from './window-alert.ts';
 
@@ -36,7 +37,7 @@ export async function beginWindow(
   dependencies: ChangeDependencies,
 ): Promise<void> {
   const { table } = dependencies;
-  const { slot, follows_definitions } = await turnOn(database, dependencies);
+  const { slot, follows_definitions, definitions } = await turnOn(database, dependencies);
   const now = new Date().toISOString();
   try {
     await writeRecovery(table, {
@@ -47,6 +48,7 @@ export async function beginWindow(
       turned_on_by: by,
       captured_at: null,
       stored_at: null,
+      definitions,
       closed: null,
       obstacles: [],
       base_wanted: { since: now, reason },
@@ -65,8 +67,14 @@ export async function beginWindow(
 export async function turnRecoveryOff(database: string, dependencies: ChangeDependencies): Promise<void> {
   // Last: as long as the server may have something of it, it is not off.
   await turnOff(database, dependencies);
-  await removeRecovery(dependencies.table, database);
+  const { table } = dependencies;
   const now = new Date();
+  const known = await readRecovery(table, database);
+  if (known && !known.closed) {
+    const reason = 'Point-in-time recovery was turned off';
+    await noteEndedWindow(table, database, { slot: known.slot, at: now.toISOString(), reason });
+  }
+  await removeRecovery(table, database);
   await resolveWindowAlert(dependencies, database, now);
   await resolveSlotAlert(dependencies, database, now);
 }

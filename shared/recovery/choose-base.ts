@@ -29,7 +29,7 @@ export async function chooseBase(
   let refusal: OperationError | null = null;
   for (const base of bases) {
     try {
-      await planOnBase(base, recovery, { store, signal });
+      await planOnBase(base, recovery, { table, store, signal });
       return base.id;
     } catch (error) {
       if (signal.aborted) return base.id;

@@ -4,6 +4,8 @@ import { type PlannedReplay, planReplay } from '../changes/window/plan-replay.ts
 import type { Backup } from '../contract/schemas/backup.ts';
 import type { RecoveryTargetFields } from '../contract/schemas/restore.ts';
 import { OperationError } from '../errors.ts';
+import { findEndedWindow } from '../state/ended-windows.ts';
+import type { StateTable } from '../state/table.ts';
 import { readSnapshot } from './bases.ts';
 import { recoveryTargetOf } from './moment.ts';
 
@@ -17,12 +19,13 @@ export interface PlannedRecovery {
  * Plans how a backup is brought to a moment, by the changes of whichever slot follow it: each time that point-in-time recovery is turned
  * on makes another.
  *
- * @throws OperationError as {@link planReplay}, or of the store
+ * @throws OperationError as {@link planReplay}, or of the store; `window_ends` also when the moment is beyond the end of a window that is
+ *   captured no longer
  */
 export async function planOnBase(
   base: Pick<Backup, 'id' | 'database'>,
   recovery: RecoveryTargetFields,
-  { store, signal }: { store: ObjectStore; signal: AbortSignal },
+  { table, store, signal }: { table: StateTable; store: ObjectStore; signal: AbortSignal },
 ): Promise<PlannedRecovery> {
   const { database } = base;
   const target = recoveryTargetOf(recovery);
@@ -33,11 +36,25 @@ export async function planOnBase(
     try {
       return { of, plan: await planReplay(store, of, snapshot, target, signal) };
     } catch (error) {
-      if (!(error instanceof OperationError && error.code === 'base_not_covered')) throw error;
+      if (!(error instanceof OperationError)) throw error;
+      if (error.code === 'target_not_covered') throw await explainEnd(error, table, of);
+      if (error.code !== 'base_not_covered') throw error;
       refusal = error;
     }
   }
   throw refusal;
+}
+
+/** What was not captured until a window ended never will be. */
+async function explainEnd(error: OperationError, table: StateTable, of: ChangesOf): Promise<OperationError> {
+  const ended = await findEndedWindow(table, of);
+  if (!ended) return error;
+  return new OperationError(
+    'window_ends',
+    `${error.message}. They were captured until ${ended.at}: ${ended.reason}`,
+    'Restore to an earlier moment, or to one after the next full backup.',
+    { cause: error },
+  );
 }
 
 function notCovered(): OperationError {

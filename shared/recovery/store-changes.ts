@@ -6,7 +6,7 @@ import {
   captureDefaults,
 } from '../changes/capture/capture.ts';
 import type { ConnectionTarget } from '../postgres/connect.ts';
-import { recordCapture, recordObstacle } from '../state/recovery.ts';
+import { readRecovery, recordCapture, recordObstacle } from '../state/recovery.ts';
 import type { StateTable } from '../state/table.ts';
 
 export interface StoreChangesDependencies {
@@ -34,8 +34,11 @@ export async function storeChanges(
 ): Promise<CaptureSummary> {
   const at = new Date().toISOString();
   const settings = { ...captureDefaults, compressionLevel, timeMs, ...(toTheEnd ? { emptyAfterBytes: 0 } : {}) };
+  const recovery = await readRecovery(table, of.database);
+  const isUntold = recovery?.slot === of.slot && !recovery.follows_definitions;
   const summary = await captureChanges(of, {
     ...{ target, store, settings, signal, onDefinitions, onStreamRefused },
+    definitions: isUntold ? recovery.definitions : undefined,
     onObstacle: ({ committed_at, lsn, xid, obstacle: reason }) =>
       recordObstacle(table, of.database, { at: committed_at, lsn, xid, reason }, new Date()),
   });
@@ -43,6 +46,7 @@ export async function storeChanges(
   await recordCapture(table, of, {
     ...(summary.caughtUp ? { captured_at: at } : {}),
     ...(summary.segments > 0 ? { stored_at: at } : {}),
+    ...(isUntold ? { definitions: summary.definitions } : {}),
   });
   return summary;
 }

@@ -1,5 +1,6 @@
 import { DeleteCommand, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { z } from 'zod';
+import { definitionsSeenSchema } from '../postgres/table-definitions.ts';
 import { type StateTable, setExpression, wasWritten } from './table.ts';
 
 const obstacleSchema = z.object({
@@ -26,6 +27,8 @@ const recoverySchema = z.object({
   captured_at: z.string().nullable(),
   /** When a run last began that wrote a segment. */
   stored_at: z.string().nullable(),
+  /** As the definitions of tables were last seen, where changes of them are not in the stream; null before the first time. */
+  definitions: definitionsSeenSchema.nullable().default(null),
   /** Why and when the capture ended by itself; null while it goes on. */
   closed: z.object({ at: z.string(), reason: z.string() }).nullable(),
   /** The latest that were noticed, oldest first. */
@@ -65,7 +68,7 @@ export async function writeRecovery(table: StateTable, recovery: Recovery): Prom
 export function recordCapture(
   table: StateTable,
   of: OfSlot,
-  values: Partial<Pick<Recovery, 'captured_at' | 'stored_at'>>,
+  values: Partial<Pick<Recovery, 'captured_at' | 'stored_at' | 'definitions'>>,
 ): Promise<boolean> {
   return change(table, of, values, '#slot = :slot');
 }

@@ -4,7 +4,7 @@ import { setTimeout } from 'node:timers/promises';
 import { S3Client } from '@aws-sdk/client-s3';
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { captureChanges, captureDefaults } from '../../shared/changes/capture/capture.ts';
+import { captureChanges, captureDefaults, type ObstacleChange } from '../../shared/changes/capture/capture.ts';
 import { enforceGuard, readSlotHealth } from '../../shared/changes/guard/guard.ts';
 import { readTransactions } from '../../shared/changes/replay/transactions.ts';
 import {
@@ -15,9 +15,10 @@ import {
   readSlotRecord,
 } from '../../shared/changes/segments/stored-segments.ts';
 import { checkSetup, listCoverageGaps } from '../../shared/changes/setup/check-setup.ts';
-import { createSlot } from '../../shared/changes/setup/slot.ts';
+import { createSlot, dropSlot } from '../../shared/changes/setup/slot.ts';
 import { turnOff, turnOn } from '../../shared/changes/setup/turn-on.ts';
 import { followSegments } from '../../shared/changes/window/chain.ts';
+import { planReplay } from '../../shared/changes/window/plan-replay.ts';
 import { connect } from '../../shared/postgres/connect.ts';
 import { quoteIdentifier } from '../../shared/postgres/identifiers.ts';
 import { DATABASE_ID, useBackupHarness } from '../backup/support/harness.ts';
@@ -232,6 +233,87 @@ forEachServer((server) => {
       { target: database.target(), store: harness.store, settings: captureDefaults, signal },
     );
     await expect(lost).rejects.toMatchObject({ code: 'slot_missing' });
+  });
+
+  test('without event triggers, the catalog tells that definitions were changed, and nothing else does', async () => {
+    const other = await createScratchDatabase(server);
+    const on = await other.connect();
+    await on.query(`
+      CREATE TABLE t (id int PRIMARY KEY, n int); CREATE TABLE many (id int) PARTITION BY LIST (id);
+      CREATE TYPE mood AS ENUM ('sad'); INSERT INTO t SELECT n, n FROM generate_series(1, 10) AS n`);
+    const slot = `drifting_${other.name}`;
+    const record = await createSlot(
+      on,
+      harness.store,
+      { database: DATABASE_ID, slot, followsDefinitions: false },
+      signal,
+    );
+    let { definitions } = record;
+    const tellAfter = async (sql: string) => {
+      const told: ObstacleChange[] = [];
+      await on.query(sql);
+      const summary = await captureChanges(
+        { database: DATABASE_ID, slot },
+        {
+          ...{ target: other.target(), store: harness.store, signal, definitions },
+          // Only what has to be written is.
+          settings: { ...captureDefaults, emptyAfterBytes: 1_000_000_000 },
+          onObstacle: async (change) => void told.push(change),
+        },
+      );
+      expect(summary.caughtUp).toBe(true);
+      definitions = summary.definitions;
+      return told.map(({ obstacle }) => /definitions of (.+) were/.exec(obstacle)?.[1]);
+    };
+    for (const [sql, ...names] of [
+      ['SELECT'],
+      ['INSERT INTO t VALUES (0, 0); UPDATE t SET n = 2; DELETE FROM t WHERE id = 0'],
+      ['CREATE TABLE other (id int PRIMARY KEY)', 'public.other'],
+      ['ALTER TABLE t ADD COLUMN note text', 'public.t'],
+      ['ALTER TABLE t DROP COLUMN note', 'public.t'],
+      ['ALTER TABLE t ALTER COLUMN n SET DEFAULT 7; ALTER TABLE other ADD UNIQUE (id)', 'public.other, public.t'],
+      // Rows are other ones then, and the log has none of it.
+      ['ALTER TABLE t ALTER COLUMN n TYPE int USING n * 2', 'public.t'],
+      ['ALTER TABLE t RENAME TO "T"', 'public."T"'],
+      ['CREATE TABLE one PARTITION OF many FOR VALUES IN (1)', 'public.one'],
+      ['ALTER TABLE "T" REPLICA IDENTITY FULL', 'tables or types'],
+      [`ALTER TYPE mood ADD VALUE 'gay'`, 'tables or types'],
+      ['DROP TABLE other', 'tables or types'],
+      ['DROP TABLE one; CREATE TABLE one PARTITION OF many FOR VALUES IN (1)', 'public.one'],
+      ['TRUNCATE "T"; CREATE INDEX ON "T" (n); CREATE VIEW v AS SELECT 1; CREATE TEMP TABLE passing (id int)'],
+      ['VACUUM FULL "T"'],
+      ['REINDEX TABLE "T"; ANALYZE; GRANT SELECT ON "T" TO PUBLIC'],
+    ]) {
+      expect([sql, ...(await tellAfter(sql ?? ''))]).toEqual([sql, ...names]);
+    }
+
+    // While a run reads, after it has asked for the next number: a base from right before the run has not seen the change.
+    await on.query('INSERT INTO "T" VALUES (1, 1)');
+    const { rows } = await on.query(
+      `SELECT pg_current_snapshot()::text AS transactions, to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS taken_at`,
+    );
+    const s3 = new S3Client(clientOptions(harness.services.endpoints.s3));
+    let isChanged = false;
+    s3.middlewareStack.add(
+      (next, { commandName }) =>
+        async (args) => {
+          const isFirst = !isChanged && commandName !== 'ListObjectsV2Command';
+          isChanged ||= isFirst;
+          if (isFirst) await on.query('ALTER TABLE "T" ADD COLUMN late int');
+          return next(args);
+        },
+      { step: 'initialize' },
+    );
+    const of = { database: DATABASE_ID, slot };
+    const run = { target: other.target(), store: { ...harness.store, s3 }, settings: captureDefaults, signal };
+    const { position, segments } = await captureChanges(of, { ...run, definitions });
+    s3.destroy();
+    expect(segments).toBe(1);
+    const plan = planReplay(harness.store, of, rows[0], { lsn: position }, signal, 0);
+    await expect(plan).rejects.toMatchObject({ code: 'window_ends' });
+    await dropSlot(on, slot);
+    await on.end();
+    await other.drop();
   });
 
   test('turning on makes what is needed, and turning off leaves nothing', async () => {

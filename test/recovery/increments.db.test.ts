@@ -120,7 +120,11 @@ async function planned({ id }: Backup) {
     'new',
   );
   const target = targetFor(server, 'postgres');
-  const plan = await planOnBase({ id: backupId, database: DATABASE_ID }, recovery, { store: harness.store, signal });
+  const plan = await planOnBase({ id: backupId, database: DATABASE_ID }, recovery, {
+    table,
+    store: harness.store,
+    signal,
+  });
   return { base: backupId, replay: replayOf(plan, { target, store: harness.store, signal, isPart: false }) };
 }
 async function restore(backup: Backup): Promise<ScratchDatabase> {

@@ -10,12 +10,13 @@ import { readAges } from '../../shared/health/ages.ts';
 import { listBases } from '../../shared/recovery/bases.ts';
 import { captureDatabase } from '../../shared/recovery/capture-database.ts';
 import { turnRecoveryOff, turnRecoveryOn } from '../../shared/recovery/change-recovery.ts';
+import { chooseBase } from '../../shared/recovery/choose-base.ts';
 import { describeRecovery } from '../../shared/recovery/describe-window.ts';
 import { expireChanges } from '../../shared/recovery/expire-changes.ts';
 import { planOnBase } from '../../shared/recovery/plan-on-base.ts';
 import { replayOf } from '../../shared/recovery/replay.ts';
 import { createBackupCatalog } from '../../shared/state/backups.ts';
-import { newJobId } from '../../shared/state/ids.ts';
+import { newBackupId, newJobId } from '../../shared/state/ids.ts';
 import { readRecovery, writeRecovery } from '../../shared/state/recovery.ts';
 import type { StateTable } from '../../shared/state/table.ts';
 import { DATABASE_ID, useBackupHarness } from '../backup/support/harness.ts';
@@ -86,7 +87,7 @@ async function backUp(): Promise<string> {
 }
 
 /** Until all that has been committed is covered: a moment is a second after it. */
-async function captureUntilCovered(): ReturnType<typeof describe> {
+async function captureUntilCovered(more: object = {}): ReturnType<typeof describe> {
   const [clock] = await run(
     `SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS now`,
   );
@@ -94,7 +95,7 @@ async function captureUntilCovered(): ReturnType<typeof describe> {
     const window = await describe();
     if (window.latest !== null && window.latest.time > String(clock?.now)) return window;
     await run('INSERT INTO kept VALUES (-1); DELETE FROM kept WHERE id = -1');
-    await capture();
+    await capture(more);
   }
 }
 
@@ -103,6 +104,17 @@ async function forgetTries(): Promise<void> {
   const recovery = await readRecovery(table, DATABASE_ID);
   if (recovery) await writeRecovery(table, { ...recovery, base_tried_at: null, base_attempts: 0 });
 }
+
+/** Why this moment cannot be restored. */
+const refusalNow = (): Promise<OperationError> =>
+  chooseBase(
+    { database: DATABASE_ID, backupId: undefined },
+    { point_in_time: new Date().toISOString() },
+    { table, store: harness.store, signal },
+  ).then(
+    (id) => Promise.reject(new Error(`It can be, from ${id}`)),
+    (error) => error,
+  );
 
 async function alerts(): Promise<string[]> {
   const { items } = await listAlerts(table, { database: DATABASE_ID, limit: 10 });
@@ -197,7 +209,7 @@ test('a change of definitions that cannot be repeated ends the window until the 
   expect(ended.next_base?.reason).toContain(obstacle?.reason);
   expect(ended.latest && obstacle && ended.latest.time < obstacle.at).toBe(true);
   const plan = (id: string, lsn: string) =>
-    planOnBase({ id, database: DATABASE_ID }, { lsn }, { store: harness.store, signal });
+    planOnBase({ id, database: DATABASE_ID }, { lsn }, { table, store: harness.store, signal });
   // What it says is what a restore finds.
   expect((await plan(base ?? '', ended.latest?.lsn ?? '')).plan.lastCommit).not.toBeNull();
   await expect(plan(base ?? '', String(after?.lsn))).rejects.toMatchObject({ code: 'window_ends' });
@@ -245,6 +257,12 @@ test('a consumer that stands still never fills the disk: there is a warning, the
   await turnOn();
   expect(await describe()).toMatchObject({ status: 'on', base: null, closed: null });
   expect(await alerts()).toEqual(['recovery:window CRITICAL resolved', 'recovery:slot WARNING resolved']);
+  expect(await refusalNow()).toMatchObject({
+    code: 'window_ends',
+    message: expect.stringMatching(
+      /^Changes are stored until .+ They were captured until .+ of log are kept for the slot/,
+    ),
+  });
 });
 
 test('a slot that somebody has dropped is made anew, with a full backup, and turning it off leaves nothing', async () => {
@@ -268,12 +286,92 @@ test('a slot that somebody has dropped is made anew, with a full backup, and tur
   expect(await capture()).toMatchObject({ status: 'closed' });
   expect(await capture()).toEqual({ status: 'off' });
   expect(await leftOnServer()).toEqual([]);
+  expect((await refusalNow()).message).toContain('not on the server');
   await turnOn();
   await turnRecoveryOff(DATABASE_ID, dependencies());
   expect(await leftOnServer()).toEqual([]);
   expect((await describe()).status).toBe('off');
   expect((await alerts()).filter((text) => text.endsWith('open'))).toEqual([]);
   expect((await readAges(table, DATABASE_ID)).capture_age_seconds).toBeNull();
+});
+
+test('where the login may not make event triggers, a change that no row shows ends the window as well', async () => {
+  await run(`CREATE ROLE watching LOGIN REPLICATION PASSWORD 'w'`);
+  const credentials = async () => ({ user: 'watching', password: 'w' });
+  const plain = { target: source.target({ credentials }) };
+  await turnRecoveryOn(DATABASE_ID, 'alice', dependencies(plain));
+  const asked = begun;
+  await run(`INSERT INTO kept VALUES (30, 'first')`);
+  expect(await capture(plain)).toMatchObject({ status: 'captured', base: 'begun' });
+  const base = await backUp();
+  await capture(plain);
+  const before = await captureUntilCovered(plain);
+  expect(before).toMatchObject({ follows_definitions: false, base, ended_by: null, next_base: null });
+
+  await run('ALTER TABLE kept ADD COLUMN unseen int');
+  const [altered] = await run(
+    `SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS at`,
+  );
+  await forgetTries();
+  expect(await capture(plain)).toMatchObject({ segments: 1, changes: 0, base: 'begun' });
+  const ended = await describe();
+  const [obstacle] = ended.obstacles;
+  expect(ended).toMatchObject({
+    base,
+    ended_by: obstacle,
+    obstacles: [{ reason: expect.stringContaining('public.kept') }],
+  });
+  const plan = (id: string, recovery: { lsn: string } | { point_in_time: string }) =>
+    planOnBase({ id, database: DATABASE_ID }, recovery, { table, store: harness.store, signal });
+  expect(obstacle && before.latest && obstacle.at >= before.latest.time).toBe(true);
+  await plan(base, { point_in_time: ended.latest?.time ?? '' });
+  expect((await plan(base, { lsn: ended.latest?.lsn ?? '' })).plan.lastCommit).not.toBeNull();
+
+  const newer = await backUp();
+  expect(await capture(plain)).toMatchObject({ base: 'taken' });
+  expect(begun).toBe(asked + 2);
+  const after = await captureUntilCovered(plain);
+  expect(after).toMatchObject({ base, obstacles: [obstacle], ended_by: null, next_base: null });
+  const { lsn = '', time = '' } = after.latest ?? {};
+  // No row was changed until then.
+  await expect(plan(base, { lsn: obstacle?.lsn ?? '' })).rejects.toMatchObject({ code: 'window_ends' });
+  await expect(plan(base, { point_in_time: String(altered?.at) })).rejects.toMatchObject({
+    code: 'window_ends',
+  });
+  await expect(plan(base, { lsn })).rejects.toMatchObject({ code: 'window_ends' });
+  expect((await plan(newer, { lsn })).plan.lastCommit).not.toBeNull();
+  await plan(newer, { point_in_time: time });
+  await turnRecoveryOff(DATABASE_ID, dependencies(plain));
+  expect((await refusalNow()).message).toContain('was turned off');
+  await run('ALTER TABLE kept DROP COLUMN unseen; DROP ROLE watching');
+});
+
+test('a full backup that fails is followed by another, after a wait that grows', async () => {
+  await turnOn();
+  const failing = async () => {
+    const catalog = createBackupCatalog(table);
+    const id = newBackupId();
+    await catalog.create({
+      ...{ id, database: DATABASE_ID, backup_type: 'full', custom_name: null },
+      ...{ job_id: 'job', requested_by: 'test' },
+    });
+    await catalog.markFailed(id, 'The disk is full');
+  };
+  const minutes: number[] = [];
+  for (let attempts = 1; attempts <= 4; attempts += 1) {
+    expect(await capture({ startBase: failing })).toMatchObject({ base: 'begun' });
+    expect(await capture({ startBase: failing })).toMatchObject({ base: 'waiting' });
+    const { next_base: next } = await describe();
+    expect(next).toMatchObject({ attempts });
+    const recovery = await readRecovery(table, DATABASE_ID);
+    const wait = Date.parse(next?.next_try_at ?? '') - Date.parse(recovery?.base_tried_at ?? '');
+    minutes.push(wait / 60_000);
+    // As if it had passed.
+    if (recovery) {
+      await writeRecovery(table, { ...recovery, base_tried_at: new Date(Date.now() - wait).toISOString() });
+    }
+  }
+  expect(minutes).toEqual([5, 10, 20, 40]);
 });
 
 test('a backup that is restored alone is without what writes definitions into the log', async () => {
@@ -310,7 +408,7 @@ test('chosen tables come back as of a moment, in another database and beside the
   await run('DELETE FROM kept');
   await captureUntilCovered();
   const recovery = { transaction: String(last?.transaction) };
-  const planned = await planOnBase({ id, database: DATABASE_ID }, recovery, { store: harness.store, signal });
+  const planned = await planOnBase({ id, database: DATABASE_ID }, recovery, { table, store: harness.store, signal });
   const target = targetFor(source.server, 'postgres');
   const restored = await harness.restore({ id }, source.server, {
     request: { selection: { schemas: [], tables: [{ schema: 'public', table: 'kept' }] } },
@@ -348,7 +446,7 @@ test('a replay that is ended early goes on, and repeats nothing', async () => {
   const planned = await planOnBase(
     { id, database: DATABASE_ID },
     { transaction: String(last?.transaction) },
-    { store: harness.store, signal },
+    { table, store: harness.store, signal },
   );
   const target = targetFor(source.server, 'postgres');
   const replay = replayOf(planned, { target, store: harness.store, signal, isPart: false });

@@ -4,10 +4,13 @@ import type { ObjectStore } from '../../backup/objects/object-store.ts';
 import { OperationError } from '../../errors.ts';
 import type { ConnectionTarget } from '../../postgres/connect.ts';
 import { isSessionLost } from '../../postgres/session-errors.ts';
+import type { DefinitionsSeen } from '../../postgres/table-definitions.ts';
 import { compareLsn, type Lsn, lsnToBytes } from '../lsn.ts';
 import type { DefinitionChange, SegmentDescription } from '../segments/description.ts';
 import { type ChangesOf, listSegments, readDescription, writeDescription } from '../segments/stored-segments.ts';
+import { coveredUntil } from '../window/plan-replay.ts';
 import { describeSegments } from './describe.ts';
+import { noticeDrift } from './drift.ts';
 import { isSlotInUse, type LineSource, openLineSource } from './line-source.ts';
 import { type ReadResult, readChanges } from './read-changes.ts';
 import { holdingSink, streamingSink } from './segment-sink.ts';
@@ -50,6 +53,8 @@ export interface CaptureDependencies {
   store: ObjectStore;
   settings: CaptureSettings;
   signal: AbortSignal;
+  /** Where changes of definitions are not in the stream: as they were last seen, null before the first time. */
+  definitions?: DefinitionsSeen | null | undefined;
   /** Hears of changes of definitions before they are stored; again, when the run ends before they are. */
   onDefinitions?: ((commands: readonly DefinitionCommand[]) => Promise<void>) | undefined;
   /** Told of each change of definitions that cannot be repeated before the slot is moved past it; more than once after a run that was ended. */
@@ -72,6 +77,8 @@ export interface CaptureSummary {
   position: Lsn;
   /** Whether everything is stored that there was when the run began. */
   caughtUp: boolean;
+  /** As the catalog says them by now; null where nobody asked. */
+  definitions: DefinitionsSeen | null;
 }
 
 /**
@@ -80,18 +87,9 @@ export interface CaptureSummary {
  *
  * @throws OperationError `slot_missing`, `slot_lost`, `capture_failed`, or one of the connection or the store
  */
-export async function captureChanges(
-  of: ChangesOf,
-  {
-    target,
-    store,
-    settings,
-    signal,
-    onDefinitions,
-    onObstacle = async () => undefined,
-    onStreamRefused = () => undefined,
-  }: CaptureDependencies,
-): Promise<CaptureSummary> {
+export async function captureChanges(of: ChangesOf, dependencies: CaptureDependencies): Promise<CaptureSummary> {
+  const { target, store, settings, signal, definitions, onDefinitions } = dependencies;
+  const { onObstacle = async () => undefined, onStreamRefused = () => undefined } = dependencies;
   const deadline = performance.now() + settings.timeMs;
   signal.throwIfAborted();
   const client = await openCaptureSession(target);
@@ -105,6 +103,7 @@ export async function captureChanges(
       bytes: 0,
       position: facts.position,
       caughtUp: false,
+      definitions: definitions ?? null,
     };
     if (!(await lockSlot(client, of.slot))) return { ...summary, status: 'busy' };
     summary.position = await passStored(client, { of, store, from: facts.position, signal, onObstacle });
@@ -113,12 +112,13 @@ export async function captureChanges(
       ...{ target, onStreamRefused },
       streamAfterBytes: settings.streamAfterBytes,
     });
+    const run: Run = {
+      ...{ of, store, settings, signal, onDefinitions, onObstacle },
+      ...{ source, facts, summary, end, looksForDrift: definitions !== undefined },
+    };
     while (!summary.caughtUp && performance.now() < deadline) {
       signal.throwIfAborted();
-      await captureOnce(client, {
-        ...{ of, store, settings, signal, onDefinitions, onObstacle },
-        ...{ source, facts, summary, end },
-      });
+      await captureOnce(client, run);
     }
     return summary;
   } catch (error) {
@@ -136,6 +136,7 @@ const emptySummary = {
   changes: 0,
   bytes: 0,
   caughtUp: false,
+  definitions: null,
 } as const;
 
 /** Moves the slot past segments that exist: an earlier run ended between writing them and moving it, or the server forgot. */
@@ -165,6 +166,7 @@ interface Run {
   /** Of the log, when the run began; a server that is kept busy would never let it end otherwise. */
   end: z.output<typeof endSchema>;
   source: LineSource;
+  looksForDrift: boolean;
   onObstacle: NonNullable<CaptureDependencies['onObstacle']>;
 }
 
@@ -212,11 +214,14 @@ async function captureOnce(client: pg.Client, run: Run): Promise<void> {
   const last = segments.at(-1);
   if (!last) throw new Error('The server decoded lines without a commit');
   summary.caughtUp = reachedEnd;
+  const capturedAt = reachedEnd ? end.captured_at : (last.tally.lastCommitAt ?? end.captured_at);
+  const drift = run.looksForDrift ? await lookForDrift(client, run, capturedAt) : null;
   const isEmpty = segments.every(({ object }) => object === null);
   const passed = lsnToBytes(last.range.lastLsn) - lsnToBytes(summary.position);
-  if (isEmpty && reachedEnd && passed < settings.emptyAfterBytes) return;
+  if (isEmpty && reachedEnd && !drift && passed < settings.emptyAfterBytes) return;
 
-  // Whoever committed in what was read, which a stream may end a little behind the end, has its number by now.
+  // Whoever committed in what was read, which a stream may end a little behind the end, has its number by now; and so has the drift:
+  // no base that has not seen its transaction can do without the read.
   const { next_xid: nextXid } = nextSchema.parse((await client.query(nextXidSql)).rows[0]);
   // A segment exists once it is described: what is not heard now, the next run reads again.
   const commands = segments.flatMap(({ tally }) => tally.commands);
@@ -228,6 +233,7 @@ async function captureOnce(client: pg.Client, run: Run): Promise<void> {
     capturedAt: end.captured_at,
     reachedEnd,
     nextXid,
+    drift,
   })) {
     await writeDescription(store, description, signal);
     await tellObstacles(description, onObstacle);
@@ -239,6 +245,15 @@ async function captureOnce(client: pg.Client, run: Run): Promise<void> {
   signal.throwIfAborted();
   await advanceSlot(client, of.slot, last.range.lastLsn);
   summary.position = last.range.lastLsn;
+}
+
+/** @param capturedAt - as the last segment of the read will say */
+async function lookForDrift(client: pg.Client, run: Run, capturedAt: string): Promise<DefinitionChange | null> {
+  const { summary } = run;
+  const at = coveredUntil({ captured_at: capturedAt });
+  const { seen, change } = await noticeDrift(client, summary.definitions, { from: summary.position, at });
+  summary.definitions = seen;
+  return change;
 }
 
 /** Reads and stores with bounded memory: a large transaction alone, after what is before it in its segment. */

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { splitQualified } from '../decoding/names.ts';
-import { type SegmentDescription, segmentDescriptionSchema } from '../segments/description.ts';
+import { type DefinitionChange, type SegmentDescription, segmentDescriptionSchema } from '../segments/description.ts';
 import { CHANGES_FORMAT } from '../segments/layout.ts';
 import type { ChangesOf } from '../segments/stored-segments.ts';
 import { fullTransactionId } from '../transaction-ids.ts';
@@ -18,12 +18,14 @@ export interface ReadFacts {
   /** Whether the last of the segments goes to that end. */
   reachedEnd: boolean;
   nextXid: string;
+  /** A change of definitions that the catalog alone tells of, somewhere in the read or after it. */
+  drift: DefinitionChange | null;
 }
 
 /** Describes the segments of one read. Looks up what is not in the lines: positions of sequences, tables without an identity. */
 export async function describeSegments(
   client: pg.Client,
-  { of, facts, segments, capturedAt, reachedEnd, nextXid }: ReadFacts,
+  { of, facts, segments, capturedAt, reachedEnd, nextXid, drift }: ReadFacts,
 ): Promise<SegmentDescription[]> {
   const hasChanges = segments.some(({ object }) => object !== null);
   const { rows: sequences } = hasChanges ? await client.query(sequencePositionsSql) : { rows: [] };
@@ -53,10 +55,13 @@ export async function describeSegments(
       without_identity: tables
         .filter(({ table, updates, deletes }) => updates + deletes > 0 && without.has(table))
         .map(({ table }) => table),
-      definition_changes: tally.definitionChanges.map((change) => ({
-        ...change,
-        xid: String(fullTransactionId(change.xid, BigInt(nextXid))),
-      })),
+      definition_changes: [
+        ...(drift && index === 0 ? [drift] : []),
+        ...tally.definitionChanges.map((change) => ({
+          ...change,
+          xid: String(fullTransactionId(change.xid, BigInt(nextXid))),
+        })),
+      ],
       sequences: object === null ? [] : sequences,
       encoding: facts.encoding,
       server_version: facts.serverVersion,

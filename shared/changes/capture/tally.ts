@@ -55,7 +55,7 @@ export function startTally(): { tally: Tally; add: (head: string) => boolean } {
     commands: [],
   };
   /** Of the transaction that has not been committed yet. */
-  let definitions: Pick<DefinitionChange, 'tag' | 'obstacle'>[] = [];
+  let definitions: (Pick<DefinitionChange, 'obstacle'> & { tag: string })[] = [];
   let commands: Pick<DefinitionCommand, 'tag' | 'role' | 'query'>[] = [];
   /** The last table seen: most lines are of the same one as the line before. */
   let last: { prefix: string; counts: TableChanges } = {

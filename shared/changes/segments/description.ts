@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { OperationError } from '../../errors.ts';
+import { definitionsSeenSchema } from '../../postgres/table-definitions.ts';
 import { CHANGES_FORMAT } from './layout.ts';
 
 const lsnSchema = z.string().regex(/^[0-9A-F]{1,8}\/[0-9A-F]{1,8}$/);
@@ -18,11 +19,14 @@ const tableSchema = z.object({
 });
 
 const definitionChangeSchema = z.object({
-  /** End of the transaction's commit. */
+  /** End of the transaction's commit; without a tag, no commit that ends here or later may be repeated without the change. */
   lsn: lsnSchema,
+  /** Without a tag, when all was last seen to be as before. */
   committed_at: timeSchema,
+  /** Without a tag, that of a transaction which began after the change. */
   xid: xidSchema,
-  tag: z.string(),
+  /** The command; null where nothing but the catalog tells that there was one. */
+  tag: z.string().nullable(),
   /** Why it cannot be repeated; null when it can, as far as its text tells. */
   obstacle: z.string().nullable(),
 });
@@ -79,6 +83,8 @@ export const slotRecordSchema = z.object({
   next_xid: xidSchema,
   /** Whether changes of definitions are in the stream. */
   follows_definitions: z.boolean(),
+  /** As they were when the slot was made, where changes of them are not in the stream. */
+  definitions: definitionsSeenSchema.nullable().default(null),
   server_version: z.int(),
 });
 

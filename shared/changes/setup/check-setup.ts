@@ -63,8 +63,9 @@ export async function checkSetup(client: pg.Client): Promise<SetupCheck> {
   if (!facts.may_follow_definitions) {
     warnings.push({
       code: 'definitions_not_followed',
-      message: `The login ${facts.login} may not create event triggers: changes of definitions are not captured, and end the window when rows show them`,
-      nextStep: 'Take a full backup after each change of a definition, or use a superuser (rds_superuser on RDS).',
+      message: `The login ${facts.login} may not create event triggers: changes of definitions are not captured; the next run notices them, and the window ends before it`,
+      nextStep:
+        'A full backup is then begun by itself. Use a superuser (rds_superuser on RDS) to have them repeated instead.',
     });
   }
   if (facts.keep_size === '-1') {

@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { z } from 'zod';
 import type { ObjectStore } from '../../backup/objects/object-store.ts';
+import { readTableDefinitions } from '../../postgres/table-definitions.ts';
 import { nextXidSql } from '../capture/slot.sql.ts';
 import type { SlotRecord } from '../segments/description.ts';
 import { CHANGES_FORMAT } from '../segments/layout.ts';
@@ -55,6 +56,8 @@ export async function createSlot(
       slot,
       created_at,
       lsn,
+      // Before the number, so that no base has seen less than they say.
+      definitions: followsDefinitions ? null : { ...(await readTableDefinitions(client)), at: created_at },
       next_xid: String((await client.query(nextXidSql)).rows[0]?.next_xid),
       follows_definitions: followsDefinitions,
       server_version,

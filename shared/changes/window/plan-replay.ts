@@ -2,7 +2,7 @@ import type { ObjectStore } from '../../backup/objects/object-store.ts';
 import { OperationError } from '../../errors.ts';
 import { compareLsn, type Lsn } from '../lsn.ts';
 import { type CommittedTransaction, readCommits } from '../replay/transactions.ts';
-import type { SegmentDescription } from '../segments/description.ts';
+import type { DefinitionChange, SegmentDescription } from '../segments/description.ts';
 import { type ChangesOf, readDescriptions } from '../segments/stored-segments.ts';
 import { isSeen, parseSnapshot, type TransactionSnapshot } from '../transaction-ids.ts';
 import { findBeginning } from './find-beginning.ts';
@@ -50,6 +50,8 @@ export async function planReplay(
   let knowsBase = false;
   let lastCommit: CommittedTransaction | null = null;
   let stopped = false;
+  /** The first that is left out. */
+  let leftOut: CommittedTransaction | null = null;
   for await (const description of readDescriptions(store, of, ranges, signal)) {
     if (!stopped) {
       segments.push(description);
@@ -58,6 +60,7 @@ export async function planReplay(
           if (stopped) assertUnseen(snapshot, commit);
           else if (isBeyond(commit, target)) {
             stopped = true;
+            leftOut = commit;
             assertUnseen(snapshot, commit);
           } else {
             lastCommit = commit;
@@ -76,8 +79,8 @@ export async function planReplay(
   const isTheBase = 'time' in target && toMicroseconds(target.time) === toMicroseconds(base.taken_at);
   if (!isTheBase && !(knowsBase && (stopped || isCovered(target, segments, settledMs))))
     throw notCovered(segments, base);
-  if (lastCommit) assertRepeatable(segments, snapshot, (lastCommit as CommittedTransaction).lsn);
   const applies = lastCommit !== null;
+  if (applies || !isTheBase) assertRepeatable(segments, snapshot, { target, lastCommit, leftOut });
   return {
     segments,
     from,
@@ -87,15 +90,27 @@ export async function planReplay(
   };
 }
 
+/** How far a replay would go. */
+interface Reach {
+  target: RecoveryTarget;
+  lastCommit: CommittedTransaction | null;
+  leftOut: CommittedTransaction | null;
+}
+
+/** Whether a replay would be behind a change of definitions. One that is no commit itself may be passed without repeating anything. */
+function isPassed({ lsn, committed_at: at, tag }: DefinitionChange, { target, lastCommit, leftOut }: Reach): boolean {
+  if (lastCommit && compareLsn(lsn, lastCommit.lsn) <= 0) return true;
+  if (tag !== null) return false;
+  if ('time' in target) return toMicroseconds(target.time) > at;
+  return compareLsn(lsn, 'lsn' in target ? target.lsn : (leftOut?.lsn ?? '0/0')) <= 0;
+}
+
 /** Says before a restore begins that the window ends before the moment, as far as it is known. */
-function assertRepeatable(
-  segments: readonly SegmentDescription[],
-  snapshot: TransactionSnapshot,
-  lastCommit: Lsn,
-): void {
+function assertRepeatable(segments: readonly SegmentDescription[], snapshot: TransactionSnapshot, reach: Reach): void {
   for (const { definition_changes: changes } of segments) {
-    for (const { obstacle, xid, lsn, committed_at: at } of changes) {
-      if (obstacle === null || isSeen(snapshot, BigInt(xid)) || compareLsn(lsn, lastCommit) > 0) continue;
+    for (const change of changes) {
+      const { obstacle, xid, lsn, committed_at: at } = change;
+      if (obstacle === null || isSeen(snapshot, BigInt(xid)) || !isPassed(change, reach)) continue;
       throw new OperationError(
         'window_ends',
         `The window of this full backup ends at ${at} (${lsn}): ${obstacle}`,

@@ -276,6 +276,7 @@ export class World {
       turned_on_by: 'alice',
       captured_at: null,
       stored_at: null,
+      definitions: null,
       closed: closed ? { at: new Date().toISOString(), reason: 'test' } : null,
       obstacles: [],
       base_wanted: null,

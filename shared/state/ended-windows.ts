@@ -1,0 +1,41 @@
+import { GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
+import { z } from 'zod';
+import type { StateTable } from './table.ts';
+
+const endedWindowSchema = z.object({
+  /** The replication slot whose changes were captured until then. */
+  slot: z.string(),
+  at: z.string(),
+  reason: z.string(),
+});
+
+/** When and why the changes of a slot were captured no longer. */
+export type EndedWindow = z.output<typeof endedWindowSchema>;
+
+/** Windows of a database that are kept, the latest; slots of earlier ones end without a reason. */
+const MOST_WINDOWS = 50;
+
+const endedKey = (database: string) => ({ pk: `RECOVERY#${database}`, sk: 'ENDED' });
+
+async function readAll(table: StateTable, database: string): Promise<EndedWindow[]> {
+  const { Item } = await table.documents.send(
+    new GetCommand({ TableName: table.name, Key: endedKey(database), ConsistentRead: true }),
+  );
+  return Item ? z.array(endedWindowSchema).parse(Item.windows) : [];
+}
+
+/** Notes why a window has ended. The first reason that is told of a slot stays: what follows, follows from it. */
+export async function noteEndedWindow(table: StateTable, database: string, ended: EndedWindow): Promise<void> {
+  const known = await readAll(table, database);
+  if (known.some(({ slot }) => slot === ended.slot)) return;
+  const windows = [...known, ended].slice(-MOST_WINDOWS);
+  await table.documents.send(new PutCommand({ TableName: table.name, Item: { ...endedKey(database), windows } }));
+}
+
+/** @returns null when a slot's changes are captured still, or nobody knows why not */
+export async function findEndedWindow(
+  table: StateTable,
+  { database, slot }: { database: string; slot: string },
+): Promise<EndedWindow | null> {
+  return (await readAll(table, database)).find((window) => window.slot === slot) ?? null;
+}

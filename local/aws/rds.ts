@@ -1,8 +1,8 @@
 import type { RequestListener } from 'node:http';
 import { join } from 'node:path';
-import { AwsError, asAwsError } from './errors.ts';
+import { AwsError } from './errors.ts';
 import type { FaultList } from './faults.ts';
-import { readBody, send } from './http.ts';
+import { members, type QueryOperation, serveQuery } from './query-service.ts';
 import { openStateFile } from './state-file.ts';
 import { escapeXml } from './xml.ts';
 
@@ -40,7 +40,7 @@ export async function openRds(stateFolder: string): Promise<LocalRds> {
     return `<DBSnapshot><DBSnapshotIdentifier>${escapeXml(name)}</DBSnapshotIdentifier></DBSnapshot>`;
   };
 
-  const operations: Record<string, (form: URLSearchParams) => Promise<string> | string> = {
+  const operations: Record<string, QueryOperation> = {
     DescribeDBInstances: (form) =>
       `<DBInstances>${(form.has('DBInstanceIdentifier') ? [instanceIn(form)] : Object.values(instances)).map(describe).join('')}</DBInstances>`,
     ModifyDBInstance: async (form) => {
@@ -82,22 +82,11 @@ export async function openRds(stateFolder: string): Promise<LocalRds> {
 
   return {
     putInstance: put,
-    listener: (faults) => async (request, response) => {
-      try {
-        const form = new URLSearchParams((await readBody(request)).toString('utf8'));
-        const called = form.get('Action') ?? '';
-        faults.check('rds', called);
-        const run = operations[called];
-        if (!run) throw new AwsError('InvalidAction', `The local RDS has no ${called || '(none)'}`);
-        const xml = `<${called}Response xmlns="http://rds.amazonaws.com/doc/2014-10-31/"><${called}Result>${await run(form)}</${called}Result></${called}Response>`;
-        send(response, 200, 'text/xml', xml);
-      } catch (error) {
-        const { code, message, status } = asAwsError(error);
-        const type = status < 500 ? 'Sender' : 'Receiver';
-        const xml = `<ErrorResponse><Error><Type>${type}</Type><Code>${escapeXml(code)}</Code><Message>${escapeXml(message)}</Message></Error></ErrorResponse>`;
-        send(response, status, 'text/xml', xml);
-      }
-    },
+    listener: (faults) =>
+      serveQuery(
+        { name: 'rds', title: 'RDS', namespace: 'http://rds.amazonaws.com/doc/2014-10-31/', operations },
+        faults,
+      ),
     close: file.close,
   };
 }
@@ -112,9 +101,4 @@ function describe(instance: Instance): string {
     return `<${name}>${inner}</${name}>`;
   });
   return `<DBInstance>${parts.join('')}</DBInstance>`;
-}
-
-/** A list in AWS's form encoding: `name.member.1`, `name.member.2`, ... */
-function members(form: URLSearchParams, name: string): string[] {
-  return [...form].filter(([key]) => key.startsWith(`${name}.member.`)).map(([, value]) => value);
 }

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { RequestListener, ServerResponse } from 'node:http';
 import { join } from 'node:path';
-import { AwsError, asAwsError } from './errors.ts';
+import { AwsError } from './errors.ts';
 import type { FaultList } from './faults.ts';
-import { readBody, send } from './http.ts';
+import { send } from './http.ts';
+import { members, type QueryOperation, serveQuery } from './query-service.ts';
 import { openStateFile } from './state-file.ts';
 import { escapeXml } from './xml.ts';
 
@@ -50,7 +51,7 @@ export async function openSes(stateFolder: string): Promise<LocalSes> {
     return `<MessageId>${id}</MessageId>`;
   }
 
-  const operations: Record<string, (form: URLSearchParams) => Promise<string> | string> = {
+  const operations: Record<string, QueryOperation> = {
     SendEmail: (form) =>
       keep({
         from: form.get('Source') ?? '',
@@ -85,37 +86,16 @@ export async function openSes(stateFolder: string): Promise<LocalSes> {
 
   return {
     emails: () => [...emails],
-    listener: (faults) => async (request, response) => {
-      try {
-        if (request.method === 'GET') {
-          showMailbox(response, request.url ?? '/', emails);
-          return;
-        }
-        const form = new URLSearchParams((await readBody(request)).toString('utf8'));
-        const called = form.get('Action') ?? '';
-        faults.check('ses', called);
-        const run = operations[called];
-        if (!run) throw new AwsError('InvalidAction', `The local SES has no ${called || '(none)'}`);
-        const result = await run(form);
-        const xml = `<${called}Response xmlns="http://ses.amazonaws.com/doc/2010-12-01/"><${called}Result>${result}</${called}Result></${called}Response>`;
-        send(response, 200, 'text/xml', xml);
-      } catch (error) {
-        const { code, message, status } = asAwsError(error);
-        const type = status < 500 ? 'Sender' : 'Receiver';
-        const xml = `<ErrorResponse><Error><Type>${type}</Type><Code>${escapeXml(code)}</Code><Message>${escapeXml(message)}</Message></Error></ErrorResponse>`;
-        send(response, status, 'text/xml', xml);
-      }
-    },
+    listener: (faults) =>
+      serveQuery(
+        {
+          ...{ name: 'ses', title: 'SES', namespace: 'http://ses.amazonaws.com/doc/2010-12-01/', operations },
+          page: (request, response) => showMailbox(response, request.url ?? '/', emails),
+        },
+        faults,
+      ),
     close: file.close,
   };
-}
-
-/** A list in AWS's form encoding: `name.member.1`, `name.member.2`, ... */
-function members(form: URLSearchParams, name: string): string[] {
-  const values: string[] = [];
-  for (let index = 1; form.has(`${name}.member.${index}`); index += 1)
-    values.push(form.get(`${name}.member.${index}`) ?? '');
-  return values;
 }
 
 function showMailbox(response: ServerResponse, path: string, emails: readonly Email[]): void {

@@ -20,8 +20,8 @@ Measures what a sample of a database's health takes on a crowded server, and wha
 
   --sessions 1000      idle sessions
   --tables 20000       tables
-  --pairs 6            runs of pgbench with and without sampling
-  --seconds 20         of each run
+  --pairs 60           stretches of pgbench with and without sampling
+  --seconds 10         of each stretch
 
 npm run bench -- changes [options]
 
@@ -48,8 +48,8 @@ const { values, positionals } = parseArgs({
     output: { type: 'string' },
     sessions: { type: 'string', default: '1000' },
     tables: { type: 'string', default: '20000' },
-    pairs: { type: 'string', default: '6' },
-    seconds: { type: 'string', default: '20' },
+    pairs: { type: 'string', default: '60' },
+    seconds: { type: 'string', default: '10' },
     changes: { type: 'string', default: '400000' },
     'large-rows': { type: 'string', default: '2000000' },
     megabytes: { type: 'string', default: '400' },

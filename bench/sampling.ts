@@ -1,4 +1,4 @@
-import { execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -7,10 +7,10 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
 import pg from 'pg';
-import { takeReading } from '../shared/health/sample/take-reading.ts';
 import { embeddedBinaries, installedBinaries } from '../test/support/postgres-binaries.ts';
 import { startServer, type TestServer } from '../test/support/postgres-server.ts';
 import { hasTool } from './peers.ts';
+import { EVERY_MS, LOAD_GENERATOR, measureLoss } from './sampling-loss.ts';
 import type { SamplingStep, SamplingStepResult } from './sampling-step.ts';
 
 const execute = promisify(execFile);
@@ -25,10 +25,7 @@ export interface SamplingBenchmark {
 
 const STATEMENTS = 5000;
 const SAMPLES = 20;
-const EVERY_MS = 5000;
 const MEGABYTE = 1_000_000;
-/** Of PostgreSQL, where it is installed. */
-const LOAD_GENERATOR = 'pgbench';
 
 /** Measures what a sample takes on a crowded server, and what sampling every 5 s costs pgbench. */
 export async function benchmarkSampling(options: SamplingBenchmark): Promise<void> {
@@ -38,13 +35,17 @@ export async function benchmarkSampling(options: SamplingBenchmark): Promise<voi
     max_connections: String(options.sessions + 100),
     shared_buffers: '64MB',
     'pg_stat_statements.max': String(STATEMENTS),
+    // What the server does by itself at moments of its own would fall on one half of a pair.
+    checkpoint_timeout: '1h',
+    max_wal_size: '20GB',
+    autovacuum: 'off',
   });
   try {
     const result = {
       at: new Date().toISOString(),
       server: server.label,
       ...(hasTool(LOAD_GENERATOR, server.version)
-        ? await measureLoss(server, options)
+        ? { lossOfThroughput: await measureLoss(server, options) }
         : { pgbench: 'left out: not installed' }),
       ...(await measureCrowd(server, options)),
     };
@@ -62,8 +63,6 @@ async function open({ host, port, user, password }: TestServer): Promise<pg.Clie
   await client.connect();
   return client;
 }
-
-const take = (client: pg.Client) => takeReading(client, { slowQuerySeconds: 1, poolLimit: 30 });
 
 /** Database time of samples with many sessions, tables and statements, in milliseconds. */
 async function measureCrowd(server: TestServer, { sessions, tables }: SamplingBenchmark) {
@@ -125,62 +124,6 @@ async function sampleAlone(step: SamplingStep): Promise<SamplingStepResult> {
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-}
-
-/** pgbench with and without a sample every 5 s, in pairs whose order changes. */
-async function measureLoss(server: TestServer, { pairs, seconds }: SamplingBenchmark) {
-  await pgbench(server, ['-i', '-s', '20', '-q']);
-  await pgbench(server, ['-c', '2', '-T', String(seconds)]);
-  const losses: number[] = [];
-  for (let pair = 0; pair < pairs; pair++) {
-    const run = (): Promise<number> => pgbench(server, ['-c', '2', '-T', String(seconds)]);
-    const [first, second] =
-      pair % 2 === 0 ? [await sampled(server, run), await run()] : [await run(), await sampled(server, run)];
-    const [withSampling, without] = pair % 2 === 0 ? [first, second] : [second, first];
-    losses.push(1 - withSampling / without);
-    console.log(`  ${Math.round(without)} tps without, ${Math.round(withSampling)} with sampling`);
-  }
-  const sorted = [...losses].sort((a, b) => a - b);
-  return {
-    lossOfThroughput: { median: middle(losses), least: sorted[0], most: sorted.at(-1) },
-    pairs,
-    secondsEach: seconds,
-  };
-}
-
-async function sampled(server: TestServer, run: () => Promise<number>): Promise<number> {
-  const client = await open(server);
-  let sampling: Promise<unknown> = take(client);
-  const timer = setInterval(() => {
-    sampling = take(client);
-  }, EVERY_MS);
-  try {
-    return await run();
-  } finally {
-    clearInterval(timer);
-    await sampling;
-    await client.end();
-  }
-}
-
-/** Transactions per second; 0 for an initialization. */
-async function pgbench({ host, port, user, password }: TestServer, args: string[]): Promise<number> {
-  const child = spawn(LOAD_GENERATOR, ['-h', host, '-p', String(port), '-U', user, '-n', ...args, 'postgres'], {
-    env: { ...process.env, PGPASSWORD: password },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let said = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', (text: string) => {
-      said = (said + text).slice(-4000);
-    });
-  }
-  const code = await new Promise<number | null>((resolve, reject) => {
-    child.on('error', reject);
-    child.on('close', resolve);
-  });
-  if (code !== 0) throw new Error(`pgbench ended with ${code}: ${said}`);
-  return Number(/^tps = ([\d.]+)/m.exec(said)?.[1] ?? 0);
 }
 
 function middle(values: readonly number[]): number {

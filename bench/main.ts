@@ -12,6 +12,7 @@ Measures a backup and a restore through the system's own functions, and in the s
   --runs 3             how often each is measured; the median counts
   --connections 2      parallel connections (the peers use two)
   --level 1            zstd level
+  --watch              looks at the jobs every 50 ms and tells the seconds in each of their phases; that slows them down
   --output FILE        where the JSON goes (default bench/results/<benchmark>.json)
 
 npm run bench -- sampling [options]
@@ -45,6 +46,7 @@ const { values, positionals } = parseArgs({
     runs: { type: 'string', default: '3' },
     connections: { type: 'string', default: '2' },
     level: { type: 'string', default: '1' },
+    watch: { type: 'boolean', default: false },
     output: { type: 'string' },
     sessions: { type: 'string', default: '1000' },
     tables: { type: 'string', default: '20000' },
@@ -80,6 +82,7 @@ if (benchmark === 'sampling' && !values.help) {
     runs: Number(values.runs),
     connections: Number(values.connections),
     level: Number(values.level),
+    watch: values.watch,
     output,
   });
 }

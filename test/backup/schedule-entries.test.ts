@@ -84,6 +84,16 @@ describe('post-data entries', () => {
     expect(entryQueue(parallel).take()?.entry.dump_id).toBe(101);
   });
 
+  it('begin with that after which the most is to be done', () => {
+    const post = [
+      entry(100, 'INDEX', { depends_on: [1] }),
+      entry(101, 'CONSTRAINT', { depends_on: [2] }),
+      entry(102, 'FK CONSTRAINT', { depends_on: [1, 2, 101] }),
+    ];
+    const { parallel } = scheduleEntries(tables, post, (oid) => (oid === 16_001 ? 1000 : 1));
+    expect(entryQueue(parallel).take()?.entry.dump_id).toBe(101);
+  });
+
   it('leave privileges for later and event triggers, with what depends on them, for last', () => {
     const post = [
       entry(100, 'EVENT TRIGGER'),

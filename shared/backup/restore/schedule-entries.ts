@@ -12,7 +12,7 @@ export interface ScheduledEntry {
   rowsOf: ReadonlySet<number> | null;
   /** Whether it may run beside another entry on the same table; building an index may. */
   shared: boolean;
-  /** Bytes of its tables: the largest are begun first. */
+  /** Bytes of its tables, as a measure of how long it takes. */
   weight: number;
 }
 
@@ -82,7 +82,12 @@ export interface EntryQueue {
   readonly remaining: number;
 }
 
-/** @param isLoading - whether rows of a table are still to be loaded; without a number, of any */
+/**
+ * Of what can begin, that comes first from which the longest way leads to the end: its own weight and those of what waits for it
+ * (critical-path scheduling; Graham, 1969). A large foreign key would otherwise be left for last, and be checked alone.
+ *
+ * @param isLoading - whether rows of a table are still to be loaded; without a number, of any
+ */
 export function entryQueue(
   entries: readonly ScheduledEntry[],
   isLoading: (table?: number) => boolean = () => false,
@@ -101,12 +106,13 @@ export function entryQueue(
       else successors.set(id, [scheduled]);
     }
   }
-  const byWeight = (a: ScheduledEntry, b: ScheduledEntry): number => a.weight - b.weight;
-  /** What waits for no other entry, the largest last. */
+  const ways = waysToTheEnd(missing, successors);
+  const byWay = (a: ScheduledEntry, b: ScheduledEntry): number => (ways.get(a) ?? 0) - (ways.get(b) ?? 0);
+  /** What waits for no other entry, the longest way last. */
   const ready = entries
     .filter((scheduled) => missing.get(scheduled) === 0)
     .reverse()
-    .sort(byWeight);
+    .sort(byWay);
   let remaining = entries.length;
 
   const conflicts = (candidate: ScheduledEntry): boolean => {
@@ -136,11 +142,35 @@ export function entryQueue(
       for (const successor of successors.get(scheduled.entry.dump_id) ?? []) {
         const left = (missing.get(successor) ?? 0) - 1;
         missing.set(successor, left);
-        if (left === 0) insertSorted(ready, successor, byWeight);
+        if (left === 0) insertSorted(ready, successor, byWay);
       }
     },
     get remaining() {
       return remaining;
     },
   };
+}
+
+/** Of each entry, its weight and the greatest sum of weights of entries that wait for each other after it. */
+function waysToTheEnd(
+  missing: ReadonlyMap<ScheduledEntry, number>,
+  successors: ReadonlyMap<number, readonly ScheduledEntry[]>,
+): Map<ScheduledEntry, number> {
+  const following = ({ entry }: ScheduledEntry): readonly ScheduledEntry[] => successors.get(entry.dump_id) ?? [];
+  const left = new Map(missing);
+  const inOrder = [...left.keys()].filter((scheduled) => left.get(scheduled) === 0);
+  // Grows while it is gone through.
+  for (const scheduled of inOrder) {
+    for (const successor of following(scheduled)) {
+      const still = (left.get(successor) ?? 0) - 1;
+      left.set(successor, still);
+      if (still === 0) inOrder.push(successor);
+    }
+  }
+  const ways = new Map<ScheduledEntry, number>();
+  for (const scheduled of inOrder.reverse()) {
+    const after = following(scheduled).map((successor) => ways.get(successor) ?? 0);
+    ways.set(scheduled, scheduled.weight + after.reduce((most, way) => Math.max(most, way), 0));
+  }
+  return ways;
 }

@@ -11,7 +11,8 @@ SET lc_monetary = 'C';`.trimStart();
 /**
  * Settings of every session of a restore: pg_dump's own (functions are checked when called, XML may be a fragment, values are
  * read as the export wrote them), no time-outs but for a client that has gone without a word, and no wait for the disk at each commit: until it is offered, the new
- * database can be made again from the backup.
+ * database can be made again from the backup. Its indexes have just been written in the order of their keys, so that reading a page of
+ * one costs hardly more than reading the next: foreign keys are then checked by two indexes side by side, without a hash table.
  */
 const RESTORE_SETTINGS = `
 SELECT pg_catalog.set_config('search_path', '', false);
@@ -29,6 +30,7 @@ SET row_security = off;
 ${VALUE_SETTINGS}
 SET jit = off;
 SET max_parallel_maintenance_workers = 0;
+SET random_page_cost = 1.1;
 SET synchronous_commit = off;
 SET default_tablespace = '';
 SET default_table_access_method = heap`;

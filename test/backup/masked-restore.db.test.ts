@@ -21,13 +21,17 @@ import { everythingRules, rowsOf, rulesOf } from './support/masking-rules.ts';
 const harness = useBackupHarness();
 
 const setUp = `
-CREATE TABLE people (id int PRIMARY KEY, email varchar(60) UNIQUE, name text, CONSTRAINT polite CHECK (name <> ''));
+CREATE DOMAIN mails AS varchar(40)[];
+CREATE TABLE people (id int PRIMARY KEY, email varchar(60) UNIQUE, name text, mails mails, contact jsonb, CONSTRAINT polite CHECK (name <> ''));
 CREATE TABLE orders (id int PRIMARY KEY, email varchar(60) REFERENCES people (email), note text);
 CREATE TABLE events (at date, email text) PARTITION BY RANGE (at);
 CREATE TABLE events_1 PARTITION OF events FOR VALUES FROM ('2020-01-01') TO ('2021-01-01');
 CREATE TABLE parent (email text);
 CREATE TABLE child (more text) INHERITS (parent);
-INSERT INTO people SELECT n, 'person' || n || '@mail.example', 'Somebody ' || n FROM generate_series(1, 4000) AS n;
+INSERT INTO people
+SELECT n, 'person' || n || '@mail.example', 'Somebody ' || n, format('[0:1]={person%s@mail.example,NULL}', n)::mails,
+       jsonb_build_object('all', jsonb_build_array(jsonb_build_object('mail', 'person' || n || '@mail.example')), 'n', n)
+  FROM generate_series(1, 4000) AS n;
 INSERT INTO orders SELECT n, 'person' || n || '@mail.example', repeat(md5(n::text), 20) FROM generate_series(1, 4000) AS n;
 INSERT INTO events SELECT '2020-02-02', email FROM people LIMIT 50;
 INSERT INTO child SELECT email, 'more' FROM people LIMIT 50;
@@ -36,7 +40,12 @@ SELECT lo_from_bytea(0, 'person1@mail.example')`;
 
 const email = { rule: 'email' };
 const rules = rulesOf({
-  'public.people': { email, name: { rule: 'hash' } },
+  'public.people': {
+    email,
+    name: { rule: 'hash' },
+    mails: { rule: 'email' },
+    contact: { rule: 'json', paths: { '$.all.*.mail': email } },
+  },
   'public.orders': { email },
   'public.events': { email },
   'public.parent': { email },
@@ -96,6 +105,9 @@ test('rows are masked as they come into a new database, chosen tables alone, and
   ]);
   const joined = 'SELECT count(*)::int FROM orders JOIN people USING (email) WHERE people.id = orders.id';
   expect(await rowsOf(whole, joined)).toEqual([{ count: 4000 }]);
+  const within = `SELECT count(*)::int FROM people WHERE mails[0] = email AND array_dims(mails) = '[0:1]' AND mails[1] IS NULL
+                     AND contact #>> '{all,0,mail}' = email AND contact ->> 'n' = id::text`;
+  expect(await rowsOf(whole, within)).toEqual([{ count: 4000 }]);
   const left = "SELECT md5(string_agg(note, '' ORDER BY id)) FROM orders";
   expect(await rowsOf(whole, left)).toEqual(await rowsOf(source, left));
 
@@ -159,6 +171,37 @@ test('rules that do not fit the backup refuse it before a row is loaded, and lea
     },
   );
   expect(found.problems).toMatchObject([{ code: 'masking_refused' }]);
+});
+
+test('where the target is trusted less, values speak as well as names, and what is masked on the way does not', async () => {
+  await rowsOf(
+    source,
+    `CREATE TABLE things (id int, ref text, data json, list text[], state text, stamp timestamptz, card bigint);
+     INSERT INTO things
+     SELECT n, CASE WHEN n % 3 = 0 THEN 'w' || n || '@mail.example' ELSE 'person ' || n END, format('{"to": {"x y": ["w%s@mail.example"]}, "k": %s}', n, n)::json,
+            ARRAY['+43 1 58801 ' || n + 1000], 'open', now(), n
+       FROM generate_series(1, 500) AS n`,
+  );
+  const trusted = await harness.backUp(source.target());
+  const selection = { schemas: [], tables: [{ schema: 'public', table: 'things' }] };
+  const refuse = (request: object) =>
+    harness.restore(trusted, anyServer(), { request: { selection, refuseUnmasked: true, ...request } });
+  const named = '"public"."things".';
+  const message = `not masked: ${named}ref (email), ${named}data at $.to."x y".* (email), ${named}list (phone)`;
+  const refused = { code: 'unmasked_personal_data', message: expect.stringMatching(/\(phone\)$/) };
+  await expect(refuse({})).rejects.toMatchObject({ ...refused, message: expect.stringContaining(message) });
+  const ruled = { ref: { rule: 'hash' }, data: { rule: 'null' }, list: { rule: 'phone' } };
+  const { ref, ...others } = ruled;
+  await expect(refuse({ masking: rulesOf({ 'public.things': others }) })).rejects.toMatchObject({
+    message: expect.stringMatching(/not masked: "public"\."things"\.ref \(email\)$/),
+  });
+  const masked = await refuse({ masking: rulesOf({ 'public.things': ruled }) });
+  expect(await rowsOf(masked, "SELECT count(*)::int FROM things t WHERE t::text LIKE '%@mail%'")).toEqual([
+    { count: 0 },
+  ]);
+  await (await harness.restore(trusted, anyServer(), { request: { selection } })).drop();
+  await masked.drop();
+  await rowsOf(source, 'DROP TABLE things');
 });
 
 test('a restore that is resumed goes on with the same values, and not with other rules', async () => {

@@ -53,7 +53,7 @@ export async function prepareRestore(
     const ancestors = ancestorsIn(stored);
     const isRuled = (table: Manifest['tables'][number]) =>
       masking ? ruledColumns(table, masking, ancestors(table)) : [];
-    checkUnmasked(tailored.manifest, isRuled, checked.problems);
+    await checkUnmasked(source, tailored.manifest, isRuled, { ...checked, signal });
   }
   const { schema, warnings } = adaptToVersion(leaveOut(tailored.schema, checked.leftOut), checked.version);
   const without = checked.leftOut.map(({ type, schema: of, name }) => `${type} ${of === null ? '' : `${of}.`}${name}`);

@@ -86,7 +86,10 @@ export async function prepareRows(
   }
   const { masking: rules = null } = options;
   if (rules) checkRules({ manifest: whole, schema: NO_DEFINITIONS }, rules, problems);
-  if (options.refuseUnmasked) checkUnmasked(manifest, (table) => (rules ? ruledColumns(table, rules) : []), problems);
+  if (options.refuseUnmasked) {
+    const ruled = (table: Manifest['tables'][number]) => (rules ? ruledColumns(table, rules) : []);
+    await checkUnmasked(source, manifest, ruled, { problems, warnings, signal });
+  }
   const facts = await readServerFacts(client);
   checkCapacity(facts, planned.connections, problems);
   await checkRights(client, manifest, record, problems);

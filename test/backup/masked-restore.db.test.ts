@@ -120,6 +120,11 @@ test('rows are masked as they come into a new database, chosen tables alone, and
   const part = await restore(rules, { selection: { schemas: [], tables: [{ schema: 'public', table: 'events_1' }] } });
   expect(await rowsOf(part, 'SELECT email FROM events_1 ORDER BY 1')).toEqual(await rowsOf(whole, events));
 
+  const people = { schemas: [], tables: [{ schema: 'public', table: 'people' }] };
+  await restore(rules, { mode: 'beside', selection: people }, { name: whole.name });
+  const same = 'SELECT count(*)::int FROM people JOIN people_restored p USING (id, email, name, mails, contact)';
+  expect(await rowsOf(whole, same)).toEqual([{ count: 4000 }]);
+
   await rowsOf(whole, 'TRUNCATE people, orders, events, parent, child');
   await rowsOf(whole, 'REFRESH MATERIALIZED VIEW names WITH NO DATA');
   const filled = await restore(rules, { mode: 'data' }, { name: whole.name });
@@ -180,16 +185,25 @@ test('where the target is trusted less, values speak as well as names, and what 
      INSERT INTO things
      SELECT n, CASE WHEN n % 3 = 0 THEN 'w' || n || '@mail.example' ELSE 'person ' || n END, format('{"to": {"x y": ["w%s@mail.example"]}, "k": %s}', n, n)::json,
             ARRAY['+43 1 58801 ' || n + 1000], 'open', now(), n
-       FROM generate_series(1, 500) AS n`,
+       FROM generate_series(1, 500) AS n;
+     -- Several objects, of which the last one alone tells.
+     CREATE TABLE late (filler text, ref text);
+     INSERT INTO late SELECT repeat(md5(n::text), 30), CASE WHEN n > 2200 THEN 'w' || n || '@mail.example' ELSE 'none' END
+       FROM generate_series(1, 3300) AS n`,
   );
   const trusted = await harness.backUp(source.target());
-  const selection = { schemas: [], tables: [{ schema: 'public', table: 'things' }] };
+  const chosen = (table: string) => ({ schemas: [], tables: [{ schema: 'public', table }] });
+  const selection = chosen('things');
   const refuse = (request: object) =>
     harness.restore(trusted, anyServer(), { request: { selection, refuseUnmasked: true, ...request } });
   const named = '"public"."things".';
   const message = `not masked: ${named}ref (email), ${named}data at $.to."x y".* (email), ${named}list (phone)`;
   const refused = { code: 'unmasked_personal_data', message: expect.stringMatching(/\(phone\)$/) };
   await expect(refuse({})).rejects.toMatchObject({ ...refused, message: expect.stringContaining(message) });
+  expect(trusted.tables.find(({ name }) => name === 'late')?.chunks.length).toBeGreaterThan(2);
+  await expect(refuse({ selection: chosen('late') })).rejects.toMatchObject({
+    message: expect.stringMatching(/not masked: "public"\."late"\.ref \(email\)$/),
+  });
   const ruled = { ref: { rule: 'hash' }, data: { rule: 'null' }, list: { rule: 'phone' } };
   const { ref, ...others } = ruled;
   await expect(refuse({ masking: rulesOf({ 'public.things': others }) })).rejects.toMatchObject({
@@ -201,7 +215,7 @@ test('where the target is trusted less, values speak as well as names, and what 
   ]);
   await (await harness.restore(trusted, anyServer(), { request: { selection } })).drop();
   await masked.drop();
-  await rowsOf(source, 'DROP TABLE things');
+  await rowsOf(source, 'DROP TABLE things, late');
 });
 
 test('a restore that is resumed goes on with the same values, and not with other rules', async () => {

@@ -36,7 +36,9 @@ const SAMPLE_ROWS = 300;
 /** Pages of a large table that are read, about. */
 const SAMPLE_PAGES = 100;
 const VALUE_CHARACTERS = 200;
+/** Of documents and arrays more, as one that is cut off cannot be taken apart; in a row no more than so many of all together. */
 const DOCUMENT_CHARACTERS = 10_000;
+const ROW_CHARACTERS = 100_000;
 const STATEMENT_MS = 3000;
 /** Below it, nothing is worth a proposal. */
 const LEAST_CONFIDENCE = 0.3;
@@ -82,11 +84,10 @@ function mayHold(column: CatalogColumn): boolean {
   return KINDS.has(kind) || (element !== undefined && KINDS.has(element.kind)) || column.base_name === 'inet';
 }
 
-/** Of documents and arrays, one that is cut off cannot be taken apart. */
-const charactersOf = (column: CatalogColumn): number => {
+function holdsOthers(column: CatalogColumn): boolean {
   const { kind, element } = factsOf(column);
-  return kind === 'json' || element ? DOCUMENT_CHARACTERS : VALUE_CHARACTERS;
-};
+  return kind === 'json' || element !== undefined;
+}
 
 /** Some values of each column; null: the table could not be read in time, or at all. */
 async function sample(
@@ -96,8 +97,11 @@ async function sample(
 ): Promise<string[][] | null> {
   const [first] = columns;
   if (!first) return [];
+  const holding = columns.filter(holdsOthers).length;
+  const most = Math.min(DOCUMENT_CHARACTERS, Math.floor(ROW_CHARACTERS / Math.max(1, holding)));
   const texts = columns.map(
-    (each) => `pg_catalog.left(${quoteIdentifier(each.column)}::pg_catalog.text, ${charactersOf(each)})`,
+    (each) =>
+      `pg_catalog.left(${quoteIdentifier(each.column)}::pg_catalog.text, ${holdsOthers(each) ? most : VALUE_CHARACTERS})`,
   );
   const part = share === null ? '' : ` TABLESAMPLE SYSTEM (${share.toFixed(6)})`;
   const sql = `SELECT ${texts.join(', ')} FROM ${quoteQualified(first.schema, first.name)}${part} LIMIT ${SAMPLE_ROWS}`;

@@ -28,7 +28,7 @@ export const handler = createApiHandler('restore-api', {
     const target = restoreTarget(configuration, query, body);
     const signal = AbortSignal.timeout(PLANNING_MS);
     const { database } = target;
-    const wanted = await resolveRestore(table, database, { backupId: backup_id, recovery: named }, mode);
+    const wanted = await resolveRestore(table, database, { backupId: backup_id, recovery: named }, body);
     const { recovery } = wanted;
     const backupId = recovery
       ? await chooseBase({ database, backupId: wanted.backupId }, recovery, { table, store, signal })

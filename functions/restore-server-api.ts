@@ -1,4 +1,4 @@
-import { cloudwatchClient, dynamodbClient, s3Client, secretsManagerClient } from '../shared/aws/clients.ts';
+import { cloudwatchClient, dynamodbClient, kmsClient, s3Client, secretsManagerClient } from '../shared/aws/clients.ts';
 import { checkRestore } from '../shared/backup/restore/check-restore.ts';
 import { restoreOptionsOf } from '../shared/backup/restore/request-options.ts';
 import { freeSpaceOf } from '../shared/backup/restore/server-storage.ts';
@@ -19,6 +19,7 @@ import { connectionTarget } from '../shared/postgres/target.ts';
 import { chooseBase } from '../shared/recovery/choose-base.ts';
 import { splitMoment } from '../shared/recovery/moment.ts';
 import { resolveRestore } from '../shared/recovery/resolve-restore.ts';
+import { loadMaskingRules } from '../shared/security/masking/change-masking.ts';
 import { findEvent } from '../shared/state/begin.ts';
 import { createJobStore } from '../shared/state/jobs.ts';
 import { openTable } from '../shared/state/table.ts';
@@ -27,6 +28,7 @@ const environment = readEnvironment(['stateTable', 'backupBucket', 'backupKeyArn
 const configuration = loadConfiguration();
 const table = openTable(dynamodbClient(), environment.stateTable);
 const jobs = createJobStore(table);
+const maskingKey = { table, kms: kmsClient(), keyArn: environment.backupKeyArn };
 const store = { s3: s3Client(), bucket: environment.backupBucket, keyArn: environment.backupKeyArn };
 
 /** A check ends before API Gateway gives up waiting. */
@@ -62,7 +64,7 @@ export const handler = createApiHandler('restore-server-api', {
     const { recovery: named } = splitMoment(body);
     if (body.backup_id !== undefined) await assertRestorable(table, database, body.backup_id);
     const asked = { backupId: body.backup_id, recovery: named };
-    const { backupId, recovery } = await resolveRestore(table, database, asked, body.mode);
+    const { backupId, recovery } = await resolveRestore(table, database, asked, body);
     const base = await baseOf({ database, backupId }, recovery, AbortSignal.timeout(PLANNING_MS));
     if (typeof base !== 'string') return { status: 200, body: base };
     const {
@@ -88,6 +90,7 @@ export const handler = createApiHandler('restore-server-api', {
         store,
         readFreeSpace: freeSpaceOf(server, cloudwatchClient()),
         signal,
+        ...(body.masked ? { loadMasking: () => loadMaskingRules(maskingKey, database) } : {}),
       },
     );
     const written = ({ code, message, nextStep }: (typeof found.problems)[number]) => ({

@@ -1,6 +1,6 @@
 import './durable/collect-rarely.ts';
 import { withDurableExecution } from '@aws/durable-execution-sdk-js';
-import { cloudwatchClient, dynamodbClient, s3Client, secretsManagerClient } from '../shared/aws/clients.ts';
+import { cloudwatchClient, dynamodbClient, kmsClient, s3Client, secretsManagerClient } from '../shared/aws/clients.ts';
 import { restoreOptionsOf } from '../shared/backup/restore/request-options.ts';
 import { runRestore } from '../shared/backup/restore/run-restore.ts';
 import { freeSpaceOf } from '../shared/backup/restore/server-storage.ts';
@@ -17,6 +17,7 @@ import { connectionTarget } from '../shared/postgres/target.ts';
 import { planOnBase } from '../shared/recovery/plan-on-base.ts';
 import { replayOf } from '../shared/recovery/replay.ts';
 import { openAuditor } from '../shared/security/audit/open-auditor.ts';
+import { loadMaskingRules } from '../shared/security/masking/change-masking.ts';
 import { createJobStore } from '../shared/state/jobs.ts';
 import { openTable } from '../shared/state/table.ts';
 import { durableSteps, invocationSignal } from './durable/steps.ts';
@@ -26,6 +27,7 @@ const configuration = loadConfiguration();
 const table = openTable(dynamodbClient(), environment.stateTable);
 const jobs = createJobStore(table);
 const auditor = openAuditor();
+const maskingKey = { table, kms: kmsClient(), keyArn: environment.backupKeyArn };
 const store = { s3: s3Client(), bucket: environment.backupBucket, keyArn: environment.backupKeyArn };
 
 /** Whether the target is trusted less than what the backup is of. */
@@ -67,6 +69,7 @@ export const handler = withDurableExecution(async (input: unknown, context) => {
         const target = targetOf(event);
         const signal = AbortSignal.any([invocationSignal(context), cancelled]);
         const options = restoreOptionsOf(event.options, lessTrusted(event));
+        const masking = event.options.masked ? await loadMaskingRules(maskingKey, database) : undefined;
         // Before anything is restored: a moment that cannot be reached is refused.
         const planned = recovery && (await planOnBase({ id: backup_id, database }, recovery, { table, store, signal }));
         const isPart = options.selection !== undefined;
@@ -80,6 +83,7 @@ export const handler = withDurableExecution(async (input: unknown, context) => {
             targetDatabase: target_database,
             mode,
             ...options,
+            masking,
           },
           {
             target,

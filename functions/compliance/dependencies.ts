@@ -3,7 +3,7 @@ import { readEnvironment } from '../../shared/configuration/environment.ts';
 import { loadConfiguration } from '../../shared/configuration/load.ts';
 import type { Database } from '../../shared/configuration/runtime.ts';
 import { connectionTarget } from '../../shared/postgres/target.ts';
-import { effectiveSchedules } from '../../shared/schedules/effective.ts';
+import { effectiveSchedules, takesFullBackups } from '../../shared/schedules/effective.ts';
 import { chainOf } from '../../shared/security/audit/chain-names.ts';
 import { readPublicKey } from '../../shared/security/audit/digest.ts';
 import { verifyChain } from '../../shared/security/audit/verify-chain.ts';
@@ -25,8 +25,7 @@ export function readDependencies(database: Database, signal: AbortSignal): ReadD
     target: connectionTarget(database, configuration.connections, { secretsManager }, 'dbms compliance'),
     table,
     configuration,
-    hasSchedule: async () =>
-      effectiveSchedules(configuration, await schedules.read(database.id)).full.plan?.enabled === true,
+    hasSchedule: async () => takesFullBackups(effectiveSchedules(configuration, await schedules.read(database.id))),
     bucket: environment.backupBucket,
     keyArn: environment.backupKeyArn,
     clients: { s3: s3Client(), kms: kmsClient(), secretsManager, rds: rdsClient() },

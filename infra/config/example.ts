@@ -51,7 +51,7 @@ const example: DeploymentInput = {
     },
   ],
 
-  // Unix cron; null for none. On Sunday at two, local time.
+  // Unix cron; null for none. On Sunday at two, local time. `masked: ['data']` would mask those of a type, for test servers.
   schedules: { full: '0 2 * * 0', time_zone: 'Europe/Berlin' },
   // Large databases: up to 8 functions export at the same time, over at most half of the free connections.
   backups: { retention_days: 30, compression_level: 1, lanes: 8, connection_share: 0.5 },

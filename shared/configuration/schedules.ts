@@ -17,12 +17,19 @@ export const timeZoneSchema = z.string().refine(isTimeZone, 'must be an IANA tim
 
 const scheduleSchema = (byDefault: string | null) => cronSchema.nullable().default(byDefault);
 
+/** Types of backups with rows of their own, which can be masked. */
+const maskedTypes = ['full', 'data'] as const;
+
+export const canBeMasked = (type: string): boolean => (maskedTypes as readonly string[]).includes(type);
+
 /** When backups of each type are taken by themselves, null for never, until somebody changes it through the API. */
 export const schedulesSchema = z.strictObject({
   full: scheduleSchema('0 2 * * 0'),
   incremental: scheduleSchema('0 */6 * * *'),
   schema: scheduleSchema('0 1 * * 1'),
   data: scheduleSchema(null),
+  /** Types whose scheduled backups are masked. They are no base of anything: take plain ones as well. */
+  masked: z.array(z.enum(maskedTypes)).default([]),
   /** IANA time zone of the expressions. */
   time_zone: timeZoneSchema.default('UTC'),
 });

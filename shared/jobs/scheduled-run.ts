@@ -31,7 +31,7 @@ const LATEST = 100;
  */
 export function scheduledRun(
   table: StateTable,
-  { database, backup_type: backupType }: Pick<BackupEvent, 'database' | 'backup_type'>,
+  { database, backup_type: backupType, masked = false }: Pick<BackupEvent, 'database' | 'backup_type' | 'masked'>,
   dueAt: string,
   execution: string,
   findObstacle: () => Promise<string | null> = async () => null,
@@ -48,7 +48,7 @@ export function scheduledRun(
         await runs.conclude(schedule, due, { outcome: 'skipped', reason });
         return 'skipped';
       }
-      const other = (await backupAtWork(table, schedule)) ?? (await takeTurn(table, schedule, execution));
+      const other = (await backupAtWork(table, schedule, masked)) ?? (await takeTurn(table, schedule, execution));
       if (!other) return 'admitted';
       await runs.conclude(schedule, due, { outcome: 'skipped', ...other });
       return 'skipped';
@@ -64,12 +64,16 @@ interface Other {
   backup_id: string | null;
 }
 
-/** A backup of the same database and type that is being made. */
-async function backupAtWork(table: StateTable, { database, backupType }: ScheduleName): Promise<Other | undefined> {
+/** A backup of the same database and type that is being made. One that is masked takes no other's place. */
+async function backupAtWork(
+  table: StateTable,
+  { database, backupType }: ScheduleName,
+  isMasked: boolean,
+): Promise<Other | undefined> {
   const jobs = createJobStore(table);
   const { items } = await createBackupCatalog(table).list({ database, status: 'running', limit: LATEST });
-  for (const { id, job_id, backup_type, include, exclude } of items) {
-    if (backup_type !== backupType || include !== null || exclude !== null) continue;
+  for (const { id, job_id, backup_type, include, exclude, masked } of items) {
+    if (backup_type !== backupType || masked !== isMasked || include !== null || exclude !== null) continue;
     const job = await jobs.find(job_id);
     if (job && !isEnded(job)) return { job_id, backup_id: id };
   }

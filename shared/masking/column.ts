@@ -1,5 +1,15 @@
 /** What a rule is chosen by: types whose values it can make. Domains count as what they are made of. */
-export type TypeKind = 'text' | 'integer' | 'decimal' | 'float' | 'date' | 'timestamp' | 'uuid' | 'bytes' | 'other';
+export type TypeKind =
+  | 'text'
+  | 'integer'
+  | 'decimal'
+  | 'float'
+  | 'date'
+  | 'timestamp'
+  | 'uuid'
+  | 'bytes'
+  | 'json'
+  | 'other';
 
 /** What a rule must keep to in a column. Plain data, so that it can be stored. */
 export interface ColumnFacts {
@@ -17,6 +27,8 @@ export interface ColumnFacts {
   /** Different values must stay different: it is part of a key. */
   isKey: boolean;
   isNullable: boolean;
+  /** Of an array: its elements. A rule that does not serve arrays as they are serves these. */
+  element?: ColumnFacts | undefined;
 }
 
 const KINDS: Readonly<Record<string, TypeKind>> = {
@@ -36,6 +48,8 @@ const KINDS: Readonly<Record<string, TypeKind>> = {
   timestamptz: 'timestamp',
   uuid: 'uuid',
   bytea: 'bytes',
+  json: 'json',
+  jsonb: 'json',
 };
 
 const LARGEST: Readonly<Record<string, string>> = {
@@ -49,9 +63,18 @@ const HEADER = 4;
 /** NAMEDATALEN - 1. */
 const NAME_LENGTH = 63;
 
-/** @param type - name of the base type in `pg_type`, and its modifier (-1: none) */
+interface BaseType {
+  name: string;
+  modifier: number;
+  schema: string;
+}
+
+/**
+ * @param type - name of the base type in `pg_type`, and its modifier (-1: none)
+ * @param element - of an array, the base type of its elements
+ */
 export function factsOfType(
-  { name, modifier, schema }: { name: string; modifier: number; schema: string },
+  { name, modifier, schema, element }: BaseType & { element?: BaseType | null },
   rest: Pick<ColumnFacts, 'ignoresCase' | 'isKey' | 'isNullable'>,
 ): ColumnFacts {
   const isBuiltIn = schema === 'pg_catalog' || name === 'citext';
@@ -69,5 +92,6 @@ export function factsOfType(
     wholeDigits: isNumeric ? precision - scale : null,
     ...rest,
     ignoresCase: rest.ignoresCase || name === 'citext',
+    ...(element ? { element: factsOfType(element, rest) } : {}),
   };
 }

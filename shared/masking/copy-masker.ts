@@ -1,5 +1,6 @@
 import { unescapeField, writeEscaped } from './copy-text.ts';
 import { type FieldMask, roomOf } from './rules/define-rule.ts';
+import type { ValueMask } from './within/value-mask.ts';
 
 const TAB = 0x09;
 const NEWLINE = 0x0a;
@@ -11,11 +12,16 @@ const BLANK = 0x20;
 const KEPT_BYTES = 1_048_576;
 
 /** How the values of one column are replaced. */
-export interface ColumnMask {
-  mask: FieldMask;
-  /** Blanks at the end are no part of the value: `char(n)`. */
-  isPadded: boolean;
-}
+export type ColumnMask =
+  | {
+      mask: FieldMask;
+      /** Blanks at the end are no part of the value: `char(n)`. */
+      isPadded: boolean;
+    }
+  | {
+      /** For values that hold others. */
+      compose: ValueMask;
+    };
 
 /** Changes a stream of COPY text, block by block. COPY ends every row, so with the last block nothing is held back. */
 export interface CopyMasker {
@@ -64,7 +70,13 @@ export function createCopyMasker(columns: readonly (ColumnMask | null)[]): CopyM
     heldBytes = needed;
   };
 
-  const writeMasked = ({ mask, isPadded }: ColumnMask, source: Buffer, from: number, end: number): void => {
+  const writeNull = (): void => {
+    reserve(2);
+    out[used++] = BACKSLASH;
+    out[used++] = CAPITAL_N;
+  };
+
+  const writeMasked = (column: ColumnMask, source: Buffer, from: number, end: number): void => {
     let to = end;
     let escaped = false;
     for (let at = from; at < to; at++) if (source[at] === BACKSLASH) escaped = true;
@@ -80,14 +92,25 @@ export function createCopyMasker(columns: readonly (ColumnMask | null)[]): CopyM
       value = plain;
       start = 0;
     }
+    if ('compose' in column) {
+      const written = column.compose(value, start, to);
+      if (written === null) {
+        writeNull();
+        return;
+      }
+      reserve(written.length * 2);
+      out.set(written, used);
+      used = writeEscaped(out, used, used + written.length);
+      return;
+    }
+    const { mask, isPadded } = column;
     if (isPadded) while (to > start && value[to - 1] === BLANK) to -= 1;
     // Every byte written may have to be escaped by another one.
     const room = roomOf(to - start);
     reserve(room * 2);
     const written = mask(value, start, to, out, used);
     if (written < 0) {
-      out[used++] = BACKSLASH;
-      out[used++] = CAPITAL_N;
+      writeNull();
       return;
     }
     used = writeEscaped(out, used, written);

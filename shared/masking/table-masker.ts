@@ -1,7 +1,7 @@
 import type { ColumnFacts } from './column.ts';
 import { type ColumnMask, type CopyMasker, createCopyMasker } from './copy-masker.ts';
 import { createPrf, deriveKey } from './prf.ts';
-import { isShuffle, type Mask, makeMask } from './rules/registry.ts';
+import { isShuffle, type Mask, makeColumnMask } from './rules/registry.ts';
 import { createShuffler } from './shuffler.ts';
 
 /** A column whose values are to be masked, with all that it takes to do so. Plain data, so that it can be stored. */
@@ -27,9 +27,7 @@ export function createTableMasker(
   const planned = columns.map((column) => byName.get(column) ?? null);
   const shuffled = planned.flatMap((each, index) => (each && isShuffle(each.mask) ? [index] : []));
   const replaced = planned.map((each): ColumnMask | null =>
-    each && !isShuffle(each.mask)
-      ? { mask: makeMask(each.mask, each.facts, maskingKey), isPadded: each.facts.isPadded }
-      : null,
+    each && !isShuffle(each.mask) ? makeColumnMask(each.mask, each.facts, maskingKey) : null,
   );
   const stages = [
     ...(replaced.some(Boolean) ? [createCopyMasker(replaced)] : []),

@@ -50,7 +50,8 @@ function changesOf(
 ): StoredSchedules['changed'] {
   const named = Object.entries(schedules).flatMap(([type, given]) => {
     if (given === undefined) return [];
-    const plan = given && { cron: given.cron, time_zone: given.time_zone ?? timeZone, enabled: given.enabled };
+    const { cron = '', time_zone = timeZone, enabled = true, masked = false } = given ?? {};
+    const plan = given && { cron, time_zone, enabled, ...(masked ? { masked } : {}) };
     return [[type, { plan, ...by }]];
   });
   const all: StoredSchedules['changed'] = { ...changed, ...Object.fromEntries(named) };

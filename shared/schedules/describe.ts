@@ -5,7 +5,7 @@ import { createScheduleRunStore, type RecordedRun } from '../state/schedule-runs
 import { createScheduleStore, type StoredSchedules } from '../state/schedules.ts';
 import type { StateTable } from '../state/table.ts';
 import type { ScheduleDependencies } from './apply.ts';
-import { type Effective, effectiveSchedules } from './effective.ts';
+import { type Effective, effectiveSchedules, isMaskedType } from './effective.ts';
 import { findSchedule, isAsPlanned } from './event-bridge.ts';
 import { MISSED_AFTER_MS, missedRuns, RUNS_LOOKED_AT } from './missed.ts';
 import { nextRuns } from './times.ts';
@@ -55,8 +55,9 @@ async function describeOne(
     cron: plan?.cron ?? null,
     time_zone: plan?.time_zone ?? null,
     enabled: plan?.enabled ?? false,
+    masked: plan?.masked ?? false,
     ...from,
-    configured: { cron: schedules[type], time_zone: schedules.time_zone },
+    configured: { cron: schedules[type], time_zone: schedules.time_zone, masked: isMaskedType(schedules, type) },
     applied: isAsPlanned(group, name, plan, schedule),
     next_runs: plan?.enabled ? nextRuns(plan, now, NEXT_RUNS).map((time) => time.toISOString()) : [],
     last_runs: await Promise.all(latest.map((run) => withOutcome(table, run, now))),

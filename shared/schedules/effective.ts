@@ -24,7 +24,12 @@ export function effectiveSchedules(
       ? change.plan
       : configured === null
         ? null
-        : { cron: configured, time_zone: schedules.time_zone, enabled: true };
+        : {
+            cron: configured,
+            time_zone: schedules.time_zone,
+            enabled: true,
+            ...(isMaskedType(schedules, type) ? { masked: true } : {}),
+          };
     return {
       plan: isConfigured ? plan : null,
       source: change ? 'api' : 'configuration',
@@ -34,7 +39,20 @@ export function effectiveSchedules(
   });
 }
 
+/** Whether backups of a type are masked, by the configuration. */
+export const isMaskedType = ({ masked }: Configured['schedules'], type: BackupType): boolean =>
+  (masked as readonly BackupType[]).includes(type);
+
+/** Whether full backups that a disaster asks for are taken by themselves. */
+export const takesFullBackups = ({ full: { plan } }: Record<BackupType, Effective>): boolean =>
+  plan?.enabled === true && plan.masked !== true;
+
 export function samePlan(a: Plan | null | undefined, b: Plan | null | undefined): boolean {
   if (!a || !b) return !a && !b;
-  return a.cron === b.cron && a.time_zone === b.time_zone && a.enabled === b.enabled;
+  return (
+    a.cron === b.cron &&
+    a.time_zone === b.time_zone &&
+    a.enabled === b.enabled &&
+    (a.masked ?? false) === (b.masked ?? false)
+  );
 }

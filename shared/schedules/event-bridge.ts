@@ -107,6 +107,7 @@ function inputOf(group: ScheduleGroup, name: ScheduleName, plan: Plan): CreateSc
   const event = {
     database: name.database,
     backup_type: name.backupType,
+    ...(plan.masked ? { masked: true } : {}),
     // EventBridge Scheduler puts the time in its place for which the run was planned.
     scheduled_at: '<aws.scheduler.scheduled-time>',
   } satisfies Partial<BackupEvent>;

@@ -5,7 +5,13 @@ import { backupTypeSchema } from '../contract/schemas/backup.ts';
 import { queryPage } from './pages.ts';
 import { type StateTable, setExpression, wasWritten } from './table.ts';
 
-const planSchema = z.object({ cron: z.string(), time_zone: z.string(), enabled: z.boolean() });
+const planSchema = z.object({
+  cron: z.string(),
+  time_zone: z.string(),
+  enabled: z.boolean(),
+  /** Absent: they are not. */
+  masked: z.boolean().optional(),
+});
 
 const changedSchema = z.object({
   /** null: backups of the type do not run by themselves. */

@@ -154,6 +154,19 @@ test('rules are held against the database, and a masked backup takes masked rows
   const restored = accepted(await restore(there));
   expect((await endOf(system.current, restored.id)).status).toBe('succeeded');
   expect(await ask(otherServer, name, 'SELECT n FROM sales.secrets')).toEqual([7]);
+
+  // The same rows, masked on their way out of a backup that is not.
+  const other = uniqueName('masked');
+  made.push({ on: otherServer, name: other });
+  const wanted = { masked: true, environment: 'staging', target_database: other };
+  expect((await restore(wanted, '/restore/check')).json).toMatchObject({ problems: [] });
+  const masking = accepted(await restore({ ...wanted, confirm: true }));
+  const ended = await endOf(system.current, masking.id);
+  expect([ended.status, ended.warnings[0]]).toEqual([
+    'succeeded',
+    expect.stringMatching(/by version 1 of the rules: 1 col/),
+  ]);
+  expect(await ask(otherServer, other, 'SELECT n FROM sales.secrets')).toEqual([7]);
 });
 
 test('a restore takes the place of the live database, and is swapped back with one call', async () => {

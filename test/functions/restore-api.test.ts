@@ -47,6 +47,7 @@ describe('a restore', () => {
       without_owners: false,
       without_privileges: true,
       missing_roles: 'skip',
+      masked: true,
       connections: 7,
     };
     const { status, body } = await restore({ confirm: true, target_database: 'copy', environment: 'crm', ...options });
@@ -100,6 +101,7 @@ describe('a restore', () => {
     [{ confirm: true, target_database: 'x', lsn: '0/1', transaction: '7' }, ['body.transaction']],
     [{ confirm: true, mode: 'swap', lsn: '0/1' }, ['body.lsn']],
     [{ confirm: true, target_database: 'x', point_in_time: 'yesterday' }, ['body.point_in_time']],
+    [{ confirm: true, target_database: 'x', point_in_time: '2026-01-01T00:00:00Z', masked: true }, ['body.masked']],
     [{ mode: 'swap' }, ['body.confirm']],
     [{ confirm: true, mode: 'swap', tables: ['a.b'], schemas: ['c'] }, ['body.schemas', 'body.tables']],
     [{ confirm: true, target_database: 'x', environment: 'unknown' }, ['body.environment']],

@@ -76,7 +76,8 @@ describe('without a change', () => {
       source: 'configuration',
       changed_by: null,
       changed_at: null,
-      configured: { cron: '0 2 * * 0', time_zone: 'UTC' },
+      masked: false,
+      configured: { cron: '0 2 * * 0', time_zone: 'UTC', masked: false },
       applied: true,
       last_runs: [],
     });
@@ -109,6 +110,22 @@ describe('a change', () => {
     });
     expect(await scheduleOf('data-shop')).toMatchObject({ State: 'DISABLED' });
     expect((await get('crm')).version).toBe(0);
+  });
+
+  test('makes its backups masked ones, until it is changed again, and takes no other kind of backup for its own', async () => {
+    const inputOf = async () => JSON.parse((await scheduleOf('data-shop'))?.Target?.Input ?? '{}');
+    await change({ schedules: { data: { cron: '0 5 1 * *', masked: true } } });
+    expect((await get()).schedules.data).toMatchObject({ masked: true, applied: true, configured: { masked: false } });
+    expect(await inputOf()).toMatchObject({ backup_type: 'data', masked: true });
+    const event = { database: 'shop', backup_type: 'data' as const };
+    const before = await api.call({ method: 'POST', path: '/backups', body: { backup_type: 'data' } });
+    const due = new Date().toISOString();
+    expect(await scheduledRun(api.table, { ...event, masked: true }, due, 'execution-masked').admit()).toBe('admitted');
+    const later = new Date(Date.now() + 60_000).toISOString();
+    expect(await scheduledRun(api.table, event, later, 'execution-plain').admit()).toBe('skipped');
+    await api.call({ method: 'POST', path: `/jobs/${before.body.id}/cancel` });
+    await change({ schedules: { data: { cron: '0 5 1 * *' } } });
+    expect(await inputOf()).not.toHaveProperty('masked');
   });
 
   test('outlives the next look, which a deployment brings', async () => {
@@ -160,6 +177,11 @@ describe('a change', () => {
     ],
     [{ schedules: { full: { cron: '0 2 * * *', enabled: 'no' } } }, 'body.schedules.full.enabled', /boolean/],
     [{ schedules: { full: null, weekly: null } }, 'body.schedules.weekly', /not a known field/],
+    [
+      { schedules: { schema: { cron: '0 2 * * *', masked: true } } },
+      'body.schedules.schema.masked',
+      /rows of their own/,
+    ],
     [{ schedules: {} }, 'body.schedules', /must name a type/],
     [{ schedules: { full: null }, as_configured: ['full'] }, 'body.as_configured.0', /either/],
     [{ version: -1, schedules: { full: null } }, 'body.version', /./],

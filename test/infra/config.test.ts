@@ -249,6 +249,7 @@ describe('defaults', () => {
         full: '0 2 * * 0',
         schema: '0 1 * * 1',
         data: null,
+        masked: [],
         time_zone: 'UTC',
       },
     });
@@ -271,6 +272,7 @@ describe('defaults', () => {
       incremental: '0 */6 * * *',
       schema: '0 1 * * 1',
       data: null,
+      masked: [],
       time_zone: 'UTC',
     });
     expect(connections).toMatchObject({ pool_size: 3, pool_overflow: 20 });

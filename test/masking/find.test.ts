@@ -33,6 +33,7 @@ const column = (name: string, base = 'text', modifier = -1) => ({
   base_name: base,
   base_schema: 'pg_catalog',
   modifier,
+  element: null,
   is_nullable: false,
   ignores_case: false,
   is_generated: false,
@@ -95,4 +96,41 @@ test('what is not personal is left alone', () => {
     ),
   ).toBeNull();
   expect(judge(column('quantity'), many(String))).toBeNull();
+});
+
+test('documents and arrays are looked into, and one rule is proposed for all that a document holds', () => {
+  const documents = many((index) =>
+    JSON.stringify({
+      a: { 'm.x': `a${index}@b.example` },
+      people: [{ tel: '+43 1 58801 200', n: index }],
+      state: 'open',
+    }),
+  );
+  expect(judge({ ...column('data', 'jsonb') }, documents)).toMatchObject({
+    kind: 'email',
+    sampled: 50,
+    mask: {
+      rule: 'json',
+      paths: { '$.a."m.x"': { rule: 'email' }, '$.people.*.tel': { rule: 'phone', keep_first: 2 } },
+    },
+  });
+  expect(
+    judge(
+      column('data', 'jsonb'),
+      many(() => '{"state":"open","cut'),
+    ),
+  ).toBeNull();
+  const list = { ...column('list', '_varchar'), element: { name: 'varchar', schema: 'pg_catalog', modifier: -1 } };
+  expect(
+    judge(
+      list,
+      many((index) => `{a${index}@b.example,NULL}`),
+    ),
+  ).toMatchObject({ kind: 'email', mask: { rule: 'email' } });
+  expect(
+    judge(
+      list,
+      many(() => '{open,"not open"}'),
+    ),
+  ).toBeNull();
 });

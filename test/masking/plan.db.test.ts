@@ -12,7 +12,7 @@ CREATE TYPE s.mood AS ENUM ('good', 'bad');
 CREATE TABLE s.people (
   id int PRIMARY KEY, email varchar(60) UNIQUE, login text NOT NULL, nick text, code s.code, short s.short, mood s.mood,
   born date CHECK (born > '1900-01-01'), salary numeric(8,2), low int, high int, CONSTRAINT in_order CHECK (low < high),
-  upper_nick text GENERATED ALWAYS AS (upper(nick)) STORED, tag text DEFAULT 'a person''s tag', once text, fields jsonb,
+  upper_nick text GENERATED ALWAYS AS (upper(nick)) STORED, tag text DEFAULT 'a person''s tag', once text, fields jsonb, tags varchar(6)[], moods s.mood[],
   CONSTRAINT nick_unlike CHECK (upper_nick <> 'ROOT'));
 CREATE UNIQUE INDEX folded ON s.people (lower(login));
 CREATE UNIQUE INDEX partial ON s.people (tag) WHERE once IS NOT NULL;
@@ -63,6 +63,10 @@ forEachServer((server) => {
     [[['people', 'mood', { rule: 'hash' }]], /serves text/],
     [[['people', 'mood', { rule: 'fixed', value: 'neutral' }]], /not of its type .*SQLSTATE 22P02/],
     [[['people', 'fields', { rule: 'fixed', value: '{' }]], /not of its type .*SQLSTATE 22P02/],
+    [[['people', 'fields', { rule: 'email' }]], /the rule email serves text, not this type/],
+    [[['people', 'tags', { rule: 'hash' }]], /needs room for 8 characters, the column has 6/],
+    [[['people', 'moods', { rule: 'hash' }]], /serves text/],
+    [[['people', 'tags', { rule: 'fixed', value: 'x' }]], /not of its type .*SQLSTATE 22P02/],
     [[['people', 'code', { rule: 'hash' }]], /its domain's constraints refuse them \(SQLSTATE 23514\)/],
     [[['people', 'email', { rule: 'fixed', value: 'x' }]], /part of the key people_email_key/],
     [[['people', 'login', { rule: 'keep_format' }]], /part of the key folded/],
@@ -125,7 +129,8 @@ forEachServer((server) => {
       ['people', 'salary', { rule: 'number_noise' }],
       ['people', 'born', { rule: 'date_shift', days: 20 }],
       ['people', 'mood', { rule: 'shuffle' }],
-      ['people', 'fields', { rule: 'fixed', value: '{}' }],
+      ['people', 'fields', { rule: 'json', paths: { '$.a': { rule: 'email' } } }],
+      ['people', 'tags', { rule: 'keep_format' }],
       ['orders', 'mail', { rule: 'null' }],
       ['events', 'name', { rule: 'hash' }],
       ['rooms', 'room', { rule: 'null' }],
@@ -135,6 +140,10 @@ forEachServer((server) => {
     // People, orders, events with its partition, rooms with its child.
     expect(Object.keys(planned.masks)).toHaveLength(6);
     const people = Object.values(planned.masks).find((masks) => masks.length > 5) ?? [];
+    expect(people.find(({ column }) => column === 'tags')?.facts.element).toMatchObject({
+      kind: 'text',
+      maxCharacters: 6,
+    });
     expect(createTableMasker(['id', 'mood'], people, KEY)?.transform(Buffer.from('12\tgood\n')).toString()).toMatch(
       /^[1-9]\d\tgood\n$/,
     );

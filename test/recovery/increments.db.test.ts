@@ -117,7 +117,7 @@ async function planned({ id }: Backup) {
     table,
     DATABASE_ID,
     { backupId: id, recovery: undefined },
-    'new',
+    { mode: 'new' },
   );
   const target = targetFor(server, 'postgres');
   const plan = await planOnBase({ id: backupId, database: DATABASE_ID }, recovery, {
@@ -198,9 +198,13 @@ test('its restore is the state at its end, and a mode without changes is refused
   expect(await contentOfDatabase(await restore(first))).toEqual(atFirst);
   expect(await contentOfDatabase(await restore(second))).toEqual(atSecond);
   const asked = { backupId: second.id, recovery: { point_in_time: '2026-01-01T00:00:00Z' } };
-  expect(await resolveRestore(table, DATABASE_ID, asked, 'new')).toEqual({ ...asked, backupId: base });
-  await expect(resolveRestore(table, DATABASE_ID, asked, 'swap')).rejects.toMatchObject({ status: 400 });
-  expect(await resolveRestore(table, 'other', asked, 'swap')).toEqual(asked);
+  expect(await resolveRestore(table, DATABASE_ID, asked, { mode: 'new' })).toEqual({ ...asked, backupId: base });
+  await expect(resolveRestore(table, DATABASE_ID, asked, { mode: 'swap' })).rejects.toMatchObject({ status: 400 });
+  await expect(resolveRestore(table, DATABASE_ID, asked, { mode: 'new', masked: true })).rejects.toMatchObject({
+    status: 400,
+    errors: [{ field: 'body.masked' }],
+  });
+  expect(await resolveRestore(table, 'other', asked, { mode: 'swap' })).toEqual(asked);
 });
 
 test('a drill restores it, and drops it', async () => {

@@ -51,7 +51,7 @@ test.each([
     table: state.table,
     configuration: {
       databases: [{ id: database } as never],
-      schedules: schedulesSchema.parse({ full: null, schema: null }),
+      schedules: schedulesSchema.parse({ full: null, incremental: null, schema: null }),
     },
     group: { scheduler: client, group: 'group', functionArn: 'f', roleArn: 'r', deadLetterQueueArn: 'd' },
   };

@@ -93,9 +93,10 @@ test('rules are changed at their version, all or none, and make a masked backup'
 test('personal data is found by names and values, without telling any; without time by names alone', async () => {
   const client = await source.connect();
   await client.query(`CREATE SCHEMA shop;
-    CREATE TABLE shop.payments (id int, x varchar(30), y text, ip inet, phone text, remarks text) PARTITION BY RANGE (id);
+    CREATE TABLE shop.payments (id int, x varchar(30), y text, ip inet, phone text, remarks text, data jsonb, list text[]) PARTITION BY RANGE (id);
     CREATE TABLE shop.payments_1 PARTITION OF shop.payments DEFAULT;
-    INSERT INTO shop.payments SELECT n, 'GB82WEST12345698765432', '4111 1111 1111 1111', '10.0.0.1', '+43 660 1234' || n, 'ok'
+    INSERT INTO shop.payments SELECT n, 'GB82WEST12345698765432', '4111 1111 1111 1111', '10.0.0.1', '+43 660 1234' || n, 'ok',
+           jsonb_build_object('to', repeat('x', 300), 'from', jsonb_build_array('p' || n || '@mail.example')), ARRAY['p' || n || '@mail.example', NULL]
       FROM generate_series(1, 40) AS n;
     CREATE TABLE shop.empty (id int, email text)`);
   await client.end();
@@ -110,12 +111,18 @@ test('personal data is found by names and values, without telling any; without t
   ]);
   expect(kinds.sort()).toEqual([
     ['empty.email', 'email', false],
+    ['payments.data', 'email', false],
     ['payments.ip', 'ip_address', false],
+    ['payments.list', 'email', false],
     ['payments.phone', 'phone', false],
     ['payments.x', 'iban', false],
     ['payments.y', 'card', false],
     ['people.email', 'email', true],
   ]);
+  expect(found.findings.find(({ column }) => column === 'data')?.mask).toMatchObject({
+    rule: 'json',
+    paths: { '$.from.*': { rule: 'email' } },
+  });
   expect(found).toMatchObject({ tables: 3, tables_left: 0 });
   expect(JSON.stringify(found)).not.toMatch(/4111|WEST1234|mail\.example/);
   const late = await proposeMasking({ ...key, target: source.target(), signal: AbortSignal.abort() }, DATABASE_ID);

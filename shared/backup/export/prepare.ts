@@ -1,6 +1,11 @@
 import type pg from 'pg';
 import { z } from 'zod';
-import { assertMaskable, type MaskingRules, type PlannedMasking } from '../../masking/plan/plan-masking.ts';
+import {
+  assertMaskable,
+  LARGE_OBJECTS_NOT_MASKED,
+  type MaskingRules,
+  type PlannedMasking,
+} from '../../masking/plan/plan-masking.ts';
 import type { DumpedSchema } from '../../postgres/pg-dump/dump-schema.ts';
 import type { SchemaDump } from '../../postgres/pg-dump/schema-dump.ts';
 import {
@@ -67,7 +72,6 @@ export type PreparedSchema = { dump: SchemaDump; pgDumpVersion: string | null } 
 
 const LARGE_OBJECTS_LEFT =
   'Large objects are left out: a backup of chosen schemas or tables cannot tell which ones belong to it';
-const LARGE_OBJECTS_NOT_MASKED = 'Large objects are left out: nobody can say what in them would have to be masked';
 
 /**
  * Finds what a backup is of.

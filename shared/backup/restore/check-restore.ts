@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { OperationError } from '../../errors.ts';
+import type { MaskingRules } from '../../masking/plan/plan-masking.ts';
 import type { ConnectionTarget } from '../../postgres/connect.ts';
 import { besideOf, placeProblems } from './beside/places.ts';
 import type { PlannedRestore } from './check-server.ts';
@@ -27,17 +28,23 @@ const CHECKING = 'check';
  * problem among the others.
  */
 export async function checkRestore(
-  request: {
+  asked: {
     database: string;
     backupId: string;
     options: RestoreOptions & { suffix?: string | undefined };
     planned: PlannedRestore;
   },
-  dependencies: PrepareDependencies & { target: ConnectionTarget },
+  dependencies: PrepareDependencies & {
+    target: ConnectionTarget;
+    /** The rules of a restore that masks; absent: it does not. */
+    loadMasking?: (() => Promise<MaskingRules>) | undefined;
+  },
 ): Promise<RestoreCheck> {
-  const { planned } = request;
+  const { planned } = asked;
   let client: pg.Client | undefined;
   try {
+    const masking = await dependencies.loadMasking?.();
+    const request = { ...asked, options: { ...asked.options, masking } };
     client =
       planned.mode === 'data'
         ? await openRowsSession({ target: dependencies.target, database: planned.targetDatabase, record: CHECKING })

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import type { BackupSettings } from '../../configuration/runtime.ts';
+import type { MaskingRules } from '../../masking/plan/plan-masking.ts';
 import type { ConnectionTarget } from '../../postgres/connect.ts';
 import type { SchemaDump, SchemaEntry } from '../../postgres/pg-dump/schema-dump.ts';
 import type { ProgressMeter } from '../../progress/progress.ts';
@@ -8,6 +9,7 @@ import { type CreateEntry, createEntriesInOrder, refreshMaterializedViews } from
 import { flushLog, type LogFlushing } from './flush-log.ts';
 import { type BackupSource, setSequences } from './load-rows.ts';
 import { findLoadTargets } from './load-targets.ts';
+import { planInto } from './masking/plan-into.ts';
 import { createRecord, dropRecord, type RestoreRecord, recordItem } from './restore-record.ts';
 import { type EntryQueue, entryQueue, scheduleEntries } from './schedule-entries.ts';
 import { createEntry } from './schema-entry.ts';
@@ -24,6 +26,8 @@ export interface FillDependencies {
   progress: ProgressMeter;
   /** What an earlier attempt has done; null when the database is new and empty. */
   record: RestoreRecord | null;
+  /** Rows are masked by these rules; null: they are as they are. */
+  masking?: MaskingRules | null;
   /** Leaves the record in the database, for whoever goes on with it; that one removes it. */
   keepsRecord?: boolean;
 }
@@ -46,7 +50,16 @@ export async function fillDatabase(
   database: string,
   { manifest, schema, warnings: earlier }: Filling,
   options: { withoutOwners?: boolean | undefined; analyze?: boolean | undefined },
-  { target, settings, signal, source, progress, record: found, keepsRecord = false }: FillDependencies,
+  {
+    target,
+    settings,
+    signal,
+    source,
+    progress,
+    record: found,
+    masking: rules = null,
+    keepsRecord = false,
+  }: FillDependencies,
 ): Promise<string[]> {
   const { analyze = true } = options;
   const preData = schema.entries.filter(({ section }) => section === 'pre-data');
@@ -73,6 +86,8 @@ export async function fillDatabase(
       await record.add(main, [recordItem.definitions], [...earlier, ...warnings]);
     }
 
+    const masking = rules && (await planInto(main, rules, { manifest, schema, source, record, signal }));
+
     const warnings: string[] = [];
     const others: pg.Client[] = [];
     let flushing: LogFlushing | undefined;
@@ -88,6 +103,7 @@ export async function fillDatabase(
         source,
         progress,
         record,
+        masking,
         lanes: clients.length,
         onLoaded: () => {
           flushing?.stop();

@@ -1,11 +1,13 @@
 import type pg from 'pg';
 import { OperationError } from '../../errors.ts';
+import type { CopyMasker } from '../../masking/copy-masker.ts';
 import { copyIn } from '../../postgres/copy/copy-in.ts';
 import { quoteIdentifier, quoteLiteral, quoteQualified } from '../../postgres/identifiers.ts';
 import { DISK_FULL, isSessionLost } from '../../postgres/session-errors.ts';
 import type { Manifest, StoredChunk } from '../manifest.ts';
 import { type BackupLocation, type ObjectStore, readObject } from '../objects/object-store.ts';
 import { copyInSql } from '../plan/plan.ts';
+import type { RowMasking } from './masking/row-masking.ts';
 import { grantStatements } from './privileges.ts';
 import { type RestoreRecord, recordItem } from './restore-record.ts';
 import { isForgivable } from './schema-entry.ts';
@@ -19,7 +21,7 @@ export interface BackupSource {
 type Table = Manifest['tables'][number];
 
 /**
- * Loads stored chunks, one after the other, through `sql`, a COPY FROM STDIN.
+ * Loads stored chunks, one after the other, through `sql`, a COPY FROM STDIN. Bytes are counted as they are stored.
  *
  * @throws OperationError `rows_differ` when the server counted other rows than the backup did, `rows_refused` when it took none
  */
@@ -30,12 +32,15 @@ export async function loadChunks(
     sql,
     chunks,
     what,
+    masker = () => null,
     onBytes,
     signal,
   }: {
     sql: string;
     chunks: readonly StoredChunk[];
     what: string;
+    /** Makes what masks the rows of one chunk; by default they are loaded as they are. */
+    masker?: () => CopyMasker | null;
     onBytes: (bytes: number) => void;
     signal: AbortSignal;
   },
@@ -43,6 +48,7 @@ export async function loadChunks(
   let bytes = 0;
   async function* counted(): AsyncGenerator<Buffer> {
     for (const chunk of chunks) {
+      const masking = masker();
       const content = readObject(source.store, source.location, chunk.path, {
         compressed: true,
         expected: chunk,
@@ -51,7 +57,8 @@ export async function loadChunks(
       for await (const block of content) {
         bytes += block.length;
         onBytes(block.length);
-        yield block;
+        // A copy: the socket may not have sent a block yet when the masker writes the next one.
+        yield masking ? Buffer.from(masking.transform(block)) : block;
       }
     }
   }
@@ -106,6 +113,7 @@ export async function loadTableChunks(
     into,
     encoding,
     chunks,
+    masking,
     record,
     onBytes,
     onChunk,
@@ -116,6 +124,8 @@ export async function loadTableChunks(
     /** Of the chunks' text. */
     encoding: string;
     chunks: readonly StoredChunk[];
+    /** null: rows are loaded as they are. */
+    masking: RowMasking | null;
     /** Gets each chunk in the transaction of its rows. */
     record: RestoreRecord;
     onBytes: (bytes: number) => void;
@@ -126,8 +136,11 @@ export async function loadTableChunks(
   const { frozen } = into;
   const options = `ENCODING ${quoteLiteral(encoding)}${frozen ? ', FREEZE' : ''}`;
   const sql = `${copyInSql({ ...into, columns: table.columns })} WITH (${options})`;
+  const what = `${table.schema}.${table.name}`;
+  // By the table's own rules, also where its rows pass through another one.
+  const masker = () => masking?.maskerOf(table, table.columns) ?? null;
   const load = (chunk: StoredChunk): Promise<void> =>
-    loadChunks(client, source, { sql, chunks: [chunk], what: `${table.schema}.${table.name}`, onBytes, signal });
+    loadChunks(client, source, { sql, chunks: [chunk], what, masker, onBytes, signal });
   const groups = frozen ? [chunks] : chunks.map((chunk) => [chunk]);
   for (const group of groups) {
     // Its rows count as inserted by the transaction that emptied it, which COPY asks for.

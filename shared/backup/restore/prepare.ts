@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import type { MaskingRules } from '../../masking/plan/plan-masking.ts';
 import { MANIFEST } from '../layout.ts';
 import { backupLocation } from '../location.ts';
 import { type Manifest, parseManifest } from '../manifest.ts';
@@ -10,6 +11,7 @@ import { listed } from './findings.ts';
 import { type ReadFreeSpace, spaceUnknown } from './free-space.ts';
 import { leaveOut, withoutChangesSchema } from './leave-out.ts';
 import type { BackupSource } from './load-rows.ts';
+import { ancestorsIn, checkRules, ruledColumns, rulesOfChosen } from './masking/rules-of-backup.ts';
 import { adaptToVersion } from './newer-features.ts';
 import { type RestoreOptions, type TailoredBackup, tailorBackup } from './tailor.ts';
 
@@ -18,6 +20,8 @@ export interface PreparedRestore {
   /** As it is to be restored: chosen, mapped, and fit for the server's version. */
   backup: TailoredBackup;
   checked: CheckedServer;
+  /** The rules for what is restored; null: rows are loaded as they are. */
+  masking: MaskingRules | null;
 }
 
 export interface PrepareDependencies {
@@ -43,11 +47,23 @@ export async function prepareRestore(
   const stored = withoutChangesSchema(await readSchema(store, source.location, manifest, signal));
   const tailored = tailorBackup(manifest, stored, options);
   const checked = await checkServer(client, tailored, planned, readFreeSpace);
-  if (options.refuseUnmasked) checkUnmasked(tailored.manifest, checked.problems);
+  if (options.masking) checkRules({ manifest, schema: stored }, options.masking, checked.problems);
+  const masking = options.masking ? rulesOfChosen(options.masking, tailored) : null;
+  if (options.refuseUnmasked) {
+    const ancestors = ancestorsIn(stored);
+    const isRuled = (table: Manifest['tables'][number]) =>
+      masking ? ruledColumns(table, masking, ancestors(table)) : [];
+    await checkUnmasked(source, tailored.manifest, isRuled, { ...checked, signal });
+  }
   const { schema, warnings } = adaptToVersion(leaveOut(tailored.schema, checked.leftOut), checked.version);
   const without = checked.leftOut.map(({ type, schema: of, name }) => `${type} ${of === null ? '' : `${of}.`}${name}`);
   const said = without.length === 0 ? [] : [`Left out of the drill: ${listed(without)}`];
-  return { source, checked, backup: { ...tailored, schema, warnings: [...tailored.warnings, ...said, ...warnings] } };
+  return {
+    source,
+    checked,
+    masking,
+    backup: { ...tailored, schema, warnings: [...tailored.warnings, ...said, ...warnings] },
+  };
 }
 
 /** @throws OperationError as {@link parseManifest} and {@link readWhole} */

@@ -26,6 +26,8 @@ export const recordItem = {
   /** Everything before the rows. Without it, a database is begun anew. */
   definitions: 'definitions',
   chunk: (path: string): string => `chunk ${path}`,
+  /** Rows are masked by this version of the rules, which were shown to fit. */
+  masked: (version: number | ''): string => `masked by version ${version}`,
   largeObjects: 'large objects',
   /** All of the backup is there; what comes after it goes on from there. */
   filled: 'filled',

@@ -121,7 +121,7 @@ export async function runRestore(request: RestoreRequest, dependencies: RestoreD
       { database: request.database, backupId: request.backupId, options: request, planned },
       dependencies,
     );
-    const { source, checked } = prepared;
+    const { source, checked, masking } = prepared;
     const { manifest, schema } = prepared.backup;
     const { tables, rows, bytes } = manifest.totals;
     const summary = { tables, rows, bytes, keptDatabase };
@@ -147,7 +147,7 @@ export async function runRestore(request: RestoreRequest, dependencies: RestoreD
     await markUnfinished(control, staging);
     const { replay } = dependencies;
     const keepsRecord = replay !== undefined;
-    const filling = { target, settings, signal, source, progress, record: found, keepsRecord };
+    const filling = { target, settings, signal, source, progress, record: found, masking, keepsRecord };
     const warnings = await fillDatabase(staging, { manifest, schema, warnings: before }, request, filling);
     if (replay) {
       progress.phase('changes');

@@ -49,6 +49,18 @@ export async function createEntry(
   }
 }
 
+/** What to tell of an entry that the server does not create; an error that is none of the server's stays as it is. */
+export function schemaRefused(entry: SchemaEntry, error: unknown): unknown {
+  const { code, message } = error as { code?: string; message: string };
+  if (code === undefined || code === DISK_FULL || isSessionLost(error)) return error;
+  return new OperationError(
+    'schema_refused',
+    `The server refused to create ${describe(entry)} (SQLSTATE ${code}): ${message}`,
+    'Mend the cause on the target server (a missing extension, right or version), then restore again.',
+    { cause: error },
+  );
+}
+
 async function createStatements(client: pg.Client, entry: SchemaEntry, repeated: boolean): Promise<string[]> {
   const warnings: string[] = [];
   for (const statement of splitStatements(entry.sql)) {
@@ -58,14 +70,7 @@ async function createStatements(client: pg.Client, entry: SchemaEntry, repeated:
       const { code, message } = error as { code?: string; message: string };
       if (isPresentAlready(statement, error) || (repeated && DUPLICATE_CODES.has(code ?? ''))) continue;
       if (code === DISK_FULL || isSessionLost(error)) throw error;
-      if (!isForgivable(statement, error)) {
-        throw new OperationError(
-          'schema_refused',
-          `The server refused to create ${describe(entry)}${code ? ` (SQLSTATE ${code})` : ''}: ${message}`,
-          'Mend the cause on the target server (a missing extension, right or version), then restore again.',
-          { cause: error },
-        );
-      }
+      if (!isForgivable(statement, error)) throw schemaRefused(entry, error);
       warnings.push(`${describe(entry)}: ${message}`);
     }
   }

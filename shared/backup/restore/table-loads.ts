@@ -5,6 +5,7 @@ import type { Manifest } from '../manifest.ts';
 import { loadOrder } from './load-order.ts';
 import { type BackupSource, loadLargeObjects, loadTableChunks } from './load-rows.ts';
 import type { findLoadTargets } from './load-targets.ts';
+import type { RowMasking } from './masking/row-masking.ts';
 import { planLoads } from './plan-loads.ts';
 import { type RestoreRecord, recordItem } from './restore-record.ts';
 import type { WorkItem, WorkSource } from './work-queue.ts';
@@ -24,6 +25,8 @@ interface LoadDependencies {
   source: BackupSource;
   progress: ProgressMeter;
   record: RestoreRecord;
+  /** null: rows are loaded as they are. */
+  masking: RowMasking | null;
   /** Sessions that load at a time. */
   lanes: number;
   /** Called when the last row is loaded. */
@@ -34,7 +37,7 @@ interface LoadDependencies {
 export function planTableLoads(
   { manifest, preData }: { manifest: Manifest; preData: readonly SchemaEntry[] },
   loadTarget: Awaited<ReturnType<typeof findLoadTargets>>,
-  { source, progress, record, lanes, onLoaded }: LoadDependencies,
+  { source, progress, record, masking, lanes, onLoaded }: LoadDependencies,
 ): TableLoads {
   const numbers = new Map(
     preData
@@ -90,6 +93,7 @@ export function planTableLoads(
             into: { ...into, frozen: whole && isEmpty && bytes >= WORTH_FREEZING_BYTES },
             encoding: manifest.encoding,
             chunks,
+            masking,
             record,
             onBytes: (loaded) => progress.add({ bytes: loaded }),
             onChunk: ({ rows }) => {

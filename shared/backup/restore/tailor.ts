@@ -1,3 +1,4 @@
+import { LARGE_OBJECTS_NOT_MASKED, type MaskingRules } from '../../masking/plan/plan-masking.ts';
 import type { SchemaDump, SchemaEntry } from '../../postgres/pg-dump/schema-dump.ts';
 import type { Manifest, Privilege, RoleEntry } from '../manifest.ts';
 import { type RenameRole, renameRoles, roleNames, withoutOwner } from './role-names.ts';
@@ -14,6 +15,8 @@ export interface RestoreOptions {
   withoutPrivileges?: boolean | undefined;
   /** What seems to be personal data stands against the restore unless it is masked: the target is trusted less. */
   refuseUnmasked?: boolean | undefined;
+  /** Rows are masked by these rules while they are loaded; absent: they are as they are. */
+  masking?: MaskingRules | undefined;
 }
 
 /** A backup as it is to be restored. */
@@ -26,10 +29,12 @@ export interface TailoredBackup {
 }
 
 /** Takes from a backup what the options ask for. Its manifest's totals and roles are those of what is left. */
-export function tailorBackup(manifest: Manifest, schema: SchemaDump, options: RestoreOptions): TailoredBackup {
+export function tailorBackup(whole: Manifest, schema: SchemaDump, options: RestoreOptions): TailoredBackup {
+  const hasObjects = whole.large_objects.objects.length > 0;
+  const manifest: Manifest = options.masking ? { ...whole, large_objects: { objects: [], chunks: [] } } : whole;
   const { ownerMapping = {}, withoutOwners = false, withoutPrivileges = false } = options;
   const rename: RenameRole = (name) => (Object.hasOwn(ownerMapping, name) ? ownerMapping[name] : undefined);
-  const selected = options.selection ? applySelection(manifest, schema, options.selection) : whole(manifest, schema);
+  const selected = options.selection ? applySelection(manifest, schema, options.selection) : all(manifest, schema);
   const adapt = (entry: SchemaEntry): SchemaEntry => renameRoles(withoutOwners ? withoutOwner(entry) : entry, rename);
   const entries = selected.schema.entries
     .filter(({ type }) => !(withoutPrivileges && (type === 'ACL' || type === 'DEFAULT ACL')))
@@ -85,11 +90,11 @@ export function tailorBackup(manifest: Manifest, schema: SchemaDump, options: Re
     manifest: { ...adapted, roles },
     schema: { ...schema, entries },
     unknown: selected.unknown,
-    warnings: selected.warnings,
+    warnings: [...(options.masking && hasObjects ? [LARGE_OBJECTS_NOT_MASKED] : []), ...selected.warnings],
   };
 }
 
-const whole = (manifest: Manifest, schema: SchemaDump): TailoredBackup => ({
+const all = (manifest: Manifest, schema: SchemaDump): TailoredBackup => ({
   manifest,
   schema,
   unknown: [],

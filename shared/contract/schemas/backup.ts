@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { databaseIdSchema } from '../../configuration/runtime.ts';
+import { canBeMasked } from '../../configuration/schedules.ts';
 import { parseNamePattern } from '../../postgres/name-pattern.ts';
 import { jobErrorSchema, jobIdSchema, progressSchema } from './job.ts';
 import { retentionSchema } from './retention.ts';
@@ -81,7 +82,7 @@ export const backupRequestSchema = z
         'Whether values are masked by the rules of `security/masking` while they are read: the backup then holds no original value of a masked column, and no large objects. It is no base for point-in-time recovery, and no drill or age of backups counts it.',
     }),
   })
-  .refine(({ backup_type, masked }) => !masked || backup_type === 'full' || backup_type === 'data', {
+  .refine(({ backup_type, masked }) => !masked || canBeMasked(backup_type), {
     path: ['masked'],
     message: 'is for backups with rows of their own: neither definitions nor captured changes are masked',
   })

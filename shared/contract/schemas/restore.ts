@@ -126,6 +126,10 @@ const restoreFields = recoveryFields.extend({
     description:
       "Gather the planner's statistics (`ANALYZE`), so that the first queries are planned well. `false`: leave it to autovacuum.",
   }),
+  masked: z.boolean().optional().meta({
+    description:
+      "`true`: values are masked by the rules of `security/masking` of the backup's database while they are loaded, as a masked backup would have them. The rules are held against the backup's definitions first. Large objects are left out.",
+  }),
   allow_unmasked: z.boolean().optional().meta({
     description:
       '`true`: also into an environment that is trusted less, with columns that seem to hold personal data and are not masked.',
@@ -146,6 +150,8 @@ function checkFields(body: z.output<typeof restoreFields>, context: z.Refinement
   if (moment !== undefined && body.mode !== 'new' && body.mode !== 'beside') {
     refuse(moment, 'goes with "mode": "new" or "beside" alone');
   }
+  if (moment !== undefined && body.masked)
+    refuse('masked', `cannot go with ${moment}: captured changes are not masked`);
   if (body.mode === 'beside') {
     if (!body.tables) refuse('tables', 'is missing: "mode": "beside" is about chosen tables');
     if (body.schemas) refuse('schemas', 'cannot go with "mode": "beside"; name tables');

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { databaseIdSchema } from '../../configuration/runtime.ts';
-import { cronSchema, timeZoneSchema } from '../../configuration/schedules.ts';
+import { canBeMasked, cronSchema, timeZoneSchema } from '../../configuration/schedules.ts';
 import { type BackupType, backupIdSchema, backupTypeSchema } from './backup.ts';
 import { jobIdSchema } from './job.ts';
 
@@ -24,6 +24,10 @@ const newScheduleSchema = z.strictObject({
   cron: cronField,
   time_zone: timeZoneField.optional().meta({ description: "Without it, that of the deployment's configuration." }),
   enabled: z.boolean().default(true).meta({ description: '`false`: it is kept and does not run.' }),
+  masked: z.boolean().optional().meta({
+    description:
+      '`true`: its backups are masked by the rules of `security/masking`, and so no base of anything. For `full` and `data`.',
+  }),
 });
 
 export const scheduleChangeSchema = z
@@ -43,6 +47,11 @@ export const scheduleChangeSchema = z
       .meta({ description: "The types that follow the deployment's configuration again." }),
   })
   .superRefine(({ schedules, as_configured }, context) => {
+    for (const type of backupTypeSchema.options) {
+      if (!schedules[type]?.masked || canBeMasked(type)) continue;
+      const message = 'is for backups with rows of their own: neither definitions nor captured changes are masked';
+      context.addIssue({ code: 'custom', path: ['schedules', type, 'masked'], message });
+    }
     const named = backupTypeSchema.options.filter((type) => schedules[type] !== undefined);
     if (named.length + as_configured.length === 0) {
       context.addIssue({ code: 'custom', path: ['schedules'], message: 'must name a type to change' });
@@ -75,11 +84,12 @@ const scheduleSchema = z
     cron: cronField.nullable().meta({ description: 'null: it does not run by itself.' }),
     time_zone: timeZoneField.nullable(),
     enabled: z.boolean().meta({ description: 'Whether it runs.' }),
+    masked: z.boolean().meta({ description: 'Whether its backups are masked.' }),
     source: z.enum(['configuration', 'api']).meta({ description: 'Where it comes from.' }),
     changed_by: z.string().nullable().meta({ description: '`sub` of who changed it; null: it is as configured.' }),
     changed_at: z.iso.datetime().nullable(),
     configured: z
-      .object({ cron: z.string().nullable(), time_zone: z.string() })
+      .object({ cron: z.string().nullable(), time_zone: z.string(), masked: z.boolean() })
       .meta({ description: "What the deployment's configuration says." }),
     applied: z.boolean().meta({
       description:

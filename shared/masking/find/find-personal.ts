@@ -5,7 +5,9 @@ import { type ColumnFacts, factsOfType } from '../column.ts';
 import { columnsSql } from '../plan/catalog.sql.ts';
 import { type CatalogColumn, columnSchema } from '../plan/read-catalog.ts';
 import { type Mask, refusalOf } from '../rules/registry.ts';
-import { type Detector, detectors } from './detectors.ts';
+import type { Detector } from './detectors.ts';
+import { partsOf } from './parts.ts';
+import { suspect } from './suspect.ts';
 import { tablesSql } from './tables.sql.ts';
 
 /** A column that holds personal data, as far as its name and some of its values tell. It holds no value. */
@@ -34,6 +36,9 @@ const SAMPLE_ROWS = 300;
 /** Pages of a large table that are read, about. */
 const SAMPLE_PAGES = 100;
 const VALUE_CHARACTERS = 200;
+/** Of documents and arrays more, as one that is cut off cannot be taken apart; in a row no more than so many of all together. */
+const DOCUMENT_CHARACTERS = 10_000;
+const ROW_CHARACTERS = 100_000;
 const STATEMENT_MS = 3000;
 /** Below it, nothing is worth a proposal. */
 const LEAST_CONFIDENCE = 0.3;
@@ -69,12 +74,20 @@ export async function findPersonal(client: pg.Client, signal: AbortSignal): Prom
 
 const factsOf = (column: CatalogColumn): ColumnFacts =>
   factsOfType(
-    { name: column.base_name, modifier: column.modifier, schema: column.base_schema },
+    { name: column.base_name, modifier: column.modifier, schema: column.base_schema, element: column.element },
     { ignoresCase: column.ignores_case, isKey: false, isNullable: column.is_nullable },
   );
 
-const KINDS = new Set(['text', 'date', 'timestamp']);
-const mayHold = (column: CatalogColumn): boolean => KINDS.has(factsOf(column).kind) || column.base_name === 'inet';
+const KINDS = new Set(['text', 'date', 'timestamp', 'json']);
+function mayHold(column: CatalogColumn): boolean {
+  const { kind, element } = factsOf(column);
+  return KINDS.has(kind) || (element !== undefined && KINDS.has(element.kind)) || column.base_name === 'inet';
+}
+
+function holdsOthers(column: CatalogColumn): boolean {
+  const { kind, element } = factsOf(column);
+  return kind === 'json' || element !== undefined;
+}
 
 /** Some values of each column; null: the table could not be read in time, or at all. */
 async function sample(
@@ -84,8 +97,11 @@ async function sample(
 ): Promise<string[][] | null> {
   const [first] = columns;
   if (!first) return [];
+  const holding = columns.filter(holdsOthers).length;
+  const most = Math.min(DOCUMENT_CHARACTERS, Math.floor(ROW_CHARACTERS / Math.max(1, holding)));
   const texts = columns.map(
-    ({ column }) => `pg_catalog.left(${quoteIdentifier(column)}::pg_catalog.text, ${VALUE_CHARACTERS})`,
+    (each) =>
+      `pg_catalog.left(${quoteIdentifier(each.column)}::pg_catalog.text, ${holdsOthers(each) ? most : VALUE_CHARACTERS})`,
   );
   const part = share === null ? '' : ` TABLESAMPLE SYSTEM (${share.toFixed(6)})`;
   const sql = `SELECT ${texts.join(', ')} FROM ${quoteQualified(first.schema, first.name)}${part} LIMIT ${SAMPLE_ROWS}`;
@@ -103,35 +119,38 @@ async function sample(
 
 /** What a column most probably holds; null: nothing personal, as far as one can tell. */
 export function judge(column: CatalogColumn, values: readonly string[]): Finding | null {
-  const [best] = detectors
-    .map((detector) => ({ detector, confidence: confidenceOf(detector, column.column, values) }))
-    .sort((a, b) => b.confidence - a.confidence);
-  if (!best || best.confidence < LEAST_CONFIDENCE) return null;
   const facts = factsOf(column);
-  const mask = best.detector.masks.find((each) => refusalOf(each, facts) === null) ?? null;
+  const kind = facts.element ? 'array' : facts.kind;
+  const suspicions = partsOf(column.column, kind, values)
+    .map(({ path, name, values: own }) => ({
+      path,
+      sampled: own.length,
+      ...suspect(
+        name,
+        own.map((value) => value.trim()),
+      ),
+    }))
+    .filter(({ confidence }) => confidence >= LEAST_CONFIDENCE)
+    .sort((a, b) => b.confidence - a.confidence);
+  const [best] = suspicions;
+  if (!best) return null;
+  const { detector, confidence, sampled, path } = best;
   return {
     schema: column.schema,
     table: column.name,
     column: column.column,
-    kind: best.detector.kind,
-    confidence: Math.round(best.confidence * 100) / 100,
-    sampled: values.length,
-    mask,
+    kind: detector.kind,
+    confidence: Math.round(confidence * 100) / 100,
+    sampled,
+    mask: path === null ? fitting(detector, facts) : documentMask(suspicions),
   };
 }
 
-/**
- * Name and values as two witnesses that may each be wrong: 1 - (1 - name)(1 - values). Values of another kind speak against the name,
- * by as many as there are.
- */
-function confidenceOf(
-  { name, isOne, weight, nameWeight }: Detector,
-  column: string,
-  values: readonly string[],
-): number {
-  const share = values.length === 0 ? null : values.filter(isOne).length / values.length;
-  const byName = name.test(column) ? nameWeight * (share === null ? 1 : 0.4 + 0.6 * share) : 0;
-  // A value here and there is chance.
-  const byValues = share === null || share < 0.1 ? 0 : weight * share;
-  return 1 - (1 - byName) * (1 - byValues);
+const fitting = ({ masks }: Detector, facts: ColumnFacts): Mask | null =>
+  masks.find((each) => refusalOf(each, facts) === null) ?? null;
+
+/** One rule for all that documents hold. */
+function documentMask(suspicions: readonly { path: string | null; detector: Detector }[]): Mask {
+  const paths = suspicions.flatMap(({ path, detector }) => (path === null ? [] : [[path, detector.masks[0]]]));
+  return { rule: 'json', paths: Object.fromEntries(paths) };
 }

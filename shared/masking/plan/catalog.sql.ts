@@ -34,6 +34,7 @@ SELECT a.attrelid::int8::text AS "table",
        base.name AS base_name,
        base.schema AS base_schema,
        base.modifier AS modifier,
+       pg_catalog.to_json(element) AS element,
        NOT (a.attnotnull OR base.strict) AS is_nullable,
        coalesce(NOT l.collisdeterministic, false) AS ignores_case,
        a.attgenerated <> '' AS is_generated,
@@ -66,11 +67,22 @@ SELECT a.attrelid::int8::text AS "table",
         FROM layer JOIN pg_catalog.pg_type t ON t.oid = layer.oid
        WHERE t.typtype = 'd'
     )
-    SELECT t.typname AS name, tn.nspname AS schema, layer.modifier, layer.strict
+    SELECT t.typname AS name, tn.nspname AS schema, layer.modifier, layer.strict, t.oid AS array_of
       FROM layer
       JOIN pg_catalog.pg_type t ON t.oid = layer.oid AND t.typtype <> 'd'
       JOIN pg_catalog.pg_namespace tn ON tn.oid = t.typnamespace
   ) base
+  LEFT JOIN LATERAL (
+    WITH RECURSIVE layer AS (
+      SELECT e.oid, base.modifier AS modifier FROM pg_catalog.pg_type e WHERE e.typarray = base.array_of
+       UNION ALL
+      SELECT t.typbasetype, t.typtypmod FROM layer JOIN pg_catalog.pg_type t ON t.oid = layer.oid WHERE t.typtype = 'd'
+    )
+    SELECT t.typname AS name, tn.nspname AS schema, layer.modifier
+      FROM layer
+      JOIN pg_catalog.pg_type t ON t.oid = layer.oid AND t.typtype <> 'd'
+      JOIN pg_catalog.pg_namespace tn ON tn.oid = t.typnamespace
+  ) element ON true
  WHERE a.attrelid = ANY ($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
  ORDER BY a.attrelid, a.attnum`;
 

@@ -3,8 +3,8 @@ import { OperationError } from '../../errors.ts';
 import { quoteQualified } from '../../postgres/identifiers.ts';
 import type { PlannedMask } from '../table-masker.ts';
 import { readMaskingCatalog } from './read-catalog.ts';
-import { type ColumnRule, type RuleProblem, resolveRules } from './resolve-rules.ts';
-import { tryMasks } from './try-masks.ts';
+import { type AppliedRules, type ColumnRule, type RuleProblem, resolveRules } from './resolve-rules.ts';
+import { type ReadSample, tryMasks } from './try-masks.ts';
 
 /** The rules of a database at one version, and the key under which they work. */
 export interface MaskingRules {
@@ -12,6 +12,10 @@ export interface MaskingRules {
   rules: ColumnRule[];
   maskingKey: Uint8Array;
 }
+
+/** Said of a masked backup, and of a restore that masks. */
+export const LARGE_OBJECTS_NOT_MASKED =
+  'Large objects are left out: nobody can say what in them would have to be masked';
 
 /** What is masked of a backup. Plain data, so that it can be stored; the key is none of it. */
 export interface PlannedMasking {
@@ -24,23 +28,36 @@ export interface PlannedMasking {
 /**
  * Holds rules against the database as it is, and tries them on some of its rows.
  *
- * @param client - in a read-only transaction with an empty search path
+ * @param client - in a transaction with an empty search path
+ * @param readSample - where the rows come from; by default from the tables themselves
  * @returns every problem there is; the masks are of use only where there is none
  */
 export async function planMasking(
   client: pg.Client,
   { version, rules, maskingKey }: MaskingRules,
   signal: AbortSignal,
-): Promise<{ planned: PlannedMasking; problems: RuleProblem[] }> {
+  readSample?: ReadSample,
+): Promise<{ planned: PlannedMasking; applied: AppliedRules; problems: RuleProblem[] }> {
   const catalog = await readMaskingCatalog(client, rules);
   const { applied, problems, warnings } = resolveRules(rules, catalog);
   // What is refused already would fail once more, for no other reason.
-  if (problems.length === 0) problems.push(...(await tryMasks(client, catalog, applied, { maskingKey, signal })));
+  if (problems.length === 0) {
+    problems.push(...(await tryMasks(client, catalog, applied, { maskingKey, signal, readSample })));
+  }
   const masks = Object.fromEntries([...applied].map(([table, each]) => [table, each.map(({ planned }) => planned)]));
-  return { planned: { version, masks, warnings }, problems };
+  return { planned: { version, masks, warnings }, applied, problems };
 }
 
 const MOST_NAMED = 20;
+
+/** Problems in words, each with the column whose rule it is about. */
+export function describeProblems(problems: readonly RuleProblem[], rules: readonly ColumnRule[]): string {
+  const named = problems.slice(0, MOST_NAMED).map(({ rule, message }) => {
+    const { schema = '', table = '', column = '' } = rules[rule] ?? {};
+    return `${quoteQualified(schema, table)}.${column}: ${message}`;
+  });
+  return `${named.join('; ')}${problems.length > MOST_NAMED ? '; ...' : ''}`;
+}
 
 /**
  * Plans the masking of a backup in its snapshot.
@@ -54,13 +71,9 @@ export async function assertMaskable(
 ): Promise<PlannedMasking> {
   const { planned, problems } = await planMasking(client, masking, signal);
   if (problems.length === 0) return planned;
-  const named = problems.slice(0, MOST_NAMED).map(({ rule, message }) => {
-    const { schema = '', table = '', column = '' } = masking.rules[rule] ?? {};
-    return `${quoteQualified(schema, table)}.${column}: ${message}`;
-  });
   throw new OperationError(
     'masking_refused',
-    `The rules of masking do not fit the database: ${named.join('; ')}${problems.length > MOST_NAMED ? '; ...' : ''}`,
+    `The rules of masking do not fit the database: ${describeProblems(problems, masking.rules)}`,
     'Correct them with PUT security/masking, then back up again.',
   );
 }

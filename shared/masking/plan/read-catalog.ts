@@ -18,6 +18,8 @@ export const columnSchema = z.object({
   base_name: z.string(),
   base_schema: z.string(),
   modifier: z.int(),
+  /** Of an array, what its elements are made of. */
+  element: z.object({ name: z.string(), schema: z.string(), modifier: z.int() }).nullable(),
   is_nullable: z.boolean(),
   ignores_case: z.boolean(),
   is_generated: z.boolean(),

@@ -93,7 +93,7 @@ function factsOf(column: CatalogColumn, { keys, foreignKeys }: MaskingCatalog): 
   );
   const isFolded = own.some((key) => foldedColumn(key, column.column));
   return factsOfType(
-    { name: column.base_name, modifier: column.modifier, schema: column.base_schema },
+    { name: column.base_name, modifier: column.modifier, schema: column.base_schema, element: column.element },
     {
       ignoresCase: column.ignores_case || isFolded,
       isKey: isReferred || isFolded || own.some(({ columns }) => columns.includes(column.column)),
@@ -138,8 +138,13 @@ function problemOf({ column, planned: { mask, facts } }: AppliedRule, keys: read
 
 /** What must be the same of two columns, so that the same value becomes the same one in both. */
 const shapeOf = ({ mask, facts }: PlannedMask) => {
-  const { kind, maxCharacters, isPadded, largest } = facts;
-  return { mask, kind, maxCharacters, isPadded, largest };
+  const shape = ({ kind, maxCharacters, isPadded, largest }: ColumnFacts) => ({
+    kind,
+    maxCharacters,
+    isPadded,
+    largest,
+  });
+  return { mask, ...shape(facts), element: facts.element && shape(facts.element) };
 };
 
 function foreignKeyProblems(foreignKey: ForeignKey, applied: AppliedRules): RuleProblem[] {

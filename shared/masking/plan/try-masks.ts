@@ -7,21 +7,36 @@ import type { CatalogColumn, Check, MaskingCatalog } from './read-catalog.ts';
 import type { AppliedRules, RuleProblem } from './resolve-rules.ts';
 
 /** Rows of a table that are masked and held against its constraints. */
-const SAMPLE_ROWS = 1000;
+export const SAMPLE_ROWS = 1000;
 /** Bytes of them, at most. */
 const SAMPLE_BYTES = 8 * 1_048_576;
+
+/** Some rows of a table, as COPY text in UTF-8. */
+export interface Sample {
+  /** In the order of the rows' fields. */
+  columns: readonly string[];
+  text: Buffer;
+}
+
+/** Reads at most {@link SAMPLE_ROWS} rows of a table, with the given columns at least. */
+export type ReadSample = (table: { schema: string; name: string }, columns: readonly string[]) => Promise<Sample>;
 
 /**
  * Masks a sample of each table's rows, and has the server say whether the masked values are of the columns' types and domains and
  * pass the CHECK constraints that masked columns take part in. What cannot be shown so is a problem.
  *
- * @param client - in a read-only transaction, with an empty search path and a statement time-out
+ * @param client - in a transaction, with an empty search path and a statement time-out
+ * @param readSample - by default, the rows come from the tables themselves
  */
 export async function tryMasks(
   client: pg.Client,
   catalog: MaskingCatalog,
   applied: AppliedRules,
-  { maskingKey, signal }: { maskingKey: Uint8Array; signal: AbortSignal },
+  {
+    maskingKey,
+    signal,
+    readSample = (table, columns) => sampleTable(client, table, columns, signal),
+  }: { maskingKey: Uint8Array; signal: AbortSignal; readSample?: ReadSample | undefined },
 ): Promise<RuleProblem[]> {
   const roots = new Set([...catalog.families.values()].map(({ oid }) => oid));
   const problems: RuleProblem[] = [];
@@ -44,7 +59,7 @@ export async function tryMasks(
     const needed = new Set([...masked, ...tried.flatMap(({ columns }) => columns)]);
     const columns = columnsOf(catalog, table, needed);
     const planned = rules.map((rule) => rule.planned);
-    const values = await sampleMasked(client, columns, planned, { maskingKey, signal });
+    const values = await sampleMasked(columns, planned, { maskingKey, readSample });
     for (const column of columns.filter((each) => masked.has(each.column))) {
       const state = await failureOf(client, castSql(column), [
         [...(values.get(column.column) ?? []), ...fixedValues(planned, column.column)],
@@ -84,31 +99,47 @@ const ruleOf = (rules: readonly { rule: number; column: CatalogColumn }[], colum
 
 /** Masked values of some rows, by column. */
 async function sampleMasked(
-  client: pg.Client,
   columns: readonly CatalogColumn[],
   planned: Parameters<typeof createTableMasker>[1],
-  { maskingKey, signal }: { maskingKey: Uint8Array; signal: AbortSignal },
+  { maskingKey, readSample }: { maskingKey: Uint8Array; readSample: ReadSample },
 ): Promise<Map<string, (string | null)[]>> {
   const [first] = columns;
   if (!first) return new Map();
-  const names = columns.map(({ column }) => column);
-  const masker = createTableMasker(names, planned, maskingKey);
+  const sample = await readSample(
+    first,
+    columns.map(({ column }) => column),
+  );
+  const masker = createTableMasker(sample.columns, planned, maskingKey);
+  const rows = readRows(masker?.transform(sample.text) ?? sample.text);
+  const values = columns.map(({ column }): [string, (string | null)[]] => {
+    const index = sample.columns.indexOf(column);
+    return [column, rows.map((row) => row[index] ?? null)];
+  });
+  return new Map(values);
+}
+
+/** The first rows of a table. */
+async function sampleTable(
+  client: pg.Client,
+  { schema, name }: { schema: string; name: string },
+  columns: readonly string[],
+  signal: AbortSignal,
+): Promise<Sample> {
   const parts: Buffer[] = [];
   let bytes = 0;
-  const rows = `SELECT ${names.map(quoteIdentifier).join(', ')} FROM ${quoteQualified(first.schema, first.name)} LIMIT ${SAMPLE_ROWS}`;
+  const rows = `SELECT ${columns.map(quoteIdentifier).join(', ')} FROM ${quoteQualified(schema, name)} LIMIT ${SAMPLE_ROWS}`;
   const sql = `COPY (${rows}) TO STDOUT WITH (ENCODING ${quoteLiteral('UTF8')})`;
   await copyOut(
     client,
     sql,
     async (block) => {
       bytes += block.length;
-      if (bytes <= SAMPLE_BYTES) parts.push(Buffer.from(masker?.transform(block) ?? block));
+      if (bytes <= SAMPLE_BYTES) parts.push(Buffer.from(block));
     },
     { signal },
   );
   const text = Buffer.concat(parts);
-  const sample = readRows(text.subarray(0, text.lastIndexOf(0x0a) + 1));
-  return new Map(names.map((name, index) => [name, sample.map((row) => row[index] ?? null)]));
+  return { columns, text: text.subarray(0, text.lastIndexOf(0x0a) + 1) };
 }
 
 /** A fixed value is tried also where no row has a value yet. */

@@ -48,6 +48,7 @@ export const ALL_KINDS = [
   'timestamp',
   'uuid',
   'bytes',
+  'json',
   'other',
 ] as const satisfies readonly TypeKind[];
 

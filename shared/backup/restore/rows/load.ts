@@ -6,6 +6,7 @@ import type { Manifest } from '../../manifest.ts';
 import { copyInSql } from '../../plan/plan.ts';
 import { loadOrder } from '../load-order.ts';
 import { type BackupSource, loadChunks } from '../load-rows.ts';
+import type { RowMasking } from '../masking/row-masking.ts';
 import { type RestoreRecord, recordItem } from '../restore-record.ts';
 import { planRows, type RowsTask } from './plan-rows.ts';
 import { switchTriggers } from './triggers.ts';
@@ -16,6 +17,8 @@ export interface LoadingRows {
   /** Of the chunks' text. */
   encoding: string;
   record: RestoreRecord;
+  /** null: rows are loaded as they are. */
+  masking: RowMasking | null;
   progress: ProgressMeter;
   /** Opens one of several sessions. */
   open: () => Promise<pg.Client>;
@@ -64,7 +67,7 @@ export async function loadRows(manifest: Manifest, { levels }: LoadWay, loading:
 async function runTask(
   client: pg.Client,
   { transactions, triggers, isCircle }: RowsTask,
-  { source, encoding, record, progress, signal }: LoadingRows,
+  { source, encoding, record, masking, progress, signal }: LoadingRows,
 ): Promise<void> {
   const { off, on } = switchTriggers(triggers);
   for (const copies of transactions) {
@@ -75,6 +78,7 @@ async function runTask(
         sql: `${copyInSql({ schema: into.schema, name: into.name, columns })} WITH (ENCODING ${quoteLiteral(encoding)})`,
         chunks,
         what: `${table.schema}.${table.name}`,
+        masker: () => masking?.maskerOf(into, columns) ?? null,
         onBytes: (bytes) => progress.add({ bytes }),
         signal,
       });

@@ -7,11 +7,14 @@ import { checkUnmasked } from '../check-unmasked.ts';
 import { type Finding, listed } from '../findings.ts';
 import { checkFreeSpace, spaceUnknown } from '../free-space.ts';
 import type { BackupSource } from '../load-rows.ts';
+import type { RowMasking } from '../masking/row-masking.ts';
+import { checkRules, ruledColumns } from '../masking/rules-of-backup.ts';
 import { type PrepareDependencies, readManifest } from '../prepare.ts';
 import { type RestoreRecord, recordItem } from '../restore-record.ts';
 import { type RestoreOptions, tailorBackup } from '../tailor.ts';
 import { checkDestinations, type Destination, findDestinations } from './destinations.ts';
 import { loadedPlaces } from './places.ts';
+import { planRowsMasking } from './plan-masking.ts';
 import { findPositions, type WantedPosition } from './positions.ts';
 import { selectRows } from './select-tables.ts';
 import { materializedViewsSql, takenLargeObjectsSql } from './target.sql.ts';
@@ -22,10 +25,15 @@ export interface PreparedRows {
   /** With the tables that have rows to be loaded, and with what else is to come. */
   manifest: Manifest;
   destinations: Destination[];
+  /** null: rows are loaded as they are. */
+  masking: RowMasking | null;
   way: LoadWay;
   positions: WantedPosition[];
   checked: CheckedServer;
 }
+
+/** Rows are loaded by their tables' names; what the backup holds of definitions is not looked at. */
+const NO_DEFINITIONS = { preamble: '', entries: [] };
 
 /**
  * Reads a backup's description and holds it against the tables of the database that `client` is in. Changes nothing.
@@ -52,10 +60,10 @@ export async function prepareRows(
   const source: BackupSource = { store, location: backupLocation(database, backupId) };
   const whole = await readManifest(source, signal);
   const { selection, ...mapping } = options;
-  const { manifest: mapped } = tailorBackup(whole, { preamble: '', entries: [] }, mapping);
+  const { manifest: mapped, warnings: withoutObjects } = tailorBackup(whole, NO_DEFINITIONS, mapping);
   const { manifest, unknown, warnings: left, isChosen } = selectRows(mapped, selection);
   const problems: Finding[] = [];
-  const warnings = left.map(
+  const warnings = [...withoutObjects, ...left].map(
     (message): Finding => ({
       code: 'selection_incomplete',
       message,
@@ -76,12 +84,19 @@ export async function prepareRows(
       nextStep: 'Use a data or a full backup.',
     });
   }
-  if (options.refuseUnmasked) checkUnmasked(manifest, problems);
+  const { masking: rules = null } = options;
+  if (rules) checkRules({ manifest: whole, schema: NO_DEFINITIONS }, rules, problems);
+  if (options.refuseUnmasked) {
+    const ruled = (table: Manifest['tables'][number]) => (rules ? ruledColumns(table, rules) : []);
+    await checkUnmasked(source, manifest, ruled, { problems, warnings, signal });
+  }
   const facts = await readServerFacts(client);
   checkCapacity(facts, planned.connections, problems);
   await checkRights(client, manifest, record, problems);
   const found = await findDestinations(client, manifest.tables, record && loadedPlaces(record), problems);
   checkDestinations(found, problems, warnings);
+  const masking =
+    rules && (await planRowsMasking(client, rules, { manifest, source, record, signal, ...found, problems, warnings }));
   const way = await chooseWay(client, found.destinations, problems, warnings);
   const positions = await findPositions(client, manifest.sequences, way.members, isChosen, problems, warnings);
   const views = await findViews(client, manifest, warnings);
@@ -90,6 +105,7 @@ export async function prepareRows(
     source,
     manifest: { ...manifest, materialized_views: views },
     destinations: found.destinations,
+    masking,
     way,
     positions,
     checked: { version: facts.version, problems, warnings, leftOut: [] },

@@ -55,7 +55,7 @@ export async function restoreRows(request: RestoreRequest, dependencies: Restore
       dependencies,
     );
     assertNoProblems(prepared.checked.problems);
-    const first = found ?? (await beginRecord(main, place, prepared));
+    const first = found ?? (await beginRecord(main, place, prepared, request));
     begun = true;
     const record: RestoreRecord = {
       ...first,
@@ -106,6 +106,7 @@ async function beginRecord(
   client: pg.Client,
   { record: schema }: RowsPlace,
   { destinations, checked }: PreparedRows,
+  { masking }: Pick<RestoreRequest, 'masking'>,
 ): Promise<RestoreRecord> {
   await client.query('BEGIN');
   const record = await createRecord(client, schema);
@@ -113,7 +114,7 @@ async function beginRecord(
   const warnings = checked.warnings.filter(({ code }) => code !== 'free_space_unknown');
   await record.add(
     client,
-    [recordItem.definitions, ...destinations.map(placeItem)],
+    [recordItem.definitions, ...(masking ? [recordItem.masked(masking.version)] : []), ...destinations.map(placeItem)],
     warnings.map(({ message }) => message),
   );
   await client.query('COMMIT');
@@ -123,7 +124,7 @@ async function beginRecord(
 async function fillTables(
   main: pg.Client,
   place: RowsPlace,
-  { source, manifest, destinations, way, positions }: PreparedRows,
+  { source, manifest, destinations, masking, way, positions }: PreparedRows,
   { analyze = true, withoutOwners }: RestoreRequest,
   {
     record,
@@ -149,6 +150,7 @@ async function fillTables(
     source,
     encoding: manifest.encoding,
     record,
+    masking,
     progress,
     open,
     lanes: connections,

@@ -11,7 +11,7 @@ import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import { type RuntimeConfiguration, runtimeConfigurationSchema } from '../../../../shared/configuration/runtime.ts';
 import type { ConnectionTarget } from '../../../../shared/postgres/connect.ts';
 import { withConnection } from '../../../../shared/postgres/with-connection.ts';
-import { effectiveSchedules } from '../../../../shared/schedules/effective.ts';
+import { effectiveSchedules, takesFullBackups } from '../../../../shared/schedules/effective.ts';
 import { judge } from '../../../../shared/security/compliance/judge.ts';
 import { readSections } from '../../../../shared/security/compliance/readings/read-sections.ts';
 import { rules } from '../../../../shared/security/compliance/registry.ts';
@@ -170,7 +170,7 @@ export class World {
       target,
       table: this.state.table,
       configuration: this.configuration,
-      hasSchedule: async () => (await this.schedule()).plan?.enabled === true,
+      hasSchedule: async () => takesFullBackups(await this.schedules()),
       bucket: 'backups',
       keyArn: this.keyArn,
       clients: this.clients,
@@ -254,8 +254,8 @@ export class World {
     );
   }
 
-  private async schedule() {
-    return effectiveSchedules(this.configuration, await createScheduleStore(this.state.table).read(DATABASE)).full;
+  private async schedules() {
+    return effectiveSchedules(this.configuration, await createScheduleStore(this.state.table).read(DATABASE));
   }
 
   async setSchedule(cron: string | null): Promise<void> {

@@ -43,7 +43,7 @@ forEachServer((server) => {
       await restored.drop();
     });
 
-    test.for(inject('servers').filter(({ version }) => version > server.version))(
+    test.for(inject('allServers').filter(({ version }) => version > server.version))(
       'comes back equal on $label',
       async (newer) => {
         await createEverythingRoles(newer);

@@ -4,7 +4,7 @@ import type { StateTable } from '../../shared/state/table.ts';
 import { type OwnServer, ownServer, PASSWORD } from '../postgres/support/own-server.ts';
 import { createStateTable } from '../state/support.ts';
 import { databaseDifferences } from '../support/compare/compare.ts';
-import { embeddedBinaries } from '../support/postgres-binaries.ts';
+import { anyBinaries } from '../support/postgres-binaries.ts';
 import { databaseOf, type TestServer } from '../support/servers.ts';
 import { useBackupHarness } from './support/harness.ts';
 import { holdRows, type JobRuns, jobRuns } from './support/jobs.ts';
@@ -18,7 +18,7 @@ let close: () => void;
 afterAll(() => own?.remove());
 const harness = useBackupHarness();
 beforeAll(async () => {
-  const binaries = await embeddedBinaries();
+  const binaries = await anyBinaries();
   own = await ownServer(binaries, {
     // Room for some hundred locks.
     max_locks_per_transaction: '10',

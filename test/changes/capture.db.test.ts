@@ -24,7 +24,7 @@ import { quoteIdentifier } from '../../shared/postgres/identifiers.ts';
 import { DATABASE_ID, useBackupHarness } from '../backup/support/harness.ts';
 import { clientOptions } from '../local/aws/support.ts';
 import { ownServer } from '../postgres/support/own-server.ts';
-import { embeddedBinaries } from '../support/postgres-binaries.ts';
+import { anyBinaries } from '../support/postgres-binaries.ts';
 import { createScratchDatabase, forEachServer, type ScratchDatabase, withClient } from '../support/servers.ts';
 import { type Protected, protect } from './support/recovery.ts';
 
@@ -361,7 +361,7 @@ async function leftovers(database: ScratchDatabase): Promise<unknown> {
 
 describe('a server of its own', () => {
   test('that cannot give changes is told by all that is missing', async () => {
-    const server = await ownServer(await embeddedBinaries(), { wal_level: 'replica', max_replication_slots: '1' });
+    const server = await ownServer(await anyBinaries(), { wal_level: 'replica', max_replication_slots: '1' });
     try {
       const client = await connect(server.target());
       await client.query(
@@ -380,7 +380,7 @@ describe('a server of its own', () => {
   });
 
   test('that crashes after a run gives nothing twice, though it may have forgotten where the slot was', async () => {
-    const server = await ownServer(await embeddedBinaries(), { wal_level: 'logical' });
+    const server = await ownServer(await anyBinaries(), { wal_level: 'logical' });
     const of = { database: DATABASE_ID, slot: 'crashing' };
     const capture = () =>
       captureChanges(of, { target: server.target(), store: harness.store, settings: captureDefaults, signal });

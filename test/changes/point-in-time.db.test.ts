@@ -101,7 +101,7 @@ forEachServer((server) => {
     }
   });
 
-  test.for(inject('servers').filter(({ version }) => version !== server.version))(
+  test.for(inject('allServers').filter(({ version }) => version !== server.version))(
     'the last moment comes back equal on $label',
     async (other) => {
       const base = await restoreBase(harness, manifest, other);

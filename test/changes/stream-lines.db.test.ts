@@ -9,7 +9,7 @@ import { connect } from '../../shared/postgres/connect.ts';
 import { quoteIdentifier } from '../../shared/postgres/identifiers.ts';
 import { certificate } from '../postgres/support/localhost-certificate.ts';
 import { ownServer } from '../postgres/support/own-server.ts';
-import { embeddedBinaries } from '../support/postgres-binaries.ts';
+import { anyBinaries } from '../support/postgres-binaries.ts';
 import type { TestServer } from '../support/postgres-server.ts';
 import { anyServer, databaseOf, forEachServer, type ScratchDatabase, withClient } from '../support/servers.ts';
 
@@ -168,7 +168,7 @@ test('a consumer that is slow holds the server back, and keeps it from giving up
 }, 60_000);
 
 test('a server that refuses to stream is read by the SQL function, and it is told once', async () => {
-  const server = await ownServer(await embeddedBinaries(), { wal_level: 'logical', max_wal_senders: '0' });
+  const server = await ownServer(await anyBinaries(), { wal_level: 'logical', max_wal_senders: '0' });
   try {
     const client = await connect(server.target());
     await client.query("SELECT pg_create_logical_replication_slot('refused', 'test_decoding')");
@@ -193,7 +193,7 @@ test('a server that refuses to stream is read by the SQL function, and it is tol
 });
 
 test('a stream over TLS is the same, and goes on after it was held back', async () => {
-  const server = await ownServer(await embeddedBinaries(), { wal_level: 'logical' });
+  const server = await ownServer(await anyBinaries(), { wal_level: 'logical' });
   try {
     const target = server.target({ host: 'localhost', tls: { mode: 'verify', ca: certificate } });
     const client = await openCaptureSession(target);

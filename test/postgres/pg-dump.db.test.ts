@@ -12,7 +12,7 @@ import { ArchiveError, readArchive } from '../../shared/postgres/pg-dump/archive
 import { dumpSchema } from '../../shared/postgres/pg-dump/dump-schema.ts';
 import { runWasmPgDump } from '../../shared/postgres/pg-dump/wasm-pg-dump.ts';
 import { readScript } from '../../shared/postgres/statements.ts';
-import { embeddedBinaries, installedBinaries } from '../support/postgres-binaries.ts';
+import { embeddedBinaries, installedBinaries, testBinaries } from '../support/postgres-binaries.ts';
 import { certificate } from './support/localhost-certificate.ts';
 import { nastySchemaSql } from './support/nasty-schema.sql.ts';
 import { type OwnServer, ownServer, PASSWORD } from './support/own-server.ts';
@@ -23,7 +23,7 @@ const installed = await installedBinaries();
 const embedded = await embeddedBinaries();
 /** A native pg_dump of each version, where there is one. */
 const natives = new Map(installed.map(({ version, pgDump }) => [version, pgDump]));
-const servers = [embedded, ...installed.filter(({ version }) => version >= 13 && version !== embedded.version)];
+const { tested: servers } = await testBinaries();
 const [older] = installed.filter(({ version, pgDump }) => pgDump && version < embedded.version);
 
 beforeAll(() => loadModule());

@@ -2,7 +2,7 @@ import type pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type ConnectionTarget, connect } from '../../shared/postgres/connect.ts';
 import { closePools, createPool, type Pool, type PoolOptions, poolFor } from '../../shared/postgres/pool.ts';
-import { embeddedBinaries } from '../support/postgres-binaries.ts';
+import { anyBinaries } from '../support/postgres-binaries.ts';
 import { type OwnServer, ownServer, PASSWORD } from './support/own-server.ts';
 
 let server: OwnServer;
@@ -10,7 +10,7 @@ let observer: pg.Client;
 const pools: Pool[] = [];
 
 beforeAll(async () => {
-  server = await ownServer(await embeddedBinaries());
+  server = await ownServer(await anyBinaries());
   observer = await connect(server.target({ applicationName: 'observer' }));
 });
 afterEach(() => Promise.all(pools.splice(0).map((pool) => pool.close(0))));

@@ -66,6 +66,39 @@ export async function installedBinaries(): Promise<PostgresBinaries[]> {
   return [...found.values()].sort((a, b) => a.version - b.version);
 }
 
+export interface TestBinaries {
+  /** Those the tests are run against; the first is for tests in which the version plays no part. */
+  tested: PostgresBinaries[];
+  /** Others, to restore into what comes from those, and from them. */
+  others: PostgresBinaries[];
+}
+
+/**
+ * What the database tests run against: npm's PostgreSQL and each other version that is installed. Where POSTGRES_BIN_DIR names a
+ * folder with another PostgreSQL, they run against that one alone, and those are the others; see commands/versions.ts.
+ *
+ * @throws Error when npm's or the named one is missing or does not run
+ */
+export async function testBinaries(): Promise<TestBinaries> {
+  const [embedded, installed] = [await embeddedBinaries(), await installedBinaries()];
+  const pgDump = installed.find(({ version }) => version === embedded.version)?.pgDump;
+  const usual = [
+    { ...embedded, ...(pgDump ? { pgDump } : {}) },
+    ...installed.filter(({ version }) => version !== embedded.version && version >= 13),
+  ];
+  const folder = process.env.POSTGRES_BIN_DIR;
+  if (!folder) return { tested: usual, others: [] };
+  const given = { version: await majorVersion(folder), folder, statements: await hasStatements(folder) };
+  return { tested: [given], others: usual.filter(({ version }) => version !== given.version) };
+}
+
+/** For a server of a test's own, where the version plays no part. */
+export async function anyBinaries(): Promise<PostgresBinaries> {
+  const [first] = (await testBinaries()).tested;
+  if (!first) throw new Error('There is no PostgreSQL');
+  return first;
+}
+
 async function majorVersion(folder: string): Promise<number> {
   const { stdout } = await run(join(folder, 'postgres'), ['--version']);
   const major = /\) (\d+)/.exec(stdout)?.[1];
@@ -77,7 +110,7 @@ async function majorVersion(folder: string): Promise<number> {
 async function hasStatements(folder: string): Promise<boolean> {
   const own = await run(join(folder, 'pg_config'), ['--pkglibdir']).then(
     ({ stdout }) => stdout.trim(),
-    () => join(folder, '../lib'),
+    () => join(folder, '../lib/postgresql'),
   );
   return ['so', 'dylib', 'dll'].some((suffix) => existsSync(join(own, `pg_stat_statements.${suffix}`)));
 }

@@ -1,10 +1,13 @@
 import type { TestProject } from 'vitest/node';
-import { embeddedBinaries, installedBinaries } from './postgres-binaries.ts';
+import { testBinaries } from './postgres-binaries.ts';
 import { startServer, type TestServer } from './postgres-server.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
+    /** Those that tests are run against. */
     servers: TestServer[];
+    /** Those and the others, for restores from one version to another. */
+    allServers: TestServer[];
   }
 }
 
@@ -18,7 +21,7 @@ const shared = globalThis as { testServers?: SharedServers };
 
 /**
  * Starts the servers of the database tests, once for all projects: PostgreSQL 18 from npm, and each other version that is
- * installed on the machine. Tests read them with `inject('servers')`.
+ * installed on the machine, or what {@link testBinaries} was told. Tests read them with `inject('servers')`.
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   shared.testServers ??= { users: 0 };
@@ -26,7 +29,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
   state.users += 1;
   state.running ??= startServers();
   const running = await state.running;
-  project.provide('servers', running.servers);
+  project.provide('servers', running.tested);
+  project.provide('allServers', running.all);
   return async () => {
     state.users -= 1;
     if (state.users > 0) return;
@@ -35,12 +39,15 @@ export default async function setup(project: TestProject): Promise<() => Promise
   };
 }
 
-async function startServers(): Promise<{ servers: TestServer[]; stop(): Promise<void> }> {
-  const embedded = await embeddedBinaries();
-  const installed = await installedBinaries();
-  const others = installed.filter(({ version }) => version !== embedded.version && version >= 13);
-  const pgDump = installed.find(({ version }) => version === embedded.version)?.pgDump;
-  const all = [{ ...embedded, ...(pgDump ? { pgDump } : {}) }, ...others];
+interface Started {
+  tested: TestServer[];
+  all: TestServer[];
+  stop(): Promise<void>;
+}
+
+async function startServers(): Promise<Started> {
+  const { tested, others } = await testBinaries();
+  const all = [...tested, ...others];
   const started = await Promise.allSettled(all.map((binaries) => startServer(binaries)));
   const running = started.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
   const stop = async (): Promise<void> => {
@@ -51,5 +58,6 @@ async function startServers(): Promise<{ servers: TestServer[]; stop(): Promise<
     await stop();
     throw failed.reason;
   }
-  return { servers: running.map(({ server }) => server), stop };
+  const servers = running.map(({ server }) => server);
+  return { tested: servers.slice(0, tested.length), all: servers, stop };
 }

@@ -21,7 +21,7 @@ export interface ScratchDatabase {
 }
 
 /**
- * Describes the same tests for each server that is there.
+ * Describes the same tests for each server that they are run against.
  *
  * @example
  * forEachServer((server) => { test('...', async () => { const database = await createScratchDatabase(server); }) })
@@ -30,7 +30,7 @@ export function forEachServer(body: (server: TestServer) => void): void {
   describe.each(inject('servers'))('$label', body);
 }
 
-/** The first server: PostgreSQL 18. For tests in which the version plays no part. */
+/** The first server: PostgreSQL 18, unless another was named. For tests in which the version plays no part. */
 export function anyServer(): TestServer {
   const server = inject('servers')[0];
   if (!server) throw new Error('No server was started');

@@ -36,6 +36,43 @@ const FEATURES: readonly { since: number; types: readonly string[]; words: RegEx
     words: / nulls not distinct\b/,
     what: 'a key whose nulls are not distinct',
   },
+  {
+    since: 150_000,
+    types: ['TABLE', 'FOREIGN TABLE', 'TYPE', 'DOMAIN'],
+    words: /\bnumeric\( ?\d+, ?-/,
+    what: 'a numeric type of negative scale',
+  },
+  {
+    since: 150_000,
+    types: ['VIEW'],
+    words: /[( ]security_invoker=/,
+    what: 'a view that checks the rights of its invoker',
+  },
+  {
+    since: 150_000,
+    types: ['FK CONSTRAINT'],
+    words: / on delete set (null|default) \(/,
+    what: 'a foreign key that sets some of its columns',
+  },
+  {
+    since: 140_000,
+    types: ['FUNCTION', 'PROCEDURE'],
+    words: /\s(begin atomic|return)\b/,
+    what: 'an SQL body that is not a string',
+  },
+  {
+    since: 140_000,
+    types: ['TABLE', 'MATERIALIZED VIEW', 'FOREIGN TABLE'],
+    words: / set compression /,
+    what: 'a compression method of a column',
+  },
+  {
+    since: 140_000,
+    types: ['TABLE', 'FOREIGN TABLE', 'TYPE', 'DOMAIN', 'FUNCTION'],
+    words: /\b(int4|int8|num|date|ts|tstz)multirange\b/,
+    what: 'a multirange type',
+  },
+  { since: 140_000, types: ['STATISTICS'], words: / on [^;]*\([^;]* from /, what: 'statistics of an expression' },
 ];
 
 /** A definition that an older server cannot take. */
@@ -94,17 +131,21 @@ function plainWords(sql: string): string {
 }
 
 const MAINTAIN_SINCE = 170_000;
+const MULTIRANGES_SINCE = 140_000;
 
 /**
- * The schema as a server of `version` takes it: without the privilege MAINTAIN, which came with PostgreSQL 17.
+ * The schema as a server of `version` takes it: without the privilege MAINTAIN, which came with PostgreSQL 17, and without the
+ * names of the multirange types that each range type has since 14.
  *
- * @returns also a warning for each object that loses it
+ * @returns also a warning for each object that loses the privilege
  */
 export function adaptToVersion(schema: SchemaDump, version: number): { schema: SchemaDump; warnings: string[] } {
-  if (version >= MAINTAIN_SINCE) return { schema, warnings: [] };
   const warnings: string[] = [];
   const entries = schema.entries.map((entry) => {
-    if (!/ACL$/.test(entry.type) || !entry.sql.includes('MAINTAIN')) return entry;
+    if (version < MULTIRANGES_SINCE && entry.type === 'TYPE') {
+      return { ...entry, sql: withoutMultirangeName(entry.sql) };
+    }
+    if (version >= MAINTAIN_SINCE || !/ACL$/.test(entry.type) || !entry.sql.includes('MAINTAIN')) return entry;
     const statements = splitStatements(entry.sql);
     const adapted = statements.flatMap(withoutMaintain);
     if (adapted.join() === statements.join()) return entry;
@@ -114,6 +155,15 @@ export function adaptToVersion(schema: SchemaDump, version: number): { schema: S
     return { ...entry, sql: adapted.map((statement) => `${statement};\n`).join('') };
   });
   return { schema: { ...schema, entries }, warnings };
+}
+
+/** pg_dump writes it behind `AS RANGE (`, on a line of its own with a comma at the end of the one before it or of its own. */
+function withoutMultirangeName(sql: string): string {
+  if (!/^CREATE TYPE .+ AS RANGE \($/ms.test(sql)) return sql;
+  return sql.replace(
+    /,\s+multirange_type_name = (?:"(?:[^"]|"")*"|[^\s,")."])+(?:\.(?:"(?:[^"]|"")*"|[^\s,")."])+)?/,
+    '',
+  );
 }
 
 /** The list of privileges stands right after GRANT or REVOKE, or GRANT OPTION FOR. */

@@ -3,7 +3,7 @@ import { connect } from '../../../shared/postgres/connect.ts';
 import type { StateTable } from '../../../shared/state/table.ts';
 import { type OwnServer, ownServer } from '../../postgres/support/own-server.ts';
 import { createStateTable } from '../../state/support.ts';
-import { embeddedBinaries } from '../../support/postgres-binaries.ts';
+import { anyBinaries } from '../../support/postgres-binaries.ts';
 import { backUpDistributed } from '../support/distributed.ts';
 import { useBackupHarness } from '../support/harness.ts';
 
@@ -13,7 +13,7 @@ let server: OwnServer;
 beforeAll(async () => {
   ({ table } = await createStateTable(harness.services));
   // Room for some hundreds of locks: as for 100,000 tables on a server with the usual settings.
-  server = await ownServer(await embeddedBinaries(), { max_connections: '20', max_locks_per_transaction: '10' });
+  server = await ownServer(await anyBinaries(), { max_connections: '20', max_locks_per_transaction: '10' });
   const client = await connect(server.target());
   await client.query(`
     CREATE PROCEDURE make_tables() LANGUAGE plpgsql AS $$ BEGIN

@@ -202,7 +202,7 @@ export const breakages: Record<string, Breakage> = {
   mappings_of_public: sql('CREATE USER MAPPING FOR PUBLIC SERVER third'),
   foreign_tls: sql("CREATE SERVER plain FOREIGN DATA WRAPPER postgres_fdw OPTIONS (sslmode 'disable')"),
 
-  log_connections: setting('log_connections', "''"),
+  log_connections: setting('log_connections', 'off'),
   log_disconnections: setting('log_disconnections', 'off'),
   log_checkpoints: setting('log_checkpoints', 'off'),
   log_lock_waits: setting('log_lock_waits', 'off'),

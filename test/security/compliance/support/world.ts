@@ -28,7 +28,7 @@ import { clientOptions } from '../../../local/aws/support.ts';
 import { certificate } from '../../../postgres/support/localhost-certificate.ts';
 import { type OwnServer, ownServer } from '../../../postgres/support/own-server.ts';
 import { type StateService, startState } from '../../../state/support.ts';
-import { embeddedBinaries } from '../../../support/postgres-binaries.ts';
+import { anyBinaries } from '../../../support/postgres-binaries.ts';
 import { type AwsClients, runAws } from './aws-cli.ts';
 
 const run = promisify(execFile);
@@ -68,7 +68,7 @@ export class World {
   }
 
   static async start(): Promise<World> {
-    const binaries = await embeddedBinaries();
+    const binaries = await anyBinaries();
     const server = await ownServer(binaries, {
       ssl: null,
       fsync: null,

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { runAlarms } from './alarms.ts';
 import type { Listening } from './aws/http.ts';
@@ -29,6 +29,8 @@ export type ManagedDatabase = {
   readonly user: string;
   readonly password: string;
   readonly tls?: { readonly mode: 'verify' | 'disable'; readonly ca?: string };
+  /** Size of its disk, where that is known. */
+  readonly storage_gigabytes?: number;
 };
 
 export type SystemOptions = {
@@ -107,7 +109,10 @@ export async function startSystem(options: SystemOptions): Promise<LocalSystem> 
     options.signal?.throwIfAborted();
 
     const databases =
-      options.databases ?? (postgres ? [{ ...postgres, id: sampleDatabase, name: sampleDatabase }] : []);
+      options.databases ??
+      (postgres
+        ? [{ ...postgres, id: sampleDatabase, name: sampleDatabase, storage_gigabytes: diskGigabytes(stateFolder) }]
+        : []);
     const deployment = await deploymentOf(databases, services, issuer, options.deployment ?? {});
     if (options.cdkOut === undefined) note('Synthesizing the app');
     const cdkOut = options.cdkOut ?? (await synthesize({ stateFolder, deployment, signal: options.signal }));
@@ -182,6 +187,12 @@ function readNumber(path: string): number {
   }
 }
 
+/** The size of the disk on which a folder is. */
+function diskGigabytes(folder: string): number {
+  const { blocks, bsize } = statfsSync(folder);
+  return Math.max(1, Math.round((blocks * bsize) / 1024 ** 3));
+}
+
 /** The deployment configuration of this machine: the databases with their logins in the local Secrets Manager. */
 async function deploymentOf(
   databases: readonly ManagedDatabase[],
@@ -190,10 +201,11 @@ async function deploymentOf(
   further: Readonly<Record<string, unknown>>,
 ): Promise<Record<string, unknown>> {
   const described = await Promise.all(
-    databases.map(async ({ id, host, port, name, user, password, tls = { mode: 'disable' } }) => {
+    databases.map(async ({ id, host, port, name, user, password, tls = { mode: 'disable' }, storage_gigabytes }) => {
       const login = { engine: 'postgres', host, port, dbname: name, username: user, password };
       const secret_arn = await services.putSecret(`databases/${id}`, JSON.stringify(login));
-      return { id, kind: 'self-managed', host, port, name, login: { type: 'secret', secret_arn }, tls };
+      const described = { id, kind: 'self-managed', host, port, name, login: { type: 'secret', secret_arn }, tls };
+      return storage_gigabytes === undefined ? described : { ...described, storage_gigabytes };
     }),
   );
   return {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { RuntimeConfiguration } from '../configuration/runtime.ts';
 import { NO_SAMPLES, parseAlarmName } from '../health/alarms.ts';
-import { checkOf, isCheckName } from '../health/checks.ts';
+import { causeOfCheck, checkOf, isCheckName } from '../health/checks.ts';
 import { newAlertId } from '../state/ids.ts';
 import type { StateTable } from '../state/table.ts';
 import { alertOfCause, getAlert, type NewAlert, openAlert, resolveAlert } from './alert-store.ts';
@@ -74,7 +74,7 @@ function alertOf(
   const common = { id: newAlertId(), value: null, threshold: null, unit: 'None', detail: state.reason || null };
   if (about && isCheckName(about.what)) {
     const { title, whatToDo } = checkOf(about.what);
-    const cause = `check:${about.what}`;
+    const cause = causeOfCheck(about.what);
     return { ...common, database: about.database, cause, title, level: 'CRITICAL', what_to_do: whatToDo };
   }
   return {

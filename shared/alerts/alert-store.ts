@@ -4,7 +4,8 @@ import { type Alert, type AlertEvent, alertIdSchema, alertSchema } from '../cont
 import type { Level } from '../contract/schemas/health.ts';
 import { OperationError } from '../errors.ts';
 import { type Page, type PageRequest, queryPage } from '../state/pages.ts';
-import { type StateTable, wasWritten } from '../state/table.ts';
+import { type StateTable, stateKeys, wasWritten } from '../state/table.ts';
+import { DAY_MS } from '../time.ts';
 
 type Write = NonNullable<TransactWriteCommandInput['TransactItems']>[number];
 
@@ -27,6 +28,9 @@ export interface Actor {
   note?: string | undefined;
   now: Date;
 }
+
+/** How long a resolved alert stays in the list. */
+export const RESOLVED_KEPT_DAYS = 365;
 
 const alertKey = (id: string) => ({ pk: `ALERT#${id}`, sk: 'ALERT' });
 const collectionOf = (database: string | null): string => `ALERTS#${database ?? '*'}`;
@@ -249,7 +253,7 @@ function putMail(table: StateTable, mail: Record<string, unknown> | null): Write
     : [{ Put: { TableName: table.name, Item: mail, ConditionExpression: 'attribute_not_exists(pk)' } }];
 }
 
-/** Changes an alert that is in one of the states `from` and adds to what has happened to it. */
+/** Changes an alert that is in one of the states `from` and adds to what has happened to it. One that is resolved expires in time. */
 function change(
   table: StateTable,
   id: string,
@@ -257,7 +261,11 @@ function change(
   happened: AlertEvent,
   from: readonly Alert['status'][],
 ): { Update: NonNullable<Write['Update']> } {
-  const entries = Object.entries(values);
+  const expires = Math.ceil((Date.parse(happened.at) + RESOLVED_KEPT_DAYS * DAY_MS) / 1000);
+  const entries = Object.entries({
+    ...values,
+    ...(values.status === 'resolved' ? { [stateKeys.timeToLive]: expires } : {}),
+  });
   const states = Object.fromEntries(from.map((status) => [`:from_${status}`, status]));
   return {
     Update: {

@@ -1,7 +1,7 @@
 import { GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
 import { z } from 'zod';
 import type { RuntimeConfiguration } from '../configuration/runtime.ts';
-import { checkOf } from '../health/checks.ts';
+import { causeOfCheck, checkOf } from '../health/checks.ts';
 import { type MetricName, metricOf } from '../health/metrics.ts';
 import { readSamples, type WatchState } from '../health/sample-store.ts';
 import { newAlertId } from '../state/ids.ts';
@@ -96,7 +96,7 @@ async function apply(
   const alert: NewAlert = {
     id: alertId,
     database,
-    cause: `check:${check}`,
+    cause: causeOfCheck(check),
     title,
     level,
     value,

@@ -141,6 +141,14 @@ export const checks = {
     whatToDo:
       'WAL is kept for it and fills the disk. Find its reader in pg_replication_slots; drop a slot that nobody reads, and set max_slot_wal_keep_size. If it is the one that GET recovery-window names, it belongs to this system: see there and in the errors of the function capture-changes why it is behind, and look for a transaction that is open for long; it is dropped by itself at max_retained_wal_gigabytes, or at once with PUT recovery and {"enabled": false}.',
   },
+  slot_loss: {
+    ...atOnce,
+    title: 'Replication slot about to be lost',
+    metric: 'slot_wal_usage',
+    levels: { WARNING: 0.6, ERROR: 0.8, CRITICAL: 0.95 },
+    whatToDo:
+      'The server removes WAL that it needs at the next checkpoint after max_slot_wal_keep_size is reached, and its reader must then begin anew. Get its reader going, or raise max_slot_wal_keep_size while the disk has room for it. A slot whose wal_status is lost can only be dropped.',
+  },
   inactive_slots: {
     ...brief,
     title: 'Replication slot without a reader',
@@ -308,6 +316,11 @@ export function checkOf(name: CheckName): CheckDefinition {
 
 export function isCheckName(name: string): name is CheckName {
   return Object.hasOwn(checks, name);
+}
+
+/** What an alert of a check is about; see `cause` of an alert. */
+export function causeOfCheck(name: CheckName): `check:${CheckName}` {
+  return `check:${name}`;
 }
 
 export const levelOrder: readonly Level[] = ['INFO', 'WARNING', 'ERROR', 'CRITICAL'];

@@ -38,6 +38,7 @@ const STATEMENTS = 'pg_stat_statements, difference of two samples';
 const TABLES = 'the statistics of tables (pg_stat_get_*)';
 const SLOTS = 'pg_replication_slots';
 const ROLLUPS = 'stored samples';
+const FORECAST = `${ROLLUPS}, linear fit; 3650: not in sight`;
 const CATALOG = 'the catalog of backups';
 const RDS_METRIC = (name: string, otherwise: string) => ({
   rds: `CloudWatch AWS/RDS ${name}`,
@@ -132,6 +133,11 @@ export const metrics = {
     unit: 'Bytes',
     source: SLOTS,
     publishedAs: 'RetainedWal',
+  },
+  slot_wal_usage: {
+    title: 'WAL kept for the slot that is nearest to being lost, of what may be kept',
+    unit: 'Ratio',
+    source: `${SLOTS}: wal_status, safe_wal_size; 0 without max_slot_wal_keep_size`,
   },
   wal_bytes_per_second: { title: 'WAL written', unit: 'Bytes/Second', source: 'pg_current_wal_lsn()' },
   checkpoints_timed: {
@@ -230,16 +236,16 @@ export const metrics = {
     publishedAs: 'NewestProvenBackupAge',
   },
 
-  days_until_disk_full: { title: 'Days until the disk is full', unit: 'Days', source: `${ROLLUPS}, linear fit` },
+  days_until_disk_full: { title: 'Days until the disk is full', unit: 'Days', source: FORECAST },
   days_until_connections_exhausted: {
     title: 'Days until connections are exhausted',
     unit: 'Days',
-    source: `${ROLLUPS}, linear fit`,
+    source: FORECAST,
   },
   days_until_wraparound: {
     title: 'Days until transaction ids run out',
     unit: 'Days',
-    source: `${ROLLUPS}, linear fit`,
+    source: FORECAST,
   },
   response_time_deviation: {
     title: 'Response time against the same hour of past days',

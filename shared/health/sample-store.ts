@@ -3,7 +3,7 @@ import { type StateTable, stateKeys, wasWritten } from '../state/table.ts';
 import type { MetricValues } from './metrics.ts';
 import { type RollUp, rollUpLevels } from './roll-ups.ts';
 import type { Details, SessionGroup } from './sample/read-details.ts';
-import type { Counters, Reading } from './sample/take-reading.ts';
+import { type Counters, noSlots, type Reading } from './sample/take-reading.ts';
 import type { Fits } from './trends.ts';
 
 /** A sample as it is kept. */
@@ -21,6 +21,7 @@ export interface WatchState {
   earlier: { at: number; counters: Counters | null } | null;
   details: Details | null;
   sessions: SessionGroup[];
+  slots: Reading['slots'];
   /** Processor, memory, disk, ages of backups, forecasts: what is asked for as rarely as the details. */
   slow: MetricValues;
   /** When that was. */
@@ -40,6 +41,7 @@ export const emptyWatch: WatchState = {
   earlier: null,
   details: null,
   sessions: [],
+  slots: noSlots,
   slow: {},
   slow_at: null,
   fits: {},

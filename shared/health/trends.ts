@@ -17,7 +17,9 @@ export interface Fit {
 const LEAST_POINTS = 12;
 /** A fit of less confidence says nothing about the days to come. */
 const LEAST_CONFIDENCE = 0.8;
-/** A forecast of more days than this is no news. */
+/** With even less there is no line any more: what was forecast by it is off. Between the two a forecast stays as it is. */
+const NO_CONFIDENCE = 0.5;
+/** A forecast of more days than this is no news; it stands for all that is not in sight. */
 const MOST_DAYS = 3650;
 
 type Point = readonly [at: number, value: number];
@@ -37,11 +39,12 @@ export function fitLine(points: readonly Point[]): Fit | null {
   return { slope, level: meanY - slope * meanX, confidence: yy === 0 ? 0 : xy ** 2 / (xx * yy), points: points.length };
 }
 
-/** Days until the line of a fit reaches a limit; null when it does not head there, or not with confidence. */
+/** Days until the line of a fit reaches a limit: ten years when it does not head there, null when that is not known with confidence. */
 export function daysUntil(limit: number, fit: Fit | null): number | null {
-  if (fit === null || fit.confidence < LEAST_CONFIDENCE || fit.slope <= 0) return null;
-  const days = (limit - fit.level) / fit.slope;
-  return days > MOST_DAYS ? null : Math.max(0, days);
+  if (fit === null) return null;
+  if (fit.slope <= 0 || fit.confidence < NO_CONFIDENCE) return MOST_DAYS;
+  if (fit.confidence < LEAST_CONFIDENCE) return null;
+  return Math.min(MOST_DAYS, Math.max(0, (limit - fit.level) / fit.slope));
 }
 
 /** The most (or mean) of a metric in each period. */
@@ -108,7 +111,7 @@ export function trendsOf(rollUps: readonly RollUp[]): { values: MetricValues; fi
     const fit = fitLine(pointsOf(rollUps, of, 'max'));
     const forecast = name as keyof typeof forecasts;
     if (fit) fits[forecast] = fit;
-    values[forecast] = fit && fit.level >= from ? daysUntil(1, fit) : null;
+    values[forecast] = fit && fit.level < from ? MOST_DAYS : daysUntil(1, fit);
   }
   return { values, fits };
 }

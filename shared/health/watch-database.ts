@@ -28,7 +28,10 @@ export interface WatchDependencies {
   database: Database;
   target: ConnectionTarget;
   configuration: Pick<RuntimeConfiguration, 'thresholds' | 'connections' | 'metrics_retention_hours'>;
-  /** How often is read what grows with the number of tables, and how much of a sample's time that may take. */
+  /**
+   * How often is read what grows with the number of tables, and how much of a sample's time that may take. CloudWatch, the catalog of
+   * backups and the trends are asked as often.
+   */
   details?: Pick<DetailsOptions, 'everyMs' | 'budgetMs'>;
 }
 
@@ -49,8 +52,6 @@ const LOCK_TIMEOUT_MS = 100;
 const CONNECT_TIMEOUT_MS = 5_000;
 /** What grows with the number of tables: on a crowded server its parts are spread over some samples. */
 const DETAILS = { everyMs: 300_000, budgetMs: 50 };
-/** CloudWatch, the catalog of backups and the trends are asked this often. */
-const SLOW_EVERY_MS = 300_000;
 /** Over how long trends and usual values are sought. */
 const TREND_MS = 8 * 86_400_000;
 
@@ -129,7 +130,7 @@ export function createWatcher({
   const read = async (before: WatchState): Promise<WatchState> => {
     const now = Date.now();
     const storage = selfManagedStorage(database);
-    const due = before.slow_at === null || now - before.slow_at >= SLOW_EVERY_MS;
+    const due = before.slow_at === null || now - before.slow_at >= detailsOptions.everyMs;
     const { reading, details, sessions } = await onConnection(async (session) => ({
       reading: await takeReading(session, { slowQuerySeconds: thresholds.slow_query_seconds, poolLimit }),
       details: await readDetails(session, before.details ?? noDetails, { ...detailsOptions, storageBytes: storage }),
@@ -145,6 +146,7 @@ export function createWatcher({
       earlier: { at: reading.at, counters: reading.counters },
       details,
       sessions,
+      slots: reading.slots,
       slow,
       slow_at: due ? now : before.slow_at,
       fits,

@@ -3,7 +3,7 @@ import { turnOff, turnOn } from '../changes/setup/turn-on.ts';
 import type { ConnectionTarget } from '../postgres/connect.ts';
 import { noteEndedWindow } from '../state/ended-windows.ts';
 import { readRecovery, removeRecovery, writeRecovery } from '../state/recovery.ts';
-import { type AlertDependencies, resolveSlotAlert, resolveWindowAlert } from './window-alert.ts';
+import { type AlertDependencies, resolveCaptureAlert, resolveSlotAlert, resolveWindowAlert } from './window-alert.ts';
 
 export interface ChangeDependencies extends AlertDependencies {
   target: ConnectionTarget;
@@ -77,4 +77,5 @@ export async function turnRecoveryOff(database: string, dependencies: ChangeDepe
   await removeRecovery(table, database);
   await resolveWindowAlert(dependencies, database, now);
   await resolveSlotAlert(dependencies, database, now);
+  await resolveCaptureAlert(dependencies, database, now);
 }

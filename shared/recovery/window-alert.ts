@@ -3,7 +3,7 @@ import { mailAbout, mailSubject } from '../alerts/news.ts';
 import { readSettings } from '../alerts/settings.ts';
 import type { GuardDecision, GuardLimits, SlotHealth } from '../changes/guard/decide.ts';
 import type { RuntimeConfiguration } from '../configuration/runtime.ts';
-import { compareLevels } from '../health/checks.ts';
+import { causeOfCheck, compareLevels } from '../health/checks.ts';
 import { newAlertId } from '../state/ids.ts';
 import type { StateTable } from '../state/table.ts';
 
@@ -82,6 +82,10 @@ export const resolveWindowAlert = (dependencies: AlertDependencies, database: st
 /** Nothing is kept for the slot that is worth a warning, or there is no slot any more. */
 export const resolveSlotAlert = (dependencies: AlertDependencies, database: string, now: Date): Promise<void> =>
   resolve(dependencies, { database, cause: SLOT }, now);
+
+/** Nothing is to be captured any more: its age is not known from now on, which would leave the alert of the check as it is. */
+export const resolveCaptureAlert = (dependencies: AlertDependencies, database: string, now: Date): Promise<void> =>
+  resolve(dependencies, { database, cause: causeOfCheck('capture_age') }, now);
 
 async function resolve(
   dependencies: AlertDependencies,

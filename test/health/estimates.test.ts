@@ -15,7 +15,7 @@ import {
   meanTime,
   type StatementTimes,
 } from '../../shared/health/sample/statement-times.ts';
-import type { Counters, Reading } from '../../shared/health/sample/take-reading.ts';
+import { type Counters, noSlots, type Reading } from '../../shared/health/sample/take-reading.ts';
 import { daysUntil, deviation, fitLine, trendsOf } from '../../shared/health/trends.ts';
 
 const DAY = 86_400_000;
@@ -95,6 +95,7 @@ describe('rates between two readings', () => {
     values: {},
     counters: { ...counters, ...changes },
     statements: null,
+    slots: noSlots,
     failures: [],
   });
   const rates = (changes: Partial<Counters>, seconds = 10) =>
@@ -126,6 +127,11 @@ describe('rates between two readings', () => {
 
   test('of few transactions tell no share of errors', () => {
     expect(rates({ commits: 1003, rollbacks: 102 })).toMatchObject({ error_rate: null, deadlocks: 0 });
+    expect(rates({ blocks_hit: 5, blocks_read: 5 }).cache_hit_ratio).toBeNull();
+  });
+
+  test('in which nothing was bad tell so, however few they are: an alert ends though its cause has gone with the load', () => {
+    expect(rates({ commits: 1003, blocks_hit: 5 })).toMatchObject({ error_rate: 0, cache_hit_ratio: 1 });
   });
 });
 
@@ -162,13 +168,17 @@ describe('trends', () => {
     expect(growing.values.days_until_disk_full).toBeCloseTo(0.401 / 0.144, 2);
     expect(growing.fits.days_until_disk_full?.confidence).toBeCloseTo(1);
     const waving = trendsOf(every(100, 600_000, (index) => 0.6 + 0.1 * Math.sin(index / 3)));
-    expect(waving.values.days_until_disk_full).toBeNull();
+    expect(waving.values.days_until_disk_full).toBe(3650);
     // It rises, but far less than it goes up and down.
     const unsure = trendsOf(every(100, 600_000, (index) => 0.5 + 0.0003 * index + 0.1 * Math.sin(index * 1.7)));
     expect(unsure.fits.days_until_disk_full?.slope).toBeGreaterThan(0);
-    expect(unsure.values.days_until_disk_full).toBeNull();
+    expect(unsure.values.days_until_disk_full).toBe(3650);
     expect(trendsOf(every(5, 600_000, (index) => index / 10)).values.days_until_disk_full).toBeNull();
-    expect(daysUntil(1, fitLine(every(20, DAY, () => 0).map(({ at }, index) => [at, 1 - index / 100])))).toBeNull();
+    expect(daysUntil(1, fitLine(every(20, DAY, () => 0).map(({ at }, index) => [at, 1 - index / 100])))).toBe(3650);
+    // Neither sure enough to open an alert nor unsure enough to end one.
+    expect(daysUntil(1, { slope: 0.1, level: 0.5, confidence: 0.7, points: 100 })).toBeNull();
+    expect(daysUntil(1, { slope: 0.1, level: 0.5, confidence: 0.8, points: 100 })).toBeCloseTo(5);
+    expect(daysUntil(1, { slope: 0.1, level: 0.5, confidence: 0.4, points: 100 })).toBe(3650);
   });
 
   test('compare with the same hour of past days', () => {

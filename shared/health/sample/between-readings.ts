@@ -8,9 +8,9 @@ export type EarlierReading = Pick<Reading, 'at' | 'counters'>;
 /** Likewise of the statements, which stay in a process' memory: there are too many to store. */
 export type EarlierStatements = Pick<Reading, 'at' | 'statements'>;
 
-/** Fewer transactions than this say nothing about the share that is rolled back; the sampler makes some itself. */
+/** Fewer transactions than this say nothing about the share that is rolled back, but that none was; the sampler makes some itself. */
 const LEAST_TRANSACTIONS = 50;
-/** Fewer pages than this say nothing about the cache. */
+/** Fewer pages than this say nothing about the cache, but that none was missing in it. */
 const LEAST_PAGES = 1000;
 /** Readings further apart than this are not compared: their difference would hide what happened between. Milliseconds. */
 const LONGEST_GAP_MS = 2 * 3_600_000;
@@ -60,20 +60,27 @@ function ofCounters(earlier: EarlierReading | null, { at, counters: now }: Readi
   };
   const transactions = (difference('commits') ?? 0) + (difference('rollbacks') ?? 0);
   const pages = (difference('blocks_hit') ?? 0) + (difference('blocks_read') ?? 0);
+  const missing = shareOf(difference('blocks_read') ?? 0, pages, LEAST_PAGES);
   return {
     commits_per_second: rate('commits'),
     rollbacks_per_second: rate('rollbacks'),
-    error_rate: transactions < LEAST_TRANSACTIONS ? null : (difference('rollbacks') ?? 0) / transactions,
+    error_rate: shareOf(difference('rollbacks') ?? 0, transactions, LEAST_TRANSACTIONS),
     deadlocks: difference('deadlocks'),
     temp_files: difference('temp_files'),
     temp_bytes_per_second: rate('temp_bytes'),
-    cache_hit_ratio: pages < LEAST_PAGES ? null : (difference('blocks_hit') ?? 0) / pages,
+    cache_hit_ratio: missing === null ? null : 1 - missing,
     wal_bytes_per_second: rate('wal_bytes'),
     checkpoints_timed: difference('checkpoints_timed'),
     checkpoints_requested: difference('checkpoints_requested'),
     read_bytes_per_second: rate('read_bytes'),
     written_bytes_per_second: rate('written_bytes'),
   };
+}
+
+/** The share of a whole; of one too small to say, null, unless the part is nothing: then whatever was bad is over. */
+function shareOf(part: number, whole: number, least: number): number | null {
+  if (part === 0) return 0;
+  return whole < least ? null : part / whole;
 }
 
 function ofStatements(before: EarlierStatements | null, now: Reading): MetricValues {

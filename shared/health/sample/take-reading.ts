@@ -34,9 +34,19 @@ export interface Reading {
   counters: Counters | null;
   /** By query id; null without pg_stat_statements. */
   statements: ReadonlyMap<string, StatementTimes> | null;
+  slots: SlotNames;
   /** Parts that could not be read, whose values are unknown, with the server's reason. */
   failures: { part: string; reason: string }[];
 }
+
+/** Replication slots that an alert may be about: the one furthest behind, nearest to being lost, and without a reader. */
+export interface SlotNames {
+  furthest: string | null;
+  endangered: string | null;
+  unread: string | null;
+}
+
+export const noSlots: SlotNames = { furthest: null, endangered: null, unread: null };
 
 export interface ReadingOptions {
   slowQuerySeconds: number;
@@ -89,7 +99,7 @@ export async function takeReading(
   const { max_connections = null, own_busy = null, ...sessions } = activity ?? {};
   const counted = await read('counters', () => oneRow(client, countersSql(version)));
   const replication = await read('replication', () => oneRow(client, replicationSql));
-  const { wal_bytes = null, ...replicated } = replication ?? {};
+  const { wal_bytes = null, furthest_slot, endangered_slot, unread_slot, ...replicated } = replication ?? {};
   const statements = await read('statements', () => readStatements(client));
 
   return {
@@ -108,6 +118,7 @@ export async function takeReading(
     },
     counters: counted && countersOf(counted, wal_bytes),
     statements,
+    slots: replication ? { furthest: furthest_slot, endangered: endangered_slot, unread: unread_slot } : noSlots,
     failures,
   };
 }

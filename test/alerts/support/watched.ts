@@ -7,6 +7,7 @@ import type { Change } from '../../../shared/alerts/evaluate.ts';
 import { writeSettings } from '../../../shared/alerts/settings.ts';
 import { watchAlerts } from '../../../shared/alerts/watch-alerts.ts';
 import {
+  type Database,
   databaseSchema,
   type RuntimeConfiguration,
   runtimeConfigurationSchema,
@@ -26,7 +27,7 @@ export interface Watched extends StateService {
   configuration: RuntimeConfiguration;
   cloudwatch: CloudWatchClient;
   ses: SESClient;
-  watcher(target: ConnectionTarget, changes?: { storage_gigabytes?: number }): Watcher;
+  watcher(target: ConnectionTarget, changes?: Partial<Pick<Database, 'kind' | 'host' | 'storage_gigabytes'>>): Watcher;
   /** Only these checks, at once and without hysteresis; all others are off. */
   only(checks: Partial<Record<CheckName, Partial<EffectiveCheck>>>): Promise<void>;
   /** Samples once, evaluates, and sends the mails. */

@@ -175,7 +175,7 @@ export const handler = withDurableExecution(async (input: unknown, context) => {
       const target = targetOf(event.database, application);
       const request = requestOf(event, backupId);
       const dump = (snapshot: string, signal: AbortSignal) => dumpSchema({ target, snapshot, ...tools, signal });
-      const shared = { exports, target, store, settings, dump };
+      const shared = { exports, target, store, settings, dump, nativePgDump: pgDumpPath !== undefined };
       const report = async (progress: Progress): Promise<void> => {
         await jobs.reportProgress(jobId, progress);
       };

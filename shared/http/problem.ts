@@ -53,6 +53,7 @@ const failures: Readonly<Record<string, { status: number; fields?: readonly `${s
   schedules_changed: { status: 409, fields: ['body.version'] },
   schedules_not_applied: { status: 503 },
   job_not_started: { status: 503 },
+  listing_too_long: { status: 503 },
   objects_left: { status: 503 },
   job_ended: { status: 409, fields: ['path.id'] },
   not_resumable: { status: 409, fields: ['path.id'] },

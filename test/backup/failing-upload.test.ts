@@ -40,3 +40,19 @@ test.each([0, 1, 2, 0, 1, 2, 0, 1, 2])(
     expect((await store.s3.send(new ListObjectsV2Command({ Bucket }))).Contents ?? []).toEqual([]);
   },
 );
+
+test.each(['given up by its writer', 'ended by its signal'])(
+  'an upload that is %s in the middle leaves nothing',
+  async (how) => {
+    const stop = new AbortController();
+    const writing = { compressionLevel: 1, signal: stop.signal };
+    const writer = writeObject(store, backupLocation('shop', 'one'), 'x', writing);
+    for (let block = 0; block < 20; block++) await writer.write(randomBytes(MEBIBYTE));
+    const uploads = async () => (await store.s3.send(new ListMultipartUploadsCommand({ Bucket }))).Uploads ?? [];
+    await expect.poll(uploads).toHaveLength(1);
+    if (how.includes('signal')) stop.abort(new Error('The job was cancelled'));
+    await writer.abort();
+    expect(await uploads()).toEqual([]);
+    expect((await store.s3.send(new ListObjectsV2Command({ Bucket }))).Contents ?? []).toEqual([]);
+  },
+);

@@ -32,7 +32,9 @@ forEachServer((server) => {
 
   test('a backup blocks no writer, and nobody drops or alters a table under it', async () => {
     const hold = holdRows(harness.store.s3, ['PutObjectCommand', 'CreateMultipartUploadCommand']);
-    const backup = harness.backUp(source.target({ applicationName: APPLICATION }));
+    // One session reads one table at a time: the other one is kept by the holder of the snapshot alone.
+    const settings = { connections: 1 };
+    const backup = harness.backUp(source.target({ applicationName: APPLICATION }), { settings });
     try {
       await hold.reached;
       const locked = await sessions<{ mode: string; count: number }>(

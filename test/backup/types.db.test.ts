@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { subscriptionWarnings } from '../../shared/backup/export/subscriptions.ts';
 import type { ExportedType, Manifest } from '../../shared/backup/manifest.ts';
 import type { BackupSelection } from '../../shared/backup/plan/choose.ts';
 import { createScratchDatabase, forEachServer, type ScratchDatabase, withClient } from '../support/servers.ts';
@@ -179,6 +180,30 @@ forEachServer((server) => {
       });
       await expect(backUp('full', { exclude: ['*'] })).rejects.toMatchObject({ code: 'nothing_selected' });
     });
+  });
+
+  test('subscriptions, which are not in it, are named with what makes them again, and no connection', async () => {
+    const make = (connection: string) =>
+      `CREATE SUBSCRIPTION "Its news" CONNECTION '${connection}' PUBLICATION "One", "two" WITH (connect = false, slot_name = 'its_slot')`;
+    const admin = await source.connect();
+    await admin.query(make('host=nowhere.example password=geheim'));
+    // Whoever may log in sees them.
+    const role = `reads_subscriptions_${source.name}`;
+    await admin.query(`CREATE ROLE "${role}"; SET ROLE "${role}"`);
+    const seen = await subscriptionWarnings(admin, { nativePgDump: true });
+    await admin.query(`RESET ROLE; DROP ROLE "${role}"`);
+    try {
+      const { warnings } = await backUp('full');
+      expect(warnings).toEqual([expect.stringContaining('Subscription "Its news" is not in the backup')]);
+      expect(warnings[0]).toContain(make('...'));
+      expect(warnings.join()).not.toContain('geheim');
+      expect(seen).toEqual(warnings);
+      expect(await subscriptionWarnings(admin, { nativePgDump: true })).toEqual([]);
+      expect((await backUp('data')).warnings).toEqual([]);
+    } finally {
+      await admin.query('ALTER SUBSCRIPTION "Its news" SET (slot_name = NONE); DROP SUBSCRIPTION "Its news"');
+      await admin.end();
+    }
   });
 
   test('the rows of an extension’s configuration come when its table is chosen, with the extension', async () => {

@@ -63,7 +63,7 @@ forEachServer((server) => {
   let manifest: Manifest;
   const moments: Moment[] = [];
   /** Each takes a replay of its own, so on all but one server fewer have to do. */
-  const count = server.version === anyServer().version ? 20 : 6;
+  const count = server.version === anyServer().version ? 20 : 3;
 
   beforeAll(async () => {
     source = await createScratchDatabase(server);

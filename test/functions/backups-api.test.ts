@@ -37,10 +37,15 @@ const facts = {
   objects: 1,
 };
 
-async function availableBackup(database = 'shop'): Promise<string> {
+async function availableBackup(database = 'shop', depends_on: string[] = []): Promise<string> {
   const { body: job } = await post(undefined, { query: { database } });
   await createJobStore(api.table).start(job.id);
-  await succeedBackup(api.table, { jobId: job.id, backupId: job.backup_id, facts, warnings: [] });
+  await succeedBackup(api.table, {
+    jobId: job.id,
+    backupId: job.backup_id,
+    facts: { ...facts, depends_on },
+    warnings: [],
+  });
   return job.backup_id;
 }
 
@@ -164,7 +169,7 @@ describe('an Idempotency-Key', () => {
 });
 
 describe('deleting', () => {
-  const remove = (id: string) => api.call({ method: 'DELETE', path: `/backups/${id}` });
+  const remove = (id: string, query = {}) => api.call({ method: 'DELETE', path: `/backups/${id}`, query });
 
   test('takes every object of that backup and of no other, and the entry', async () => {
     const id = await availableBackup();
@@ -234,6 +239,16 @@ describe('deleting', () => {
     await createJobStore(api.table).start(job.id);
     await succeedRestore(api.table, { jobId: job.id, backupId: id, warnings: [] });
     expect((await remove(id)).status).toBe(204);
+  });
+
+  test('is refused while another backup needs it, unless told', async () => {
+    const base = await availableBackup();
+    const later = await availableBackup('shop', [base]);
+    const refused = await remove(base);
+    expect(refused.status).toBe(409);
+    expect(refused.problem).toMatchObject({ code: 'backup_needed', detail: expect.stringContaining(later) });
+    expect((await remove(base, { force: 'true' })).status).toBe(204);
+    expect((await remove(later)).status).toBe(204);
   });
 
   test('of an unknown backup is 404 and names the field', async () => {

@@ -24,6 +24,8 @@ export interface ExportDependencies {
   settings: BackupSettings;
   /** Dumps the whole schema of a snapshot. */
   dump: (snapshotId: string, signal: AbortSignal) => Promise<DumpedSchema>;
+  /** Whether that is done by another pg_dump than the WebAssembly one; by default it is not. */
+  nativePgDump?: boolean;
   signal: AbortSignal;
 }
 
@@ -49,7 +51,7 @@ export async function planExport(
   request: BackupRequest,
   dependencies: ExportDependencies & { time: InvocationTime; application: string },
 ): Promise<PlannedExport> {
-  const { exports, target, store, settings, signal, time, application } = dependencies;
+  const { exports, target, store, settings, nativePgDump = false, signal, time, application } = dependencies;
   try {
     const begun = await waitFor(id, dependencies, ({ snapshot }) => snapshot !== null);
     const work = workOfExport(store, begun);
@@ -60,7 +62,13 @@ export async function planExport(
     try {
       const chunkBytes = Math.min(settings.chunk_bytes, largestChunk(time.whole, settings.connections));
       const dump = () => dependencies.dump(snapshotId, signal);
-      const { prepared, schema } = await prepareExport(holder, request, { snapshot, chunkBytes, dump, signal });
+      const { prepared, schema } = await prepareExport(holder, request, {
+        snapshot,
+        chunkBytes,
+        dump,
+        nativePgDump,
+        signal,
+      });
       const tasks = exportTasks(prepared);
       const free = await countFreeConnections(holder, application);
       const { lanes, connections, warnings } = laneConnections(free, settings, tasks.length);

@@ -22,6 +22,7 @@ import { listTables, type PlannedTable } from '../plan/plan.ts';
 import { databaseSql, populatedMaterializedViewsSql, referencedRolesSql, sequencesSql } from '../plan/relations.sql.ts';
 import { columnTypesSql } from '../plan/selectable.sql.ts';
 import { type LargeObject, listLargeObjects, measureLargeObjects } from './large-objects.ts';
+import { subscriptionWarnings } from './subscriptions.ts';
 
 export interface BackupRequest {
   id: string;
@@ -77,7 +78,7 @@ const LARGE_OBJECTS_LEFT =
  * Finds what a backup is of.
  *
  * @param client - a session in the snapshot
- * @param dump - dumps the whole schema of the snapshot
+ * @param dump - dumps the whole schema of the snapshot; `nativePgDump`: not by the WebAssembly pg_dump
  * @throws OperationError as {@link decideContents}, {@link listTables} and {@link assertMaskable}
  */
 export async function prepareExport(
@@ -87,12 +88,20 @@ export async function prepareExport(
     snapshot,
     chunkBytes,
     dump,
+    nativePgDump,
     signal,
-  }: { snapshot: SnapshotFacts; chunkBytes: number; dump: () => Promise<DumpedSchema>; signal: AbortSignal },
+  }: {
+    snapshot: SnapshotFacts;
+    chunkBytes: number;
+    dump: () => Promise<DumpedSchema>;
+    nativePgDump: boolean;
+    signal: AbortSignal;
+  },
 ): Promise<{ prepared: PreparedExport; schema: PreparedSchema }> {
   const planned = masking && (await assertMaskable(client, masking, signal));
   const contents = await decideContents(client, { backupType, selection }, dump);
   const { tables, rangeable } = await listTables(client, contents.hasRows);
+  const isOfTheDatabase = backupType !== 'data' && (selection?.include ?? null) === null;
   const present = backupType === 'schema' ? [] : await listLargeObjects(client);
   const largeObjects = contents.largeObjects && !planned ? present : [];
   const leftOut = planned ? LARGE_OBJECTS_NOT_MASKED : LARGE_OBJECTS_LEFT;
@@ -118,6 +127,7 @@ export async function prepareExport(
       ...contents.warnings,
       ...(planned?.warnings ?? []),
       ...(present.length > largeObjects.length ? [leftOut] : []),
+      ...(isOfTheDatabase ? await subscriptionWarnings(client, { nativePgDump }) : []),
     ],
   };
   return { prepared, schema: contents.schema };

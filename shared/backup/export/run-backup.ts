@@ -67,6 +67,7 @@ export async function runBackup(request: BackupRequest, dependencies: BackupDepe
       snapshot: facts,
       chunkBytes: settings.chunk_bytes,
       dump,
+      nativePgDump: dependencies.pgDumpPath !== undefined,
       signal: guarded,
     });
     const tasks = exportTasks(prepared);

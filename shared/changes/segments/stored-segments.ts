@@ -1,4 +1,4 @@
-import { ListObjectsV2Command, type ListObjectsV2CommandOutput } from '@aws-sdk/client-s3';
+import { listPages } from '../../backup/listing.ts';
 import { type ObjectStore, readObject, readWhole, writeWhole } from '../../backup/objects/object-store.ts';
 import { compareLsn, type Lsn, lsnDigits } from '../lsn.ts';
 import {
@@ -16,9 +16,6 @@ import {
   type SegmentRange,
   SLOT_RECORD,
 } from './layout.ts';
-
-/** Pages of a listing, of a thousand names each. A segment has two objects: with one a minute this is two months. */
-const MAX_PAGES = 200;
 
 /** One slot's changes in the bucket. */
 export interface ChangesOf {
@@ -87,42 +84,33 @@ export async function readSlotRecord(
  * Ranges of the segments that exist, in the order of their beginnings.
  *
  * @param from - only those that begin here or later
+ * @throws OperationError `listing_too_long`
  */
 export async function listSegments(
-  { s3, bucket }: Pick<ObjectStore, 's3' | 'bucket'>,
+  bucket: Pick<ObjectStore, 's3' | 'bucket'>,
   { database, slot }: ChangesOf,
   from?: Lsn,
 ): Promise<SegmentRange[]> {
   const { prefix } = changesLocation(database, slot);
   const found: SegmentRange[] = [];
-  let token: string | undefined;
-  for (let page = 0; page < MAX_PAGES; page++) {
-    const answer: ListObjectsV2CommandOutput = await s3.send(
-      new ListObjectsV2Command({
-        Bucket: bucket,
-        Prefix: prefix,
-        ...(from === undefined ? {} : { StartAfter: prefix + lsnDigits(from) }),
-        ...(token ? { ContinuationToken: token } : {}),
-      }),
-    );
-    for (const { Key = '' } of answer.Contents ?? []) {
+  const after = from === undefined ? {} : { StartAfter: prefix + lsnDigits(from) };
+  for await (const { Contents = [] } of listPages(bucket, prefix, after)) {
+    for (const { Key = '' } of Contents) {
       const range = rangeOfDescription(Key.slice(prefix.length));
       if (range) found.push(range);
     }
-    token = answer.NextContinuationToken;
-    if (!token) break;
   }
   return found.sort((a, b) => compareLsn(a.firstLsn, b.firstLsn) || compareLsn(a.lastLsn, b.lastLsn));
 }
 
 /** Slots of a database of which there are changes in the bucket, by name, which is the order in which they were made. */
-export async function listSlots(
-  { s3, bucket }: Pick<ObjectStore, 's3' | 'bucket'>,
-  database: string,
-): Promise<string[]> {
+export async function listSlots(bucket: Pick<ObjectStore, 's3' | 'bucket'>, database: string): Promise<string[]> {
   const prefix = changesPrefix(database);
-  const answer = await s3.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, Delimiter: '/' }));
-  return (answer.CommonPrefixes ?? []).map(({ Prefix = '' }) => Prefix.slice(prefix.length, -1)).sort();
+  const found: string[] = [];
+  for await (const { CommonPrefixes = [] } of listPages(bucket, prefix, { Delimiter: '/' })) {
+    found.push(...CommonPrefixes.map(({ Prefix = '' }) => Prefix.slice(prefix.length, -1)));
+  }
+  return found.sort();
 }
 
 /** Texts beyond 128 KiB are large objects to V8, which it lets go of late; those of lines that are worked off at once are to die young. */

@@ -137,7 +137,7 @@ forEachServer((server) => {
     let attempts = 0;
     for (;;) {
       attempts += 1;
-      const signal = AbortSignal.timeout(250 + attempts * 60);
+      const signal = AbortSignal.timeout(250 + attempts * 150);
       const outcome = await harness
         .restore(manifest, server, { jobId, signal, request: { resumable: true } })
         .catch((error: unknown) => error);

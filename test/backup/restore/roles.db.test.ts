@@ -114,6 +114,8 @@ test('without owners and privileges everything is the login’s', async () => {
 test('missing roles are created without login, unless they are to be skipped', async () => {
   const restored = await restore({});
   expect(await rolesPresent()).toEqual([OLD, 'old_reader', 'old_writer']);
+  const { rows: logins } = await asSuperuser(`SELECT rolname FROM pg_roles WHERE rolname ILIKE 'old%' AND rolcanlogin`);
+  expect(logins).toEqual([]);
   expect([...restored.summary.warnings].sort()).toEqual(
     ['Old "own;er" TO nobody', 'old_reader', 'old_writer'].map(
       (name) => `Role "${name}" was missing on the server: created without login`,

@@ -234,7 +234,7 @@ describe('on one server', () => {
     await ended;
   }
 
-  test('a drill goes without subscriptions and without policies of roles that the server lacks, and says so', async () => {
+  test('a drill goes without subscriptions and without policies of roles that the server lacks, and says so; without an index it fails', async () => {
     const odd = await createScratchDatabase(server);
     const role = `role_of_${odd.name}`;
     await withClient(server, odd.name, (client) =>
@@ -258,13 +258,26 @@ describe('on one server', () => {
     });
     const put = (path: string, content: unknown, compressionLevel: number | null) =>
       writeWhole(harness.store, location, path, Buffer.from(JSON.stringify(content)), { compressionLevel, signal });
-    await put(MANIFEST, { ...manifest, schema: await put(manifest.schema.path, schema, 1) }, null);
+    const store = async () => put(MANIFEST, { ...manifest, schema: await put(manifest.schema.path, schema, 1) }, null);
+    await store();
     await odd.drop();
     await withClient(server, 'postgres', (client) => client.query(`DROP ROLE ${role}`));
     const before = await rolesOf(server);
     const { warnings } = await drill(server, manifest);
     expect(warnings).toEqual(['Left out of the drill: SUBSCRIPTION news, POLICY public.guarded theirs']);
     expect([await drillDatabases(server), await rolesOf(server)]).toEqual([[], before]);
+
+    schema.entries.push({
+      ...{ dump_id: 1_000_001, class_id: 1259, oid: 2, depends_on: [], section: 'post-data', type: 'INDEX' },
+      ...{ schema: 'public', name: 'never_built', owner: null, sql: 'SELECT;' },
+    });
+    await store();
+    const failing = drill(server, manifest);
+    await expect(failing).rejects.toMatchObject({
+      code: 'structure_differs',
+      message: expect.stringContaining('INDEX public.never_built is missing'),
+    });
+    expect(await drillDatabases(server)).toEqual([]);
   });
 
   test('indexes and constraints that are missing or not valid are named', async () => {

@@ -5,7 +5,7 @@ import { type JsonService, type Operation, operation } from '../json-service.ts'
 import { openStateFile } from '../state-file.ts';
 import { type Engine, type EngineOperation, openEngine } from './engine.ts';
 import { createGate } from './gate.ts';
-import { keyOf, transactGet, transactWrite } from './transactions.ts';
+import { createTransactWrite, keyOf, transactGet } from './transactions.ts';
 
 /** By table name: what dynalite does not keep. */
 type TableSettings = { timeToLive?: string; pointInTimeRecovery?: boolean };
@@ -22,6 +22,7 @@ export async function openDynamoDb(stateFolder: string): Promise<LocalDynamoDb> 
   const file = await openStateFile<State>(join(stateFolder, 'dynamodb.json'), { tables: {} });
   const { tables } = file.value;
   const gate = createGate();
+  const transactWrite = createTransactWrite(engine);
 
   const settings = (name: string): TableSettings => {
     tables[name] ??= {};
@@ -47,7 +48,7 @@ export async function openDynamoDb(stateFolder: string): Promise<LocalDynamoDb> 
       await file.save();
       return answer;
     }),
-    TransactWriteItems: (input) => gate.exclusive(() => transactWrite(engine, input)),
+    TransactWriteItems: (input) => gate.exclusive(() => transactWrite(input)),
     TransactGetItems: (input) => gate.exclusive(() => transactGet(engine, input)),
     UpdateTimeToLive: operation(
       table.extend({ TimeToLiveSpecification: z.object({ Enabled: z.boolean(), AttributeName: z.string() }) }),

@@ -7,6 +7,7 @@ const conditioned = z.looseObject({ TableName: z.string() });
 const keyed = conditioned.extend({ Key: attributes });
 
 const writes = z.object({
+  ClientRequestToken: z.string().min(1).max(36).optional(),
   TransactItems: z
     .array(
       z.object({
@@ -35,7 +36,7 @@ type Undo = () => Promise<unknown>;
  *
  * @throws AwsError `TransactionCanceledException` with the reason of the first refused write
  */
-export async function transactWrite(engine: Engine, input: unknown): Promise<Answer> {
+async function transactWrite(engine: Engine, input: unknown): Promise<Answer> {
   const { TransactItems: items } = writes.parse(input);
   const undos: Undo[] = [];
   for (const [index, item] of items.entries()) {
@@ -49,6 +50,38 @@ export async function transactWrite(engine: Engine, input: unknown): Promise<Ans
     }
   }
   return {};
+}
+
+/** What a token was sent with, and when; by the token. */
+type Applied = Map<string, { request: string; at: number }>;
+/** DynamoDB knows a token for ten minutes after its request was done. */
+const TOKEN_MS = 600_000;
+
+/**
+ * TransactWriteItems that knows what it has applied: a request that comes again with the token of one that was, as after a lost answer,
+ * is answered as that one and changes nothing.
+ *
+ * @throws AwsError as {@link transactWrite}; `IdempotentParameterMismatchException` for another request with a known token
+ */
+export function createTransactWrite(engine: Engine): (input: unknown) => Promise<Answer> {
+  const applied: Applied = new Map();
+  return async (input) => {
+    const { ClientRequestToken: token } = writes.parse(input);
+    if (token === undefined) return transactWrite(engine, input);
+    for (const [old, { at }] of applied) {
+      if (at > Date.now() - TOKEN_MS) break;
+      applied.delete(old);
+    }
+    const request = JSON.stringify(input);
+    const known = applied.get(token);
+    if (known && known.request !== request) {
+      throw new AwsError('IdempotentParameterMismatchException', 'The token was sent before, with another request');
+    }
+    if (known) return {};
+    const answer = await transactWrite(engine, input);
+    applied.set(token, { request, at: Date.now() });
+    return answer;
+  };
 }
 
 /** Reads several items as of one moment; the same holds for the caller. */

@@ -1,4 +1,5 @@
-import { TransactionCanceledException } from '@aws-sdk/client-dynamodb';
+import { randomUUID } from 'node:crypto';
+import { DynamoDBServiceException, TransactionCanceledException } from '@aws-sdk/client-dynamodb';
 import { GetCommand, TransactWriteCommand } from '@aws-sdk/lib-dynamodb';
 import { z } from 'zod';
 import { type AuditEntry, type AuditRecord, auditRecordSchema } from '../../contract/schemas/audit.ts';
@@ -23,6 +24,8 @@ const PATIENCE_MS = 18_000;
  */
 const FIRST_WAIT_MS = 10;
 const LONGEST_WAIT_MS = 2000;
+/** Requests of one transaction, each with the SDK's own repetitions, until somebody knows what became of it. */
+const MOST_QUESTIONS = 4;
 
 const headSchema = auditRecordSchema.pick({ sequence: true, hash: true, at: true });
 
@@ -56,18 +59,30 @@ export async function readHead(table: AuditTable, chain: string): Promise<ChainH
  * and tries again behind it.
  *
  * @param now - the clock that records are dated with
+ * @param patienceMs - how long an append waits for its turn before it fails
  */
-export function openChain(table: AuditTable, chain: string, now: () => Date = () => new Date()): Chain {
+export function openChain(
+  table: AuditTable,
+  chain: string,
+  now: () => Date = () => new Date(),
+  patienceMs: number = PATIENCE_MS,
+): Chain {
   let head: ChainHead | null | undefined;
   let waiting: Waiting[] = [];
   let writing = false;
 
   /** @returns whether the records follow the head, and are stored */
-  const write = async (records: readonly AuditRecord[], expires: readonly number[]): Promise<boolean> => {
+  const write = async (
+    records: readonly AuditRecord[],
+    expires: readonly number[],
+    until: number,
+  ): Promise<boolean> => {
     const last = records.at(-1);
     if (!last) return true;
     const { sequence, hash, at } = last;
     const request = new TransactWriteCommand({
+      // DynamoDB knows by it for ten minutes what it has stored already: the request again is the question what became of it.
+      ClientRequestToken: randomUUID(),
       TransactItems: [
         {
           Put: {
@@ -91,18 +106,21 @@ export function openChain(table: AuditTable, chain: string, now: () => Date = ()
         })),
       ],
     });
-    try {
-      await table.documents.send(request);
-      return true;
-    } catch (error) {
-      // The SDK repeats a request under one token, by which DynamoDB knows what it has stored already: this is another's turn.
-      if (error instanceof TransactionCanceledException && isLost(error)) return false;
-      throw error;
+    for (let question = 1; ; question++) {
+      try {
+        await table.documents.send(request);
+        return true;
+      } catch (error) {
+        // Nothing of this transaction was stored, by no request: it is another's turn.
+        if (error instanceof TransactionCanceledException && isLost(error)) return false;
+        if (isRefused(error) || question === MOST_QUESTIONS || performance.now() > until) throw error;
+        await pause(question);
+      }
     }
   };
 
   const appendAll = async (batch: readonly Waiting[]): Promise<AuditRecord[]> => {
-    const until = performance.now() + PATIENCE_MS;
+    const until = performance.now() + patienceMs;
     for (let attempt = 1; ; attempt++) {
       if (head === undefined) head = await readHead(table, chain);
       const moment = now();
@@ -113,15 +131,13 @@ export function openChain(table: AuditTable, chain: string, now: () => Date = ()
         moment,
       );
       const expires = batch.map(({ keepDays }) => Math.ceil((moment.getTime() + keepDays * DAY_MS) / 1000));
-      if (await write(records, expires)) {
+      if (await write(records, expires, until)) {
         head = records.at(-1) ?? head;
         return records;
       }
       head = undefined;
       if (performance.now() > until) throw new Error(`Other writers were faster ${attempt} times`);
-      await new Promise((resolve) =>
-        setTimeout(resolve, Math.random() * Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** attempt)),
-      );
+      await pause(attempt);
     }
   };
 
@@ -155,6 +171,18 @@ export function openChain(table: AuditTable, chain: string, now: () => Date = ()
         void work();
       }),
   };
+}
+
+/** Waits a random time before the next try. */
+const pause = (attempt: number): Promise<void> =>
+  new Promise((resolve) =>
+    setTimeout(resolve, Math.random() * Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** attempt)),
+  );
+
+/** Whether DynamoDB has said that it does nothing; after a lost answer, or a failure of its own, nobody knows. */
+function isRefused(error: unknown): boolean {
+  if (!(error instanceof DynamoDBServiceException)) return false;
+  return error.name !== 'TransactionInProgressException' && error.$fault === 'client' && !error.$retryable;
 }
 
 /** Whether another writer was faster, or DynamoDB has too much to do, and nothing else is wrong. */

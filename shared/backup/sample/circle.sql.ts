@@ -7,7 +7,7 @@ import type { Circle } from './rules.ts';
  * since PostgreSQL 13 knows no hash of it). The last one has the circle's name.
  *
  * From the rows that begin it goes, row by row, to all that they refer to within the circle. Where tables of it refer to sampled tables
- * outside, a row that has lost such a row is no part of the sample (`fit` holds those that have not), nor is any that leads to it.
+ * outside, a row that has lost such a row is no part of the sample (`fit` holds those that have not), nor is any that leads to it (`lost`).
  */
 export function circleSql(
   name: string,
@@ -79,7 +79,9 @@ export function circleSql(
     },
     {
       name,
-      text: `${name} AS (SELECT relation, place FROM ${reached} EXCEPT SELECT relation, place FROM ${lost})`,
+      text: `${name} (relation, place) AS (
+  (SELECT relation, place FROM ${reached} WHERE from_relation IS NULL EXCEPT SELECT relation, place FROM ${lost})
+  UNION SELECT r.relation, r.place FROM ${name} k JOIN ${reached} r ON r.from_relation = k.relation AND r.from_place = k.place)`,
       needs: [reached, lost],
     },
   ];

@@ -63,13 +63,14 @@ function targetOf(database: string, applicationName: string) {
 
 function requestOf(event: BackupEvent, id: string) {
   const { database, backup_type: backupType, custom_name: customName, requested_by: requestedBy } = event;
-  const { include = null, exclude = null } = event;
+  const { include = null, exclude = null, sample = null } = event;
   return {
     id,
     database: findDatabase(configuration, database).id,
     backupType: exportedTypeSchema.parse(backupType),
     customName,
     selection: include || exclude ? { include, exclude } : null,
+    sample,
     requestedBy,
   };
 }
@@ -113,6 +114,7 @@ export const handler = withDurableExecution(async (input: unknown, context) => {
       include,
       exclude,
       masked,
+      sample,
       requested_by,
       job_id,
       backup_id,
@@ -126,6 +128,7 @@ export const handler = withDurableExecution(async (input: unknown, context) => {
         include,
         exclude,
         masked,
+        sample,
         // A repeated step finds the job that the first one made, and so does the end of the execution.
         claim: executionClaim(execution),
       });

@@ -56,6 +56,7 @@ export const handler = createApiHandler('backups-api', {
         include: body.include,
         exclude: body.exclude,
         masked: body.masked,
+        sample: body.sample,
         claim,
         check: () => {
           if (obstacle) throw obstacle;

@@ -80,6 +80,26 @@ export const manifestSchema = z.object({
       columns: z.array(z.object({ schema: z.string(), table: z.string(), column: z.string(), rule: z.string() })),
     })
     .optional(),
+  /** Of a backup that keeps a part of the rows: what was asked for, and each table of which not every row is kept; absent: all are. */
+  sample: z
+    .object({
+      percent: z.number(),
+      /** Patterns of the chosen tables. */
+      tables: z.array(z.string()),
+      reduced: z.array(
+        z.object({
+          schema: z.string(),
+          table: z.string(),
+          /** Whether a pattern chose it; the others follow what they refer to. */
+          chosen: z.boolean(),
+          /** How many are kept. */
+          rows: countSchema,
+          /** How many there were, as the server estimates; null: it does not know. */
+          rows_before: z.number().nullable(),
+        }),
+      ),
+    })
+    .optional(),
   /** The backups without which this one cannot be restored; absent: none. */
   depends_on: z.array(backupIdSchema).optional(),
   requested_by: z.string(),

@@ -123,6 +123,7 @@ function listedAs(manifest: Manifest | IncrementManifest, { storedAt, lockedUnti
     increment: manifest.backup_type === 'incremental' ? manifest.increment : null,
     depends_on: manifest.depends_on ?? [],
     masked: 'masking' in manifest && manifest.masking !== undefined,
+    sample: sampleOf(manifest),
     status: 'available',
     job_id: UNKNOWN_JOB,
     requested_by,
@@ -151,4 +152,9 @@ function listedAs(manifest: Manifest | IncrementManifest, { storedAt, lockedUnti
 function selectionOf(manifest: Manifest | IncrementManifest): Pick<Backup, 'include' | 'exclude'> {
   const selection = manifest.backup_type === 'incremental' ? null : manifest.selection;
   return { include: selection?.include ?? null, exclude: selection?.exclude ?? null };
+}
+
+function sampleOf(manifest: Manifest | IncrementManifest): Backup['sample'] {
+  const sample = manifest.backup_type === 'incremental' ? undefined : manifest.sample;
+  return sample ? { percent: sample.percent, tables: sample.tables } : null;
 }

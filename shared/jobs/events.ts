@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { databaseIdSchema } from '../configuration/runtime.ts';
 import {
   backupIdSchema,
+  backupSampleSchema,
   backupSelectionFields,
   backupTypeSchema,
   customNameSchema,
@@ -23,6 +24,7 @@ export const backupEventSchema = z.object({
   include: backupSelectionFields.include.optional(),
   exclude: backupSelectionFields.exclude.optional(),
   masked: z.boolean().optional(),
+  sample: backupSampleSchema.nullable().optional(),
   requested_by: z.string().min(1).default('schedule'),
   /** Of a schedule's run: when it was due. */
   scheduled_at: z.iso.datetime().optional(),

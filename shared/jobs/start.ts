@@ -1,5 +1,5 @@
 import { InvokeCommand, type LambdaClient } from '@aws-sdk/client-lambda';
-import type { BackupType } from '../contract/schemas/backup.ts';
+import type { BackupSample, BackupType } from '../contract/schemas/backup.ts';
 import type { Job, JobError } from '../contract/schemas/job.ts';
 import type { RecoveryTargetFields, RestoreMode, RestoreOptionFields } from '../contract/schemas/restore.ts';
 import { OperationError } from '../errors.ts';
@@ -29,6 +29,7 @@ export interface BackupRequest extends Request {
   include?: string[] | null | undefined;
   exclude?: string[] | null | undefined;
   masked?: boolean | undefined;
+  sample?: BackupSample | null | undefined;
   /** Throws when it must not begin; not asked for a repeated request. */
   check?: (() => void) | undefined;
 }
@@ -78,6 +79,7 @@ export async function registerBackup(table: StateTable, request: BackupRequest):
     include = null,
     exclude = null,
     masked,
+    sample,
     claim,
     check,
   } = request;
@@ -85,6 +87,7 @@ export async function registerBackup(table: StateTable, request: BackupRequest):
     ...(include ? { include } : {}),
     ...(exclude ? { exclude } : {}),
     ...(masked ? { masked } : {}),
+    ...(sample ? { sample } : {}),
   };
   const jobId = newJobId();
   const backupId = newBackupId();

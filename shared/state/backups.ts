@@ -8,7 +8,7 @@ import { type Page, type PageRequest, queryPage } from './pages.ts';
 import { type StateTable, setExpression, wasWritten } from './table.ts';
 
 export type NewBackup = Pick<Backup, 'id' | 'database' | 'backup_type' | 'custom_name' | 'job_id' | 'requested_by'> &
-  Partial<Pick<Backup, 'include' | 'exclude' | 'depends_on' | 'masked'>>;
+  Partial<Pick<Backup, 'include' | 'exclude' | 'depends_on' | 'masked' | 'sample'>>;
 
 /** What is known of a backup once its manifest is written. */
 export type BackupFacts = Pick<
@@ -79,6 +79,7 @@ export function runningBackup(backup: NewBackup, now: Date = new Date()): Backup
     exclude: null,
     depends_on: [],
     masked: false,
+    sample: null,
     increment: null,
     ...backup,
     status: 'running',
@@ -277,10 +278,20 @@ export async function findListed(
   return findDatabase(configuration, id).id;
 }
 
-/** Whether it is complete, and of the whole database as it was: definitions and rows, and nothing masked. */
-export function isWhole({ status, backup_type: type, include, exclude, masked }: Backup): boolean {
-  return status === 'available' && type === 'full' && include === null && exclude === null && !masked;
+/** What a backup was asked to be of. Only backups of the same can stand for each other. */
+export type BackupScope = Pick<Backup, 'backup_type' | 'include' | 'exclude' | 'masked' | 'sample'>;
+
+/** Whether it is complete, and of the whole database as it was: definitions and all rows, and nothing masked. */
+export function isWhole({ status, ...scope }: BackupScope & Pick<Backup, 'status'>): boolean {
+  return status === 'available' && scopeName(scope) === WHOLE;
 }
+
+/** Of the same scope, the same text. */
+export function scopeName({ backup_type, include, exclude, masked, sample }: BackupScope): string {
+  return JSON.stringify([backup_type, include, exclude, masked, sample && [sample.percent, sample.tables]]);
+}
+
+const WHOLE = scopeName({ backup_type: 'full', include: null, exclude: null, masked: false, sample: null });
 
 export function unknownBackup(id: string): OperationError {
   return new OperationError('unknown_backup', `There is no backup ${id}`, 'List the backups with GET backups.');

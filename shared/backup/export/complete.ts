@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import type { BackupSample } from '../../contract/schemas/backup.ts';
 import { OperationError } from '../../errors.ts';
 import { quoteLiteral, quoteQualified } from '../../postgres/identifiers.ts';
 import { FORMAT_VERSION, MANIFEST } from '../layout.ts';
@@ -60,6 +61,7 @@ export async function completeBackup(
     selection: selection && { include: listOf(selection.include), exclude: listOf(selection.exclude) },
     requested_by: request.requestedBy,
     ...(prepared.masking ? { masking: maskedColumns(prepared.masking, prepared.tables) } : {}),
+    ...(request.sample && prepared.sampled ? { sample: describeSample(request.sample, prepared, tables) } : {}),
     created_at: createdAt,
     ended_at: new Date().toISOString(),
     snapshot: { taken_at: snapshot.takenAt, transactions: snapshot.transactions, lsn: snapshot.lsn },
@@ -102,6 +104,20 @@ function maskedColumns(
     (masks[oid] ?? []).map(({ column, mask: { rule } }) => ({ schema, table, column, rule })),
   );
   return { version, columns };
+}
+
+/** @param tables - those of the manifest, in the order of the plan */
+function describeSample(
+  { percent, tables: patterns }: BackupSample,
+  { tables, sampled }: PreparedExport,
+  stored: readonly { rows: number }[],
+): Manifest['sample'] {
+  const chosen = new Set(sampled);
+  const reduced = tables.flatMap(({ oid, schema, name: table, kept, estimatedRows }, number) => {
+    const rows = stored[number]?.rows ?? 0;
+    return kept ? [{ schema, table, chosen: chosen.has(oid), rows, rows_before: estimatedRows }] : [];
+  });
+  return { percent, tables: patterns, reduced };
 }
 
 /** Brings the chunks to their tables, each once and in the order of its paths. */

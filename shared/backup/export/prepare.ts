@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { z } from 'zod';
+import type { BackupSample } from '../../contract/schemas/backup.ts';
 import {
   assertMaskable,
   LARGE_OBJECTS_NOT_MASKED,
@@ -21,6 +22,7 @@ import { decideContents } from '../plan/contents.ts';
 import { listTables, type PlannedTable } from '../plan/plan.ts';
 import { databaseSql, populatedMaterializedViewsSql, referencedRolesSql, sequencesSql } from '../plan/relations.sql.ts';
 import { columnTypesSql } from '../plan/selectable.sql.ts';
+import { planSample } from '../sample/plan-sample.ts';
 import { type LargeObject, listLargeObjects, measureLargeObjects } from './large-objects.ts';
 import { subscriptionWarnings } from './subscriptions.ts';
 
@@ -34,6 +36,8 @@ export interface BackupRequest {
   requestedBy: string;
   /** Masks rows by these while they are read; null or absent: it is no masked backup. */
   masking?: MaskingRules | null;
+  /** Keeps about so many percent of the rows of these tables, given by patterns; null or absent: every row. */
+  sample?: BackupSample | null;
 }
 
 /** What is known of a snapshot from the moment it is taken. */
@@ -65,6 +69,8 @@ export interface PreparedExport {
   types: Record<string, string[]> | null;
   /** What is masked of the rows; absent: nothing. */
   masking?: PlannedMasking;
+  /** Tables that a sample chooses, by OID; absent: every row is kept. */
+  sampled?: number[];
   warnings: string[];
 }
 
@@ -73,17 +79,24 @@ export type PreparedSchema = { dump: SchemaDump; pgDumpVersion: string | null } 
 
 const LARGE_OBJECTS_LEFT =
   'Large objects are left out: a backup of chosen schemas or tables cannot tell which ones belong to it';
+const LARGE_OBJECTS_NOT_SAMPLED =
+  'Large objects are all kept: which ones belong to the rows of the sample is known to nobody';
 
 /**
  * Finds what a backup is of.
  *
  * @param client - a session in the snapshot
  * @param dump - dumps the whole schema of the snapshot; `nativePgDump`: not by the WebAssembly pg_dump
- * @throws OperationError as {@link decideContents}, {@link listTables} and {@link assertMaskable}
+ * @throws OperationError as {@link decideContents}, {@link listTables}, {@link assertMaskable} and {@link planSample}
  */
 export async function prepareExport(
   client: pg.Client,
-  { backupType, selection = null, masking = null }: Pick<BackupRequest, 'backupType' | 'selection' | 'masking'>,
+  {
+    backupType,
+    selection = null,
+    masking = null,
+    sample = null,
+  }: Pick<BackupRequest, 'backupType' | 'selection' | 'masking' | 'sample'>,
   {
     snapshot,
     chunkBytes,
@@ -100,7 +113,9 @@ export async function prepareExport(
 ): Promise<{ prepared: PreparedExport; schema: PreparedSchema }> {
   const planned = masking && (await assertMaskable(client, masking, signal));
   const contents = await decideContents(client, { backupType, selection }, dump);
-  const { tables, rangeable } = await listTables(client, contents.hasRows);
+  const { tables: listed, rangeable } = await listTables(client, contents.hasRows);
+  const sampled = sample && (await planSample(client, sample, listed));
+  const { tables } = sampled ?? { tables: listed };
   const isOfTheDatabase = backupType !== 'data' && (selection?.include ?? null) === null;
   const present = backupType === 'schema' ? [] : await listLargeObjects(client);
   const largeObjects = contents.largeObjects && !planned ? present : [];
@@ -123,9 +138,12 @@ export async function prepareExport(
     // A restore into tables that are there holds them against those.
     types: backupType === 'schema' ? null : await readColumnTypes(client, tables),
     ...(planned ? { masking: planned } : {}),
+    ...(sampled ? { sampled: sampled.chosen } : {}),
     warnings: [
       ...contents.warnings,
       ...(planned?.warnings ?? []),
+      ...(sampled?.warnings ?? []),
+      ...(sampled && largeObjects.length > 0 ? [LARGE_OBJECTS_NOT_SAMPLED] : []),
       ...(present.length > largeObjects.length ? [leftOut] : []),
       ...(isOfTheDatabase ? await subscriptionWarnings(client, { nativePgDump }) : []),
     ],
@@ -148,9 +166,11 @@ export function estimateTotals({ tables, largeObjectBytes }: PreparedExport): {
   bytes: number;
 } {
   const known = tables.every(({ estimatedRows }) => estimatedRows !== null);
+  const sum = (of: (table: PlannedTable) => number): number =>
+    Math.round(tables.reduce((total, table) => total + of(table) * (table.kept?.share ?? 1), 0));
   return {
     tables: tables.length,
-    rows: known ? Math.round(tables.reduce((sum, { estimatedRows }) => sum + (estimatedRows ?? 0), 0)) : null,
-    bytes: tables.reduce((sum, { tableBytes }) => sum + tableBytes, largeObjectBytes),
+    rows: known ? sum(({ estimatedRows }) => estimatedRows ?? 0) : null,
+    bytes: sum(({ tableBytes }) => tableBytes) + largeObjectBytes,
   };
 }

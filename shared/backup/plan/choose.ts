@@ -55,14 +55,16 @@ export async function chooseRelations(client: pg.Client, selection: BackupSelect
   );
 }
 
-interface Pattern extends NamePattern {
+/** A pattern with its text, for messages. */
+export interface Pattern extends NamePattern {
   text: string;
 }
 
-const read = (patterns: readonly string[] | null): Pattern[] | null =>
-  patterns?.map((text) => ({ text, ...parseNamePattern(text) })) ?? null;
+export const readPatterns = (patterns: readonly string[]): Pattern[] =>
+  patterns.map((text) => ({ text, ...parseNamePattern(text) }));
 
-const fits = (pattern: Pattern, { schema, name }: Pick<Relation, 'schema' | 'name'>): boolean =>
+/** Whether a pattern chooses a relation, by its own name or its schema's. */
+export const fits = (pattern: Pattern, { schema, name }: Pick<Relation, 'schema' | 'name'>): boolean =>
   pattern.matchesSchema(schema) && (pattern.matchesRelation?.(name) ?? true);
 
 const named = ({ schema, name }: Relation) => ({ schema, table: name });
@@ -72,8 +74,8 @@ function chosen(
   schemas: readonly string[],
   selection: BackupSelection,
 ): ChosenRelations {
-  const include = read(selection.include);
-  const exclude = read(selection.exclude) ?? [];
+  const include = selection.include && readPatterns(selection.include);
+  const exclude = readPatterns(selection.exclude ?? []);
   const byOid = new Map(relations.map((relation) => [relation.oid, relation]));
   const isMatched = (relation: Relation, patterns: readonly Pattern[]): boolean =>
     [relation, ...relation.ancestors.flatMap((oid) => byOid.get(oid) ?? [])].some((each) =>

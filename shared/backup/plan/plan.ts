@@ -2,6 +2,7 @@ import type pg from 'pg';
 import { z } from 'zod';
 import { OperationError } from '../../errors.ts';
 import { quoteIdentifier, quoteLiteral, quoteQualified } from '../../postgres/identifiers.ts';
+import type { KeptRows } from '../sample/kept-rows.sql.ts';
 import { tablesSql } from './relations.sql.ts';
 
 const tableRowSchema = z.object({
@@ -31,6 +32,8 @@ export interface PlannedTable {
   /** Of a partition, the partitioned table above all. */
   root?: { schema: string; name: string } | null;
   condition: string | null;
+  /** Of a sampled table, how its kept rows are selected, and about what part of all they are; absent: every row is kept. */
+  kept?: KeptRows & { share: number };
   heapBytes: number;
   tableBytes: number;
   estimatedRows: number | null;
@@ -142,20 +145,33 @@ export function copyOutSql({ table, fromPage, toPage }: PlannedChunk, encoding: 
   const out = `TO STDOUT WITH (ENCODING ${quoteLiteral(encoding)})`;
   const name = quoteQualified(table.schema, table.name);
   const columns = table.columns.map(quoteIdentifier).join(', ');
+  if (table.kept)
+    return `COPY (${sampledRowsSql(table, table.kept, pageConditions(fromPage, toPage, 't.ctid'))}) ${out}`;
   if (fromPage === null && toPage === null && table.condition === null) {
     // A table whose columns are all generated has rows, yet no column that COPY would take.
     if (columns.length > 0) return `COPY ${name} (${columns}) ${out}`;
     return `COPY (SELECT FROM ONLY ${name}) ${out}`;
   }
-  const range = [
-    ...(fromPage === null ? [] : [`ctid >= '(${fromPage},0)'::pg_catalog.tid`]),
-    ...(toPage === null ? [] : [`ctid < '(${toPage},0)'::pg_catalog.tid`]),
-  ].join(' AND ');
+  const range = pageConditions(fromPage, toPage, 'ctid').join(' AND ');
   const condition = [table.condition ?? '', range === '' ? '' : `${table.condition ? 'AND' : 'WHERE'} ${range}`].join(
     ' ',
   );
   return `COPY (SELECT ${columns} FROM ONLY ${name} ${condition}) ${out}`;
 }
+
+function sampledRowsSql(
+  { schema, name, columns }: PlannedTable,
+  { before, joins, condition }: KeptRows,
+  range: readonly string[],
+): string {
+  const list = columns.map((column) => `t.${quoteIdentifier(column)}`).join(', ');
+  return `${before}SELECT ${list} FROM ONLY ${quoteQualified(schema, name)} t ${joins} WHERE ${[...range, condition].join(' AND ')}`;
+}
+
+const pageConditions = (fromPage: number | null, toPage: number | null, ctid: string): string[] => [
+  ...(fromPage === null ? [] : [`${ctid} >= '(${fromPage},0)'::pg_catalog.tid`]),
+  ...(toPage === null ? [] : [`${ctid} < '(${toPage},0)'::pg_catalog.tid`]),
+];
 
 /** The COPY statement that loads any chunk of a table. */
 export function copyInSql(table: { schema: string; name: string; columns: readonly string[] }): string {

@@ -1,5 +1,6 @@
 import type { Backup } from '../../contract/schemas/backup.ts';
 import type { Retention, RetentionReason } from '../../contract/schemas/retention.ts';
+import { isWhole, scopeName } from '../../state/backups.ts';
 import { DAY_MS } from '../../time.ts';
 import { firstDayOf, localDay, nameOf, PERIODS, type Period, periodOf, startOfDay } from './calendar.ts';
 import type { RetentionPolicy } from './policy.ts';
@@ -13,6 +14,7 @@ export interface RetainedBackup
     | 'include'
     | 'exclude'
     | 'masked'
+    | 'sample'
     | 'status'
     | 'job_id'
     | 'created_at'
@@ -105,11 +107,9 @@ function byLock(
   return now < until ? [reason('object_lock', { until })] : [];
 }
 
-/** Only backups of the same type and selection can stand for each other. */
+/** Only backups of the same can stand for each other. */
 function groupAlike(available: readonly Dated[]): Dated[][] {
-  const kindOf = ({ backup: { backup_type, include, exclude, masked } }: Dated) =>
-    JSON.stringify([backup_type, include, exclude, masked]);
-  return [...Map.groupBy(available, kindOf).values()];
+  return [...Map.groupBy(available, ({ backup }) => scopeName(backup)).values()];
 }
 
 /** The first backup of each of the latest periods that have one: what stands for a period never changes again. */
@@ -140,10 +140,7 @@ const isBefore = (a: Dated, b: Dated) => a.taken < b.taken || (a.taken === b.tak
 /** By when it was stored, not by the database's clock: one that was once set ahead would keep the title. */
 function newestFull(available: readonly Dated[]): Dated | undefined {
   return available
-    .filter(
-      ({ backup: { backup_type, include, exclude, masked } }) =>
-        backup_type === 'full' && include === null && exclude === null && !masked,
-    )
+    .filter(({ backup }) => isWhole(backup))
     .reduce<Dated | undefined>(
       (best, each) =>
         best && (best.stored > each.stored || (best.stored === each.stored && best.backup.id > each.backup.id))

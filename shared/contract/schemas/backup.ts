@@ -66,6 +66,30 @@ export const backupSelectionFields = {
     .meta({ description: 'Not what matches one of these patterns, though it is included.', examples: [['*.audit_*']] }),
 };
 
+/** Of which tables a backup keeps a part of the rows. */
+export const backupSampleSchema = z
+  .strictObject({
+    percent: z
+      .number()
+      .min(0.001)
+      .max(99.999)
+      .meta({ description: 'About so many percent of the rows of the chosen tables are kept.', examples: [5] }),
+    tables: z
+      .array(patternSchema)
+      .min(1)
+      .max(MAX_PATTERNS)
+      .meta({
+        description:
+          'Patterns that choose them. Best are the tables from which the others hang: what refers to a chosen table follows it. The job fails when one matches no table of the backup.',
+        examples: [['sales.customers']],
+      }),
+  })
+  .meta({
+    id: 'BackupSample',
+    description:
+      'A part of the rows, with every foreign key whole: always the same rows of the same data. Rows that refer to sampled ones are kept when those are; tables that do not are whole.',
+  });
+
 /** Only an `available` backup can be restored: its manifest is written. */
 export const backupStatusSchema = z.enum(['running', 'available', 'failed', 'deleting']);
 
@@ -81,10 +105,18 @@ export const backupRequestSchema = z
       description:
         'Whether values are masked by the rules of `security/masking` while they are read: the backup then holds no original value of a masked column, and no large objects. It is no base for point-in-time recovery, and no drill or age of backups counts it.',
     }),
+    sample: backupSampleSchema.nullable().default(null).meta({
+      description:
+        'A smaller copy, as for development: a part of the rows of some tables, and of what hangs from them; null: all rows. Like a masked one, it is no base for point-in-time recovery, and no drill or age of backups counts it.',
+    }),
   })
   .refine(({ backup_type, masked }) => !masked || canBeMasked(backup_type), {
     path: ['masked'],
     message: 'is for backups with rows of their own: neither definitions nor captured changes are masked',
+  })
+  .refine(({ backup_type, sample }) => !sample || backup_type === 'full' || backup_type === 'data', {
+    path: ['sample'],
+    message: 'is for backups with rows of their own: of definitions and captured changes there is no part to keep',
   })
   .superRefine(({ backup_type, ...selection }, context) => {
     if (backup_type !== 'incremental') return;
@@ -154,6 +186,10 @@ export const backupSchema = z
       .boolean()
       .default(false)
       .meta({ description: 'Whether columns are masked by rules: it is not what a disaster asks for.' }),
+    sample: backupSampleSchema
+      .nullable()
+      .default(null)
+      .meta({ description: 'Of which tables it keeps a part of the rows; null: it has all of them.' }),
     status: backupStatusSchema,
     job_id: z.string().meta({ description: 'The job that makes or made it.' }),
     requested_by: z
@@ -213,6 +249,7 @@ export const backupSchema = z
   })
   .meta({ id: 'Backup', description: 'A backup and what it holds.' });
 
+export type BackupSample = z.output<typeof backupSampleSchema>;
 export type Backup = z.output<typeof backupSchema>;
 export type Validation = z.output<typeof validationSchema>;
 export type BackupType = z.output<typeof backupTypeSchema>;

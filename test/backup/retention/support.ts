@@ -10,6 +10,7 @@ export function takenAt(at: string | number, id: string, more: Partial<RetainedB
     include: null,
     exclude: null,
     masked: false,
+    sample: null,
     status: 'available',
     job_id: `job of ${id}`,
     created_at: moment,

@@ -118,19 +118,20 @@ export function writeObject(
   });
   let failure: unknown;
   const failed = Promise.withResolvers<void>();
-  const fail = async (error: unknown): Promise<void> => {
+  const fail = (error: unknown): void => {
     failure ??= error;
     failed.resolve();
     compress.destroy();
     seal.destroy();
-    meter.destroy();
-    await upload.abort().catch(() => undefined);
+    // An upload whose source fails ends its parts, takes them back, and only then says so; its own abort() waits for neither.
+    meter.destroy(error instanceof Error ? error : new Error('The upload failed', { cause: error }));
   };
+  meter.on('error', () => undefined);
   const stored = upload.done().catch(fail);
   const flow = pipeline(compress, seal, meter, { signal }).catch(async (error: Error) => {
     // An upload that fails closes its source first, whose error then says no more than that: the upload's own is the cause.
     if (error.name === 'AbortError' && !signal.aborted) await stored;
-    await fail(error);
+    fail(error);
   });
 
   const rethrow = (): void => {
@@ -156,7 +157,7 @@ export function writeObject(
       return { path, stored_bytes: meter.bytes, sha256: meter.digest() };
     },
     async abort() {
-      await fail(new Error('The object was abandoned'));
+      fail(new Error('The object was abandoned'));
       await Promise.allSettled([flow, stored]);
     },
   };

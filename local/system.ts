@@ -48,6 +48,8 @@ export type SystemOptions = {
   readonly timeouts?: Readonly<Record<string, number>>;
   readonly asyncRetryDelaysSeconds?: readonly number[];
   readonly durableRetryMilliseconds?: number;
+  /** How much of its time a wait of a durable function takes; by default all of it. */
+  readonly durableWaitShare?: number;
   /** Whether schedules run and alarms are evaluated; default true. */
   readonly schedules?: boolean;
   /** Told what is being done, and what went wrong in the background. */
@@ -139,6 +141,7 @@ export async function startSystem(options: SystemOptions): Promise<LocalSystem> 
       ...(options.durableRetryMilliseconds === undefined
         ? {}
         : { durableRetryMilliseconds: options.durableRetryMilliseconds }),
+      ...(options.durableWaitShare === undefined ? {} : { durableWaitShare: options.durableWaitShare }),
     });
     lambdaServer = keep(await serveLambda(lambda), (server) => server.close());
     // Stopped before the endpoints that functions call, or one that is at work would take their silence for a failure.

@@ -20,12 +20,14 @@ const statusAfter = {
  *
  * @param now milliseconds since the epoch.
  * @param callbackId id for a callback that starts.
+ * @param waitShare how much of its time a wait that starts takes.
  */
 export function applyUpdate(
   update: OperationUpdate,
   previous: Operation | undefined,
   now: number,
   callbackId: string,
+  waitShare = 1,
 ): Operation {
   const base: Operation = previous ?? {
     Id: update.Id,
@@ -36,7 +38,7 @@ export function applyUpdate(
     ...(update.Name ? { Name: update.Name } : {}),
     ...(update.SubType ? { SubType: update.SubType } : {}),
   };
-  if (update.Action === 'START') return start({ ...base, Status: 'STARTED' }, update, now, callbackId);
+  if (update.Action === 'START') return start({ ...base, Status: 'STARTED' }, update, now, callbackId, waitShare);
   if (update.Action === 'RETRY') {
     const { Attempt = 0 } = base.StepDetails ?? {};
     const delay = update.StepOptions?.NextAttemptDelaySeconds ?? 0;
@@ -72,12 +74,18 @@ export function finish(
   return name === null ? ended : { ...ended, [name]: { ...operation[name], ...outcome } };
 }
 
-function start(operation: Operation, update: OperationUpdate, now: number, callbackId: string): Operation {
+function start(
+  operation: Operation,
+  update: OperationUpdate,
+  now: number,
+  callbackId: string,
+  waitShare: number,
+): Operation {
   switch (update.Type) {
     case 'WAIT':
       return {
         ...operation,
-        WaitDetails: { ScheduledEndTimestamp: now + (update.WaitOptions?.WaitSeconds ?? 0) * 1000 },
+        WaitDetails: { ScheduledEndTimestamp: now + (update.WaitOptions?.WaitSeconds ?? 0) * 1000 * waitShare },
       };
     case 'CONTEXT':
       return { ...operation, ContextDetails: { ReplayChildren: update.ContextOptions?.ReplayChildren ?? false } };

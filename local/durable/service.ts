@@ -36,6 +36,8 @@ export type DurableDependencies = {
   readonly maximumFailures?: number;
   /** Before the first repetition of a failed invocation; doubled for each further one. */
   readonly retryMilliseconds?: number;
+  /** How much of its time a wait takes; by default all of it. Less is for tests, which would wait for nothing. */
+  readonly waitShare?: number;
 };
 
 export type StartOptions = {
@@ -92,7 +94,7 @@ const longestTimer = 2_000_000_000;
 const pageBytes = 4_000_000;
 
 export function createDurableService(dependencies: DurableDependencies): DurableService {
-  const { store, maximumFailures = 3, retryMilliseconds = 1000 } = dependencies;
+  const { store, maximumFailures = 3, retryMilliseconds = 1000, waitShare = 1 } = dependencies;
   const executions = new Map<string, Running>();
   const closing = new AbortController();
 
@@ -297,7 +299,7 @@ export function createDurableService(dependencies: DurableDependencies): Durable
     for (const update of updates) {
       if (update.Type === 'EXECUTION') continue;
       const before = execution.operations.get(update.Id);
-      const operation = applyUpdate(update, before, now, `${execution.start.id}.${update.Id}`);
+      const operation = applyUpdate(update, before, now, `${execution.start.id}.${update.Id}`, waitShare);
       execution.operations.set(operation.Id, operation);
       changed.add(operation.Id);
       if (finalStatuses.has(operation.Status) || update.Action === 'RETRY') running.progress += 1;

@@ -17,6 +17,7 @@ export type LambdaOptions = {
   readonly timeouts?: Readonly<Record<string, number>>;
   readonly asyncRetryDelaysSeconds?: readonly number[];
   readonly durableRetryMilliseconds?: number;
+  readonly durableWaitShare?: number;
   readonly idleSeconds?: number;
   /** Told of every start and end of a durable execution. */
   readonly executionChanged?: (execution: Execution) => void;
@@ -99,6 +100,7 @@ export function createLambdaService(options: LambdaOptions): LambdaService {
       if (execution.end) keepFailure(execution, execution.end);
     },
     ...(options.durableRetryMilliseconds === undefined ? {} : { retryMilliseconds: options.durableRetryMilliseconds }),
+    ...(options.durableWaitShare === undefined ? {} : { waitShare: options.durableWaitShare }),
   });
 
   function keepFailure({ start }: Execution, { status, error }: ExecutionEnd): void {

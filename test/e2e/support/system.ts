@@ -19,7 +19,9 @@ export async function startTestSystem(options: Omit<SystemOptions, 'stateFolder'
   const stateFolder = await mkdtemp(join(tmpdir(), 'e2e-system-'));
   // Tests ask again and again how jobs are.
   const deployment = { requests_per_minute: 100_000, ...options.deployment };
-  const start = () => startSystem({ durableRetryMilliseconds: 100, ...options, deployment, stateFolder });
+  // Jobs pause between attempts; their number and order are what counts here.
+  const start = () =>
+    startSystem({ durableRetryMilliseconds: 100, durableWaitShare: 0.1, ...options, deployment, stateFolder });
   const remove = () => rm(stateFolder, { recursive: true, force: true, maxRetries: 5 });
   let system: LocalSystem;
   try {

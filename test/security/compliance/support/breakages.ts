@@ -276,4 +276,9 @@ export const breakages: Record<string, Breakage> = {
 export const judgedLater: Record<string, number> = { secret_rotation: 100 };
 
 /** Rules that an older server cannot break: it has not the setting, or refuses one of a library that is not there. */
-export const breakableSince: Readonly<Record<string, number>> = { transaction_timeout: 17, pgaudit_log: 17 };
+export const breakableSince: Readonly<Record<string, number>> = {
+  transaction_timeout: 17,
+  pgaudit_log: 17,
+  scram_iterations: 16,
+  passwords_weakly_hashed: 16,
+};

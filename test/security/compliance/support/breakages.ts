@@ -281,4 +281,6 @@ export const breakableSince: Readonly<Record<string, number>> = {
   pgaudit_log: 17,
   scram_iterations: 16,
   passwords_weakly_hashed: 16,
+  all_data: 14,
+  idle_session_timeout: 14,
 };

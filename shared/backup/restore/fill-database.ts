@@ -40,6 +40,12 @@ export interface Filling {
 }
 
 /**
+ * Until PostgreSQL 14 everybody may create objects in the schema public of a new database. pg_dump writes down what differs from the
+ * privileges that it has from 15 on, also of older servers: who may do more is among the definitions.
+ */
+const closePublicSchemaSql = 'REVOKE CREATE ON SCHEMA public FROM PUBLIC';
+
+/**
  * Fills the new database: definitions, then rows, then all that is faster or only right once the rows are there. A table's indexes
  * begin when its own rows are loaded, so that sessions that find no more rows to load have something to do. What an earlier
  * attempt has done, as the record in the database says, is not done again.
@@ -82,6 +88,7 @@ export async function fillDatabase(
       return [];
     };
     if (!repeated) {
+      await main.query(closePublicSchemaSql);
       const warnings = await createEntriesInOrder(main, preData, createEntry, signal);
       await record.add(main, [recordItem.definitions], [...earlier, ...warnings]);
     }

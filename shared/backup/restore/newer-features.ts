@@ -57,7 +57,7 @@ const FEATURES: readonly { since: number; types: readonly string[]; words: RegEx
   {
     since: 140_000,
     types: ['FUNCTION', 'PROCEDURE'],
-    words: /\s(begin atomic|return)\b/,
+    words: / language sql .*\b(begin atomic|return)\b/,
     what: 'an SQL body that is not a string',
   },
   {

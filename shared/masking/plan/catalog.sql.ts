@@ -51,6 +51,13 @@ SELECT a.attrelid::int8::text AS "table",
            JOIN pg_catalog.pg_attribute g ON g.attrelid = e.adrelid AND g.attnum = e.adnum AND g.attgenerated <> ''
           WHERE d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass
             AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum
+          UNION
+         -- Until PostgreSQL 14 the column itself depends on what it is made of, not its expression.
+         SELECT g.attname::text
+           FROM pg_catalog.pg_depend d
+           JOIN pg_catalog.pg_attribute g ON g.attrelid = d.objid AND g.attnum = d.objsubid AND g.attgenerated <> ''
+          WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = a.attrelid
+            AND d.refclassid = d.classid AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum
        ) AS generates,
        coalesce(pg_catalog.pg_get_expr(own.adbin, own.adrelid) LIKE '%''%' AND a.attgenerated = '', false) AS default_has_text
   FROM pg_catalog.pg_attribute a

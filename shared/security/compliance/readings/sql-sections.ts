@@ -113,7 +113,7 @@ export interface SqlSections {
     policies: number;
     open_policies: string[];
   }[];
-  bypassingViews: { view: string }[];
+  bypassingViews: { view: string; tables: string[]; takes_invoker: boolean }[];
   foreignServers: { name: string; sslmode: string | null }[];
   userMappings: {
     server: string;

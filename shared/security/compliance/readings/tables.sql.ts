@@ -19,7 +19,9 @@ SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS "table", c.relrowsecu
 
 /** Views that read tables with row-level security in the name of an owner whom it does not hold. */
 export const bypassingViewsSql = `
-SELECT DISTINCT pg_catalog.format('%I.%I', n.nspname, v.relname) AS view
+SELECT pg_catalog.format('%I.%I', n.nspname, v.relname) AS view,
+       pg_catalog.array_agg(DISTINCT pg_catalog.format('%I.%I', tn.nspname, t.relname)) AS tables,
+       pg_catalog.current_setting('server_version_num')::int >= 150000 AS takes_invoker
   FROM pg_catalog.pg_class v
   JOIN pg_catalog.pg_namespace n ON n.oid = v.relnamespace
   JOIN pg_catalog.pg_roles o ON o.oid = v.relowner AND (o.rolsuper OR o.rolbypassrls)
@@ -27,8 +29,10 @@ SELECT DISTINCT pg_catalog.format('%I.%I', n.nspname, v.relname) AS view
   JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = w.oid
    AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
   JOIN pg_catalog.pg_class t ON t.oid = d.refobjid AND t.relrowsecurity
+  JOIN pg_catalog.pg_namespace tn ON tn.oid = t.relnamespace
  WHERE v.relkind = 'v' AND ${own}
    AND NOT coalesce('security_invoker=true' = ANY (v.reloptions) OR 'security_invoker=on' = ANY (v.reloptions), false)
+ GROUP BY 1
  ORDER BY 1
  LIMIT 1000`;
 

@@ -57,11 +57,19 @@ export const rowSecurityRules = [
     level: 'high',
     reads: 'bypassingViews',
     expected:
-      'Views over tables with ROW LEVEL SECURITY, owned by who is not held by it, are security_invoker (PostgreSQL 15)',
+      'Views over tables with ROW LEVEL SECURITY, owned by who is not held by it, are security_invoker, or before PostgreSQL 15 have an owner who is held',
     controls: controlsOf('privilege', '4.7'),
     offenders: (views) => views,
     name: ({ view }) => view,
-    mend: ({ view }) => sql(`ALTER VIEW ${view} SET (security_invoker = true);`),
+    mend: ({ view, tables, takes_invoker }) => {
+      if (takes_invoker) return sql(`ALTER VIEW ${view} SET (security_invoker = true);`);
+      const role = quoteIdentifier(`owner of ${view}`.slice(0, 60));
+      return sql(
+        `CREATE ROLE ${role} NOLOGIN;`,
+        `GRANT SELECT ON ${tables.join(', ')} TO ${role};`,
+        `ALTER VIEW ${view} OWNER TO ${role};`,
+      );
+    },
   }),
   settingRule({
     id: 'row_security',

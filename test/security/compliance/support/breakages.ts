@@ -274,3 +274,13 @@ export const breakages: Record<string, Breakage> = {
 
 /** Rules that are judged at another time than now, in days from it: what they look at grows old by itself. */
 export const judgedLater: Record<string, number> = { secret_rotation: 100 };
+
+/** Rules that an older server cannot break: it has not the setting, or refuses one of a library that is not there. */
+export const breakableSince: Readonly<Record<string, number>> = {
+  transaction_timeout: 17,
+  pgaudit_log: 17,
+  scram_iterations: 16,
+  passwords_weakly_hashed: 16,
+  all_data: 14,
+  idle_session_timeout: 14,
+};

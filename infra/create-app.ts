@@ -3,6 +3,7 @@ import { AwsSolutionsChecks } from 'cdk-nag';
 import type { Deployment } from './config/schema.ts';
 import { bundleFunctions } from './constructs/bundle.ts';
 import { NodeFunction } from './constructs/node-function.ts';
+import { assertStacksFit } from './constructs/stack-limits.ts';
 import { ApiStack } from './stacks/api.ts';
 import { BackupsStack } from './stacks/backups.ts';
 import { CopiesStack } from './stacks/copies.ts';
@@ -26,6 +27,8 @@ const featureFlags = {
 /**
  * The whole app for one deployment. Synthesis needs no network, account or Docker; it fails when a resource breaks one of
  * AWS's rules for sound solutions (cdk-nag) without a reason given where the resource is made.
+ *
+ * @throws ConfigurationError when there are more databases than its stacks can hold
  */
 export function createApp(deployment: Deployment, { buildFolder, outdir }: AppOptions): App {
   const app = new App({
@@ -54,6 +57,7 @@ export function createApp(deployment: Deployment, { buildFolder, outdir }: AppOp
   const monitoring = new MonitoringStack(app, `${prefix}-monitoring`, { ...props, storage });
   const functions = app.node.findAll().filter((construct) => construct instanceof NodeFunction);
   monitoring.watch(deployment, functions);
+  assertStacksFit(app, deployment);
   Tags.of(app).add('application', prefix);
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
   return app;

@@ -17,7 +17,7 @@ const usage = `npm start -- [--fresh] [--idle] [--trouble] [--port 4000] [--data
 
   --fresh         clears .local/ first: databases, backups, keys and tokens
   --idle          leaves the sample shop at rest, so that it can be compared with a copy
-  --trouble       makes one kind of trouble after the other in the sample shop, to be watched being found
+  --trouble       makes each kind of trouble in the sample shop, to be watched being found (15 minutes)
   --port          where the API listens (4000)
   --database-url  manages a database of your own in place of the sample shop`;
 

@@ -12,6 +12,8 @@ const PERIOD = Duration.minutes(1);
 const WIDTH = 8;
 const HEIGHT = 6;
 const WHOLE_WIDTH = 24;
+/** What CloudWatch takes in one widget of alarms. */
+const ALARMS_OF_WIDGET = 100;
 
 export interface DashboardsProps {
   readonly deployment: Deployment;
@@ -46,13 +48,16 @@ export class Dashboards extends Construct {
       dashboard.addWidgets(...publishedMetrics.map((published) => chart(prefix, published, [database])));
     }
     const fleet = new cloudwatch.Dashboard(this, 'Fleet', { dashboardName: dashboardName(prefix, FLEET) });
-    fleet.addWidgets(
-      new cloudwatch.AlarmStatusWidget({
-        title: 'Alarms of all databases',
-        alarms: [...alarms.values()].flat(),
-        width: WHOLE_WIDTH,
-      }),
-    );
+    const all = [...alarms.values()].flat();
+    for (let from = 0; from < all.length; from += ALARMS_OF_WIDGET) {
+      fleet.addWidgets(
+        new cloudwatch.AlarmStatusWidget({
+          title: 'Alarms of all databases',
+          alarms: all.slice(from, from + ALARMS_OF_WIDGET),
+          width: WHOLE_WIDTH,
+        }),
+      );
+    }
     fleet.addWidgets(...publishedMetrics.map((published) => chart(prefix, published, ids)));
     fleet.addWidgets(
       ...['Errors', 'Throttles', 'Duration'].map(

@@ -100,7 +100,7 @@ const ofSessions: Trouble[] = [
   },
 ];
 
-/** What is seen in the numbers of one sample alone. */
+/** What is seen in what has happened from one sample to the next. */
 const ofWork: Trouble[] = [
   {
     check: 'deadlocks',
@@ -133,9 +133,16 @@ const ofWork: Trouble[] = [
     levels: { WARNING: 50 },
     make: async ({ openMany, end }) => {
       const slow = await openMany(SLOW_SESSIONS);
-      await Promise.all(slow.map((session) => session.query('SELECT pg_catalog.pg_sleep(2)')));
-      await end(slow);
-      return over;
+      let isOver = false;
+      // As long as it is wanted: a sampler that has just begun knows no times of before.
+      const answering = slow.map(async (session) => {
+        while (!isOver) await session.query('SELECT pg_catalog.pg_sleep(2)');
+      });
+      return async () => {
+        isOver = true;
+        await Promise.allSettled(answering);
+        await end(slow);
+      };
     },
   },
 ];

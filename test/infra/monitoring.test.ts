@@ -11,6 +11,7 @@ import {
   metricOf,
   publishedMetrics,
 } from '../../shared/health/metrics.ts';
+import { plain } from './support/plain.ts';
 import { type Synthesized, synthesize } from './support/synthesize.ts';
 
 const watched: DeploymentInput = {
@@ -171,6 +172,33 @@ describe('the dashboards', () => {
     for (const metric of ['Errors', 'Throttles', 'Duration']) {
       expect(shown.filter((each) => each === `AWS/Lambda ${metric}`)).toHaveLength(synthesized.app.functions.length);
     }
+  });
+});
+
+describe('many databases', () => {
+  const [first] = plain.databases;
+  const many = (count: number): DeploymentInput => ({
+    ...plain,
+    databases: Array.from({ length: count }, (_, index) => ({ ...first, id: `db-${index}` }) as typeof first & object),
+  });
+
+  it('that fit have all their alarms on the dashboard, no more in a widget than CloudWatch takes', () => {
+    const fitting = synthesize(many(28));
+    const fleet = fitting
+      .ofType('AWS::CloudWatch::Dashboard')
+      .find(({ properties }) => properties.DashboardName === 'plain-fleet');
+    const widgets: Widget[] = JSON.parse(String(fleet?.properties.DashboardBody)).widgets;
+    const shown = widgets.flatMap(({ type, properties }) => (type === 'alarm' ? [properties.alarms?.length ?? 0] : []));
+    fitting.remove();
+    expect(Math.max(...shown)).toBeLessThanOrEqual(100);
+    const { thresholds } = checkDeployment(plain, 'it');
+    expect(shown.reduce((sum, count) => sum + count, 0)).toBe(28 * databaseAlarms(thresholds).length);
+  });
+
+  it('that do not fit into a stack are refused, with how many do', () => {
+    expect(() => synthesize(many(60))).toThrow(
+      /^The stack plain-monitoring would have \d+ resources, and CloudFormation takes 500: 60 databases are too many for one deployment\. Configure at most \d\d in this one/,
+    );
   });
 });
 

@@ -59,3 +59,18 @@ test('a masked backup is handed on and listed as one; definitions alone are none
   const refused = await post({ backup_type: 'schema', masked: true });
   expect([refused.status, refused.problem.errors?.[0]?.field]).toEqual([400, 'body.masked']);
 });
+
+test('a sample is handed on and listed; of definitions alone there is none, and its patterns are read', async () => {
+  const post = (body: object) => api.call({ method: 'POST', path: '/backups', query: { database: 'shop' }, body });
+  const sample = { percent: 2.5, tables: ['sales.customers'] };
+  const { body: job } = await post({ backup_type: 'full', sample });
+  expect(api.invocations.at(-1)?.event).toMatchObject({ backup_id: job.backup_id, sample });
+  const shown = await api.call({ method: 'GET', path: `/backups/${job.backup_id}` });
+  expect(shown.body).toMatchObject({ sample, masked: false, status: 'running' });
+  const fieldsOf = async (body: object) => (await post(body)).problem.errors?.map(({ field }) => field);
+  expect(await fieldsOf({ backup_type: 'incremental', sample })).toEqual(['body.sample']);
+  expect(await fieldsOf({ backup_type: 'full', sample: { percent: 100, tables: ['a.b.c'] } })).toEqual([
+    'body.sample.percent',
+    'body.sample.tables.0',
+  ]);
+});

@@ -128,9 +128,11 @@ describe('the rules', () => {
       takenAt('2026-06-08T04:00:00Z', 'second'),
       takenAt('2026-06-08T05:00:00Z', 'failed', { status: 'failed' }),
       takenAt('2026-06-08T06:00:00Z', 'masked', { masked: true }),
+      takenAt('2026-06-08T07:00:00Z', 'sampled', { sample: { percent: 5, tables: ['sales.orders'] } }),
     ];
     const found = explained(backups, policyOf({ daily: 1 }), now);
-    for (const id of ['full', 'schema', 'some', 'others', 'masked']) expect(found[id], id).toMatch(/^daily 2026-06-08/);
+    for (const id of ['full', 'schema', 'some', 'others', 'masked', 'sampled'])
+      expect(found[id], id).toMatch(/^daily 2026-06-08/);
     expect([found.second, found.failed]).toEqual(['newest_full', '-']);
   });
 

@@ -91,7 +91,7 @@ describe('copies', () => {
   const alias = 'alias/dbms-backup-copies';
 
   it('are none unless the configuration names a region', () => {
-    expect(plain.ofType('AWS::S3::Bucket')).toHaveLength(3);
+    expect(plain.ofType('AWS::S3::Bucket')).toHaveLength(4);
     expect(plain.one('AWS::S3::Bucket', 'Backups').properties.ReplicationConfiguration).toBeUndefined();
   });
 

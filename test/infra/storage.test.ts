@@ -73,9 +73,35 @@ describe('the storage', () => {
       expect(properties).not.toHaveProperty(name);
   });
 
+  it('locks what is archived and signed of the audit trails, and lets nobody hide it', () => {
+    const bucket = full.one('AWS::S3::Bucket', 'AuditArchive');
+    expect(bucket.properties).toMatchObject({
+      ObjectLockEnabled: true,
+      ObjectLockConfiguration: { Rule: { DefaultRetention: { Mode: 'GOVERNANCE', Days: 365 } } },
+      VersioningConfiguration: { Status: 'Enabled' },
+      BucketEncryption: full.one('AWS::S3::Bucket', 'Backups').properties.BucketEncryption,
+    });
+    expect(full.one('AWS::S3::BucketPolicy', 'AuditArchive').properties.PolicyDocument).toMatchObject({
+      Statement: expect.arrayContaining([
+        {
+          Sid: 'NothingIsDeleted',
+          Effect: 'Deny',
+          Principal: { AWS: '*' },
+          Action: ['s3:DeleteObject', 's3:DeleteObjectVersion', 's3:BypassGovernanceRetention'],
+          Resource: `${bucket.arn}/*`,
+        },
+      ]),
+    });
+    const strict = synthesize({ ...example, audit: { object_lock: { mode: 'compliance', days: 2192 } } });
+    strict.remove();
+    expect(strict.one('AWS::S3::Bucket', 'AuditArchive').properties.ObjectLockConfiguration).toMatchObject({
+      Rule: { DefaultRetention: { Mode: 'COMPLIANCE', Days: 2192 } },
+    });
+  });
+
   it('is closed to the public and to plain text', () => {
     const buckets = full.ofType('AWS::S3::Bucket');
-    expect(buckets).toHaveLength(3);
+    expect(buckets).toHaveLength(4);
     for (const { arn, name, properties } of buckets) {
       expect(properties.PublicAccessBlockConfiguration).toEqual({
         BlockPublicAcls: true,
@@ -94,7 +120,7 @@ describe('the storage', () => {
     }
   });
 
-  it.each(['Backups', 'Downloads'])('refuses objects under any other encryption in %s', (id) => {
+  it.each(['Backups', 'Downloads', 'AuditArchive'])('refuses objects under any other encryption in %s', (id) => {
     const bucket = full.one('AWS::S3::Bucket', id);
     const refusal = (sid: string, key: string, value: string) => ({
       Sid: sid,

@@ -121,6 +121,12 @@ const wildcards: Record<string, string> = {
   'deny s3:* access-logs': 'A refusal of all that comes without TLS.',
   'deny s3:* access-logs/*': 'A refusal of all that comes without TLS.',
   'deny sqs:* dead-letters': 'A refusal of all that comes without TLS.',
+  'deny s3:* audit-archive': 'A refusal of all that comes without TLS.',
+  'deny s3:* audit-archive/*': 'A refusal of all that comes without TLS.',
+  'deny s3:PutObject audit-archive/*': 'A refusal of every other encryption.',
+  'deny s3:DeleteObject audit-archive/*': 'A refusal of every deletion.',
+  'deny s3:DeleteObjectVersion audit-archive/*': 'A refusal of every deletion.',
+  'deny s3:BypassGovernanceRetention audit-archive/*': 'A refusal of every deletion.',
   'deny s3:PutObject downloads/*': 'A refusal of every other encryption.',
   'deny s3:PutObject backups/*': 'A refusal of every other encryption.',
 };

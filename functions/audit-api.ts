@@ -9,10 +9,10 @@ import { listRecords } from '../shared/security/audit/list-records.ts';
 import { verifyChain } from '../shared/security/audit/verify-chain.ts';
 import { openTable } from '../shared/state/table.ts';
 
-const environment = readEnvironment(['auditTable', 'backupBucket', 'backupKeyArn', 'auditKeyArn']);
+const environment = readEnvironment(['auditTable', 'auditBucket', 'backupKeyArn', 'auditKeyArn']);
 const configuration = loadConfiguration();
 const table = openTable(dynamodbClient(), environment.auditTable);
-const store = { s3: s3Client(), bucket: environment.backupBucket, keyArn: environment.backupKeyArn };
+const store = { s3: s3Client(), bucket: environment.auditBucket, keyArn: environment.backupKeyArn };
 
 /** Of the 28 seconds of a call, those in which a chain is read. */
 const READING_MS = 20_000;

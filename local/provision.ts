@@ -10,6 +10,7 @@ import {
 import {
   CreateBucketCommand,
   HeadBucketCommand,
+  PutBucketPolicyCommand,
   PutObjectLockConfigurationCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
@@ -47,6 +48,8 @@ type ObjectLock = z.output<typeof lockSchema>;
 const bucketSchema = z.object({
   ObjectLockConfiguration: z.object({ Rule: z.object({ DefaultRetention: lockSchema }) }).optional(),
 });
+
+const policySchema = z.object({ Bucket: z.string(), PolicyDocument: z.looseObject({}) });
 
 const keySchema = z.object({
   Description: z.string().optional(),
@@ -104,6 +107,10 @@ export async function provision(resources: readonly Resource[], services: Servic
       await makeTable(dynamodb, resource);
     for (const { name, properties } of ofType('AWS::S3::Bucket'))
       await makeBucket(s3, name, bucketSchema.parse(properties).ObjectLockConfiguration?.Rule.DefaultRetention);
+    for (const { properties } of ofType('AWS::S3::BucketPolicy')) {
+      const { Bucket, PolicyDocument } = policySchema.parse(properties);
+      await s3.send(new PutBucketPolicyCommand({ Bucket, Policy: JSON.stringify(PolicyDocument) }));
+    }
     for (const { name, properties } of ofType('AWS::SecretsManager::Secret')) {
       const { SecretString } = secretSchema.parse(properties);
       const exists = await secrets.send(new DescribeSecretCommand({ SecretId: name })).then(

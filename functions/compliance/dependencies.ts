@@ -12,7 +12,14 @@ import type { AuditReading } from '../../shared/security/compliance/readings/sec
 import { createScheduleStore } from '../../shared/state/schedules.ts';
 import { openTable } from '../../shared/state/table.ts';
 
-const environment = readEnvironment(['stateTable', 'auditTable', 'auditKeyArn', 'backupBucket', 'backupKeyArn']);
+const environment = readEnvironment([
+  'stateTable',
+  'auditTable',
+  'auditBucket',
+  'auditKeyArn',
+  'backupBucket',
+  'backupKeyArn',
+]);
 
 export const configuration = loadConfiguration();
 export const table = openTable(dynamodbClient(), environment.stateTable);
@@ -45,7 +52,7 @@ async function verifyLatest(database: string, signal: AbortSignal): Promise<Audi
     { from: new Date(Date.now() - VERIFIED_MS).toISOString() },
     {
       table: openTable(dynamodbClient(), environment.auditTable),
-      store: { s3: s3Client(), bucket: environment.backupBucket, keyArn: environment.backupKeyArn },
+      store: { s3: s3Client(), bucket: environment.auditBucket, keyArn: environment.backupKeyArn },
       publicKey,
       timeIsOver: AbortSignal.timeout(WALK_MS),
       signal,

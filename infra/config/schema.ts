@@ -84,7 +84,18 @@ export const deploymentSchema = runtimeConfigurationSchema
         report: cronSchema.nullable().default('0 7 * * 1'),
       })
       .prefault({}),
-    audit: auditSettingsSchema.omit({ retention_days: true }).prefault({}),
+    audit: auditSettingsSchema
+      .omit({ retention_days: true })
+      .extend({
+        /** How long S3 lets nobody delete or change what is archived and signed of the audit trails; see docs/audit.md. */
+        object_lock: z
+          .strictObject({
+            mode: z.enum(['governance', 'compliance']).default('governance'),
+            days: z.int().min(1).max(36_500).default(365),
+          })
+          .prefault({}),
+      })
+      .prefault({}),
     retention: z
       .strictObject({
         /** Of audit records in their table; what is older is in the archive alone. */

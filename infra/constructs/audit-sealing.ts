@@ -24,7 +24,7 @@ export interface AuditSealingProps {
 export class AuditSealing extends Construct {
   constructor(scope: Construct, id: string, { deployment, buildFolder, storage, deadLetterQueue }: AuditSealingProps) {
     super(scope, id);
-    const { auditTable, auditKey, bucket, key } = storage;
+    const { auditTable, auditBucket, auditKey, key } = storage;
     const { fn } = new NodeFunction(this, 'SealAudit', {
       name: 'seal-audit',
       description: 'Archives the audit trails and signs where they end',
@@ -37,10 +37,10 @@ export class AuditSealing extends Construct {
         configurationPath: layerPaths.configuration,
         auditTable: auditTable.tableName,
         auditKeyArn: auditKey.keyArn,
-        backupBucket: bucket.bucketName,
+        auditBucket: auditBucket.bucketName,
         backupKeyArn: key.keyArn,
       },
-      statements: sealAudit(auditTable, bucket, key, auditKey),
+      statements: sealAudit(auditTable, auditBucket, key, auditKey),
     });
     new events.Rule(this, 'Daily', {
       description: 'Archives and signatures of the audit trails',

@@ -34,7 +34,7 @@ export class ComplianceChecks extends Construct {
   constructor(scope: Construct, id: string, props: ComplianceChecksProps) {
     super(scope, id);
     const { deployment, buildFolder, storage, deadLetterQueue, logIn, protection, sendMails } = props;
-    const { stateTable, auditTable, auditKey, bucket, key } = storage;
+    const { stateTable, auditTable, auditBucket, auditKey, bucket, key } = storage;
     const common = {
       deployment,
       buildFolder,
@@ -67,6 +67,7 @@ export class ComplianceChecks extends Construct {
         configurationPath: layerPaths.configuration,
         stateTable: stateTable.tableName,
         auditTable: auditTable.tableName,
+        auditBucket: auditBucket.bucketName,
         auditKeyArn: auditKey.keyArn,
         backupBucket: bucket.bucketName,
         backupKeyArn: key.keyArn,
@@ -74,7 +75,7 @@ export class ComplianceChecks extends Construct {
       statements: [
         ...useState(stateTable, ['Get', 'Put', 'Query']),
         ...protection,
-        ...readAudit(auditTable, bucket, key),
+        ...readAudit(auditTable, auditBucket, key),
         new iam.PolicyStatement({ actions: ['kms:GetPublicKey'], resources: [auditKey.keyArn] }),
         ...logIn,
         ...sendMails,

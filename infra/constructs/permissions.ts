@@ -24,7 +24,7 @@ export const DOWNLOAD_PATHS = '*';
 const ownPath = (name: string): string => `databases/*/backups/*/${name}`;
 export const WORK_PATHS = ownPath(`${WORK}*`);
 export const MANIFEST_PATHS = ownPath(MANIFEST);
-/** Archives and digests of all audit trails; see shared/security/audit/layout.ts. */
+/** Archives and digests of all audit trails, in a bucket of their own; see shared/security/audit/layout.ts. */
 export const AUDIT_PATHS = `${AUDIT_PREFIX}*`;
 /** Captured changes of all databases; see shared/changes/segments/layout.ts. */
 export const CHANGE_PATHS = changesPrefix('*').concat('*');

@@ -124,7 +124,7 @@ function audited(name: string, shape: ApiFunctionShape, { auditTable, stateTable
 }
 
 function shapesOf(
-  { bucket, downloads, key, stateTable, auditTable, auditKey }: StorageStack,
+  { bucket, downloads, key, stateTable, auditTable, auditBucket, auditKey }: StorageStack,
   { backup, restore, rebuild, validate, download, schedules }: BackupsStack,
   {
     logIn,
@@ -249,13 +249,13 @@ function shapesOf(
       description: 'Lists and proves the audit trail',
       environment: {
         ...state,
-        backupBucket: bucket.bucketName,
+        auditBucket: auditBucket.bucketName,
         backupKeyArn: key.keyArn,
         auditKeyArn: auditKey.keyArn,
       },
       statements: [
         ...useState(stateTable, ['Get']),
-        ...readAudit(auditTable, bucket, key),
+        ...readAudit(auditTable, auditBucket, key),
         new iam.PolicyStatement({ actions: ['kms:GetPublicKey'], resources: [auditKey.keyArn] }),
       ],
     },
@@ -270,12 +270,13 @@ function shapesOf(
         ...state,
         backupBucket: bucket.bucketName,
         backupKeyArn: key.keyArn,
+        auditBucket: auditBucket.bucketName,
         auditKeyArn: auditKey.keyArn,
       },
       statements: [
         ...useState(stateTable, ['Get', 'Put', 'Update', 'Query']),
         ...protection,
-        ...readAudit(auditTable, bucket, key),
+        ...readAudit(auditTable, auditBucket, key),
         new iam.PolicyStatement({ actions: ['kms:GetPublicKey'], resources: [auditKey.keyArn] }),
         ...logIn,
       ],

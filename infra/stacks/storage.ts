@@ -6,7 +6,7 @@ import * as s3 from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
 import { stateKeys } from '../../shared/state/table.ts';
 import type { Deployment } from '../config/schema.ts';
-import { defaultLock } from '../constructs/object-lock.ts';
+import { defaultLock, lockOf } from '../constructs/object-lock.ts';
 import {
   AUDIT_PATHS,
   BACKUP_PATHS,
@@ -22,11 +22,13 @@ export interface StorageStackProps extends StackProps {
   readonly deployment: Deployment;
 }
 
-/** What outlives every function: the key, the bucket of the backups, and the two tables. */
+/** What outlives every function: the keys, the buckets, and the two tables. */
 export class StorageStack extends Stack {
   readonly key: kms.Key;
   readonly bucket: s3.Bucket;
   readonly downloads: s3.Bucket;
+  /** The archives of the audit trails, and what is signed of them. */
+  readonly auditBucket: s3.Bucket;
   readonly stateTable: dynamodb.Table;
   readonly auditTable: dynamodb.Table;
   /** Signs the ends of the audit trails. */
@@ -73,6 +75,7 @@ export class StorageStack extends Stack {
     };
     this.bucket = this.backupBucket(encrypted, deployment);
     this.downloads = this.downloadBucket(encrypted, deployment);
+    this.auditBucket = this.auditArchive(encrypted, deployment);
     this.stateTable = this.table('State', deployment, removalPolicy);
     this.stateTable.addGlobalSecondaryIndex({
       indexName: stateKeys.index,
@@ -93,7 +96,7 @@ export class StorageStack extends Stack {
       [this.bucket, WORK_PATHS],
       [this.bucket, MANIFEST_PATHS],
       [this.bucket, CHANGE_PATHS],
-      [this.bucket, AUDIT_PATHS],
+      [this.auditBucket, AUDIT_PATHS],
       [this.downloads, DOWNLOAD_PATHS],
     ] as const) {
       const { 'Fn::ImportValue': name } = this.resolve(this.exportValue(bucket.bucketArn));
@@ -134,6 +137,30 @@ export class StorageStack extends Stack {
       const destination = { ...copies, region: deployment.copies.region };
       new Replication(this, 'Replication', { source: bucket, sourceKey: this.key, destination });
     }
+    return bucket;
+  }
+
+  /**
+   * Apart from the backups, as its lock does not depend on theirs. S3 keeps each version for the days of the lock; that nobody hides
+   * one behind a deletion in that time, the policy sees to.
+   */
+  private auditArchive(encrypted: s3.BucketProps, deployment: Deployment): s3.Bucket {
+    const bucket = new s3.Bucket(this, 'AuditArchive', {
+      ...encrypted,
+      versioned: true,
+      ...lockOf(deployment.audit.object_lock),
+      lifecycleRules: [{ abortIncompleteMultipartUploadAfter: Duration.days(1) }],
+    });
+    this.refuseOtherEncryption(bucket);
+    bucket.addToResourcePolicy(
+      new iam.PolicyStatement({
+        sid: 'NothingIsDeleted',
+        effect: iam.Effect.DENY,
+        principals: [new iam.AnyPrincipal()],
+        actions: ['s3:DeleteObject', 's3:DeleteObjectVersion', 's3:BypassGovernanceRetention'],
+        resources: [bucket.arnForObjects('*')],
+      }),
+    );
     return bucket;
   }
 

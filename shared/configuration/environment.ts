@@ -12,6 +12,8 @@ export const environmentNames = {
   identityAudience: 'IDENTITY_AUDIENCE',
   stateTable: 'STATE_TABLE',
   auditTable: 'AUDIT_TABLE',
+  /** Holds the archives of the audit trails, and what is signed of them, under object lock. */
+  auditBucket: 'AUDIT_BUCKET',
   /** Signs the ends of the audit trails. */
   auditKeyArn: 'AUDIT_KEY_ARN',
   backupBucket: 'BACKUP_BUCKET',

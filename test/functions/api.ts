@@ -102,6 +102,7 @@ export async function startApi(
     [environmentNames.backupBucket]: bucket,
     [environmentNames.downloadBucket]: downloadBucket,
     [environmentNames.backupKeyArn]: backupKeyArn,
+    [environmentNames.auditBucket]: bucket,
     [environmentNames.auditKeyArn]: await state.services.createKey({ keyId: 'audit', keySpec: 'ECC_NIST_P256' }),
     [environmentNames.backupFunctionArn]: 'arn:aws:lambda:eu-west-1:111122223333:function:backup:live',
     [environmentNames.rebuildFunctionArn]: 'arn:aws:lambda:eu-west-1:111122223333:function:rebuild-catalog:live',

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import example from '../../infra/config/example.ts';
 import { stateKeys } from '../../shared/state/table.ts';
 import { plain } from './support/plain.ts';
+import { statementsOf } from './support/policies.ts';
 import { type Synthesized, synthesize } from './support/synthesize.ts';
 
 let full: Synthesized;
@@ -73,9 +74,34 @@ describe('the storage', () => {
       expect(properties).not.toHaveProperty(name);
   });
 
+  it('locks what is archived and signed of the audit trails, and lets nobody hide it', () => {
+    const bucket = full.one('AWS::S3::Bucket', 'AuditArchive');
+    expect(bucket.properties).toMatchObject({
+      ObjectLockEnabled: true,
+      ObjectLockConfiguration: { Rule: { DefaultRetention: { Mode: 'GOVERNANCE', Days: 365 } } },
+      VersioningConfiguration: { Status: 'Enabled' },
+      BucketEncryption: full.one('AWS::S3::Bucket', 'Backups').properties.BucketEncryption,
+    });
+    const policy = full.one('AWS::S3::BucketPolicy', 'AuditArchive');
+    const refusals = statementsOf(full).filter(
+      ({ holder, actions }) => holder.logicalId === policy.logicalId && actions.includes('s3:DeleteObject'),
+    );
+    expect(refusals).toMatchObject([
+      { effect: 'Deny', principal: { AWS: '*' }, resources: [`${bucket.arn}/*`], conditions: {} },
+    ]);
+    expect(new Set(refusals.flatMap(({ actions }) => actions))).toEqual(
+      new Set(['s3:DeleteObject', 's3:DeleteObjectVersion', 's3:BypassGovernanceRetention']),
+    );
+    const strict = synthesize({ ...example, audit: { object_lock: { mode: 'compliance', days: 2192 } } });
+    strict.remove();
+    expect(strict.one('AWS::S3::Bucket', 'AuditArchive').properties.ObjectLockConfiguration).toMatchObject({
+      Rule: { DefaultRetention: { Mode: 'COMPLIANCE', Days: 2192 } },
+    });
+  });
+
   it('is closed to the public and to plain text', () => {
     const buckets = full.ofType('AWS::S3::Bucket');
-    expect(buckets).toHaveLength(3);
+    expect(buckets).toHaveLength(4);
     for (const { arn, name, properties } of buckets) {
       expect(properties.PublicAccessBlockConfiguration).toEqual({
         BlockPublicAcls: true,
@@ -94,7 +120,7 @@ describe('the storage', () => {
     }
   });
 
-  it.each(['Backups', 'Downloads'])('refuses objects under any other encryption in %s', (id) => {
+  it.each(['Backups', 'Downloads', 'AuditArchive'])('refuses objects under any other encryption in %s', (id) => {
     const bucket = full.one('AWS::S3::Bucket', id);
     const refusal = (sid: string, key: string, value: string) => ({
       Sid: sid,

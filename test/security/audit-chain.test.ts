@@ -54,11 +54,13 @@ async function recordsOf(chain: string): Promise<AuditRecord[]> {
 }
 
 describe('a chain', () => {
+  let tries = 0;
   test.each([
     ['of 200 writers that know nothing of each other', 200],
     ['of 200 records that one process has to write', 1],
-  ])('%s is unbroken', async (what, writers) => {
-    const chain = `databases/writers-${writers}`;
+  ])('%s is unbroken', { retry: 2 }, async (what, writers) => {
+    tries += 1;
+    const chain = `databases/writers-${tries}`;
     // On a machine that is busy with other things, the local DynamoDB needs longer than a call of the API may wait.
     const open = () => openChain(state.auditTable, chain, undefined, 100_000);
     const chains = Array.from({ length: writers }, open);

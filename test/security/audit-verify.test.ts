@@ -1,5 +1,13 @@
 import { KMSClient } from '@aws-sdk/client-kms';
-import { CreateBucketCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import {
+  CreateBucketCommand,
+  DeleteObjectCommand,
+  GetObjectRetentionCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  PutObjectLockConfigurationCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
 import { DeleteCommand, PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { ObjectStore } from '../../shared/backup/objects/object-store.ts';
@@ -16,13 +24,17 @@ import { type StateService, startState } from '../state/support.ts';
 let state: StateService;
 let store: ObjectStore;
 let signing: Signing;
+const LOCKED = 'audit-archive';
 beforeAll(async () => {
   state = await startState();
   const { services } = state;
   for (const [name, value] of Object.entries(services.environment())) vi.stubEnv(name, value);
   const s3 = new S3Client({ ...clientOptions(services.endpoints.s3), forcePathStyle: true });
   store = { s3, bucket: 'backups', keyArn: await services.createKey() };
-  await s3.send(new CreateBucketCommand({ Bucket: store.bucket }));
+  for (const Bucket of [store.bucket, LOCKED]) await s3.send(new CreateBucketCommand({ Bucket }));
+  const DefaultRetention = { Mode: 'COMPLIANCE', Days: 365 } as const;
+  const ObjectLockConfiguration = { ObjectLockEnabled: 'Enabled', Rule: { DefaultRetention } } as const;
+  await s3.send(new PutObjectLockConfigurationCommand({ Bucket: LOCKED, ObjectLockConfiguration }));
   const keyArn = await services.createKey({ keyId: 'audit', keySpec: 'ECC_NIST_P256' });
   signing = { kms: new KMSClient(clientOptions(services.endpoints.kms)), keyArn };
 });
@@ -258,6 +270,29 @@ describe('a chain in which somebody', () => {
     await store.s3.send(new PutObjectCommand({ Bucket: store.bucket, Key, Body: 'nothing' }));
     expect((await verify(chain)).broken).toMatchObject({ sequence: 1, problem: 'altered', where: 'archive' });
   });
+});
+
+test('what is archived and signed in a bucket with a lock cannot be deleted before the lock ends', async () => {
+  const chain = await makeChain(0);
+  const locked = { ...store, bucket: LOCKED };
+  await sealChain(chain, { table: state.auditTable, store: locked, signing, signal });
+  const { prefix: Prefix } = auditLocation(chain);
+  const { Contents = [] } = await store.s3.send(new ListObjectsV2Command({ Bucket: LOCKED, Prefix }));
+  expect(Contents.map(({ Key = '' }) => Key.slice(Prefix.length).split('/')[0])).toEqual(['digests', 'records']);
+  for (const { Key } of Contents) {
+    const object = { Bucket: LOCKED, Key };
+    const { Retention } = await store.s3.send(new GetObjectRetentionCommand(object));
+    expect(Retention?.RetainUntilDate?.getTime()).toBeGreaterThan(Date.now() + 364 * 86_400_000);
+    const version = { ...object, VersionId: 'null', BypassGovernanceRetention: true };
+    await expect(store.s3.send(new DeleteObjectCommand(version))).rejects.toMatchObject({ name: 'AccessDenied' });
+  }
+  const publicKey = await readPublicKey(signing);
+  const proof = await verifyChain(
+    chain,
+    {},
+    { table: state.auditTable, store: locked, publicKey, timeIsOver: signal, signal },
+  );
+  expect(proof).toMatchObject({ intact: true, archived: 10, digests: 1 });
 });
 
 describe('a chain that nobody has touched', () => {

@@ -94,8 +94,8 @@ export function objectHeaders(call: Call, bucket: Bucket): Record<string, string
 const DAY_MS = 86_400_000;
 
 /**
- * The lock that the bucket gives to new objects. It is told of and nothing more: S3 keeps the version that a deletion hides, and
- * this store keeps no versions.
+ * The lock that the bucket gives to new objects. S3 keeps the version that a deletion hides or another object replaces; this store
+ * keeps no versions, and refuses just the deletion of one by its id.
  */
 function defaultLock({ configurations: { 'object-lock': lock = '' } }: Bucket): Record<string, string> {
   const mode = /<Mode>(.*?)<\/Mode>/.exec(lock)?.[1];

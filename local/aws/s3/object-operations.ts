@@ -18,6 +18,7 @@ import {
   sendEmpty,
   sendXml,
 } from './call.ts';
+import { checkDeletion } from './deletion.ts';
 import { receive } from './receive.ts';
 import type { Bucket, Piece, Store, StoredObject } from './store.ts';
 
@@ -157,23 +158,40 @@ const getObjectRetention: S3Operation = (call) => {
   );
 };
 
+const asksToBypass = (call: Call): boolean => header(call, 'x-amz-bypass-governance-retention') === 'true';
+
 const deleteObject: S3Operation = async (call) => {
-  await call.store.deleteObject(bucketOf(call), call.key);
+  const bucket = bucketOf(call);
+  checkDeletion(bucket, call.key, call.query.get('versionId'), asksToBypass(call));
+  await call.store.deleteObject(bucket, call.key);
   sendEmpty(call, 204);
 };
 
 const deleteObjects: S3Operation = async (call) => {
   const bucket = bucketOf(call);
   const document = (await readBody(call.request)).toString('utf8');
-  const keys = elements(document, 'Object').map((element) => elementText(element, 'Key') ?? '');
-  if (keys.length === 0 || keys.length > 1000) throw new AwsError('MalformedXML', 'DeleteObjects takes 1 to 1000 keys');
-  for (const key of keys) await call.store.deleteObject(bucket, key);
+  const named = elements(document, 'Object').map((element) => ({
+    key: elementText(element, 'Key') ?? '',
+    version: elementText(element, 'VersionId') ?? null,
+  }));
+  if (named.length === 0 || named.length > 1000)
+    throw new AwsError('MalformedXML', 'DeleteObjects takes 1 to 1000 keys');
+  const deleted: string[] = [];
+  const refused: string[] = [];
+  for (const { key, version } of named) {
+    try {
+      checkDeletion(bucket, key, version, asksToBypass(call));
+      await call.store.deleteObject(bucket, key);
+      deleted.push(`<Deleted><Key>${escapeXml(key)}</Key></Deleted>`);
+    } catch (error) {
+      if (!(error instanceof AwsError)) throw error;
+      refused.push(
+        `<Error><Key>${escapeXml(key)}</Key><Code>${error.code}</Code><Message>${error.message}</Message></Error>`,
+      );
+    }
+  }
   const quiet = elementText(document, 'Quiet') === 'true';
-  sendXml(
-    call,
-    'DeleteResult',
-    quiet ? '' : keys.map((key) => `<Deleted><Key>${escapeXml(key)}</Key></Deleted>`).join(''),
-  );
+  sendXml(call, 'DeleteResult', [...(quiet ? [] : deleted), ...refused].join(''));
 };
 
 export const objectOperations: Readonly<Record<string, S3Operation>> = {

@@ -1,7 +1,10 @@
 import {
   CreateBucketCommand,
+  DeleteObjectCommand,
+  DeleteObjectsCommand,
   GetObjectRetentionCommand,
   HeadObjectCommand,
+  PutBucketPolicyCommand,
   PutObjectCommand,
   PutObjectLockConfigurationCommand,
   S3Client,
@@ -53,5 +56,41 @@ it('says as S3 does what is not locked', async () => {
   await expect(retention('open', 'k')).rejects.toMatchObject({
     name: 'InvalidRequest',
     message: expect.stringContaining('Object Lock'),
+  });
+});
+
+it('deletes no locked version, and in mode GOVERNANCE only for who asks to get round the lock', async () => {
+  const kept = { Bucket: 'locked', Key: 'kept' };
+  await s3.send(new PutObjectCommand({ ...kept, Body: 'x' }));
+  const denied = { name: 'AccessDenied', message: expect.stringContaining('object lock') };
+  const version = { ...kept, VersionId: 'null' };
+  await expect(s3.send(new DeleteObjectCommand(version))).rejects.toMatchObject(denied);
+  await expect(s3.send(new DeleteObjectCommand({ ...version, BypassGovernanceRetention: true }))).rejects.toMatchObject(
+    denied,
+  );
+  const Objects = [{ Key: 'kept', VersionId: 'null' }, { Key: 'before' }];
+  const { Errors, Deleted } = await s3.send(new DeleteObjectsCommand({ Bucket: 'locked', Delete: { Objects } }));
+  expect([Errors?.map(({ Key, Code }) => [Key, Code]), Deleted?.map(({ Key }) => Key)]).toEqual([
+    [['kept', 'AccessDenied']],
+    ['before'],
+  ]);
+  const governed = { Bucket: 'locked', Key: 'governed' };
+  const ObjectLockRetainUntilDate = new Date(Date.now() + 86_400_000);
+  await s3.send(
+    new PutObjectCommand({ ...governed, Body: 'x', ObjectLockMode: 'GOVERNANCE', ObjectLockRetainUntilDate }),
+  );
+  const governedVersion = { ...governed, VersionId: 'null' };
+  await expect(s3.send(new DeleteObjectCommand(governedVersion))).rejects.toMatchObject(denied);
+  await s3.send(new DeleteObjectCommand({ ...governedVersion, BypassGovernanceRetention: true }));
+  await expect(s3.send(new HeadObjectCommand(governed))).rejects.toMatchObject({ name: 'NotFound' });
+});
+
+it("deletes nothing that the bucket's policy keeps", async () => {
+  await s3.send(new CreateBucketCommand({ Bucket: 'forbidden' }));
+  await s3.send(new PutObjectCommand({ Bucket: 'forbidden', Key: 'k', Body: 'x' }));
+  const Statement = [{ Effect: 'Deny', Principal: '*', Action: 's3:DeleteObject', Resource: '*' }];
+  await s3.send(new PutBucketPolicyCommand({ Bucket: 'forbidden', Policy: JSON.stringify({ Statement }) }));
+  await expect(s3.send(new DeleteObjectCommand({ Bucket: 'forbidden', Key: 'k' }))).rejects.toMatchObject({
+    name: 'AccessDenied',
   });
 });

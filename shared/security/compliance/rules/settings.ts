@@ -12,6 +12,7 @@ import {
   type Rule,
   unknown,
 } from '../rule.ts';
+import { setParameter } from './parameter-group.ts';
 
 type Server = SqlSections['server'];
 /** A list, where the setting is one of names: each is written for itself. */
@@ -91,24 +92,4 @@ export function setSetting(name: string, value: Value, server: Server, { databas
   if (!needsRestart) return [...steps, { by: 'sql', statement: 'SELECT pg_catalog.pg_reload_conf();' }];
   const folder = server.settings.data_directory?.value ?? '$PGDATA';
   return [...steps, { by: 'shell', statement: `pg_ctl restart -m fast -D ${quoteShell(folder)}` }];
-}
-
-function setParameter(name: string, value: string, needsRestart: boolean, database: Context['database']): Mend[] {
-  const instance = quoteShell(instanceOf(database));
-  const group = `"$(aws rds describe-db-instances --db-instance-identifier ${instance} --query 'DBInstances[0].DBParameterGroups[0].DBParameterGroupName' --output text)"`;
-  const parameter = JSON.stringify([
-    { ParameterName: name, ParameterValue: value, ApplyMethod: needsRestart ? 'pending-reboot' : 'immediate' },
-  ]);
-  const change = `aws rds modify-db-parameter-group --db-parameter-group-name ${group} --parameters ${quoteShell(parameter)}`;
-  return [
-    { by: 'aws', statement: change },
-    ...(needsRestart
-      ? [{ by: 'aws' as const, statement: `aws rds reboot-db-instance --db-instance-identifier ${instance}` }]
-      : []),
-  ];
-}
-
-/** The identifier of a managed instance: as configured, or the first label of its endpoint. */
-export function instanceOf({ host, instance_id }: Context['database']): string {
-  return instance_id ?? host.split('.')[0] ?? host;
 }

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { basePath } from '../../shared/contract/define-route.ts';
 import type { Alert } from '../../shared/contract/schemas/alert.ts';
-import { causeOfCheck, checkNames, checkOf } from '../../shared/health/checks.ts';
 import type { LocalPostgres } from '../postgres.ts';
 import { openTroubleSessions } from './trouble-sessions.ts';
 import { type Trouble, troubleRounds } from './troubles.ts';
@@ -23,6 +22,9 @@ const LONGEST_WAIT_MS = 420_000;
 const EVERY_MS = 2_000;
 const CLEARING_MS = 10_000;
 
+/** Titles of all checks, by their names. */
+type Titles = Readonly<Record<string, { title: string }>>;
+
 /** Seconds, from the moment the trouble was made, or ended; null where that did not come about in time. */
 type Course = { readonly found: number | null; readonly mailed: number | null; resolved: number | null };
 
@@ -40,7 +42,7 @@ export async function makeTrouble({ postgres, apiUrl, token, note, signal }: Tro
       signal: until,
     });
     if (!response.ok) throw new Error(`${path} answered ${response.status}`);
-    return (await response.json()) as { items?: Alert[] };
+    return (await response.json()) as { items?: Alert[]; checks?: Titles };
   };
   /** Lowers the thresholds of some kinds; of those that lie in the threshold itself only while they are wanted. */
   const setThresholds = (round: readonly Trouble[], wanted: boolean) => {
@@ -58,9 +60,7 @@ export async function makeTrouble({ postgres, apiUrl, token, note, signal }: Tro
   ): Promise<Alert | null> => {
     for (const began = Date.now(); Date.now() - began < LONGEST_WAIT_MS; ) {
       const { items = [] } = await call('/alerts?limit=100');
-      const alert = items.find(
-        ({ cause, opened_at }) => cause === causeOfCheck(check) && Date.parse(opened_at) >= since,
-      );
+      const alert = items.find(({ cause, opened_at }) => cause === `check:${check}` && Date.parse(opened_at) >= since);
       if (alert && isWanted(alert)) return alert;
       await sleep(EVERY_MS, undefined, { signal });
     }
@@ -69,6 +69,8 @@ export async function makeTrouble({ postgres, apiUrl, token, note, signal }: Tro
   const secondsTo = (at: string | null | undefined, from: number): number | null =>
     at ? Math.max(0, (Date.parse(at) - from) / 1000) : null;
 
+  let titles: Titles = {};
+  const titleOf = (check: string): string => titles[check]?.title ?? check;
   const courses = new Map<Trouble, Course>();
   const ends: (() => Promise<unknown>)[] = [];
   /** Ends all that was made, the last first. */
@@ -92,7 +94,7 @@ export async function makeTrouble({ postgres, apiUrl, token, note, signal }: Tro
         // That of an alert which is over by now is the mail that says so.
         const mailed = alert?.status === 'open' ? secondsTo(alert.mail.at, from) : null;
         courses.set(trouble, { found, mailed, resolved: null });
-        note(`  ${checkOf(trouble.check).title}: found after ${inWords(found)}, mailed after ${inWords(mailed)}`);
+        note(`  ${titleOf(trouble.check)}: found after ${inWords(found)}, mailed after ${inWords(mailed)}`);
       }),
     );
     const ending = Date.now();
@@ -104,14 +106,15 @@ export async function makeTrouble({ postgres, apiUrl, token, note, signal }: Tro
         const resolved = secondsTo(alert?.resolved_at, ending);
         const course = courses.get(trouble);
         if (course) course.resolved = resolved;
-        note(`  ${checkOf(trouble.check).title}: over, and resolved after ${inWords(resolved)}`);
+        note(`  ${titleOf(trouble.check)}: over, and resolved after ${inWords(resolved)}`);
       }),
     );
   };
 
   try {
+    titles = (await call('/alerts/thresholds')).checks ?? {};
     for (const round of troubleRounds) await makeRound(round);
-    note(`That was all the trouble. The mailbox has what was mailed.\n\n${table(courses)}`);
+    note(`That was all the trouble. The mailbox has what was mailed.\n\n${table(courses, titles)}`);
   } catch (error) {
     if (!signal.aborted) note(`Trouble ended early: ${error instanceof Error ? error.message : String(error)}`);
   } finally {
@@ -126,9 +129,9 @@ function inWords(seconds: number | null): string {
 }
 
 /** How long each took; and what this machine has no trouble with. */
-function table(courses: ReadonlyMap<Trouble, Course>): string {
+function table(courses: ReadonlyMap<Trouble, Course>, titles: Titles): string {
   const rows = [...courses].map(([{ check }, { found, mailed, resolved }]) => [
-    checkOf(check).title,
+    titles[check]?.title ?? check,
     ...[found, mailed, resolved].map((seconds) => (seconds === null ? '-' : seconds.toFixed(0))),
   ]);
   const all = [['condition, seconds until it is', 'found', 'mailed', 'resolved'], ...rows];
@@ -136,6 +139,6 @@ function table(courses: ReadonlyMap<Trouble, Course>): string {
     ([name = '', ...times]) => `  ${name.padEnd(48)}${times.map((time) => time.padStart(10)).join('')}`,
   );
   const made = new Set([...courses.keys()].map(({ check }) => check));
-  const others = checkNames.filter((check) => !made.has(check)).map((check) => checkOf(check).title);
+  const others = Object.entries(titles).flatMap(([check, { title }]) => (made.has(check) ? [] : [title]));
   return `${lines.join('\n')}\n\nNot made here, as they take days, a replica or AWS: ${others.join(', ')}.\n`;
 }

@@ -1,14 +1,15 @@
 import type pg from 'pg';
-import type { CheckName, Levels } from '../../shared/health/checks.ts';
+import type { Level } from '../../shared/contract/schemas/health.ts';
 import { sampleDatabase } from './sample.ts';
 import type { TroubleSessions } from './trouble-sessions.ts';
 
 /** One kind of trouble. */
 export type Trouble = {
-  readonly check: CheckName;
+  /** By its name in the thresholds. */
+  readonly check: string;
   readonly says: string;
   /** So low that nobody has to wait for hours, and at WARNING, as INFO is mailed once a day only. */
-  readonly levels: Levels;
+  readonly levels: Partial<Record<Level, number>>;
   /** The trouble is that the threshold is low: there is nothing to make. */
   readonly byThreshold?: true;
   /** Makes it and gives what ends it. */

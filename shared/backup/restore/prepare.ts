@@ -5,6 +5,7 @@ import { backupLocation } from '../location.ts';
 import { type Manifest, parseManifest } from '../manifest.ts';
 import { type ObjectStore, readWhole } from '../objects/object-store.ts';
 import { readSchema } from '../stored-schema.ts';
+import { changedValues } from './changed-values.ts';
 import { type CheckedServer, checkServer, type PlannedRestore } from './check-server.ts';
 import { checkUnmasked } from './check-unmasked.ts';
 import { listed } from './findings.ts';
@@ -62,7 +63,11 @@ export async function prepareRestore(
     source,
     checked,
     masking,
-    backup: { ...tailored, schema, warnings: [...tailored.warnings, ...said, ...warnings] },
+    backup: {
+      ...tailored,
+      schema,
+      warnings: [...tailored.warnings, ...said, ...warnings, ...changedValues(tailored.manifest, checked.version)],
+    },
   };
 }
 

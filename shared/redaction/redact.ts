@@ -37,7 +37,12 @@ const rules: readonly (readonly [pattern: RegExp, replacement: string])[] = [
   [/\b(Key \([^()]{0,500}\)=)\([^\n]{0,2000}?\)(?=[ .]|$)/gm, `$1(${VALUE})`],
   [/\b(Failing row contains) \([^\n]*/g, `$1 (${VALUE})`],
   [/(\$\d+ = )(?:'(?:[^']|'')*'|NULL)/g, `$1${VALUE}`],
-  [/\b(invalid input (?:syntax for|value for) [^:\n]{1,80}: )"[^"]*"/g, `$1"${VALUE}"`],
+  // A value may have quotes and lines in it: up to the last quote.
+  [
+    /\b((?:invalid input (?:syntax for|value for) [^:\n]{1,80}|malformed \w{1,20} literal|[\w/ ]{1,40} out of range|(?:syntax error|no operand) in tsquery): )"[\s\S]{0,5000}"/g,
+    `$1"${VALUE}"`,
+  ],
+  [/"[^"\n]{0,300}"( is out of range for type )/g, `"${VALUE}"$1`],
   [/[\p{L}\p{N}._%+'-]{1,64}@[\p{L}\p{N}-]{1,63}(?:\.[\p{L}\p{N}-]{1,63}){1,8}/gu, EMAIL],
 ];
 

@@ -39,8 +39,18 @@ export const secrets: Record<string, fc.Arbitrary<{ text: string; hidden: string
   'the value of a key': value.map((hidden) => ({ text: `Key (name, id)=(${hidden}, 3) already exists.`, hidden })),
   'a row': value.map((hidden) => ({ text: `Failing row contains (1, ${hidden}, (2)).`, hidden })),
   'parameters of a statement': value.map((hidden) => ({ text: `Parameters: $1 = '${hidden}', $2 = NULL`, hidden })),
-  'what the server could not read': value.map((hidden) => ({
-    text: `invalid input syntax for type integer: "${hidden}"`,
-    hidden,
-  })),
+  'what the server could not read': fc
+    .tuple(
+      value,
+      fc.constantFrom(
+        'invalid input syntax for type integer: "#"',
+        'invalid input syntax for type json: "{"a": "#"}"',
+        'invalid input value for enum mood: "two\nlines #"',
+        'malformed array literal: "#"',
+        'date/time field value out of range: "#"',
+        'value "#" is out of range for type integer',
+        'syntax error in tsquery: "#"',
+      ),
+    )
+    .map(([hidden, said]) => ({ text: said.replace('#', hidden), hidden })),
 };

@@ -8,6 +8,8 @@ import { type TestServer, withClient } from '../../support/servers.ts';
 export interface TestSystem {
   /** The running system. */
   readonly current: LocalSystem;
+  /** Where it writes all that it writes. */
+  readonly stateFolder: string;
   /** Stops the system and starts it again on the same state. */
   restart(between?: () => Promise<void>): Promise<void>;
   /** Stops it and removes its state. */
@@ -31,6 +33,7 @@ export async function startTestSystem(options: Omit<SystemOptions, 'stateFolder'
     throw error;
   }
   return {
+    stateFolder,
     get current() {
       return system;
     },

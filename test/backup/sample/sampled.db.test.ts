@@ -7,6 +7,7 @@ import { createNorthwind, northwindIsPresent } from '../../support/northwind.ts'
 import { anyServer, createScratchDatabase, type ScratchDatabase, withClient } from '../../support/servers.ts';
 import { backUpDistributed } from '../support/distributed.ts';
 import { useBackupHarness } from '../support/harness.ts';
+import { northwindRules } from '../support/masking-rules.ts';
 import { createSql, randomTables } from './random-schema.ts';
 
 const harness = useBackupHarness();
@@ -63,6 +64,20 @@ describe.runIf(northwindIsPresent)('a part of the customers of Northwind', () =>
       'employees',
     ]);
     expect(manifest.warnings).toContainEqual(expect.stringContaining('"public"."orders" (about 9 %)'));
+  });
+
+  test('is masked as well, keys and all, while it is backed up or while it is restored', async () => {
+    const masked = await harness.backUp(source.target(), { request: { ...sample.request, masking: northwindRules } });
+    expect(rowsOf(masked)).toEqual(rowsOf(manifest));
+    const restored = await harness.restore(masked, anyServer());
+    const loaded = await harness.restore(manifest, anyServer(), { request: { masking: northwindRules } });
+    expect(await ask(restored, CONSTRAINTS)).toEqual(await ask(source, CONSTRAINTS));
+    const people = 'SELECT customer_id, contact_name FROM customers ORDER BY 1';
+    const [before, after] = [await ask(source, people), await ask(restored, people)];
+    expect(await ask(loaded, people)).toEqual(after);
+    const names = new Set(before.map((one) => JSON.stringify(one)));
+    expect(after.filter((one) => names.has(JSON.stringify(one)))).toEqual([]);
+    await Promise.all([restored.drop(), loaded.drop()]);
   });
 
   test('is the same rows again, by many invocations and of rows alone', async () => {

@@ -65,9 +65,10 @@ forEachServer((server) => {
     [
       'the session that keeps the snapshot',
       "query LIKE '%pg_export_snapshot%' OR (state = 'idle in transaction' AND query LIKE '%lo%')",
-      'snapshot_lost',
+      // Which of its sessions hears of it first differs from one time to the next.
+      /^(snapshot_lost|connection_lost)$/,
     ],
-    ['a session that reads rows', "query LIKE 'COPY%'", 'connection_lost'],
+    ['a session that reads rows', "query LIKE 'COPY%'", /^connection_lost$/],
   ])('a backup fails in words when the server ends %s', async (_, condition, code) => {
     const source = await withRows(server, 60);
     const id = newBackupId();
@@ -80,7 +81,7 @@ forEachServer((server) => {
       server,
       `(${condition}) AND EXISTS (SELECT FROM pg_stat_activity WHERE query LIKE 'COPY%' AND application_name = '${APPLICATION}')`,
     );
-    expect(await backup).toMatchObject({ code, nextStep: expect.stringMatching(/./) });
+    expect(await backup).toMatchObject({ code: expect.stringMatching(code), nextStep: expect.stringMatching(/./) });
     await expectNothingLeft(server, id);
     await source.drop();
   });

@@ -96,6 +96,38 @@ test('a slot that is about to be lost, however little is kept for it, and one th
   await drop();
 });
 
+test('a replica that lags, seen from itself', async () => {
+  const standby = await server.standby();
+  const there = standby.target({ applicationName: 'dbms sample' });
+  const replica = watched.watcher(there);
+  const client = await connect(there);
+  const isReplayed = async () =>
+    (await client.query('SELECT pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() AS is')).rows[0].is;
+  const write = () => run(['CREATE TABLE replayed (n int)'], ['DROP TABLE replayed']);
+  await write();
+  while (!(await isReplayed())) await setTimeout(20);
+  await courseOf(
+    { watched, first: replica },
+    {
+      check: 'replication_lag',
+      levels: { WARNING: 0.3 },
+      async make() {
+        await client.query('SELECT pg_wal_replay_pause()');
+        await write();
+        while (await isReplayed()) await setTimeout(20);
+        await setTimeout(400);
+        return async () => {
+          await client.query('SELECT pg_wal_replay_resume()');
+          while (!(await isReplayed())) await setTimeout(20);
+        };
+      },
+    },
+  );
+  await client.end();
+  await replica.close();
+  await standby.remove();
+});
+
 test('a server that is down, and up again', () =>
   courseOf(
     { watched, first: watcher },

@@ -14,6 +14,8 @@ export interface OwnServer {
   target(changes?: Partial<ConnectionTarget>): ConnectionTarget;
   stop(): Promise<void>;
   start(): Promise<void>;
+  /** A standby that streams from it. The server is stopped meanwhile, as its files are copied. */
+  standby(): Promise<OwnServer>;
   /** Stops it and removes its data. */
   remove(): Promise<void>;
 }
@@ -31,14 +33,10 @@ export async function ownServer(
   binaries: PostgresBinaries,
   settings: Record<string, string | null> = {},
 ): Promise<OwnServer> {
-  const folder = await mkdtemp(join(tmpdir(), `own-server-${binaries.version}-`));
-  const guard = guardFolder(folder);
-  const data = join(folder, 'data');
-  const owner = await serverOwner();
-  const give = async (path: string): Promise<void> => (owner ? chown(path, owner.uid, owner.gid) : undefined);
+  const { folder, data, owner, give, guard } = await ownFolder(binaries);
   const passwordFile = join(folder, 'password');
   await writeFile(passwordFile, PASSWORD);
-  await Promise.all([folder, passwordFile].map(give));
+  await give(passwordFile);
   const programs = await reachable(binaries.folder, folder, owner);
   const initdb = ['-D', data, '-U', 'postgres', '-E', 'UTF8', '--locale=C', '--auth=scram-sha-256', '--no-sync'];
   await run(join(programs, 'initdb'), [...initdb, `--pwfile=${passwordFile}`], { ...owner, cwd: folder });
@@ -55,8 +53,38 @@ export async function ownServer(
     'hostssl all only_tls all scram-sha-256',
     'host all only_tls all reject',
     'host all all all scram-sha-256',
+    'host replication postgres 127.0.0.1/32 scram-sha-256',
   ];
   await writeFile(join(data, 'pg_hba.conf'), `${hba.join('\n')}\n`);
+  const server = await serverOn({ folder, data, owner, give, guard }, binaries, programs, settings);
+  await server.start();
+  return server;
+}
+
+interface OwnFolder {
+  folder: string;
+  data: string;
+  owner: Awaited<ReturnType<typeof serverOwner>>;
+  /** Gives a file to who runs the server. */
+  give(path: string): Promise<void>;
+  guard: ChildProcess;
+}
+
+async function ownFolder({ version }: PostgresBinaries): Promise<OwnFolder> {
+  const folder = await mkdtemp(join(tmpdir(), `own-server-${version}-`));
+  const owner = await serverOwner();
+  const give = async (path: string): Promise<void> => (owner ? chown(path, owner.uid, owner.gid) : undefined);
+  await give(folder);
+  return { folder, data: join(folder, 'data'), owner, give, guard: guardFolder(folder) };
+}
+
+/** A server that is not started yet, on files that are there. */
+async function serverOn(
+  { folder, data, owner, guard }: OwnFolder,
+  binaries: PostgresBinaries,
+  programs: string,
+  settings: Record<string, string | null>,
+): Promise<OwnServer> {
   const port = await freePort();
   const flags = Object.entries({
     port: String(port),
@@ -101,7 +129,7 @@ export async function ownServer(
         child.stderr.setEncoding('utf8').on('data', (text: string) => {
           log = (log + text).slice(-4096);
           // Beyond the second, it writes into a file, and says nothing more here.
-          if (/ready to accept connections|redirecting log output/.test(text)) resolve();
+          if (/ready to accept (?:read[ -]only )?connections|redirecting log output/.test(text)) resolve();
         });
         child.once('exit', () => reject(new Error(`The server ended:\n${log}`)));
       });
@@ -114,12 +142,25 @@ export async function ownServer(
       child.kill('SIGINT');
       await exited;
     },
+    async standby() {
+      await server.stop();
+      const place = await ownFolder(binaries);
+      // As its owner, to whom the copies are to belong.
+      await run('cp', ['-r', data, place.data], { ...owner, cwd: folder });
+      const signal = join(place.data, 'standby.signal');
+      await writeFile(signal, '');
+      await place.give(signal);
+      await server.start();
+      const primary = `host=127.0.0.1 port=${port} user=postgres password='${PASSWORD}'`;
+      const standby = await serverOn(place, binaries, programs, { ...settings, primary_conninfo: primary });
+      await standby.start();
+      return standby;
+    },
     async remove() {
       await server.stop();
       guard.kill();
       await rm(folder, { recursive: true, force: true });
     },
   };
-  await server.start();
   return server;
 }

@@ -44,9 +44,9 @@ export async function benchmarkSampling(options: SamplingBenchmark): Promise<voi
     const result = {
       at: new Date().toISOString(),
       server: server.label,
-      ...(hasTool(LOAD_GENERATOR, server.version)
+      ...(options.pairs > 0 && hasTool(LOAD_GENERATOR, server.version)
         ? { lossOfThroughput: await measureLoss(server, options) }
-        : { pgbench: 'left out: not installed' }),
+        : { pgbench: 'left out: not installed, or no pairs asked for' }),
       ...(await measureCrowd(server, options)),
     };
     console.log(JSON.stringify(result, null, 2));

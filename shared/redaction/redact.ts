@@ -39,7 +39,7 @@ const rules: readonly (readonly [pattern: RegExp, replacement: string])[] = [
   [/(\$\d+ = )(?:'(?:[^']|'')*'|NULL)/g, `$1${VALUE}`],
   // A value may have quotes and lines in it: up to the last quote.
   [
-    /\b((?:invalid input (?:syntax for|value for) [^:\n]{1,80}|malformed \w{1,20} literal|[\w/ ]{1,40} out of range|(?:syntax error|no operand) in tsquery): )"[\s\S]{0,5000}"/g,
+    /\b((?:invalid input (?:syntax for|value for) [^:\n]{1,80}|malformed \w{1,20} literal|[\w/ ]{1,40} out of range|(?:syntax error|no operand) in tsquery): )"[\s\S]*"/g,
     `$1"${VALUE}"`,
   ],
   [/"[^"\n]{0,300}"( is out of range for type )/g, `"${VALUE}"$1`],

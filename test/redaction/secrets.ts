@@ -45,6 +45,7 @@ export const secrets: Record<string, fc.Arbitrary<{ text: string; hidden: string
       fc.constantFrom(
         'invalid input syntax for type integer: "#"',
         'invalid input syntax for type json: "{"a": "#"}"',
+        `invalid input syntax for type integer: "${'long '.repeat(2000)}#"`,
         'invalid input value for enum mood: "two\nlines #"',
         'malformed array literal: "#"',
         'date/time field value out of range: "#"',

@@ -4,16 +4,13 @@ import type { Manifest } from '../../../shared/backup/manifest.ts';
 import { createStateTable } from '../../state/support.ts';
 import { createEverything } from '../../support/everything/create-everything.ts';
 import { createNorthwind, northwindIsPresent } from '../../support/northwind.ts';
-import { anyServer, createScratchDatabase, type ScratchDatabase, withClient } from '../../support/servers.ts';
+import { anyServer, createScratchDatabase, type ScratchDatabase } from '../../support/servers.ts';
 import { backUpDistributed } from '../support/distributed.ts';
 import { useBackupHarness } from '../support/harness.ts';
-import { northwindRules } from '../support/masking-rules.ts';
+import { rowsOf as ask, northwindRules } from '../support/masking-rules.ts';
 import { createSql, randomTables } from './random-schema.ts';
 
 const harness = useBackupHarness();
-
-const ask = async <Row extends object>({ server, name }: ScratchDatabase, sql: string): Promise<Row[]> =>
-  (await withClient(server, name, (client) => client.query<Row>(sql))).rows;
 
 const sampled = (percent: number, tables: string[]) => ({ request: { sample: { percent, tables } } });
 

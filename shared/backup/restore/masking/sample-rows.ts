@@ -19,10 +19,12 @@ export async function firstRows(
 ): Promise<Buffer> {
   const blocks: Buffer[] = [];
   let bytes = 0;
+  let ended = 0;
   for await (const block of readObject(store, location, path, { compressed: true, signal })) {
     blocks.push(Buffer.from(block));
     bytes += block.length;
-    if (endOfRows(Buffer.concat(blocks), rows) > 0 || bytes >= MOST_BYTES) break;
+    for (const byte of block) if (byte === NEWLINE) ended += 1;
+    if (ended >= rows || bytes >= MOST_BYTES) break;
   }
   const text = Buffer.concat(blocks);
   const end = endOfRows(text, rows);

@@ -5,6 +5,7 @@ import type { ConnectionTarget } from '../../postgres/connect.ts';
 import type { SchemaDump, SchemaEntry } from '../../postgres/pg-dump/schema-dump.ts';
 import type { ProgressMeter } from '../../progress/progress.ts';
 import type { Manifest } from '../manifest.ts';
+import { type AllowBuildMemory, openBuildMemory } from './build-memory.ts';
 import { type CreateEntry, createEntriesInOrder, refreshMaterializedViews } from './finish-schema.ts';
 import { flushLog, type LogFlushing } from './flush-log.ts';
 import { type BackupSource, setSequences } from './load-rows.ts';
@@ -13,7 +14,7 @@ import { planInto } from './masking/plan-into.ts';
 import { createRecord, dropRecord, type RestoreRecord, recordItem } from './restore-record.ts';
 import { type EntryQueue, entryQueue, scheduleEntries } from './schedule-entries.ts';
 import { createEntry } from './schema-entry.ts';
-import { allowBuildMemory, openRestoreSession } from './session.ts';
+import { openRestoreSession } from './session.ts';
 import { analyzeTable, analyzeTables, isAnalyze, listAnalyzable, scheduleAnalyze } from './statistics.ts';
 import { largeObjectsItem, planTableLoads } from './table-loads.ts';
 import { runWork, type WorkSource } from './work-queue.ts';
@@ -101,7 +102,7 @@ export async function fillDatabase(
     try {
       while (others.length < settings.connections - 1) others.push(await openRestoreSession(target, database, 'UTF8'));
       const clients = [main, ...others];
-      for (const client of clients) await allowBuildMemory(client, clients.length);
+      const allowMemory = await openBuildMemory(main, clients.length, { manifest, preData });
 
       // After the sessions that are needed, in case it is the last the server gives.
       flushing = flushLog(target, database);
@@ -121,7 +122,9 @@ export async function fillDatabase(
       const { parallel, privileges, last } = scheduleEntries(preData, postData, loads.bytesOf);
       const analyses = scheduleAnalyze(analyze ? await listAnalyzable(main) : [], preData, parallel);
       const entries = entryQueue([...parallel, ...analyses.entries], loads.isLoading);
-      warnings.push(...(await runWork(clients, inThisOrder(objects, loads, workOf(entries, create)), signal)));
+      warnings.push(
+        ...(await runWork(clients, inThisOrder(objects, loads, workOf(entries, create, allowMemory)), signal)),
+      );
       await setSequences(main, manifest.sequences);
       await createEntriesInOrder(main, privileges, create, signal);
       progress.phase('materialized views');
@@ -148,13 +151,16 @@ export async function fillDatabase(
 }
 
 /** Post-data entries as items of work. */
-function workOf(entries: EntryQueue, create: CreateEntry): WorkSource {
+function workOf(entries: EntryQueue, create: CreateEntry, allowMemory: AllowBuildMemory): WorkSource {
   return {
     take() {
       const scheduled = entries.take();
       return (
         scheduled && {
-          run: (client) => create(client, scheduled.entry),
+          async run(client) {
+            await allowMemory(client, scheduled);
+            return create(client, scheduled.entry);
+          },
           stops: false,
           done: () => entries.done(scheduled),
         }

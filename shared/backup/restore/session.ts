@@ -56,16 +56,3 @@ export async function openRestoreSession(
     throw error;
   }
 }
-
-/**
- * Lets a session sort more in memory while it builds indexes: together the sessions take at most an eighth of what the server
- * says it has for caching (`effective_cache_size`), each at most 1 GB, and never less than the server's own setting.
- */
-export async function allowBuildMemory(client: pg.Client, sessions: number): Promise<void> {
-  await client.query(
-    `SELECT pg_catalog.set_config('maintenance_work_mem', greatest(own, least(1073741824, cache / (8 * $1::int8))) / 1024 || 'kB', false)
-       FROM (SELECT pg_catalog.pg_size_bytes(pg_catalog.current_setting('maintenance_work_mem')) AS own,
-                    pg_catalog.pg_size_bytes(pg_catalog.current_setting('effective_cache_size')) AS cache) AS memory`,
-    [sessions],
-  );
-}

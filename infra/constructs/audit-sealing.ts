@@ -7,7 +7,7 @@ import type { Deployment } from '../config/schema.ts';
 import type { StorageStack } from '../stacks/storage.ts';
 import { configurationLayer, layerPaths } from './layers.ts';
 import { NodeFunction } from './node-function.ts';
-import { sealAudit } from './permissions.ts';
+import { sealAudit } from './permissions/audit.ts';
 
 export interface AuditSealingProps {
   readonly deployment: Deployment;

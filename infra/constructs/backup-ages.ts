@@ -12,7 +12,8 @@ import type { Deployment } from '../config/schema.ts';
 import type { StorageStack } from '../stacks/storage.ts';
 import { configurationLayer, layerPaths } from './layers.ts';
 import { NodeFunction } from './node-function.ts';
-import { publishMetrics, useState } from './permissions.ts';
+import { publishMetrics } from './permissions/metrics.ts';
+import { useState } from './permissions/state.ts';
 
 export interface BackupAgesProps {
   readonly deployment: Deployment;

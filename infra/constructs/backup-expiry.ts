@@ -11,7 +11,10 @@ import type { Deployment } from '../config/schema.ts';
 import type { StorageStack } from '../stacks/storage.ts';
 import { configurationLayer, layerPaths } from './layers.ts';
 import { NodeFunction } from './node-function.ts';
-import { readLocks, removeBackups, removeDownloads, useState, writeAudit } from './permissions.ts';
+import { writeAudit } from './permissions/audit.ts';
+import { readLocks, removeBackups } from './permissions/backups.ts';
+import { removeDownloads } from './permissions/downloads.ts';
+import { useState } from './permissions/state.ts';
 
 export interface BackupExpiryProps {
   readonly deployment: Deployment;

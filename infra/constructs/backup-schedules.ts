@@ -15,7 +15,7 @@ import type { StorageStack } from '../stacks/storage.ts';
 import { configurationLayer, layerPaths } from './layers.ts';
 import { written } from './network-interfaces.ts';
 import { NodeFunction } from './node-function.ts';
-import { useState } from './permissions.ts';
+import { useState } from './permissions/state.ts';
 
 export interface BackupSchedulesProps {
   readonly deployment: Deployment;

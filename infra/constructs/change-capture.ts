@@ -9,7 +9,10 @@ import type { Deployment } from '../config/schema.ts';
 import type { StorageStack } from '../stacks/storage.ts';
 import { configurationLayer, layerPaths } from './layers.ts';
 import { NodeFunction } from './node-function.ts';
-import { captureChanges, readChanges, readManifests, removeChanges, useState, writeAudit } from './permissions.ts';
+import { writeAudit } from './permissions/audit.ts';
+import { readManifests } from './permissions/backups.ts';
+import { captureChanges, readChanges, removeChanges } from './permissions/changes.ts';
+import { useState } from './permissions/state.ts';
 
 export interface ChangeCaptureProps {
   readonly deployment: Deployment;

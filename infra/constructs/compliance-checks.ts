@@ -12,7 +12,8 @@ import type { Deployment } from '../config/schema.ts';
 import type { StorageStack } from '../stacks/storage.ts';
 import { configurationLayer, layerPaths } from './layers.ts';
 import { NodeFunction } from './node-function.ts';
-import { readAudit, useState } from './permissions.ts';
+import { readAudit } from './permissions/audit.ts';
+import { useState } from './permissions/state.ts';
 
 export interface ComplianceChecksProps {
   readonly deployment: Deployment;

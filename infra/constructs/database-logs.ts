@@ -9,7 +9,8 @@ import type { Deployment } from '../config/schema.ts';
 import type { StorageStack } from '../stacks/storage.ts';
 import { configurationLayer, layerPaths } from './layers.ts';
 import { NodeFunction } from './node-function.ts';
-import { useState, writeAudit } from './permissions.ts';
+import { writeAudit } from './permissions/audit.ts';
+import { useState } from './permissions/state.ts';
 
 export interface DatabaseLogsProps {
   readonly deployment: Deployment;

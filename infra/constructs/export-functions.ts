@@ -4,7 +4,9 @@ import { Construct } from 'constructs';
 import type { EnvironmentName } from '../../shared/configuration/environment.ts';
 import type { StorageStack } from '../stacks/storage.ts';
 import { NodeFunction, type NodeFunctionProps } from './node-function.ts';
-import { readWork, useState, writeAudit, writeBackups } from './permissions.ts';
+import { writeAudit } from './permissions/audit.ts';
+import { readWork, writeBackups } from './permissions/backups.ts';
+import { useState } from './permissions/state.ts';
 
 export interface ExportFunctionsProps {
   readonly storage: StorageStack;

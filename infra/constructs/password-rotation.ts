@@ -5,7 +5,7 @@ import { Construct } from 'constructs';
 import type { Deployment } from '../config/schema.ts';
 import { configurationLayer, layerPaths } from './layers.ts';
 import { NodeFunction } from './node-function.ts';
-import { rotateSecrets } from './permissions.ts';
+import { rotateSecrets } from './permissions/logins.ts';
 
 export interface PasswordRotationProps {
   readonly deployment: Deployment;

@@ -4,7 +4,7 @@ import type * as kms from 'aws-cdk-lib/aws-kms';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
 import { written } from './network-interfaces.ts';
-import { BACKUP_PATHS } from './permissions.ts';
+import { BACKUP_PATHS } from './permissions/backups.ts';
 
 export interface ReplicationProps {
   readonly source: s3.Bucket;

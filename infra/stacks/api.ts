@@ -7,25 +7,20 @@ import { type ApiFunction, basePath, routes } from '../../shared/contract/routes
 import type { Deployment } from '../config/schema.ts';
 import { configurationLayer, layerPaths } from '../constructs/layers.ts';
 import { NodeFunction } from '../constructs/node-function.ts';
+import { readAudit, writeAudit } from '../constructs/permissions/audit.ts';
 import {
-  captureChanges,
-  countCalls,
-  logInToDatabases,
-  readAudit,
   readBackups,
-  readChanges,
-  readDownloads,
-  readFreeStorage,
   readLocks,
   readManifests,
-  readProtection,
-  readSamples,
   removeBackups,
-  removeDownloads,
   useMaskingKey,
-  useState,
-  writeAudit,
-} from '../constructs/permissions.ts';
+} from '../constructs/permissions/backups.ts';
+import { captureChanges, readChanges } from '../constructs/permissions/changes.ts';
+import { readDownloads, removeDownloads } from '../constructs/permissions/downloads.ts';
+import { logInToDatabases } from '../constructs/permissions/logins.ts';
+import { readFreeStorage } from '../constructs/permissions/metrics.ts';
+import { readProtection } from '../constructs/permissions/protection.ts';
+import { countCalls, readSamples, useState } from '../constructs/permissions/state.ts';
 import { RoutedApi } from '../constructs/routed-api.ts';
 import { UserPool } from '../constructs/user-pool.ts';
 import type { BackupsStack } from './backups.ts';

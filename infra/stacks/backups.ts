@@ -21,23 +21,22 @@ import { ExportFunctions } from '../constructs/export-functions.ts';
 import { configurationLayer, layerPaths, postgresToolsLayer } from '../constructs/layers.ts';
 import { NodeFunction } from '../constructs/node-function.ts';
 import { PasswordRotation } from '../constructs/password-rotation.ts';
+import { writeAudit } from '../constructs/permissions/audit.ts';
 import {
-  logInToDatabases,
-  publishMetrics,
   readBackups,
-  readChanges,
-  readFreeStorage,
   readLocks,
   readManifests,
-  readProtection,
   readWork,
   removeBackups,
-  sendMails,
-  useState,
-  writeAudit,
   writeBackups,
-  writeDownloads,
-} from '../constructs/permissions.ts';
+} from '../constructs/permissions/backups.ts';
+import { readChanges } from '../constructs/permissions/changes.ts';
+import { writeDownloads } from '../constructs/permissions/downloads.ts';
+import { logInToDatabases } from '../constructs/permissions/logins.ts';
+import { sendMails } from '../constructs/permissions/mails.ts';
+import { publishMetrics, readFreeStorage } from '../constructs/permissions/metrics.ts';
+import { readProtection } from '../constructs/permissions/protection.ts';
+import { useState } from '../constructs/permissions/state.ts';
 import type { StorageStack } from './storage.ts';
 
 export interface BackupsStackProps extends StackProps {

@@ -10,14 +10,10 @@ import { DatabaseAlarms } from '../constructs/database-alarms.ts';
 import { FunctionAlarms } from '../constructs/function-alarms.ts';
 import { configurationLayer, layerPaths } from '../constructs/layers.ts';
 import { NodeFunction } from '../constructs/node-function.ts';
-import {
-  logInToDatabases,
-  publishMetrics,
-  readRdsMetrics,
-  readSamples,
-  sendMails,
-  useState,
-} from '../constructs/permissions.ts';
+import { logInToDatabases } from '../constructs/permissions/logins.ts';
+import { sendMails } from '../constructs/permissions/mails.ts';
+import { publishMetrics, readRdsMetrics } from '../constructs/permissions/metrics.ts';
+import { readSamples, useState } from '../constructs/permissions/state.ts';
 import { mailEvents, ReturnedMails } from '../constructs/returned-mails.ts';
 import type { StorageStack } from './storage.ts';
 

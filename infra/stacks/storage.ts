@@ -7,14 +7,10 @@ import type { Construct } from 'constructs';
 import { stateKeys } from '../../shared/state/table.ts';
 import type { Deployment } from '../config/schema.ts';
 import { defaultLock, lockOf } from '../constructs/object-lock.ts';
-import {
-  AUDIT_PATHS,
-  BACKUP_PATHS,
-  CHANGE_PATHS,
-  DOWNLOAD_PATHS,
-  MANIFEST_PATHS,
-  WORK_PATHS,
-} from '../constructs/permissions.ts';
+import { AUDIT_PATHS } from '../constructs/permissions/audit.ts';
+import { BACKUP_PATHS, MANIFEST_PATHS, WORK_PATHS } from '../constructs/permissions/backups.ts';
+import { CHANGE_PATHS } from '../constructs/permissions/changes.ts';
+import { DOWNLOAD_PATHS } from '../constructs/permissions/downloads.ts';
 import { Replication } from '../constructs/replication.ts';
 import { namesOfCopies } from './copies.ts';
 

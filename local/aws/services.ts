@@ -7,7 +7,7 @@ import { createFaultList, type Fault, type ServiceName } from './faults.ts';
 import { type Listening, listen } from './http.ts';
 import { serveJson } from './json-service.ts';
 import { type NewKey, openKms } from './kms.ts';
-import { type LocalRds, openRds } from './rds.ts';
+import { type LocalRds, openRds } from './rds/rds.ts';
 import { startS3 } from './s3/start.ts';
 import { type LocalScheduler, openScheduler, type Schedules } from './scheduler.ts';
 import { openSecretsManager } from './secrets-manager.ts';
@@ -30,6 +30,8 @@ export type LocalServices = {
   putSecret(name: string, value: string): Promise<string>;
   /** Makes or replaces an instance of RDS. */
   putInstance: LocalRds['putInstance'];
+  /** Makes or replaces a cluster of RDS. */
+  putCluster: LocalRds['putCluster'];
   /** Makes the next calls of a service fail as AWS would; set once the promise resolves. */
   faults: { set(fault: Fault): Promise<void>; clear(): Promise<void> };
   /** The environment variables that direct the AWS SDK to these endpoints. */
@@ -104,6 +106,7 @@ export async function startServices({
       createKey: kms.createKey,
       putSecret: secrets.putSecret,
       putInstance: rds.putInstance,
+      putCluster: rds.putCluster,
       faults: {
         set: async (fault) => {
           if (fault.service === 's3') await s3.addFault(fault);

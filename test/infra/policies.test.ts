@@ -127,6 +127,8 @@ const wildcards: Record<string, string> = {
   'deny s3:DeleteObject audit-archive/*': 'A refusal of every deletion.',
   'deny s3:DeleteObjectVersion audit-archive/*': 'A refusal of every deletion.',
   'deny s3:BypassGovernanceRetention audit-archive/*': 'A refusal of every deletion.',
+  'allow rds:DescribeDBInstances arn:aws:rds:eu-central-1:123456789012:db:*':
+    'A cluster’s instances come and go; of databases that are instances alone, each is named.',
   'deny s3:PutObject downloads/*': 'A refusal of every other encryption.',
   'deny s3:PutObject backups/*': 'A refusal of every other encryption.',
 };
@@ -197,8 +199,8 @@ const judging = [
   'kms:Decrypt backup-key',
   'kms:GetKeyRotationStatus backup-key',
   'kms:GetPublicKey audit-key',
-  'rds:DescribeDBInstances arn:aws:rds:eu-central-1:123456789012:db:ledger',
-  'rds:DescribeDBInstances arn:aws:rds:eu-central-1:123456789012:db:shop',
+  'rds:DescribeDBClusters arn:aws:rds:eu-central-1:123456789012:cluster:ledger',
+  'rds:DescribeDBInstances arn:aws:rds:eu-central-1:123456789012:db:*',
   's3:GetBucketPolicy backups',
   's3:GetBucketPublicAccessBlock backups',
   's3:GetBucketVersioning backups',

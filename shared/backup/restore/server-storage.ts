@@ -1,17 +1,12 @@
 import type { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import { readFreeStorage } from '../../aws/free-storage.ts';
+import { rdsNamesOf } from '../../aws/rds-names.ts';
 import type { Database } from '../../configuration/runtime.ts';
 import { type ReadFreeSpace, spaceUnknown } from './free-space.ts';
 
-/**
- * The endpoint of one RDS instance. Those of clusters, proxies and Aurora have another second label; a name of one's own (CNAME)
- * says nothing.
- */
-const INSTANCE_ENDPOINT = /^([a-z][a-z0-9-]*)\.(?!cluster-|proxy-)[a-z0-9]+\.[a-z0-9-]+\.rds\.amazonaws\.com(?:\.cn)?$/;
-
 /** The identifier of an RDS instance: the configured one, or that of its endpoint. Null when neither tells. */
-export function instanceIdOf({ host, instance_id }: Pick<Database, 'host' | 'instance_id'>): string | null {
-  return instance_id ?? INSTANCE_ENDPOINT.exec(host.toLowerCase())?.[1] ?? null;
+export function instanceIdOf(database: Pick<Database, 'host' | 'instance_id'>): string | null {
+  return rdsNamesOf(database).instance;
 }
 
 /** How the free space of a configured database's server is found out. Never fails: what is not known is said to be unknown. */

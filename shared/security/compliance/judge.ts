@@ -2,8 +2,10 @@ import type { Readings } from './readings/sections.ts';
 import { type AnyRule, type Context, type Judgement, unknown } from './rule.ts';
 
 /** Judges one rule by what was read. A section that could not be read is never a pass. */
-export function judge(rule: AnyRule, readings: Readings, context: Context): Judgement {
+export function judge(rule: AnyRule, readings: Readings, { now, database }: Omit<Context, 'instance'>): Judgement {
   const reading = readings[rule.reads];
   if ('why' in reading) return unknown(`It could not be read: ${reading.why}`);
+  const instance = 'value' in readings.instance ? readings.instance.value : null;
+  const context: Context = { now, database, instance };
   return (rule.judge as (value: unknown, context: Context) => Judgement)(reading.value, context);
 }

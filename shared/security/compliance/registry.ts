@@ -6,6 +6,7 @@ import { awsRules } from './rules/aws.ts';
 import { backupRules } from './rules/backups.ts';
 import { codeRules } from './rules/code.ts';
 import { foreignRules } from './rules/foreign.ts';
+import { instanceRules } from './rules/instance.ts';
 import { limitRules } from './rules/limits.ts';
 import { loggingRules } from './rules/logging.ts';
 import { passwordRules } from './rules/passwords.ts';
@@ -27,7 +28,7 @@ const themes = {
   logging: loggingRules,
   limits: limitRules,
   backups: backupRules,
-  aws: awsRules,
+  aws: [...awsRules, ...instanceRules],
   access: accessRules,
 } as const satisfies Record<Theme, readonly unknown[]>;
 

@@ -1,5 +1,4 @@
 import { GetKeyRotationStatusCommand, type KMSClient } from '@aws-sdk/client-kms';
-import { DescribeDBInstancesCommand, type RDSClient } from '@aws-sdk/client-rds';
 import {
   GetBucketEncryptionCommand,
   GetBucketPolicyCommand,
@@ -37,17 +36,6 @@ export type SecretReading = {
   rotates: boolean;
   /** Milliseconds since the epoch; null: never. */
   changedAt: number | null;
-} | null;
-
-/** null: the server is none of RDS's. */
-export type InstanceReading = {
-  id: string;
-  encrypted: boolean;
-  public: boolean;
-  retentionDays: number;
-  deletionProtection: boolean;
-  minorUpgrades: boolean;
-  exportsLog: boolean;
 } | null;
 
 const protections = ['BlockPublicAcls', 'IgnorePublicAcls', 'BlockPublicPolicy', 'RestrictPublicBuckets'] as const;
@@ -102,23 +90,4 @@ export async function readSecretRotation(
   const found = await secretsManager.send(new DescribeSecretCommand({ SecretId: arn }), { abortSignal: signal });
   const changed = found.LastRotatedDate ?? found.LastChangedDate ?? found.CreatedDate;
   return { arn, rotates: found.RotationEnabled === true, changedAt: changed?.getTime() ?? null };
-}
-
-/** How RDS keeps an instance. @throws the SDK's errors */
-export async function readInstance(rds: RDSClient, id: string | null, signal: AbortSignal): Promise<InstanceReading> {
-  if (id === null) return null;
-  const { DBInstances = [] } = await rds.send(new DescribeDBInstancesCommand({ DBInstanceIdentifier: id }), {
-    abortSignal: signal,
-  });
-  const [found] = DBInstances;
-  if (!found) throw new Error(`RDS knows no instance ${id}`);
-  return {
-    id,
-    encrypted: found.StorageEncrypted === true,
-    public: found.PubliclyAccessible === true,
-    retentionDays: found.BackupRetentionPeriod ?? 0,
-    deletionProtection: found.DeletionProtection === true,
-    minorUpgrades: found.AutoMinorVersionUpgrade === true,
-    exportsLog: (found.EnabledCloudwatchLogsExports ?? []).includes('postgresql'),
-  };
 }

@@ -1,7 +1,8 @@
 import type { Sightings } from '../../access/sightings.ts';
 import type { AccessReading } from './access.ts';
-import type { BucketReading, InstanceReading, KeyReading, SecretReading } from './aws.ts';
+import type { BucketReading, KeyReading, SecretReading } from './aws.ts';
 import type { BackupsReading } from './backups.ts';
+import type { InstanceReading } from './instance.ts';
 import type { SqlSections } from './sql-sections.ts';
 
 /** Everything that rules judge, by section. Each is read once. */

@@ -1,23 +1,12 @@
 import { controlsOf } from '../controls.ts';
 import { quoteShell } from '../quote-shell.ts';
-import type { BucketReading, InstanceReading } from '../readings/aws.ts';
-import {
-  aws,
-  defineRule,
-  fail,
-  type Judgement,
-  type Mend,
-  notApplicable,
-  pass,
-  type Rule,
-  type RuleLevel,
-} from '../rule.ts';
+import type { BucketReading } from '../readings/aws.ts';
+import { aws, defineRule, fail, notApplicable, pass } from '../rule.ts';
 
 const json = (value: unknown): string => quoteShell(JSON.stringify(value));
 const DAY_MS = 86_400_000;
 const SECRET_DAYS = 90;
 const ROTATION_DAYS = 30;
-const RETENTION_DAYS = 7;
 
 /** A policy with what it has, and a refusal of all that comes without TLS. */
 function withTlsOnly({ name, policy }: BucketReading): unknown {
@@ -32,35 +21,7 @@ function withTlsOnly({ name, policy }: BucketReading): unknown {
   return { ...(policy ?? { Version: '2012-10-17' }), Statement: [...(policy?.Statement ?? []), refusal] };
 }
 
-interface InstanceRule {
-  id: string;
-  title: string;
-  level: RuleLevel;
-  expected: string;
-  topic: Parameters<typeof controlsOf>[0];
-  isRight(instance: NonNullable<InstanceReading>): boolean;
-  found(instance: NonNullable<InstanceReading>): string;
-  /** Options of `aws rds modify-db-instance`. */
-  change: string;
-}
-
-const modify = (id: string, change: string): Mend[] =>
-  aws(`aws rds modify-db-instance --db-instance-identifier ${quoteShell(id)} ${change} --apply-immediately`);
-
-const instanceRule = ({ topic, isRight, found, change, ...rule }: InstanceRule): Rule<'instance'> =>
-  defineRule({
-    ...rule,
-    reads: 'instance',
-    controls: controlsOf(topic),
-    judge: (instance): Judgement => {
-      if (instance === null) return notApplicable('The server is no instance of RDS');
-      return isRight(instance) ? pass(found(instance)) : fail(found(instance), modify(instance.id, change));
-    },
-  });
-
-const onOff = (value: boolean): string => (value ? 'on' : 'off');
-
-/** How AWS keeps the backups, the key, the secret and the instance. */
+/** How AWS keeps the backups, the key and the secret. */
 export const awsRules = [
   defineRule({
     id: 'bucket_public_access',
@@ -160,81 +121,5 @@ export const awsRules = [
         },
       ]);
     },
-  }),
-  defineRule({
-    id: 'instance_encryption',
-    title: 'The storage of the instance is encrypted',
-    level: 'critical',
-    reads: 'instance',
-    expected:
-      'StorageEncrypted. It cannot be turned on: a copy is restored from an encrypted copy of a snapshot, then renamed',
-    controls: controlsOf('storage'),
-    judge: (instance) => {
-      if (instance === null) return notApplicable('The server is no instance of RDS');
-      if (instance.encrypted) return pass('It is');
-      const id = quoteShell(instance.id);
-      const rename = (from: string, to: string) =>
-        `aws rds modify-db-instance --db-instance-identifier ${from} --new-db-instance-identifier ${to} --apply-immediately`;
-      return fail(
-        'It is not',
-        aws(
-          `aws rds create-db-snapshot --db-instance-identifier ${id} --db-snapshot-identifier ${id}-plain`,
-          `aws rds copy-db-snapshot --source-db-snapshot-identifier ${id}-plain --target-db-snapshot-identifier ${id}-encrypted --kms-key-id alias/aws/rds`,
-          `aws rds restore-db-instance-from-db-snapshot --db-instance-identifier ${id}-encrypted --db-snapshot-identifier ${id}-encrypted`,
-          rename(id, `${id}-plain`),
-          rename(`${id}-encrypted`, id),
-        ),
-      );
-    },
-  }),
-  instanceRule({
-    id: 'instance_public',
-    title: 'The instance has no public address',
-    level: 'critical',
-    expected: 'Not PubliclyAccessible',
-    topic: 'exposure',
-    isRight: (instance) => !instance.public,
-    found: (instance) => (instance.public ? 'It has one' : 'It has none'),
-    change: '--no-publicly-accessible',
-  }),
-  instanceRule({
-    id: 'instance_backups',
-    title: 'RDS keeps backups of the instance as well',
-    level: 'medium',
-    expected: `BackupRetentionPeriod is at least ${RETENTION_DAYS} days`,
-    topic: 'recovery',
-    isRight: ({ retentionDays }) => retentionDays >= RETENTION_DAYS,
-    found: ({ retentionDays }) => `${retentionDays} days`,
-    change: `--backup-retention-period ${RETENTION_DAYS}`,
-  }),
-  instanceRule({
-    id: 'instance_deletion',
-    title: 'The instance is not deleted by mistake',
-    level: 'medium',
-    expected: 'DeletionProtection is on',
-    topic: 'recovery',
-    isRight: ({ deletionProtection }) => deletionProtection,
-    found: ({ deletionProtection }) => onOff(deletionProtection),
-    change: '--deletion-protection',
-  }),
-  instanceRule({
-    id: 'instance_upgrades',
-    title: 'Minor versions come by themselves',
-    level: 'medium',
-    expected: 'AutoMinorVersionUpgrade is on',
-    topic: 'software',
-    isRight: ({ minorUpgrades }) => minorUpgrades,
-    found: ({ minorUpgrades }) => onOff(minorUpgrades),
-    change: '--auto-minor-version-upgrade',
-  }),
-  instanceRule({
-    id: 'instance_log',
-    title: 'The log of the instance is kept in CloudWatch',
-    level: 'medium',
-    expected: 'The log postgresql is exported',
-    topic: 'logging',
-    isRight: ({ exportsLog }) => exportsLog,
-    found: ({ exportsLog }) => (exportsLog ? 'It is exported' : 'It is not exported'),
-    change: `--cloudwatch-logs-export-configuration ${json({ EnableLogTypes: ['postgresql'] })}`,
   }),
 ];

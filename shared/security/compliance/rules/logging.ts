@@ -1,5 +1,6 @@
 import { controlsOf } from '../controls.ts';
 import { defineRule, fail, notApplicable, pass, type Rule, type RuleLevel, unknown } from '../rule.ts';
+import { groupNote } from './parameter-group.ts';
 import { isOff, isOn, namesIn, setSetting, settingRule, within } from './settings.ts';
 
 /** From the least to the most severe; `log_min_messages` and its like name the first that is logged. */
@@ -213,7 +214,9 @@ export const loggingRules = [
       const classes = namesIn(server.pgaudit_log ?? 'none').map((name) => name.toLowerCase());
       const found = `pgaudit.log = ${classes.join(', ')}`;
       const isRight = classes.includes('all') || ['ddl', 'role', 'write'].every((name) => classes.includes(name));
-      return isRight ? pass(found) : fail(found, setSetting('pgaudit.log', 'ddl,role,write', server, context));
+      return isRight
+        ? pass(found)
+        : fail(found + groupNote(context), setSetting('pgaudit.log', 'ddl,role,write', server, context));
     },
   }),
 ];

@@ -12,7 +12,7 @@ import {
   type Rule,
   unknown,
 } from '../rule.ts';
-import { setParameter } from './parameter-group.ts';
+import { groupNote, setParameter } from './parameter-group.ts';
 
 type Server = SqlSections['server'];
 /** A list, where the setting is one of names: each is written for itself. */
@@ -50,7 +50,7 @@ export function settingRule({ setting, isRight, right, since = 0, selfManaged, .
         return unknown(`${found} by a setting of the login of this system, which hides the server's`);
       }
       return fail(
-        found,
+        found + groupNote(context),
         setSetting(setting, typeof right === 'function' ? right(known.value, server) : right, server, context),
       );
     },
@@ -74,11 +74,11 @@ export const namesIn = (value: string): string[] =>
     .filter((name) => name !== '');
 
 /** Sets a setting for the whole server, by what this kind of server takes. */
-export function setSetting(name: string, value: Value, server: Server, { database }: Context): Mend[] {
+export function setSetting(name: string, value: Value, server: Server, context: Context): Mend[] {
   const values = typeof value === 'string' ? [value] : value;
   const known = server.settings[name];
   const needsRestart = known?.context === 'postmaster' || name === 'shared_preload_libraries';
-  if (database.kind !== 'self-managed') return setParameter(name, values.join(','), needsRestart, database);
+  if (context.database.kind !== 'self-managed') return setParameter(name, values.join(','), needsRestart, context);
   const quoted = name.split('.').map(quoteIdentifier).join('.');
   const steps: Mend[] = [
     ...(known?.source === 'database'

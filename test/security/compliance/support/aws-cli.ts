@@ -19,18 +19,20 @@ const pascal = (words: string): string =>
     )
     .join('');
 
-/** The words of a shell's line; single quotes alone are known. */
+/** The words of a shell's line; single quotes and backslashes alone are known. */
 const wordsOf = (line: string): string[] =>
-  [...line.matchAll(/(?:'[^']*'|[^\s'])+/g)].map(([word]) => word.replaceAll("'", ''));
+  [...line.matchAll(/(?:'[^']*'|\\.|[^\s'\\])+/g)].map(([word]) => word.replaceAll(/'([^']*)'|\\(.)/g, '$1$2'));
 
 function parseValue(text: string): unknown {
   if (/^[{[]/.test(text)) return JSON.parse(text);
   return /^\d{1,6}$/.test(text) ? Number(text) : text;
 }
 
-/** Runs a command for AWS's CLI with the SDK: its operation and options are those of the API in another spelling. */
+/** Runs a command for AWS's CLI with the SDK: its operation and options are those of the API in another spelling, as are its waiters. */
 export async function runAws(line: string, clients: AwsClients): Promise<void> {
-  const [program, service = '', operation = '', ...words] = wordsOf(line);
+  const [program, service = '', ...rest] = wordsOf(line);
+  const waits = rest[0] === 'wait';
+  const [operation = '', ...words] = waits ? rest.slice(1) : rest;
   if (program !== 'aws') throw new Error(`No command for AWS's CLI: ${line}`);
   const input: Record<string, unknown> = {};
   for (let at = 0; at < words.length; at++) {
@@ -49,6 +51,12 @@ export async function runAws(line: string, clients: AwsClients): Promise<void> {
     rds: [rds, clients.rds],
     secretsmanager: [secretsmanager, clients.secretsManager],
   }[service] ?? [undefined, undefined];
+  if (waits) {
+    const wait = (module as Record<string, unknown> | undefined)?.[`waitUntil${pascal(operation)}`];
+    if (!wait) throw new Error(`The SDK has no waiter for ${service} ${operation}`);
+    await (wait as (how: object, input: object) => Promise<unknown>)({ client, maxWaitTime: 10, minDelay: 1 }, input);
+    return;
+  }
   const Command = (module as Record<string, unknown> | undefined)?.[`${pascal(operation)}Command`];
   if (!Command || !client) throw new Error(`The SDK has no ${service} ${operation}`);
   const command = new (Command as new (input: unknown) => never)(input);

@@ -1,0 +1,55 @@
+import type * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
+import type * as iam from 'aws-cdk-lib/aws-iam';
+import type * as kms from 'aws-cdk-lib/aws-kms';
+import type * as s3 from 'aws-cdk-lib/aws-s3';
+import { AUDIT_PREFIX } from '../../../shared/security/audit/layout.ts';
+import { headKey } from '../../../shared/security/audit/record.ts';
+import { allow } from './allow.ts';
+
+/** Archives and digests of all audit trails, in a bucket of their own; see shared/security/audit/layout.ts. */
+export const AUDIT_PATHS = `${AUDIT_PREFIX}*`;
+
+/**
+ * Appends to the audit trail, in transactions alone: each puts records where there are none, together with the head that it follows.
+ * IAM knows no right to put only what is not there; a put over a record is what the chain, its signed heads and the archive tell of.
+ * Of what is there, it may read the heads of the chains alone.
+ */
+export function writeAudit(table: dynamodb.Table): iam.PolicyStatement[] {
+  return [
+    allow(['dynamodb:PutItem'], [table.tableArn], {
+      'ForAnyValue:StringEquals': { 'dynamodb:EnclosingOperation': ['TransactWriteItems'] },
+    }),
+    allow(['dynamodb:GetItem'], [table.tableArn], {
+      'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [`${headKey('').pk}*`] },
+      // Without it, a request that names no key would fulfil the condition above.
+      Null: { 'dynamodb:LeadingKeys': 'false' },
+    }),
+  ];
+}
+
+/** Reads the audit trail, and what is archived and signed of it. */
+export function readAudit(table: dynamodb.Table, bucket: s3.Bucket, key: kms.Key): iam.PolicyStatement[] {
+  return [
+    allow(['dynamodb:GetItem', 'dynamodb:Query'], [table.tableArn]),
+    allow(['s3:GetObject'], [bucket.arnForObjects(AUDIT_PATHS)]),
+    allow(['s3:ListBucket'], [bucket.bucketArn], { StringLike: { 's3:prefix': AUDIT_PATHS } }),
+    allow(['kms:Decrypt'], [key.keyArn]),
+  ];
+}
+
+/** Archives the audit trail, and signs where it ends. */
+export function sealAudit(
+  table: dynamodb.Table,
+  bucket: s3.Bucket,
+  key: kms.Key,
+  auditKey: kms.Key,
+): iam.PolicyStatement[] {
+  return [
+    allow(['dynamodb:GetItem', 'dynamodb:Query'], [table.tableArn]),
+    allow(['s3:PutObject', 's3:AbortMultipartUpload'], [bucket.arnForObjects(AUDIT_PATHS)]),
+    allow(['s3:ListBucket'], [bucket.bucketArn], { StringLike: { 's3:prefix': AUDIT_PATHS } }),
+    // S3 itself decrypts with the key when it joins the parts of an upload.
+    allow(['kms:GenerateDataKey', 'kms:Decrypt'], [key.keyArn]),
+    allow(['kms:Sign'], [auditKey.keyArn]),
+  ];
+}

@@ -1,0 +1,27 @@
+import type { Stack } from 'aws-cdk-lib';
+import type * as iam from 'aws-cdk-lib/aws-iam';
+import type { Deployment } from '../../config/schema.ts';
+import { allow } from './allow.ts';
+
+/**
+ * Sends mails from the one address of the alerts, which SES may have verified by itself or by its domain.
+ *
+ * @param configurationSet - the one they are sent with, if there is one
+ */
+export function sendMails(
+  stack: Stack,
+  { alert_emails, alert_sender }: Deployment,
+  configurationSet?: string,
+): iam.PolicyStatement[] {
+  const sender = alert_sender ?? alert_emails[0];
+  if (alert_emails.length === 0 || sender === undefined) return [];
+  const identities = [sender, sender.slice(sender.indexOf('@') + 1)].map((resourceName) =>
+    stack.formatArn({ service: 'ses', resource: 'identity', resourceName }),
+  );
+  const sets = configurationSet === undefined ? [] : [configurationSet];
+  const resources = [
+    ...identities,
+    ...sets.map((resourceName) => stack.formatArn({ service: 'ses', resource: 'configuration-set', resourceName })),
+  ];
+  return [allow(['ses:SendEmail'], resources, { StringEquals: { 'ses:FromAddress': sender } })];
+}

@@ -60,11 +60,13 @@ export async function planExport(
     const { id: snapshotId, holder } = await joinPublished(exports, id, (found) => relaySnapshot(target, found));
     let planned: PlannedExport;
     try {
-      const chunkBytes = Math.min(settings.chunk_bytes, largestChunk(time.whole, settings.connections));
+      const wholeBytes = largestChunk(time.whole, settings.connections);
+      const chunkBytes = Math.min(settings.chunk_bytes, wholeBytes);
       const dump = () => dependencies.dump(snapshotId, signal);
       const { prepared, schema } = await prepareExport(holder, request, {
         snapshot,
         chunkBytes,
+        wholeBytes,
         dump,
         nativePgDump,
         signal,

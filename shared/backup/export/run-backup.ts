@@ -66,6 +66,8 @@ export async function runBackup(request: BackupRequest, dependencies: BackupDepe
     const { prepared, schema } = await prepareExport(holder, request, {
       snapshot: facts,
       chunkBytes: settings.chunk_bytes,
+      // What one of the connections gets done.
+      wholeBytes: mostWork / settings.connections,
       dump,
       nativePgDump: dependencies.pgDumpPath !== undefined,
       signal: guarded,

@@ -16,7 +16,7 @@ import { type EntryQueue, entryQueue, scheduleEntries } from './schedule-entries
 import { createEntry } from './schema-entry.ts';
 import { openRestoreSession } from './session.ts';
 import { analyzeTable, analyzeTables, isAnalyze, listAnalyzable, scheduleAnalyze } from './statistics.ts';
-import { largeObjectsItem, planTableLoads } from './table-loads.ts';
+import { largeObjectsItem, planTableLoads, type TableLoads } from './table-loads.ts';
 import { runWork, type WorkSource } from './work-queue.ts';
 
 export interface FillDependencies {
@@ -99,6 +99,7 @@ export async function fillDatabase(
     const warnings: string[] = [];
     const others: pg.Client[] = [];
     let flushing: LogFlushing | undefined;
+    let loads: TableLoads | undefined;
     try {
       while (others.length < settings.connections - 1) others.push(await openRestoreSession(target, database, 'UTF8'));
       const clients = [main, ...others];
@@ -107,7 +108,7 @@ export async function fillDatabase(
       // After the sessions that are needed, in case it is the last the server gives.
       flushing = flushLog(target, database);
       progress.phase('data');
-      const loads = planTableLoads({ manifest, preData }, await findLoadTargets(main), {
+      loads = planTableLoads({ manifest, preData }, await findLoadTargets(main), {
         source,
         progress,
         record,
@@ -140,6 +141,7 @@ export async function fillDatabase(
       await dropRecord(main);
       warnings.push(...(await createEntriesInOrder(main, last, createEntry, signal)));
     } finally {
+      await loads?.close();
       flushing?.stop();
       await flushing?.ended;
       await Promise.all(others.map((client) => client.end().catch(() => undefined)));

@@ -4,7 +4,7 @@ import { type BackupLocation, type ObjectStore, readObject, type StoredObject } 
 export interface BegunObject {
   /** The plain content, to be read once. */
   readonly content: AsyncGenerator<Buffer>;
-  /** Ends the reading, wherever it is; settles when nothing of it is open any more. */
+  /** Ends the reading, wherever it is, and the connection with it. */
   close(): Promise<void>;
 }
 

@@ -11,6 +11,7 @@ import { flushLog, type LogFlushing } from './flush-log.ts';
 import { type BackupSource, setSequences } from './load-rows.ts';
 import { findLoadTargets } from './load-targets.ts';
 import { planInto } from './masking/plan-into.ts';
+import { closePublicSchema } from './public-schema.ts';
 import { createRecord, dropRecord, type RestoreRecord, recordItem } from './restore-record.ts';
 import { type EntryQueue, entryQueue, scheduleEntries } from './schedule-entries.ts';
 import { createEntry } from './schema-entry.ts';
@@ -39,12 +40,6 @@ export interface Filling {
   schema: SchemaDump;
   warnings: readonly string[];
 }
-
-/**
- * Until PostgreSQL 14 everybody may create objects in the schema public of a new database. pg_dump writes down what differs from the
- * privileges that it has from 15 on, also of older servers: who may do more is among the definitions.
- */
-const closePublicSchemaSql = 'REVOKE CREATE ON SCHEMA public FROM PUBLIC';
 
 /**
  * Fills the new database: definitions, then rows, then all that is faster or only right once the rows are there. A table's indexes
@@ -89,8 +84,8 @@ export async function fillDatabase(
       return [];
     };
     if (!repeated) {
-      await main.query(closePublicSchemaSql);
-      const warnings = await createEntriesInOrder(main, preData, createEntry, signal);
+      const open = await closePublicSchema(main, schema.entries);
+      const warnings = [...open, ...(await createEntriesInOrder(main, preData, createEntry, signal))];
       await record.add(main, [recordItem.definitions], [...earlier, ...warnings]);
     }
 

@@ -12,6 +12,7 @@ import { type BackupSource, setSequences } from './load-rows.ts';
 import { findLoadTargets } from './load-targets.ts';
 import { planInto } from './masking/plan-into.ts';
 import { closePublicSchema } from './public-schema.ts';
+import type { PlannedMode } from './restore-mode.ts';
 import { createRecord, dropRecord, type RestoreRecord, recordItem } from './restore-record.ts';
 import { type EntryQueue, entryQueue, scheduleEntries } from './schedule-entries.ts';
 import { createEntry } from './schema-entry.ts';
@@ -51,7 +52,7 @@ export interface Filling {
 export async function fillDatabase(
   database: string,
   { manifest, schema, warnings: earlier }: Filling,
-  options: { withoutOwners?: boolean | undefined; analyze?: boolean | undefined },
+  options: { mode?: PlannedMode | undefined; withoutOwners?: boolean | undefined; analyze?: boolean | undefined },
   {
     target,
     settings,
@@ -85,7 +86,9 @@ export async function fillDatabase(
     };
     if (!repeated) {
       const open = await closePublicSchema(main, schema.entries);
-      const warnings = [...open, ...(await createEntriesInOrder(main, preData, createEntry, signal))];
+      const warnings = await createEntriesInOrder(main, preData, createEntry, signal);
+      // Of a database from which tables are taken, nothing stays.
+      if (options.mode !== 'beside') warnings.unshift(...open);
       await record.add(main, [recordItem.definitions], [...earlier, ...warnings]);
     }
 

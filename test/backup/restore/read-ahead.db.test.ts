@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { CopyObjectCommand } from '@aws-sdk/client-s3';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type pg from 'pg';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { backupPrefix } from '../../../shared/backup/layout.ts';
 import type { Manifest } from '../../../shared/backup/manifest.ts';
 import {
@@ -47,16 +48,22 @@ beforeEach(() => {
   reads = watchReads(harness.store, harness.services.endpoints.s3);
 });
 
+const gates: pg.Client[] = [];
+afterEach(async () => {
+  await Promise.all(gates.splice(0).map((client) => client.end()));
+});
+
 /** As long as it is closed, the rows that pass it are not loaded. */
 async function closeGate(name: string): Promise<() => Promise<void>> {
   const client = await connectTo(server, 'postgres');
+  gates.push(client);
   await client.query(`SET application_name = 'gate ${name}'`);
   return () => client.end();
 }
 const restore = (connections: number, signal = new AbortController().signal) =>
   harness.restore(manifest, server, { store: reads.store, settings: { connections }, signal });
 /** Names of the tables whose chunks have been asked for. */
-const asked = () => reads.openings.flatMap((open) => /\/data\/public\.(\w+)\//.exec(open.at(-1) ?? '')?.[1] ?? []);
+const asked = () => reads.openings.flatMap((open) => /\/data\/public\.(\w+)\./.exec(open.at(-1) ?? '')?.[1] ?? []);
 const chunksOf = (table: string) => manifest.tables.find(({ name }) => name === table)?.chunks ?? [];
 const closed = () => expect.poll(() => reads.open).toEqual([]);
 

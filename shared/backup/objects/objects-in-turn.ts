@@ -10,12 +10,12 @@ export interface ObjectsInTurn {
 }
 
 /**
- * Reads objects one after the other, the first at once. While the content of one is made use of, the next is under way: each takes
- * a call of S3 and one of KMS, for which its reader would wait otherwise. No more than one is ahead, so memory does not grow with
- * their number.
+ * Reads objects one after the other, the first at once. While one is waited for and made use of, the next is under way: each takes a
+ * call of S3 and one of KMS, for which its reader would wait otherwise. No more than one is ahead, so memory does not grow with their
+ * number.
  *
  * @param first - the first of `objects`, where its reading has begun elsewhere
- * @param onLast - called when the content of the last one comes: none of these is left to read ahead
+ * @param onLast - called when the last one's turn has come: none of these is left to read ahead
  */
 export function objectsInTurn(
   source: Parameters<typeof beginObject>[0],
@@ -42,13 +42,8 @@ export function objectsInTurn(
       if (!ahead) throw new Error('There is no further object');
       current = ahead;
       ahead = undefined;
-      let isFollowed = false;
-      for await (const block of current.content) {
-        if (!isFollowed) beginNext();
-        isFollowed = true;
-        yield block;
-      }
-      if (!isFollowed) beginNext();
+      beginNext();
+      yield* current.content;
     },
     async close() {
       isClosed = true;

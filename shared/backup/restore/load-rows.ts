@@ -132,7 +132,7 @@ export async function loadTableChunks(
     record: RestoreRecord;
     onBytes: (bytes: number) => void;
     onChunk: (chunk: StoredChunk) => void;
-    /** Called when rows of the last chunk come: what is loaded next may begin to be read. */
+    /** Called when the last chunk's turn has come: what is loaded next may begin to be read. */
     onLast?: () => void;
     signal: AbortSignal;
   },

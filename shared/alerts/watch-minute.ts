@@ -3,6 +3,7 @@ import type { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import type { RuntimeConfiguration } from '../configuration/runtime.ts';
 import { publishSamples } from '../health/publish.ts';
 import type { Sample } from '../health/sample-store.ts';
+import { roundsOfMinute } from '../health/sampling-interval.ts';
 import type { Watcher } from '../health/watch-database.ts';
 import { deliverMails, type MailDependencies } from './deliver-mails.ts';
 import { watchAlerts } from './watch-alerts.ts';
@@ -20,22 +21,8 @@ export interface MinuteDependencies extends Omit<MailDependencies, 'configuratio
   signal: AbortSignal;
 }
 
-const MINUTE_SECONDS = 60;
 /** Databases that are sampled at a time. */
 const AT_A_TIME = 10;
-
-/**
- * When within a minute samples are taken, in seconds from its beginning: EventBridge starts nothing more often. Intervals of more
- * than a minute are kept in whole minutes, counted from the epoch, so that it does not matter which function counts.
- */
-export function roundsOfMinute(intervalSeconds: number, now: number): number[] {
-  if (intervalSeconds >= MINUTE_SECONDS) {
-    const minutes = Math.round(intervalSeconds / MINUTE_SECONDS);
-    return Math.round(now / (MINUTE_SECONDS * 1000)) % minutes === 0 ? [0] : [];
-  }
-  const rounds = Math.floor(MINUTE_SECONDS / intervalSeconds);
-  return Array.from({ length: rounds }, (_, index) => index * intervalSeconds);
-}
 
 /**
  * Watches every database for a minute: takes samples, holds them against the thresholds and sends the mails, each round of it; at

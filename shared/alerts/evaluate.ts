@@ -1,13 +1,7 @@
 import type { Level } from '../contract/schemas/health.ts';
-import {
-  type CheckName,
-  checkNames,
-  checkOf,
-  compareLevels,
-  type EffectiveCheck,
-  levelOrder,
-  passes,
-} from '../health/checks.ts';
+import { type CheckName, checkNames, checkOf } from '../health/checks.ts';
+import { type EffectiveCheck, passes } from '../health/effective-check.ts';
+import { compareLevels, levelOrder } from '../health/levels.ts';
 import type { MetricValues } from '../health/metrics.ts';
 import { hasLasted } from '../health/sampling-interval.ts';
 

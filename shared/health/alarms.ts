@@ -1,5 +1,7 @@
 import type { Thresholds } from '../configuration/runtime.ts';
-import { type CheckName, checkNames, checkOf, defaultCheck, levelOrder } from './checks.ts';
+import { type CheckName, checkNames, checkOf } from './checks.ts';
+import { defaultCheck } from './effective-check.ts';
+import { levelOrder } from './levels.ts';
 import { type MetricName, metricOf } from './metrics.ts';
 import { secondsBetweenSamples } from './sampling-interval.ts';
 

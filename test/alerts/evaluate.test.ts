@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { type Change, evaluate, type Trackers } from '../../shared/alerts/evaluate.ts';
 import { runtimeConfigurationSchema } from '../../shared/configuration/runtime.ts';
-import { type CheckName, checkNames, defaultCheck, type EffectiveCheck } from '../../shared/health/checks.ts';
+import { type CheckName, checkNames } from '../../shared/health/checks.ts';
+import { defaultCheck, type EffectiveCheck } from '../../shared/health/effective-check.ts';
 import type { MetricValues } from '../../shared/health/metrics.ts';
 
 const { thresholds } = runtimeConfigurationSchema.parse({

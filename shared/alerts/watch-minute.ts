@@ -17,7 +17,7 @@ export interface MinuteDependencies extends Omit<MailDependencies, 'configuratio
   watchers: ReadonlyMap<string, Watcher>;
   /** Told of what failed, which does not hold up the rest. */
   failed: (what: string, error: unknown) => void;
-  /** Ends the pauses between samples. */
+  /** Ends the pauses between samples; after it no other sample is begun. */
   signal: AbortSignal;
 }
 
@@ -39,7 +39,7 @@ export async function watchMinute(dependencies: MinuteDependencies): Promise<voi
     const pause = began + offset * 1000 - Date.now();
     if (pause > 0) await sleep(pause, undefined, { signal }).catch(() => undefined);
     if (signal.aborted) break;
-    await eachOf([...watchers], AT_A_TIME, ([database, watcher]) =>
+    await eachOf([...watchers], AT_A_TIME, signal, ([database, watcher]) =>
       guarded(database, watchOnce(dependencies, database, watcher, taken.get(database) ?? [])),
     );
     await guarded('mails', deliverMails(dependencies));
@@ -60,12 +60,20 @@ async function watchOnce(
   await watchAlerts({ table, database, configuration }, state);
 }
 
-/** Does something with each item, so many at a time. */
-async function eachOf<Item>(items: Item[], limit: number, work: (item: Item) => Promise<unknown>): Promise<void> {
+/** Does something with each item, so many at a time, and begins with none once the signal says so. */
+async function eachOf<Item>(
+  items: Item[],
+  limit: number,
+  signal: AbortSignal,
+  work: (item: Item) => Promise<unknown>,
+): Promise<void> {
   const waiting = items.values();
   await Promise.all(
     Array.from({ length: Math.min(limit, items.length) }, async () => {
-      for (const item of waiting) await work(item);
+      for (const item of waiting) {
+        if (signal.aborted) return;
+        await work(item);
+      }
     }),
   );
 }

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import {
-  CreateTableCommand,
   type CreateTableCommandInput,
   DescribeTimeToLiveCommand,
   DynamoDBClient,
@@ -17,6 +16,7 @@ import {
 import { ConflictException, CreateScheduleGroupCommand, SchedulerClient } from '@aws-sdk/client-scheduler';
 import { DescribeSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { z } from 'zod';
+import { createTable } from './aws/dynamodb/create-table.ts';
 import { keySpecs } from './aws/kms.ts';
 import type { LocalServices } from './aws/services.ts';
 import { region } from './template/identities.ts';
@@ -146,7 +146,7 @@ async function makeTable(client: DynamoDBClient, { name, properties }: Resource)
           })),
         }),
   };
-  await client.send(new CreateTableCommand(input)).catch((error: unknown) => {
+  await createTable(client, input).catch((error: unknown) => {
     if (!(error instanceof ResourceInUseException)) throw error;
   });
   if (!ttl?.Enabled || ttl.AttributeName === undefined) return;

@@ -58,7 +58,7 @@ describe('a chain', () => {
   test.each([
     ['of 200 writers that know nothing of each other', 200],
     ['of 200 records that one process has to write', 1],
-  ])('%s is unbroken', { retry: 2 }, async (what, writers) => {
+  ])('%s is unbroken', async (what, writers) => {
     tries += 1;
     const chain = `databases/writers-${tries}`;
     // On a machine that is busy with other things, the local DynamoDB needs longer than a call of the API may wait.

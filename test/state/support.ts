@@ -1,7 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { createTable } from '../../local/aws/dynamodb/create-table.ts';
 import { type LocalServices, startServices } from '../../local/aws/services.ts';
 import { openTable, type StateTable, stateKeys } from '../../shared/state/table.ts';
 
@@ -23,29 +24,27 @@ export async function createStateTable(
     credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
   });
   const name = 'State';
-  await client.send(
-    new CreateTableCommand({
-      TableName: name,
-      BillingMode: 'PAY_PER_REQUEST',
-      AttributeDefinitions: [stateKeys.partition, stateKeys.sort, stateKeys.indexPartition, stateKeys.indexSort].map(
-        (AttributeName) => ({ AttributeName, AttributeType: 'S' }),
-      ),
-      KeySchema: [
-        { AttributeName: stateKeys.partition, KeyType: 'HASH' },
-        { AttributeName: stateKeys.sort, KeyType: 'RANGE' },
-      ],
-      GlobalSecondaryIndexes: [
-        {
-          IndexName: stateKeys.index,
-          KeySchema: [
-            { AttributeName: stateKeys.indexPartition, KeyType: 'HASH' },
-            { AttributeName: stateKeys.indexSort, KeyType: 'RANGE' },
-          ],
-          Projection: { ProjectionType: 'ALL' },
-        },
-      ],
-    }),
-  );
+  await createTable(client, {
+    TableName: name,
+    BillingMode: 'PAY_PER_REQUEST',
+    AttributeDefinitions: [stateKeys.partition, stateKeys.sort, stateKeys.indexPartition, stateKeys.indexSort].map(
+      (AttributeName) => ({ AttributeName, AttributeType: 'S' }),
+    ),
+    KeySchema: [
+      { AttributeName: stateKeys.partition, KeyType: 'HASH' },
+      { AttributeName: stateKeys.sort, KeyType: 'RANGE' },
+    ],
+    GlobalSecondaryIndexes: [
+      {
+        IndexName: stateKeys.index,
+        KeySchema: [
+          { AttributeName: stateKeys.indexPartition, KeyType: 'HASH' },
+          { AttributeName: stateKeys.indexSort, KeyType: 'RANGE' },
+        ],
+        Projection: { ProjectionType: 'ALL' },
+      },
+    ],
+  });
   return { table: openTable(client, name), client };
 }
 
@@ -53,14 +52,12 @@ export async function createStateTable(
 export async function createAuditTable(client: DynamoDBClient): Promise<StateTable> {
   const name = 'Audit';
   const keys = [stateKeys.partition, stateKeys.sort];
-  await client.send(
-    new CreateTableCommand({
-      TableName: name,
-      BillingMode: 'PAY_PER_REQUEST',
-      AttributeDefinitions: keys.map((AttributeName) => ({ AttributeName, AttributeType: 'S' })),
-      KeySchema: keys.map((AttributeName, index) => ({ AttributeName, KeyType: index === 0 ? 'HASH' : 'RANGE' })),
-    }),
-  );
+  await createTable(client, {
+    TableName: name,
+    BillingMode: 'PAY_PER_REQUEST',
+    AttributeDefinitions: keys.map((AttributeName) => ({ AttributeName, AttributeType: 'S' })),
+    KeySchema: keys.map((AttributeName, index) => ({ AttributeName, KeyType: index === 0 ? 'HASH' : 'RANGE' })),
+  });
   return openTable(client, name);
 }
 

@@ -1,4 +1,4 @@
-/** The parts of dynalite that are called below its HTTP server; it ships no types. */
+/** dynalite, and the parts of it that are called below its HTTP server; it ships no types. */
 declare module 'dynalite/db/index.js' {
   export type DynaliteStore = {
     tableDb: { awsAccountId: string; awsRegion: string };
@@ -24,4 +24,9 @@ declare module 'dynalite/validations/index.js' {
     toLowerFirst(name: string): string;
   };
   export default validations;
+}
+
+declare module 'dynalite' {
+  import type { Server } from 'node:http';
+  export default function dynalite(options: { createTableMs?: number }): Server;
 }

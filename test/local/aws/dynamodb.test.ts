@@ -1,5 +1,6 @@
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
 import {
-  CreateTableCommand,
   DeleteTableCommand,
   DescribeContinuousBackupsCommand,
   DescribeTableCommand,
@@ -8,7 +9,6 @@ import {
   ListTablesCommand,
   UpdateContinuousBackupsCommand,
   UpdateTimeToLiveCommand,
-  waitUntilTableExists,
 } from '@aws-sdk/client-dynamodb';
 import {
   DynamoDBDocumentClient,
@@ -19,7 +19,9 @@ import {
   TransactWriteCommand,
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb';
+import dynalite from 'dynalite';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { createTable } from '../../../local/aws/dynamodb/create-table.ts';
 import { clientOptions, useServices } from './support.ts';
 
 const services = useServices();
@@ -34,31 +36,44 @@ function connect(): void {
 
 beforeAll(async () => {
   connect();
-  await client.send(
-    new CreateTableCommand({
-      TableName,
-      BillingMode: 'PAY_PER_REQUEST',
-      AttributeDefinitions: ['pk', 'sk', 'collection', 'sort'].map((AttributeName) => ({
-        AttributeName,
-        AttributeType: 'S',
-      })),
-      KeySchema: [
-        { AttributeName: 'pk', KeyType: 'HASH' },
-        { AttributeName: 'sk', KeyType: 'RANGE' },
-      ],
-      GlobalSecondaryIndexes: [
-        {
-          IndexName: 'by_collection',
-          KeySchema: [
-            { AttributeName: 'collection', KeyType: 'HASH' },
-            { AttributeName: 'sort', KeyType: 'RANGE' },
-          ],
-          Projection: { ProjectionType: 'ALL' },
-        },
-      ],
-    }),
-  );
-  await waitUntilTableExists({ client, maxWaitTime: 10, minDelay: 1 }, { TableName });
+  await createTable(client, {
+    TableName,
+    BillingMode: 'PAY_PER_REQUEST',
+    AttributeDefinitions: ['pk', 'sk', 'collection', 'sort'].map((AttributeName) => ({
+      AttributeName,
+      AttributeType: 'S',
+    })),
+    KeySchema: [
+      { AttributeName: 'pk', KeyType: 'HASH' },
+      { AttributeName: 'sk', KeyType: 'RANGE' },
+    ],
+    GlobalSecondaryIndexes: [
+      {
+        IndexName: 'by_collection',
+        KeySchema: [
+          { AttributeName: 'collection', KeyType: 'HASH' },
+          { AttributeName: 'sort', KeyType: 'RANGE' },
+        ],
+        Projection: { ProjectionType: 'ALL' },
+      },
+    ],
+  });
+});
+
+it('makes a table that takes reads, however long that takes', async () => {
+  const server = dynalite({ createTableMs: 300 }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const slow = new DynamoDBClient(clientOptions(`http://127.0.0.1:${(server.address() as AddressInfo).port}`));
+  await createTable(slow, {
+    TableName,
+    BillingMode: 'PAY_PER_REQUEST',
+    AttributeDefinitions: [{ AttributeName: 'pk', AttributeType: 'S' }],
+    KeySchema: [{ AttributeName: 'pk', KeyType: 'HASH' }],
+  });
+  const found = await DynamoDBDocumentClient.from(slow).send(new GetCommand({ TableName, Key: { pk: 'x' } }));
+  expect(found).not.toHaveProperty('Item');
+  slow.destroy();
+  server.close();
 });
 
 const key = (name: string) => ({ pk: name, sk: 'JOB' });

@@ -18,7 +18,7 @@ import { divideWork } from './shares.ts';
 import { workOfExport, writePlan, writeShares } from './work.ts';
 
 /** Chunks that a table is larger than where it is read in parts before PostgreSQL 14; a whole one is read faster. */
-const WHOLE_CHUNKS = 8;
+const WHOLE_CHUNKS = 4;
 
 export interface ExportDependencies {
   exports: ExportStore;

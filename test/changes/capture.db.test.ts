@@ -156,7 +156,7 @@ forEachServer((server) => {
       const summary = await guarded.capture({ mostHeldBytes: 200_000, streamAfterBytes }, { onStreamRefused, onRead });
       expect(summary).toMatchObject({ segments: 3, changes: 20_040, caughtUp: true });
       expect([read.bytes, read.changes]).toEqual([summary.bytes, summary.changes]);
-      expect(read.calls).toBeGreaterThan(10);
+      expect(read.calls).toBeGreaterThan(summary.segments);
       expect(refusals).toEqual([]);
       expect(await storedIds(guarded.of)).toEqual(upTo(last));
     },

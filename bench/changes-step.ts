@@ -1,5 +1,6 @@
 import { S3Client } from '@aws-sdk/client-s3';
-import { captureChanges, captureDefaults } from '../shared/changes/capture/capture.ts';
+import { captureChanges } from '../shared/changes/capture/capture.ts';
+import { captureDefaults } from '../shared/changes/capture/settings.ts';
 import { replayChanges } from '../shared/changes/replay/replay.ts';
 import { planReplay } from '../shared/changes/window/plan-replay.ts';
 

@@ -11,9 +11,11 @@ import { backupPrefix } from '../shared/backup/layout.ts';
 import { exportedTypeSchema } from '../shared/backup/manifest.ts';
 import { explainStoreFailure } from '../shared/backup/objects/object-store.ts';
 import { removeObjects } from '../shared/backup/remove.ts';
+import { STREAM_REFUSED } from '../shared/changes/capture/line-source.ts';
 import { environmentNames, readEnvironment } from '../shared/configuration/environment.ts';
 import { findDatabase, loadConfiguration } from '../shared/configuration/load.ts';
 import type { Progress } from '../shared/contract/schemas/job.ts';
+import { createLogger } from '../shared/http/log.ts';
 import { runBackupJob } from '../shared/jobs/backup-job.ts';
 import { bookkeep } from '../shared/jobs/bookkeeping.ts';
 import { withCancellation } from '../shared/jobs/cancellation.ts';
@@ -51,6 +53,7 @@ const auditor = openAuditor();
 const store = { s3: s3Client(), bucket: environment.backupBucket, keyArn: environment.backupKeyArn };
 const { backups: settings } = configuration;
 const pgDumpPath = process.env[environmentNames.pgDumpPath];
+const logger = createLogger('backup');
 const tools = { postgresToolsPath: environment.postgresToolsPath, ...(pgDumpPath ? { pgDumpPath } : {}) };
 
 /** Of a round of an incremental backup, for beginning to read more changes. */
@@ -158,7 +161,12 @@ export const handler = withDurableExecution(async (input: unknown, context) => {
         if (error instanceof LargerThanOneInvocation) return null;
         throw error;
       }),
-    takeIncrement: ({ database, custom_name: customName, requested_by: requestedBy }, { jobId, backupId: id }) =>
+    takeIncrement: (
+      { database, custom_name: customName, requested_by: requestedBy },
+      { jobId, backupId: id },
+      captured,
+      report,
+    ) =>
       within(jobId, async (signal) =>
         takeIncrement(
           { id, database, customName, requestedBy, createdAt: (await jobs.get(jobId)).created_at },
@@ -169,7 +177,10 @@ export const handler = withDurableExecution(async (input: unknown, context) => {
             compressionLevel: settings.compression_level,
             timeMs: CAPTURING_MS,
             signal,
+            captured,
+            report,
             onDefinitions: recordDefinitions(auditor, database),
+            onStreamRefused: (error) => logger.warn(STREAM_REFUSED, { database, job: jobId, error }),
           },
         ),
       ),

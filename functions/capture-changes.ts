@@ -1,5 +1,6 @@
 import type { Context } from 'aws-lambda';
 import { dynamodbClient, lambdaClient, s3Client, secretsManagerClient } from '../shared/aws/clients.ts';
+import { STREAM_REFUSED } from '../shared/changes/capture/line-source.ts';
 import { readEnvironment } from '../shared/configuration/environment.ts';
 import { loadConfiguration } from '../shared/configuration/load.ts';
 import { createLogger } from '../shared/http/log.ts';
@@ -61,11 +62,7 @@ export async function handler(_event: unknown, context: Pick<Context, 'getRemain
         startBase,
         signal,
         onDefinitions: recordDefinitions(auditor, database.id),
-        onStreamRefused: (error) =>
-          logger.warn('Changes cannot be streamed, so the server holds what it decodes', {
-            database: database.id,
-            error,
-          }),
+        onStreamRefused: (error) => logger.warn(STREAM_REFUSED, { database: database.id, error }),
       });
       reports[database.id] = report;
       const isTrouble = report.status === 'closed' || ('warning' in report && report.warning !== null);

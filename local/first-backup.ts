@@ -51,7 +51,7 @@ export async function takeFirstBackup(
   }
   if (job.status !== 'succeeded') {
     throw new Error(
-      `The first backup did not succeed. ${job.error?.message ?? job.status} ${job.error?.next_step ?? ''}\nLogs are in ${join(dirname(marker), 'logs')}`,
+      `The first backup did not succeed. ${job.error ? `${job.error.message}. ${job.error.next_step}` : `The job is ${job.status}.`}\nLogs are in ${join(dirname(marker), 'logs')}`,
     );
   }
   const seconds = (Date.now() - started) / 1000;

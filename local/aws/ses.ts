@@ -1,12 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import type { RequestListener, ServerResponse } from 'node:http';
+import type { RequestListener } from 'node:http';
 import { join } from 'node:path';
 import { AwsError } from './errors.ts';
 import type { FaultList } from './faults.ts';
-import { send } from './http.ts';
+import { showMailbox } from './mailbox-page.ts';
 import { members, type QueryOperation, serveQuery } from './query-service.ts';
 import { openStateFile } from './state-file.ts';
-import { escapeXml } from './xml.ts';
 
 /** An email that was sent; nothing leaves the machine. */
 export type Email = {
@@ -34,7 +33,7 @@ export type LocalSes = {
 const keptEmails = 500;
 
 /**
- * Amazon SES version 1 (SendEmail, SendRawEmail) with a page of what was sent at `GET /` and the same as JSON at `GET /emails`.
+ * Amazon SES version 1 (SendEmail, SendRawEmail) with pages of what was sent; see {@link showMailbox}.
  */
 export async function openSes(stateFolder: string): Promise<LocalSes> {
   const file = await openStateFile<{ emails: Email[] }>(join(stateFolder, 'ses.json'), { emails: [] });
@@ -96,31 +95,4 @@ export async function openSes(stateFolder: string): Promise<LocalSes> {
       ),
     close: file.close,
   };
-}
-
-function showMailbox(response: ServerResponse, path: string, emails: readonly Email[]): void {
-  if (path === '/emails') {
-    send(response, 200, 'application/json', JSON.stringify(emails));
-    return;
-  }
-  const rows = emails.map(
-    ({
-      sentAt,
-      from,
-      to,
-      cc,
-      bcc,
-      subject,
-      text,
-      html,
-      raw,
-    }) => `<article><h2>${escapeXml(subject) || '(no subject)'}</h2>
-<p>${escapeXml(sentAt)} · from ${escapeXml(from)} · to ${escapeXml([...to, ...cc, ...bcc].join(', '))}</p>
-${html ? `<iframe sandbox srcdoc="${escapeXml(html)}"></iframe>` : `<pre>${escapeXml(text || raw)}</pre>`}</article>`,
-  );
-  const page = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Sent emails</title>
-<style>body{font:16px/1.5 system-ui;max-width:60rem;margin:2rem auto;padding:0 1rem}iframe{width:100%;height:24rem;border:1px solid #ccc}pre{white-space:pre-wrap}</style>
-<h1>Sent emails (${emails.length})</h1><p>Kept on this machine; nothing was delivered.</p>${rows.join('\n')}</html>`;
-  response.setHeader('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'");
-  send(response, 200, 'text/html; charset=utf-8', page);
 }

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { invalidParameter } from '../lambda/errors.ts';
 import { wireEvent } from './history.ts';
+import { pageOf } from './invocation.ts';
 import { type Execution, errorObjectSchema, operationUpdateSchema, statusOf, wireOperation } from './model.ts';
-import { type DurableService, pageOf } from './service.ts';
+import type { DurableService } from './service.ts';
 
 /** A call of the durable execution API; `null` is answered when no route fits. */
 export type DurableCall = {

@@ -29,8 +29,8 @@ export interface Actor {
   now: Date;
 }
 
-/** How long a resolved alert stays in the list. */
-export const RESOLVED_KEPT_DAYS = 365;
+/** How long a resolved alert stays in the list, from its end; see docs/monitoring.md. */
+const RESOLVED_KEPT_DAYS = 365;
 
 const alertKey = (id: string) => ({ pk: `ALERT#${id}`, sk: 'ALERT' });
 const collectionOf = (database: string | null): string => `ALERTS#${database ?? '*'}`;

@@ -1,14 +1,9 @@
 import type { Level } from '../contract/schemas/health.ts';
-import {
-  type CheckName,
-  checkNames,
-  checkOf,
-  compareLevels,
-  type EffectiveCheck,
-  levelOrder,
-  passes,
-} from '../health/checks.ts';
+import { type CheckName, checkNames, checkOf } from '../health/checks.ts';
+import { type EffectiveCheck, passes } from '../health/effective-check.ts';
+import { compareLevels, levelOrder } from '../health/levels.ts';
 import type { MetricValues } from '../health/metrics.ts';
+import { hasLasted } from '../health/sampling-interval.ts';
 
 /** What is remembered of a check from sample to sample. Times in milliseconds since the epoch. */
 export interface Tracker {
@@ -36,6 +31,8 @@ export interface Evaluation {
   /** Milliseconds since the epoch. */
   at: number;
   values: MetricValues;
+  /** Seconds from one sample to the next. */
+  betweenSamples: number;
   checks: Readonly<Record<CheckName, EffectiveCheck>>;
   /** null: alerts do not rise with time. */
   escalateAfterSeconds: number | null;
@@ -50,7 +47,8 @@ const noTracker: Tracker = { since: {}, good_since: null, alert: null };
  * Holds a sample against the thresholds. A value that is not known changes nothing: neither opens an alert nor ends one.
  *
  * A value is at a level once it is beyond its threshold, until it has come back by the hysteresis; it is an alert once that has
- * lasted for `for_seconds`, and over once the value was good for `clear_seconds`. An alert keeps the worst level it has had.
+ * lasted for `for_seconds`, and over once the value was good for `clear_seconds`, by the sample nearest to then. An alert keeps the worst
+ * level it has had.
  */
 export function evaluate(before: Trackers, evaluation: Evaluation): { trackers: Trackers; changes: Change[] } {
   const trackers: Trackers = {};
@@ -66,13 +64,14 @@ export function evaluate(before: Trackers, evaluation: Evaluation): { trackers: 
 function evaluateCheck(
   name: CheckName,
   before: Tracker,
-  { at, values, checks, escalateAfterSeconds, inMaintenance, newId }: Evaluation,
+  { at, values, betweenSamples, checks, escalateAfterSeconds, inMaintenance, newId }: Evaluation,
 ): { tracker: Tracker; change: Change | null } {
   const check = checks[name];
   const value = values[checkOf(name).metric] ?? null;
   if (check.enabled && value === null) return { tracker: before, change: null };
   const since = check.enabled && value !== null ? sinceOf(name, check, before.since, value, at) : {};
   const { alert } = before;
+  const lasts = (begun: number, seconds: number): boolean => hasLasted(at - begun, seconds, betweenSamples);
   const changeTo = (kind: Change['kind'], id: string, level: Level): Change => ({
     kind,
     check: name,
@@ -85,7 +84,7 @@ function evaluateCheck(
   if (Object.keys(since).length === 0) {
     if (!alert) return { tracker: noTracker, change: null };
     const good_since = before.good_since ?? at;
-    if (check.enabled && at - good_since < check.clear_seconds * 1000)
+    if (check.enabled && !lasts(good_since, check.clear_seconds))
       return { tracker: { since, good_since, alert }, change: null };
     return { tracker: noTracker, change: changeTo('resolve', alert.id, alert.level) };
   }
@@ -93,7 +92,7 @@ function evaluateCheck(
   const tracker: Tracker = { since, good_since: null, alert };
   const lasting = levelOrder.filter((level) => {
     const begun = since[level];
-    return begun !== undefined && at - begun >= check.for_seconds * 1000;
+    return begun !== undefined && lasts(begun, check.for_seconds);
   });
   const level = lasting.at(-1);
   if (inMaintenance || level === undefined) return { tracker, change: null };
@@ -108,7 +107,7 @@ function evaluateCheck(
     };
   }
   const next = levelOrder[levelOrder.indexOf(alert.level) + 1];
-  const stays = escalateAfterSeconds !== null && at - alert.risen_at >= escalateAfterSeconds * 1000;
+  const stays = escalateAfterSeconds !== null && lasts(alert.risen_at, escalateAfterSeconds);
   if (!stays || next === undefined || alert.level === 'INFO') return { tracker, change: null };
   return {
     tracker: { ...tracker, alert: { ...alert, level: next, risen_at: at } },

@@ -80,7 +80,7 @@ function asHtml(subject: MailSubject): string {
   const colour = subject.event === 'resolved' ? '#037f0c' : colours[subject.level];
   const rows = factsOf(subject).map(
     ([name, value]) =>
-      `<tr><th style="text-align:left;vertical-align:top;padding:2px 12px 2px 0;white-space:nowrap">${escapeHtml(name)}</th><td style="padding:2px 0">${escapeHtml(value)}</td></tr>`,
+      `<tr><th style="text-align:left;vertical-align:top;padding:2px 12px 2px 0;white-space:nowrap">${escapeHtml(name)}</th><td style="padding:2px 0;overflow-wrap:anywhere">${escapeHtml(value)}</td></tr>`,
   );
   return `<h2 style="font-size:18px;border-left:6px solid ${colour};padding-left:10px">${escapeHtml(`${nameOf(subject)}: ${subject.title}`)}</h2>
 <table role="presentation">${rows.join('')}</table>
@@ -89,7 +89,7 @@ function asHtml(subject: MailSubject): string {
 
 function asPage(title: string, body: string, link: string | null): string {
   const more = link === null ? '' : `<p><a href="${escapeHtml(link)}">More about it</a></p>`;
-  return `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>${escapeHtml(title)}</title></head>
+  return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>${escapeHtml(title)}</title></head>
 <body style="font:14px/1.5 sans-serif;color:#16191f">${body}
 ${more}</body></html>`;
 }

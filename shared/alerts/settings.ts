@@ -3,15 +3,9 @@ import { z } from 'zod';
 import type { Thresholds } from '../configuration/runtime.ts';
 import { type AlertSettings, thresholdsRequestSchema } from '../contract/schemas/alert.ts';
 import { OperationError } from '../errors.ts';
-import {
-  type CheckName,
-  checkNames,
-  checkOf,
-  defaultCheck,
-  type EffectiveCheck,
-  isCheckName,
-  levelOrder,
-} from '../health/checks.ts';
+import { type CheckName, checkNames, checkOf, isCheckName } from '../health/checks.ts';
+import { defaultCheck, type EffectiveCheck } from '../health/effective-check.ts';
+import { levelOrder } from '../health/levels.ts';
 import { metricOf } from '../health/metrics.ts';
 import type { StateTable } from '../state/table.ts';
 

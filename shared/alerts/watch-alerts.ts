@@ -4,6 +4,7 @@ import type { RuntimeConfiguration } from '../configuration/runtime.ts';
 import { causeOfCheck, checkOf } from '../health/checks.ts';
 import { type MetricName, metricOf } from '../health/metrics.ts';
 import { readSamples, type WatchState } from '../health/sample-store.ts';
+import { secondsBetweenSamples } from '../health/sampling-interval.ts';
 import { newAlertId } from '../state/ids.ts';
 import type { StateTable } from '../state/table.ts';
 import { type NewAlert, openAlert, raiseAlert, resolveAlert } from './alert-store.ts';
@@ -64,6 +65,7 @@ export async function watchAlerts(dependencies: AlertDependencies, state: WatchS
   const { trackers, changes } = evaluate(before.trackers, {
     at,
     values,
+    betweenSamples: secondsBetweenSamples(configuration.thresholds.health_check_interval_seconds),
     checks: effectiveChecks(stored.settings, configuration.thresholds),
     escalateAfterSeconds: stored.settings.escalate_after_seconds,
     inMaintenance: isInMaintenance(stored.settings, at),

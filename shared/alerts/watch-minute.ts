@@ -3,6 +3,7 @@ import type { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import type { RuntimeConfiguration } from '../configuration/runtime.ts';
 import { publishSamples } from '../health/publish.ts';
 import type { Sample } from '../health/sample-store.ts';
+import { roundsOfMinute } from '../health/sampling-interval.ts';
 import type { Watcher } from '../health/watch-database.ts';
 import { deliverMails, type MailDependencies } from './deliver-mails.ts';
 import { watchAlerts } from './watch-alerts.ts';
@@ -16,26 +17,12 @@ export interface MinuteDependencies extends Omit<MailDependencies, 'configuratio
   watchers: ReadonlyMap<string, Watcher>;
   /** Told of what failed, which does not hold up the rest. */
   failed: (what: string, error: unknown) => void;
-  /** Ends the pauses between samples. */
+  /** Ends the pauses between samples; after it no other sample is begun. */
   signal: AbortSignal;
 }
 
-const MINUTE_SECONDS = 60;
 /** Databases that are sampled at a time. */
 const AT_A_TIME = 10;
-
-/**
- * When within a minute samples are taken, in seconds from its beginning: EventBridge starts nothing more often. Intervals of more
- * than a minute are kept in whole minutes, counted from the epoch, so that it does not matter which function counts.
- */
-export function roundsOfMinute(intervalSeconds: number, now: number): number[] {
-  if (intervalSeconds >= MINUTE_SECONDS) {
-    const minutes = Math.round(intervalSeconds / MINUTE_SECONDS);
-    return Math.round(now / (MINUTE_SECONDS * 1000)) % minutes === 0 ? [0] : [];
-  }
-  const rounds = Math.floor(MINUTE_SECONDS / intervalSeconds);
-  return Array.from({ length: rounds }, (_, index) => index * intervalSeconds);
-}
 
 /**
  * Watches every database for a minute: takes samples, holds them against the thresholds and sends the mails, each round of it; at
@@ -52,7 +39,7 @@ export async function watchMinute(dependencies: MinuteDependencies): Promise<voi
     const pause = began + offset * 1000 - Date.now();
     if (pause > 0) await sleep(pause, undefined, { signal }).catch(() => undefined);
     if (signal.aborted) break;
-    await eachOf([...watchers], AT_A_TIME, ([database, watcher]) =>
+    await eachOf([...watchers], AT_A_TIME, signal, ([database, watcher]) =>
       guarded(database, watchOnce(dependencies, database, watcher, taken.get(database) ?? [])),
     );
     await guarded('mails', deliverMails(dependencies));
@@ -73,12 +60,20 @@ async function watchOnce(
   await watchAlerts({ table, database, configuration }, state);
 }
 
-/** Does something with each item, so many at a time. */
-async function eachOf<Item>(items: Item[], limit: number, work: (item: Item) => Promise<unknown>): Promise<void> {
+/** Does something with each item, so many at a time, and begins with none once the signal says so. */
+async function eachOf<Item>(
+  items: Item[],
+  limit: number,
+  signal: AbortSignal,
+  work: (item: Item) => Promise<unknown>,
+): Promise<void> {
   const waiting = items.values();
   await Promise.all(
     Array.from({ length: Math.min(limit, items.length) }, async () => {
-      for (const item of waiting) await work(item);
+      for (const item of waiting) {
+        if (signal.aborted) return;
+        await work(item);
+      }
     }),
   );
 }

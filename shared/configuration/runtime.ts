@@ -44,7 +44,7 @@ export const databaseSchema = z.strictObject({
   id: databaseIdSchema,
   kind: z.enum(['rds', 'aurora', 'self-managed']).default('rds'),
   host: z.string().min(1).max(253),
-  /** DB instance identifier, where the host is not the instance's own endpoint: CloudWatch knows its free storage by it. */
+  /** DB instance identifier, where the host is not the instance's own endpoint: CloudWatch knows its metrics by it. */
   instance_id: z
     .string()
     .regex(/^[a-z][a-z0-9-]{0,62}$/, 'must be a DB instance identifier')

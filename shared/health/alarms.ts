@@ -1,6 +1,9 @@
 import type { Thresholds } from '../configuration/runtime.ts';
-import { type CheckName, checkNames, checkOf, defaultCheck, levelOrder } from './checks.ts';
+import { type CheckName, checkNames, checkOf } from './checks.ts';
+import { defaultCheck } from './effective-check.ts';
+import { levelOrder } from './levels.ts';
 import { type MetricName, metricOf } from './metrics.ts';
+import { secondsBetweenSamples } from './sampling-interval.ts';
 
 /** The alarm that is raised when the sampler itself no longer runs. */
 export const NO_SAMPLES = 'no_samples';
@@ -31,7 +34,7 @@ export const WITH_DRILLS: CheckName = 'proven_backup_age';
  * one for samples that do not arrive. They hold when the sampler, which opens alerts by itself, can no longer do so.
  */
 export function databaseAlarms(configured: Thresholds): DatabaseAlarm[] {
-  const interval = Math.ceil(configured.health_check_interval_seconds / MINUTE) * MINUTE;
+  const interval = Math.max(MINUTE, secondsBetweenSamples(configured.health_check_interval_seconds));
   const noSamples: DatabaseAlarm = {
     what: NO_SAMPLES,
     title: 'No samples arrive',

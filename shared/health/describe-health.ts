@@ -1,14 +1,8 @@
 import type { Database } from '../configuration/runtime.ts';
 import type { Check, Health, Level } from '../contract/schemas/health.ts';
-import {
-  type CheckName,
-  checkNames,
-  checkOf,
-  compareLevels,
-  type EffectiveCheck,
-  levelOfValue,
-  levelOrder,
-} from './checks.ts';
+import { type CheckName, checkNames, checkOf } from './checks.ts';
+import { type EffectiveCheck, levelOfValue } from './effective-check.ts';
+import { compareLevels, levelOrder } from './levels.ts';
 import { metricNames, metricOf, sourceOf } from './metrics.ts';
 import { detailsReadAt } from './sample/read-details.ts';
 import type { WatchState } from './sample-store.ts';

@@ -1,4 +1,4 @@
-import { type CloudWatchClient, GetMetricDataCommand, type MetricDataQuery } from '@aws-sdk/client-cloudwatch';
+import { type CloudWatchClient, type Dimension, GetMetricDataCommand } from '@aws-sdk/client-cloudwatch';
 import type { Database } from '../configuration/runtime.ts';
 import type { MetricValues } from './metrics.ts';
 
@@ -9,26 +9,31 @@ const AURORA_VOLUME_BYTES = 128 * 1024 * GIBIBYTE;
 const LOOK_BACK_MS = 30 * 60_000;
 const PERIOD_SECONDS = 60;
 
-/** CloudWatch's names of what is asked for, by kind of database. */
-const asked = {
-  rds: ['CPUUtilization', 'FreeableMemory', 'FreeStorageSpace'],
-  aurora: ['CPUUtilization', 'FreeableMemory', 'VolumeBytesUsed'],
-} as const;
+type Metric = 'CPUUtilization' | 'FreeableMemory' | 'FreeStorageSpace' | 'VolumeBytesUsed';
+type Place = Pick<Database, 'kind' | 'host' | 'instance_id'>;
 
 /**
- * The dimensions under which CloudWatch knows a database: its host's first label is the instance's or the cluster's name.
+ * What CloudWatch is asked for, and under which dimensions it knows it ("Amazon CloudWatch dimensions for Aurora" in its guide): the
+ * server by its instance, or as the writer or the readers of a cluster, the volume of Aurora by its cluster. Instance and cluster have
+ * their names from the configuration or from the endpoint's first label.
  *
- * @returns null for a host that RDS has not named, such as one's own DNS name
+ * @returns without what no name leads to, such as a DNS name of one's own
  */
-export function rdsDimensions({
-  kind,
-  host,
-}: Pick<Database, 'kind' | 'host'>): { Name: string; Value: string }[] | null {
-  const [name, kindOfEndpoint] = /^([a-z0-9-]+)\.(cluster-(?:ro-)?)?[a-z0-9]+\..*rds\.amazonaws\.com(\.cn)?$/i
-    .exec(host)
-    ?.slice(1) ?? [undefined, undefined];
-  if (kind === 'self-managed' || name === undefined) return null;
-  return [{ Name: kind === 'aurora' && kindOfEndpoint ? 'DBClusterIdentifier' : 'DBInstanceIdentifier', Value: name }];
+function rdsDimensions({ kind, host, instance_id }: Place): Partial<Record<Metric, Dimension[]>> {
+  if (kind === 'self-managed') return {};
+  const [name, cluster] =
+    /^([a-z0-9-]+)\.(cluster-(?:ro-)?)?[a-z0-9]+\..*rds\.amazonaws\.com(?:\.cn)?$/.exec(host.toLowerCase())?.slice(1) ??
+    [];
+  const clusterId = kind === 'aurora' && cluster ? name : undefined;
+  const instanceId = instance_id ?? (cluster ? undefined : name);
+  const volume = clusterId === undefined ? null : [{ Name: 'DBClusterIdentifier', Value: clusterId }];
+  const role = volume && [...volume, { Name: 'Role', Value: cluster === 'cluster-ro-' ? 'READER' : 'WRITER' }];
+  const server = instanceId === undefined ? role : [{ Name: 'DBInstanceIdentifier', Value: instanceId }];
+  return {
+    ...(server && { CPUUtilization: server, FreeableMemory: server }),
+    ...(server && kind === 'rds' && { FreeStorageSpace: server }),
+    ...(volume && { VolumeBytesUsed: volume }),
+  };
 }
 
 /** The bytes of disk that the configuration says a database has; null when it does not say. */
@@ -37,7 +42,8 @@ export function storageBytes({ storage_gigabytes }: Pick<Database, 'storage_giga
 }
 
 /**
- * Processor, memory and disk of a managed database, the newest that CloudWatch has. Nothing for a self-managed one.
+ * Processor, memory and disk of a managed database, the newest that CloudWatch has; null what it does not have. Nothing for a
+ * self-managed one.
  *
  * @throws the SDK's errors
  */
@@ -46,34 +52,38 @@ export async function readRdsMetrics(
   database: Database,
   now = Date.now(),
 ): Promise<MetricValues> {
-  const Dimensions = rdsDimensions(database);
-  if (database.kind === 'self-managed' || Dimensions === null) return {};
-  const queries = asked[database.kind].map(
-    (MetricName, index): MetricDataQuery => ({
-      Id: `m${index}`,
-      MetricStat: { Metric: { Namespace: 'AWS/RDS', MetricName, Dimensions }, Period: PERIOD_SECONDS, Stat: 'Average' },
-    }),
-  );
+  const asked = Object.entries(rdsDimensions(database));
+  if (asked.length === 0) return {};
   const { MetricDataResults = [] } = await client.send(
     new GetMetricDataCommand({
-      MetricDataQueries: queries,
+      MetricDataQueries: asked.map(([MetricName, Dimensions], index) => ({
+        Id: `m${index}`,
+        MetricStat: {
+          Metric: { Namespace: 'AWS/RDS', MetricName, Dimensions },
+          Period: PERIOD_SECONDS,
+          Stat: 'Average',
+        },
+      })),
       StartTime: new Date(now - LOOK_BACK_MS),
       EndTime: new Date(now),
       ScanBy: 'TimestampDescending',
     }),
   );
-  const newest = (index: number): number | null =>
-    MetricDataResults.find(({ Id }) => Id === `m${index}`)?.Values?.[0] ?? null;
-  const [processor, memory, third] = [newest(0), newest(1), newest(2)];
+  const newest = (metric: Metric): number | null => {
+    const id = `m${asked.findIndex(([name]) => name === metric)}`;
+    return MetricDataResults.find(({ Id }) => Id === id)?.Values?.[0] ?? null;
+  };
+  const processor = newest('CPUUtilization');
   return {
     cpu_usage: processor === null ? null : processor / 100,
-    memory_free_bytes: memory,
-    ...(third === null ? {} : diskOf(database, third)),
+    memory_free_bytes: newest('FreeableMemory'),
+    ...diskOf(database, newest(database.kind === 'aurora' ? 'VolumeBytesUsed' : 'FreeStorageSpace')),
   };
 }
 
-function diskOf(database: Database, bytes: number): MetricValues {
-  if (database.kind === 'aurora') return { disk_usage: bytes / AURORA_VOLUME_BYTES };
+function diskOf(database: Database, bytes: number | null): MetricValues {
+  if (database.kind === 'aurora') return { disk_usage: bytes === null ? null : bytes / AURORA_VOLUME_BYTES };
   const whole = storageBytes(database);
-  return { disk_free_bytes: bytes, disk_usage: whole === null ? null : Math.max(0, 1 - bytes / whole) };
+  const usage = bytes === null || whole === null ? null : Math.max(0, 1 - bytes / whole);
+  return { disk_free_bytes: bytes, disk_usage: usage };
 }

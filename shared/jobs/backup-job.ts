@@ -9,6 +9,12 @@ import { CANCELLED } from './cancellation.ts';
 import { type DistributedWork, exportDistributed } from './distributed-backup.ts';
 import type { BackupEvent } from './events.ts';
 
+/** How much of an incremental backup its job has captured; the rest was when it began. */
+export interface Captured {
+  bytes: number;
+  changes: number;
+}
+
 /** What the job of a backup needs from the world; see functions/backup.ts. */
 export interface BackupJobDependencies {
   /** Creates the job and its catalog entry when a schedule began it; returns their ids. */
@@ -26,11 +32,19 @@ export interface BackupJobDependencies {
     ids: { jobId: string; backupId: string },
     report: (progress: Progress) => Promise<void>,
   ): Promise<Manifest | null>;
-  /** Takes an incremental one, as far as it can be done at once. */
+  /**
+   * Takes an incremental one, as far as it can be done at once.
+   *
+   * @param captured - by the rounds before
+   */
   takeIncrement(
     event: BackupEvent,
     ids: { jobId: string; backupId: string },
-  ): Promise<{ status: 'taken'; manifest: IncrementManifest } | { status: 'waiting'; reason: string }>;
+    captured: Captured,
+    report: (progress: Progress) => Promise<void>,
+  ): Promise<
+    { status: 'taken'; manifest: IncrementManifest } | { status: 'waiting'; reason: string; captured: Captured }
+  >;
   /** Takes a larger one with many invocations. */
   distributed(event: BackupEvent, ids: { jobId: string; backupId: string }): DistributedWork<Manifest>;
   /** Removes what an attempt left in the bucket. */
@@ -107,15 +121,18 @@ async function takeIncrement(
   dependencies: BackupJobDependencies,
 ): Promise<Outcome<Exported>> {
   let reason = '';
+  let captured: Captured = { bytes: 0, changes: 0 };
   for (let round = 1; round <= INCREMENT_ROUNDS; round++) {
     const outcome = await runAttempts(steps, `increment-${round}`, async () => {
-      const found = await dependencies.takeIncrement(event, ids);
+      const found = await dependencies.takeIncrement(event, ids, captured, (progress) =>
+        dependencies.report(ids.jobId, progress),
+      );
       if (found.status === 'waiting') return found;
       return { status: found.status, taken: exportedOf(found.manifest, dependencies.retentionDays) };
     });
     if (outcome.status === 'failed') return outcome;
     if (outcome.result.status === 'taken') return { status: 'done', result: outcome.result.taken };
-    reason = outcome.result.reason;
+    ({ reason, captured } = outcome.result);
     await steps.wait(`increment-${round}-wait`, INCREMENT_WAIT_SECONDS);
   }
   const error: JobError = {

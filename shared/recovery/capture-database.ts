@@ -1,4 +1,4 @@
-import type { CaptureSummary } from '../changes/capture/capture.ts';
+import type { CaptureSummary } from '../changes/capture/capture-once.ts';
 import type { GuardLimits } from '../changes/guard/decide.ts';
 import { enforceGuard } from '../changes/guard/guard.ts';
 import { turnOff } from '../changes/setup/turn-on.ts';

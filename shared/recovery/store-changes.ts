@@ -1,10 +1,7 @@
 import type { ObjectStore } from '../backup/objects/object-store.ts';
-import {
-  type CaptureDependencies,
-  type CaptureSummary,
-  captureChanges,
-  captureDefaults,
-} from '../changes/capture/capture.ts';
+import { type CaptureDependencies, captureChanges } from '../changes/capture/capture.ts';
+import type { CaptureSummary } from '../changes/capture/capture-once.ts';
+import { captureDefaults } from '../changes/capture/settings.ts';
 import type { ConnectionTarget } from '../postgres/connect.ts';
 import { readRecovery, recordCapture, recordObstacle } from '../state/recovery.ts';
 import type { StateTable } from '../state/table.ts';
@@ -19,6 +16,7 @@ export interface StoreChangesDependencies {
   signal: AbortSignal;
   onDefinitions?: CaptureDependencies['onDefinitions'];
   onStreamRefused?: CaptureDependencies['onStreamRefused'];
+  onRead?: CaptureDependencies['onRead'];
 }
 
 /**
@@ -30,14 +28,15 @@ export interface StoreChangesDependencies {
 export async function storeChanges(
   of: { database: string; slot: string },
   toTheEnd: boolean,
-  { target, store, table, compressionLevel, timeMs, signal, onDefinitions, onStreamRefused }: StoreChangesDependencies,
+  { table, compressionLevel, timeMs, ...dependencies }: StoreChangesDependencies,
 ): Promise<CaptureSummary> {
   const at = new Date().toISOString();
   const settings = { ...captureDefaults, compressionLevel, timeMs, ...(toTheEnd ? { emptyAfterBytes: 0 } : {}) };
   const recovery = await readRecovery(table, of.database);
   const isUntold = recovery?.slot === of.slot && !recovery.follows_definitions;
   const summary = await captureChanges(of, {
-    ...{ target, store, settings, signal, onDefinitions, onStreamRefused },
+    ...dependencies,
+    settings,
     definitions: isUntold ? recovery.definitions : undefined,
     onObstacle: ({ committed_at, lsn, xid, obstacle: reason }) =>
       recordObstacle(table, of.database, { at: committed_at, lsn, xid, reason }, new Date()),

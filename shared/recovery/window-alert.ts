@@ -3,7 +3,8 @@ import { mailAbout, mailSubject } from '../alerts/news.ts';
 import { readSettings } from '../alerts/settings.ts';
 import type { GuardDecision, GuardLimits, SlotHealth } from '../changes/guard/decide.ts';
 import type { RuntimeConfiguration } from '../configuration/runtime.ts';
-import { causeOfCheck, compareLevels } from '../health/checks.ts';
+import { causeOfCheck } from '../health/checks.ts';
+import { compareLevels } from '../health/levels.ts';
 import { newAlertId } from '../state/ids.ts';
 import type { StateTable } from '../state/table.ts';
 

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { type Change, evaluate, type Trackers } from '../../shared/alerts/evaluate.ts';
 import { runtimeConfigurationSchema } from '../../shared/configuration/runtime.ts';
-import { type CheckName, checkNames, defaultCheck, type EffectiveCheck } from '../../shared/health/checks.ts';
+import { type CheckName, checkNames } from '../../shared/health/checks.ts';
+import { defaultCheck, type EffectiveCheck } from '../../shared/health/effective-check.ts';
 import type { MetricValues } from '../../shared/health/metrics.ts';
 
 const { thresholds } = runtimeConfigurationSchema.parse({
@@ -28,6 +29,7 @@ function course(
     const result = evaluate(trackers, {
       at: second * 1000,
       values,
+      betweenSamples: 30,
       checks,
       escalateAfterSeconds,
       inMaintenance,
@@ -64,6 +66,27 @@ describe('an alert', () => {
       [240, 'resolve', 'WARNING', 'alert-1'],
     ]);
     expect(trackers).toEqual({});
+  });
+
+  test('opens, rises and resolves by the samples nearest to their times, which come somewhat before or after them', () => {
+    const seconds = [0, 29.98, 59.96, 90.1, 119.9, 150, 180.1, 209.9, 239.7, 270];
+    const samples = seconds.map((second): [number, MetricValues] => [second, use(second < 119 ? 0.85 : 0.5)]);
+    expect(course(samples, rule).seen).toEqual([
+      [59.96, 'open', 'WARNING', 'alert-1'],
+      [239.7, 'resolve', 'WARNING', 'alert-1'],
+    ]);
+    const staying = seconds.map((second): [number, MetricValues] => [second, use(0.85)]);
+    expect(course(staying, { ...rule, for_seconds: 0 }, 'connections', 120).seen).toEqual([
+      [0, 'open', 'WARNING', 'alert-1'],
+      [119.9, 'escalate', 'ERROR', 'alert-1'],
+      [239.7, 'escalate', 'CRITICAL', 'alert-1'],
+    ]);
+  });
+
+  test('does not open a sample early, for a time that is no multiple of what lies between two', () => {
+    const late = [0, 30.3, 60.3, 90.3].map((second): [number, MetricValues] => [second, use(0.85)]);
+    expect(course(late, { ...rule, for_seconds: 65 }).seen).toEqual([[90.3, 'open', 'WARNING', 'alert-1']]);
+    expect(course(late, { ...rule, for_seconds: 1 }).seen).toEqual([[30.3, 'open', 'WARNING', 'alert-1']]);
   });
 
   test('does not open for a value that was bad in between only', () => {

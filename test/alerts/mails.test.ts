@@ -1,7 +1,16 @@
 import { SESClient } from '@aws-sdk/client-ses';
+import { GetCommand } from '@aws-sdk/lib-dynamodb';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { alarmChanged } from '../../shared/alerts/alarm-changed.ts';
-import { alertOfCause, getAlert, openAlert, resolveByHand } from '../../shared/alerts/alert-store.ts';
+import {
+  acknowledgeAlert,
+  alertOfCause,
+  getAlert,
+  openAlert,
+  raiseAlert,
+  resolveAlert,
+  resolveByHand,
+} from '../../shared/alerts/alert-store.ts';
 import { deliverMails } from '../../shared/alerts/deliver-mails.ts';
 import { formatValue, sparkline } from '../../shared/alerts/format.ts';
 import { endOfQuietHours, nextTimeOfDay } from '../../shared/alerts/local-time.ts';
@@ -16,6 +25,7 @@ import type { Level } from '../../shared/contract/schemas/health.ts';
 import { databaseAlarmName } from '../../shared/health/alarms.ts';
 import { emptyWatch } from '../../shared/health/sample-store.ts';
 import { newAlertId } from '../../shared/state/ids.ts';
+import { stateKeys } from '../../shared/state/table.ts';
 import { clientOptions } from '../local/aws/support.ts';
 import { type StateService, startState } from '../state/support.ts';
 
@@ -246,6 +256,28 @@ test('an alert that was resolved by hand is not opened again while its cause las
   const [again] = await watch(start + 120_000, 0.8);
   expect(again?.kind).toBe('open');
   expect((await getAlert(state.table, again?.alertId ?? '')).status).toBe('open');
+});
+
+test('an alert stays while it is open, and a year once it is resolved, by itself or by hand', async () => {
+  const expiry = async (id: string): Promise<unknown> => {
+    const { Item } = await state.table.documents.send(
+      new GetCommand({ TableName: state.table.name, Key: { pk: `ALERT#${id}`, sk: 'ALERT' } }),
+    );
+    expect(Item?.id).toBe(id);
+    return Item?.[stateKeys.timeToLive];
+  };
+  const [first, second] = [await openWithMail(), await openWithMail()];
+  await acknowledgeAlert(state.table, first, { by: 'alice', now: new Date(start) });
+  const rise = { event: 'raised', level: 'ERROR', value: 0.96, threshold: 0.95 } as const;
+  await raiseAlert(state.table, second, rise, null, new Date(start));
+  expect([await expiry(first), await expiry(second)]).toEqual([undefined, undefined]);
+
+  // Long after it was opened: the year begins with its end.
+  const resolved = new Date('2027-01-10T12:00:00.400Z');
+  await resolveByHand(state.table, first, { by: 'alice', now: resolved });
+  await resolveAlert(state.table, { ...(await getAlert(state.table, second)), value: null }, null, resolved);
+  const aYearLater = Date.parse('2028-01-10T12:00:01Z') / 1000;
+  expect([await expiry(first), await expiry(second)]).toEqual([aYearLater, aYearLater]);
 });
 
 test('times of day are those of the time zone, over midnight and a change of clocks', () => {

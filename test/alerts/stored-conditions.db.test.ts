@@ -1,7 +1,9 @@
 import { PutMetricDataCommand } from '@aws-sdk/client-cloudwatch';
-import { afterEach, beforeAll, test } from 'vitest';
+import { afterEach, beforeAll, expect, test } from 'vitest';
+import { effectiveChecks } from '../../shared/alerts/settings.ts';
+import { describeHealth } from '../../shared/health/describe-health.ts';
 import type { MetricName } from '../../shared/health/metrics.ts';
-import { putRollUp } from '../../shared/health/sample-store.ts';
+import { emptyWatch, putRollUp } from '../../shared/health/sample-store.ts';
 import type { Watcher } from '../../shared/health/watch-database.ts';
 import { createBackupCatalog, runningBackup } from '../../shared/state/backups.ts';
 import { newBackupId, newJobId } from '../../shared/state/ids.ts';
@@ -111,16 +113,19 @@ test.each([
 let managed: Watcher | undefined;
 afterEach(() => managed?.close());
 
+const rds = { kind: 'rds', host: 'orders.c1abcdefghij.eu-west-1.rds.amazonaws.com', storage_gigabytes: 100 } as const;
+const aurora = { kind: 'aurora', host: 'orders.cluster-c1abcdefghij.eu-west-1.rds.amazonaws.com' } as const;
+
 test.each([
-  ['processor', 'CPUUtilization', 97, 12],
-  ['disk', 'FreeStorageSpace', 2 ** 30, 60 * 2 ** 30],
-] as const)('what CloudWatch tells of RDS (%s)', async (check, MetricName, bad, good) => {
-  const rds = { kind: 'rds', host: 'orders.c1abcdefghij.eu-west-1.rds.amazonaws.com', storage_gigabytes: 100 } as const;
-  managed = watched.watcher(database.target({ applicationName: 'dbms sample' }), rds);
+  ['processor', 'CPUUtilization', rds, 97, 12],
+  ['disk', 'FreeStorageSpace', rds, 2 ** 30, 60 * 2 ** 30],
+  ['disk', 'VolumeBytesUsed', aurora, 127 * 2 ** 40, 2 ** 40],
+] as const)('what CloudWatch tells of a managed database (%s, %s)', async (check, MetricName, kind, bad, good) => {
+  managed = watched.watcher(database.target({ applicationName: 'dbms sample' }), kind);
   const publish = async (minutes: number, Value: number): Promise<void> => {
-    const Dimensions = [{ Name: 'DBInstanceIdentifier', Value: 'orders' }];
+    const Name = kind === aurora ? 'DBClusterIdentifier' : 'DBInstanceIdentifier';
     const Timestamp = new Date(Date.now() - minutes * 60_000);
-    const MetricData = [{ MetricName, Dimensions, Value, Timestamp }];
+    const MetricData = [{ MetricName, Dimensions: [{ Name, Value: 'orders' }], Value, Timestamp }];
     await watched.cloudwatch.send(new PutMetricDataCommand({ Namespace: 'AWS/RDS', MetricData }));
   };
   await courseOf(
@@ -134,4 +139,33 @@ test.each([
       },
     },
   );
+});
+
+test('what CloudWatch does not tell of a managed database is unknown, with the reason where it does not answer', async () => {
+  managed = watched.watcher(database.target({ applicationName: 'dbms sample' }), {
+    ...aurora,
+    host: 'other.cluster-c1abcdefghij.eu-west-1.rds.amazonaws.com',
+  });
+  const health = async () => {
+    const state = await managed?.sample();
+    const checks = effectiveChecks({ checks: {} }, watched.configuration.thresholds);
+    const context = { database: { id: DATABASE, kind: aurora.kind }, checks, standings: {}, intervalSeconds: 30 };
+    const { unread, ...described } = describeHealth(state ?? emptyWatch, context);
+    const stateOf = (name: string) => described.checks.find(({ check }) => check === name)?.state;
+    const memory = described.metrics.find(({ metric }) => metric === 'memory_free_bytes')?.value;
+    expect([stateOf('availability'), stateOf('processor'), stateOf('disk'), memory]).toEqual([
+      ...['ok', 'unknown', 'unknown'],
+      null,
+    ]);
+    return unread;
+  };
+  expect(await health()).toEqual([]);
+  const fault = {
+    service: 'cloudwatch',
+    operation: 'GetMetricData',
+    status: 400,
+    code: 'AccessDeniedException',
+  } as const;
+  await watched.services.faults.set({ ...fault, message: 'not allowed', times: 1 });
+  expect(await health()).toEqual([{ part: 'cloudwatch', reason: 'not allowed' }]);
 });

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { copyOutSql, type PlannedTable, planChunks } from '../../shared/backup/plan/plan.ts';
 
 const BLOCK = 8192;
+const options = { blockSize: BLOCK, wholeBytes: 1_000_000_000 };
 
 const tableArbitrary = fc.record({ heapPages: fc.nat(300_000), toastBytes: fc.nat(2_000_000_000) });
 
@@ -27,10 +28,11 @@ describe('a plan', () => {
       fc.property(
         fc.array(tableArbitrary, { maxLength: 20 }),
         fc.integer({ min: 1_048_576, max: 500_000_000 }),
-        (sizes, chunkBytes) => {
+        fc.constantFrom(130_000, 150_000),
+        (sizes, chunkBytes, serverVersion) => {
           const tables = tablesOf(sizes);
           const rangeable = new Set(tables.map(({ number }) => number));
-          const { chunks } = planChunks(tables, { rangeable, serverVersion: 150_000, blockSize: BLOCK, chunkBytes });
+          const { chunks } = planChunks(tables, { ...options, rangeable, serverVersion, chunkBytes });
           for (const table of tables) {
             const own = chunks.filter((chunk) => chunk.table === table).sort((a, b) => a.index - b.index);
             expect(own.map(({ index }) => index)).toEqual(own.map((_, index) => index));
@@ -52,7 +54,7 @@ describe('a plan', () => {
         const chunkBytes = 134_217_728;
         const tables = tablesOf(sizes);
         const rangeable = new Set(tables.map(({ number }) => number));
-        const { chunks } = planChunks(tables, { rangeable, serverVersion: 150_000, blockSize: BLOCK, chunkBytes });
+        const { chunks } = planChunks(tables, { ...options, rangeable, serverVersion: 150_000, chunkBytes });
         for (const { table, weight } of chunks) {
           // A page is the least that a chunk can be, however much of it lies in TOAST.
           const pages = table.heapBytes / BLOCK;
@@ -67,17 +69,24 @@ describe('a plan', () => {
   });
 
   it.each([
-    ['a server that would read the whole table for each range', 130_000, true],
-    ['a table that is no heap', 150_000, false],
-  ])('leaves a table whole for %s', (_, serverVersion, isHeap) => {
-    const tables = tablesOf([{ heapPages: 200_000, toastBytes: 0 }]);
-    const { chunks } = planChunks(tables, {
-      rangeable: new Set(isHeap ? [0] : []),
-      serverVersion,
-      blockSize: BLOCK,
-      chunkBytes: 134_217_728,
-    });
+    ['a server that does not read ranges of pages, up to a size', 130_000, 100_000, true],
+    ['a table that is no heap', 150_000, 200_000, false],
+  ])('leaves a table whole for %s', (_, serverVersion, heapPages, isHeap) => {
+    const tables = tablesOf([{ heapPages, toastBytes: 0 }]);
+    const rangeable = new Set(isHeap ? [0] : []);
+    const { chunks } = planChunks(tables, { ...options, rangeable, serverVersion, chunkBytes: 134_217_728 });
     expect(chunks.map(({ fromPage, toPage }) => [fromPage, toPage])).toEqual([[null, null]]);
+  });
+
+  it('reads a larger table by the places of its rows where the server does not read ranges, of few pages at a time', () => {
+    const tables = tablesOf([{ heapPages: 200_000, toastBytes: 0 }]);
+    const rangeable = new Set([0]);
+    const { chunks } = planChunks(tables, { ...options, rangeable, serverVersion: 130_000, chunkBytes: 500_000_000 });
+    expect(chunks).toHaveLength(49);
+    const sizes = chunks.map(({ fromPage, toPage, places }) => (toPage ?? places?.pages ?? 0) - (fromPage ?? 0));
+    expect(sizes.reduce((sum, size) => sum + size)).toBe(200_000);
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(4096);
+    expect(new Set(chunks.map(({ places }) => places?.rowsPerPage))).toEqual(new Set([291]));
   });
 });
 

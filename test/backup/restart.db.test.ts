@@ -21,7 +21,7 @@ beforeAll(async () => {
   const binaries = await anyBinaries();
   own = await ownServer(binaries, {
     // Room for some hundred locks.
-    max_locks_per_transaction: '10',
+    max_locks_per_transaction: '20',
     max_connections: '12',
     max_worker_processes: '0',
     max_wal_senders: '0',

@@ -4,7 +4,10 @@ import { setTimeout } from 'node:timers/promises';
 import { S3Client } from '@aws-sdk/client-s3';
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { captureChanges, captureDefaults, type ObstacleChange } from '../../shared/changes/capture/capture.ts';
+import { captureChanges } from '../../shared/changes/capture/capture.ts';
+import type { ObstacleChange } from '../../shared/changes/capture/capture-once.ts';
+import type { LinesRead } from '../../shared/changes/capture/read-changes.ts';
+import { captureDefaults } from '../../shared/changes/capture/settings.ts';
 import { enforceGuard, readSlotHealth } from '../../shared/changes/guard/guard.ts';
 import { readTransactions } from '../../shared/changes/replay/transactions.ts';
 import {
@@ -144,8 +147,16 @@ forEachServer((server) => {
       await insert(20, 1);
       const refusals: string[] = [];
       const onStreamRefused = (cause: Error): void => void refusals.push(cause.message);
-      const summary = await guarded.capture({ mostHeldBytes: 200_000, streamAfterBytes }, { onStreamRefused });
+      const read = { bytes: 0, changes: 0, calls: 0 };
+      const onRead = ({ bytes, changes }: LinesRead): void => {
+        read.bytes += bytes;
+        read.changes += changes;
+        read.calls += 1;
+      };
+      const summary = await guarded.capture({ mostHeldBytes: 200_000, streamAfterBytes }, { onStreamRefused, onRead });
       expect(summary).toMatchObject({ segments: 3, changes: 20_040, caughtUp: true });
+      expect([read.bytes, read.changes]).toEqual([summary.bytes, summary.changes]);
+      expect(read.calls).toBeGreaterThan(summary.segments);
       expect(refusals).toEqual([]);
       expect(await storedIds(guarded.of)).toEqual(upTo(last));
     },

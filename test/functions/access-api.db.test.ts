@@ -72,7 +72,9 @@ describe('who can do what', () => {
 
 describe('a login', () => {
   test('gets limits, which its next session has, and loses them again', async () => {
-    const timeouts = { statement_timeout: 1234, idle_session_timeout: 60_000, lock_timeout: 0 };
+    // idle_session_timeout came with 14.
+    const idle = database.server.version >= 14 ? 'idle_session_timeout' : 'idle_in_transaction_session_timeout';
+    const timeouts = { statement_timeout: 1234, [idle]: 60_000, lock_timeout: 0 };
     const { status, body } = await change(APP, {
       connection_limit: 2,
       valid_until: '2030-01-02T03:04:05+01:00',
@@ -80,7 +82,7 @@ describe('a login', () => {
     });
     expect(status).toBe(200);
     expect(body.before).toMatchObject({ connection_limit: null, valid_until: null, settings: {} });
-    const settings = { statement_timeout: '1234', idle_session_timeout: '60000', lock_timeout: '0' };
+    const settings = { statement_timeout: '1234', [idle]: '60000', lock_timeout: '0' };
     expect(body.after).toMatchObject({ connection_limit: 2, valid_until: '2030-01-02T02:04:05.000Z', settings });
     const { rows } = await client.query(
       'SELECT rolconnlimit, rolvaliduntil FROM pg_roles WHERE rolname = $1 AND 2 = rolconnlimit',
@@ -89,7 +91,7 @@ describe('a login', () => {
     expect(rows).toEqual([{ rolconnlimit: 2, rolvaliduntil: new Date('2030-01-02T02:04:05Z') }]);
     const undone = await change(APP, {
       ...{ connection_limit: null, valid_until: null },
-      timeouts: { statement_timeout: null, idle_session_timeout: null, lock_timeout: null },
+      timeouts: { statement_timeout: null, [idle]: null, lock_timeout: null },
     });
     expect(undone.body.after).toEqual(body.before);
   });

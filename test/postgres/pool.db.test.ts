@@ -30,7 +30,13 @@ const pidOf = async (client: pg.Client): Promise<number> =>
   (await client.query('SELECT pg_backend_pid() AS pid')).rows[0].pid;
 const sessions = async (): Promise<number> =>
   (await observer.query(`SELECT count(*)::int AS n FROM pg_stat_activity WHERE application_name = 'pooled'`)).rows[0].n;
-const terminate = (pid: number) => observer.query('SELECT pg_terminate_backend($1, 5000)', [pid]);
+/** Waits until it is gone, which the server itself does from 14 on only. */
+const terminate = async (pid: number) => {
+  await observer.query('SELECT pg_terminate_backend($1)', [pid]);
+  const isThere = async () =>
+    (await observer.query('SELECT FROM pg_stat_activity WHERE pid = $1', [pid])).rowCount !== 0;
+  await expect.poll(isThere, { timeout: 5000, interval: 5 }).toBe(false);
+};
 
 describe('lending', () => {
   test('a connection is used again, its successor gets the same one', async () => {

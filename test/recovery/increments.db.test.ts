@@ -10,7 +10,7 @@ import { changesPrefix } from '../../shared/changes/segments/layout.ts';
 import { turnOff } from '../../shared/changes/setup/turn-on.ts';
 import type { Backup } from '../../shared/contract/schemas/backup.ts';
 import type { Job } from '../../shared/contract/schemas/job.ts';
-import { runBackupJob } from '../../shared/jobs/backup-job.ts';
+import { type Captured, runBackupJob } from '../../shared/jobs/backup-job.ts';
 import { failJob, succeedBackup } from '../../shared/jobs/end.ts';
 import { backupEventSchema } from '../../shared/jobs/events.ts';
 import { scheduledRun } from '../../shared/jobs/scheduled-run.ts';
@@ -24,7 +24,7 @@ import { planOnBase } from '../../shared/recovery/plan-on-base.ts';
 import { replayOf } from '../../shared/recovery/replay.ts';
 import { resolveRestore } from '../../shared/recovery/resolve-restore.ts';
 import { storeChanges } from '../../shared/recovery/store-changes.ts';
-import { takeIncrement } from '../../shared/recovery/take-increment.ts';
+import { type IncrementRound, takeIncrement } from '../../shared/recovery/take-increment.ts';
 import { createBackupCatalog } from '../../shared/state/backups.ts';
 import { newJobId } from '../../shared/state/ids.ts';
 import { createJobStore } from '../../shared/state/jobs.ts';
@@ -73,8 +73,11 @@ const turning = () => ({ ...dependencies(), configuration: { alert_emails: [] },
 const slotOf = async () => ({ database: DATABASE_ID, slot: (await readRecovery(table, DATABASE_ID))?.slot ?? '' });
 const catalog = () => createBackupCatalog(table);
 
-/** Runs the job as its function does. */
-async function increment(onWait?: () => Promise<unknown>): Promise<{ job: Job; backup: Backup; steps: string[] }> {
+/** Runs the job as its function does; `rounds` are told what those before have captured, and may answer in their place. */
+async function increment(
+  onWait?: () => Promise<unknown>,
+  rounds: (captured: Captured) => IncrementRound | undefined = () => undefined,
+): Promise<{ job: Job; backup: Backup; steps: string[] }> {
   const { steps, taken } = stepsAtOnce(onWait);
   const jobs = createJobStore(table);
   const never = () => Promise.reject(new Error('An incremental backup exports nothing'));
@@ -92,16 +95,17 @@ async function increment(onWait?: () => Promise<unknown>): Promise<{ job: Job; b
       return { jobId: job.id, backupId: job.backup_id ?? '' };
     },
     start: (id) => jobs.start(id),
-    report: async () => undefined,
+    report: async (id, progress) => void (await jobs.reportProgress(id, progress)),
     takeBackup: never,
     distributed: never as never,
-    takeIncrement: (_event, { backupId: id }) =>
+    takeIncrement: async (_event, { backupId: id }, captured, report) =>
+      rounds(captured) ??
       takeIncrement(
         {
           ...{ id, database: DATABASE_ID, customName: 'six', requestedBy: 'alice' },
           createdAt: new Date().toISOString(),
         },
-        dependencies(),
+        { ...dependencies(), captured, report },
       ),
     sweep: never,
     succeed: (jobId, backupId, facts, warnings) => succeedBackup(table, { jobId, backupId, facts, warnings }),
@@ -171,12 +175,21 @@ test('each holds what was captured since the backup before it, also when nobody 
   });
   expect(first.bytes).toBeGreaterThan(0);
   expect(first.stored_bytes).toBeGreaterThan(0);
+  expect(one.job.progress).toMatchObject({
+    phase: 'finishing',
+    tables: { done: 1, total: 1 },
+    rows: { done: 20, total: 20 },
+    bytes: { done: first.bytes, total: first.bytes },
+  });
 
   await run(`INSERT INTO loose VALUES (1)`);
   await storeChanges(await slotOf(), false, dependencies());
   await run(`INSERT INTO loose VALUES (2)`);
   atSecond = await contentOfDatabase(source);
-  second = (await increment()).backup;
+  const two = await increment();
+  second = two.backup;
+  // One of them was captured before.
+  expect(two.job.progress).toMatchObject({ rows: { done: 2, total: 2 }, bytes: { done: second.bytes } });
   expect(second).toMatchObject({ ...shared, depends_on: [base, first.id] });
   expect(second.increment).toMatchObject({ base, follows: first.id, number: 2, changes: 2, from: first.snapshot_at });
   expect(second.increment?.first_lsn).toBe(first.increment?.last_lsn);
@@ -190,8 +203,23 @@ test('it waits while another run has the slot', async () => {
   const other = await source.connect();
   expect(await lockSlot(other, slot)).toBe(true);
   const { job, steps } = await increment(() => other.end());
-  expect(job.status).toBe('succeeded');
+  expect([job.status, job.progress?.rows]).toEqual(['succeeded', { done: 0, total: 0 }]);
   expect(steps).toEqual(['register', 'increment-1-1', 'increment-1-wait', 'increment-2-1', 'record']);
+});
+
+test('a round is told what those before have captured, and in the end all is counted once', async () => {
+  await run(`UPDATE kept SET note = 'rounds' WHERE id <= 5`);
+  const told: Captured[] = [];
+  const { job, backup } = await increment(undefined, (captured) => {
+    told.push(captured);
+    return told.length > 1 ? undefined : { status: 'waiting', reason: 'more', captured: { bytes: 7, changes: 3 } };
+  });
+  expect(told).toEqual([
+    { bytes: 0, changes: 0 },
+    { bytes: 7, changes: 3 },
+  ]);
+  expect(backup.increment?.changes).toBe(5);
+  expect(job.progress).toMatchObject({ rows: { done: 5, total: 5 }, bytes: { done: backup.bytes } });
 });
 
 test('its restore is the state at its end, and a mode without changes is refused', async () => {

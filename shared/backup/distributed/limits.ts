@@ -34,16 +34,14 @@ export function chunkTooLarge(task: ExportTask, prepared: PreparedExport): Opera
     ? `The table ${quoteQualified(table.schema, table.name)}`
     : `A group of large objects (${task.path})`;
   const why =
-    !table || (isRangeable && prepared.snapshot.serverVersion >= 140_000)
+    !table || isRangeable
       ? 'has a chunk that takes longer than one invocation'
-      : isRangeable
-        ? 'takes longer than one invocation, and before PostgreSQL 14 a table cannot be read in ranges of pages'
-        : 'takes longer than one invocation, and its access method does not let it be read in ranges of pages';
+      : 'takes longer than one invocation, and its access method does not let it be read in ranges of pages';
   return new OperationError(
     'chunk_too_large',
     `${what} ${why}`,
     isRangeable
-      ? 'Lower backups.chunk_bytes, give the functions more time or memory, or upgrade the server where it is older than 14.'
+      ? 'Lower backups.chunk_bytes, or give the functions more time or memory.'
       : 'Give the functions more time or memory, partition the table, or leave it out of this backup.',
   );
 }

@@ -17,6 +17,9 @@ import { assertKept, exportOver, joinPublished } from './published-snapshot.ts';
 import { divideWork } from './shares.ts';
 import { workOfExport, writePlan, writeShares } from './work.ts';
 
+/** Chunks that a table is larger than where it is read in parts before PostgreSQL 14; a whole one is read faster. */
+const WHOLE_CHUNKS = 4;
+
 export interface ExportDependencies {
   exports: ExportStore;
   target: ConnectionTarget;
@@ -60,11 +63,14 @@ export async function planExport(
     const { id: snapshotId, holder } = await joinPublished(exports, id, (found) => relaySnapshot(target, found));
     let planned: PlannedExport;
     try {
-      const chunkBytes = Math.min(settings.chunk_bytes, largestChunk(time.whole, settings.connections));
+      const largest = largestChunk(time.whole, settings.connections);
+      const chunkBytes = Math.min(settings.chunk_bytes, largest);
+      const wholeBytes = Math.min(settings.chunk_bytes * WHOLE_CHUNKS, largest);
       const dump = () => dependencies.dump(snapshotId, signal);
       const { prepared, schema } = await prepareExport(holder, request, {
         snapshot,
         chunkBytes,
+        wholeBytes,
         dump,
         nativePgDump,
         signal,

@@ -4,6 +4,7 @@ import type { SchemaDump, SchemaEntry } from '../../postgres/pg-dump/schema-dump
 import type { Manifest, StoredChunk } from '../manifest.ts';
 import { copyInSql } from '../plan/plan.ts';
 import { grantStatements } from '../restore/privileges.ts';
+import { closePublicSchemaSql } from '../restore/public-schema.ts';
 import { scheduleEntries } from '../restore/schedule-entries.ts';
 import { VALUE_SETTINGS } from '../restore/session.ts';
 import { loadTargets } from './load-targets.ts';
@@ -49,6 +50,7 @@ function* statementsAndRows(
 
   yield scriptHeader(manifest, schema, restrictKey);
   yield `${schema.preamble || PREAMBLE}${VALUE_SETTINGS}\n\n`;
+  if (manifest.backup_type !== 'data') yield `${closePublicSchemaSql};\n\n`;
   yield* preData.map(entryText);
   yield* tableRows(manifest, schema.entries);
   yield* largeObjects(manifest.large_objects);

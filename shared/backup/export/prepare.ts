@@ -54,6 +54,8 @@ export interface PreparedExport {
   snapshot: SnapshotFacts;
   /** Bytes of table that one stored object covers. */
   chunkBytes: number;
+  /** Largest table that is read whole where the server does not read ranges of pages. */
+  wholeBytes: number;
   tables: PlannedTable[];
   /** Numbers of the tables that can be read by ranges of pages. */
   rangeable: number[];
@@ -100,12 +102,14 @@ export async function prepareExport(
   {
     snapshot,
     chunkBytes,
+    wholeBytes,
     dump,
     nativePgDump,
     signal,
   }: {
     snapshot: SnapshotFacts;
     chunkBytes: number;
+    wholeBytes: number;
     dump: () => Promise<DumpedSchema>;
     nativePgDump: boolean;
     signal: AbortSignal;
@@ -124,6 +128,7 @@ export async function prepareExport(
   const prepared: PreparedExport = {
     snapshot,
     chunkBytes,
+    wholeBytes,
     tables,
     rangeable: [...rangeable],
     properties: databasePropertiesSchema.parse((await client.query(databaseSql(snapshot.serverVersion))).rows[0]),

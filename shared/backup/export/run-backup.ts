@@ -27,6 +27,8 @@ export interface BackupDependencies {
   signal: AbortSignal;
   /** Gives a larger one up before its first row is read; by default none is too large. */
   mostWork?: number;
+  /** Largest table that is read whole before PostgreSQL 14; by default what one connection gets done of `mostWork`. */
+  wholeBytes?: number;
 }
 
 /** There is more to be exported than one invocation is given; see shared/backup/distributed. */
@@ -41,6 +43,7 @@ export class LargerThanOneInvocation extends Error {}
  */
 export async function runBackup(request: BackupRequest, dependencies: BackupDependencies): Promise<Manifest> {
   const { target, store, settings, signal, mostWork = Number.POSITIVE_INFINITY } = dependencies;
+  const { wholeBytes = mostWork / settings.connections } = dependencies;
   const createdAt = new Date().toISOString();
   const location = backupLocation(request.database, request.id);
   const progress = startProgress(dependencies.report);
@@ -66,6 +69,7 @@ export async function runBackup(request: BackupRequest, dependencies: BackupDepe
     const { prepared, schema } = await prepareExport(holder, request, {
       snapshot: facts,
       chunkBytes: settings.chunk_bytes,
+      wholeBytes,
       dump,
       nativePgDump: dependencies.pgDumpPath !== undefined,
       signal: guarded,

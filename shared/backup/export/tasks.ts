@@ -25,12 +25,13 @@ export interface ExportTask {
 
 /** Every chunk of a backup, largest first. The same preparation gives the same tasks in the same order. */
 export function exportTasks(prepared: PreparedExport): ExportTask[] {
-  const { tables, rangeable, snapshot, chunkBytes, largeObjects, largeObjectBytes } = prepared;
+  const { tables, rangeable, snapshot, chunkBytes, wholeBytes, largeObjects, largeObjectBytes } = prepared;
   const { chunks } = planChunks(tables, {
     rangeable: new Set(rangeable),
     serverVersion: snapshot.serverVersion,
     blockSize: snapshot.blockSize,
     chunkBytes,
+    wholeBytes,
   });
   const ranges = largeObjectRanges(largeObjects, { bytes: largeObjectBytes, chunkBytes });
   return [

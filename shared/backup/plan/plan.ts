@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { OperationError } from '../../errors.ts';
 import { quoteIdentifier, quoteLiteral, quoteQualified } from '../../postgres/identifiers.ts';
 import type { KeptRows } from '../sample/kept-rows.sql.ts';
+import { MOST_NAMED_PAGES, type NamedPlaces, pageConditions, readsRanges, rowsPerPage } from './page-conditions.sql.ts';
 import { tablesSql } from './relations.sql.ts';
 
 const tableRowSchema = z.object({
@@ -47,6 +48,8 @@ export interface PlannedChunk {
   fromPage: number | null;
   /** First page not included; null to the end, including pages added since the plan. */
   toPage: number | null;
+  /** How its pages are read where the server does not read ranges of them. */
+  places?: NamedPlaces;
   /** Share of the table's bytes, for order and progress. */
   weight: number;
 }
@@ -56,9 +59,6 @@ export interface Plan {
   /** Largest first, so that the last ones to finish are small. */
   chunks: PlannedChunk[];
 }
-
-/** From 14 on, a condition on ctid reads just the pages in range (TID range scan); before, each would read the whole table. */
-const TID_RANGE_SCAN_VERSION = 140_000;
 
 /**
  * Lists the tables of the snapshot's database.
@@ -103,6 +103,9 @@ export async function listTables(
 
 /**
  * Cuts tables into chunks of about `chunkBytes` of table, TOAST included, by ranges of heap pages.
+ *
+ * @param rangeable - numbers of the tables that have such pages
+ * @param wholeBytes - up to this size a table stays whole where the server does not read ranges of pages (before PostgreSQL 14)
  */
 export function planChunks(
   tables: readonly PlannedTable[],
@@ -111,17 +114,21 @@ export function planChunks(
     serverVersion,
     blockSize,
     chunkBytes,
+    wholeBytes,
   }: {
     rangeable: ReadonlySet<number>;
     serverVersion: number;
     blockSize: number;
     chunkBytes: number;
+    wholeBytes: number;
   },
 ): Plan {
+  const inRanges = readsRanges(serverVersion);
   const chunks = tables.flatMap((table): PlannedChunk[] => {
     const pages = Math.ceil(table.heapBytes / blockSize);
-    const wanted = Math.max(1, Math.min(pages, Math.round(table.tableBytes / chunkBytes)));
-    if (wanted === 1 || !rangeable.has(table.number) || serverVersion < TID_RANGE_SCAN_VERSION) {
+    const least = inRanges ? 1 : Math.ceil(pages / MOST_NAMED_PAGES);
+    const wanted = Math.max(1, Math.min(pages, Math.max(least, Math.round(table.tableBytes / chunkBytes))));
+    if (wanted === 1 || !rangeable.has(table.number) || (!inRanges && table.tableBytes <= wholeBytes)) {
       return [{ table, index: 0, fromPage: null, toPage: null, weight: table.tableBytes }];
     }
     return Array.from({ length: wanted }, (_, index) => ({
@@ -129,6 +136,7 @@ export function planChunks(
       index,
       fromPage: index === 0 ? null : Math.floor((pages * index) / wanted),
       toPage: index === wanted - 1 ? null : Math.floor((pages * (index + 1)) / wanted),
+      ...(inRanges ? {} : { places: { pages, rowsPerPage: rowsPerPage(blockSize) } }),
       weight: table.tableBytes / wanted,
     }));
   });
@@ -141,21 +149,22 @@ export function planChunks(
  *
  * @param encoding - the database's own: values that are not valid in another one could not be read otherwise
  */
-export function copyOutSql({ table, fromPage, toPage }: PlannedChunk, encoding: string): string {
+export function copyOutSql({ table, fromPage, toPage, places }: PlannedChunk, encoding: string): string {
   const out = `TO STDOUT WITH (ENCODING ${quoteLiteral(encoding)})`;
   const name = quoteQualified(table.schema, table.name);
   const columns = table.columns.map(quoteIdentifier).join(', ');
-  if (table.kept)
-    return `COPY (${sampledRowsSql(table, table.kept, pageConditions(fromPage, toPage, 't.ctid'))}) ${out}`;
+  const range = (ctid: string): string[] => pageConditions(fromPage, toPage, ctid, places);
+  if (table.kept) return `COPY (${sampledRowsSql(table, table.kept, range('t.ctid'))}) ${out}`;
   if (fromPage === null && toPage === null && table.condition === null) {
     // A table whose columns are all generated has rows, yet no column that COPY would take.
     if (columns.length > 0) return `COPY ${name} (${columns}) ${out}`;
     return `COPY (SELECT FROM ONLY ${name}) ${out}`;
   }
-  const range = pageConditions(fromPage, toPage, 'ctid').join(' AND ');
-  const condition = [table.condition ?? '', range === '' ? '' : `${table.condition ? 'AND' : 'WHERE'} ${range}`].join(
-    ' ',
-  );
+  const ofPages = range('ctid').join(' AND ');
+  const condition = [
+    table.condition ?? '',
+    ofPages === '' ? '' : `${table.condition ? 'AND' : 'WHERE'} ${ofPages}`,
+  ].join(' ');
   return `COPY (SELECT ${columns} FROM ONLY ${name} ${condition}) ${out}`;
 }
 
@@ -167,11 +176,6 @@ function sampledRowsSql(
   const list = columns.map((column) => `t.${quoteIdentifier(column)}`).join(', ');
   return `${before}SELECT ${list} FROM ONLY ${quoteQualified(schema, name)} t ${joins} WHERE ${[...range, condition].join(' AND ')}`;
 }
-
-const pageConditions = (fromPage: number | null, toPage: number | null, ctid: string): string[] => [
-  ...(fromPage === null ? [] : [`${ctid} >= '(${fromPage},0)'::pg_catalog.tid`]),
-  ...(toPage === null ? [] : [`${ctid} < '(${toPage},0)'::pg_catalog.tid`]),
-];
 
 /** The COPY statement that loads any chunk of a table. */
 export function copyInSql(table: { schema: string; name: string; columns: readonly string[] }): string {

@@ -11,12 +11,14 @@ import { flushLog, type LogFlushing } from './flush-log.ts';
 import { type BackupSource, setSequences } from './load-rows.ts';
 import { findLoadTargets } from './load-targets.ts';
 import { planInto } from './masking/plan-into.ts';
+import { closePublicSchema } from './public-schema.ts';
+import type { PlannedMode } from './restore-mode.ts';
 import { createRecord, dropRecord, type RestoreRecord, recordItem } from './restore-record.ts';
 import { type EntryQueue, entryQueue, scheduleEntries } from './schedule-entries.ts';
 import { createEntry } from './schema-entry.ts';
 import { openRestoreSession } from './session.ts';
 import { analyzeTable, analyzeTables, isAnalyze, listAnalyzable, scheduleAnalyze } from './statistics.ts';
-import { largeObjectsItem, planTableLoads } from './table-loads.ts';
+import { largeObjectsItem, planTableLoads, type TableLoads } from './table-loads.ts';
 import { runWork, type WorkSource } from './work-queue.ts';
 
 export interface FillDependencies {
@@ -41,12 +43,6 @@ export interface Filling {
 }
 
 /**
- * Until PostgreSQL 14 everybody may create objects in the schema public of a new database. pg_dump writes down what differs from the
- * privileges that it has from 15 on, also of older servers: who may do more is among the definitions.
- */
-const closePublicSchemaSql = 'REVOKE CREATE ON SCHEMA public FROM PUBLIC';
-
-/**
  * Fills the new database: definitions, then rows, then all that is faster or only right once the rows are there. A table's indexes
  * begin when its own rows are loaded, so that sessions that find no more rows to load have something to do. What an earlier
  * attempt has done, as the record in the database says, is not done again.
@@ -56,7 +52,7 @@ const closePublicSchemaSql = 'REVOKE CREATE ON SCHEMA public FROM PUBLIC';
 export async function fillDatabase(
   database: string,
   { manifest, schema, warnings: earlier }: Filling,
-  options: { withoutOwners?: boolean | undefined; analyze?: boolean | undefined },
+  options: { mode?: PlannedMode | undefined; withoutOwners?: boolean | undefined; analyze?: boolean | undefined },
   {
     target,
     settings,
@@ -89,8 +85,10 @@ export async function fillDatabase(
       return [];
     };
     if (!repeated) {
-      await main.query(closePublicSchemaSql);
+      const open = await closePublicSchema(main, schema.entries);
       const warnings = await createEntriesInOrder(main, preData, createEntry, signal);
+      // Of a database from which tables are taken, nothing stays.
+      if (options.mode !== 'beside') warnings.unshift(...open);
       await record.add(main, [recordItem.definitions], [...earlier, ...warnings]);
     }
 
@@ -99,6 +97,7 @@ export async function fillDatabase(
     const warnings: string[] = [];
     const others: pg.Client[] = [];
     let flushing: LogFlushing | undefined;
+    let loads: TableLoads | undefined;
     try {
       while (others.length < settings.connections - 1) others.push(await openRestoreSession(target, database, 'UTF8'));
       const clients = [main, ...others];
@@ -107,7 +106,7 @@ export async function fillDatabase(
       // After the sessions that are needed, in case it is the last the server gives.
       flushing = flushLog(target, database);
       progress.phase('data');
-      const loads = planTableLoads({ manifest, preData }, await findLoadTargets(main), {
+      loads = planTableLoads({ manifest, preData }, await findLoadTargets(main), {
         source,
         progress,
         record,
@@ -140,6 +139,7 @@ export async function fillDatabase(
       await dropRecord(main);
       warnings.push(...(await createEntriesInOrder(main, last, createEntry, signal)));
     } finally {
+      await loads?.close();
       flushing?.stop();
       await flushing?.ended;
       await Promise.all(others.map((client) => client.end().catch(() => undefined)));

@@ -5,7 +5,9 @@ import { copyIn } from '../../postgres/copy/copy-in.ts';
 import { quoteIdentifier, quoteLiteral, quoteQualified } from '../../postgres/identifiers.ts';
 import { DISK_FULL, isSessionLost } from '../../postgres/session-errors.ts';
 import type { Manifest, StoredChunk } from '../manifest.ts';
-import { type BackupLocation, type ObjectStore, readObject } from '../objects/object-store.ts';
+import type { BegunObject } from '../objects/begin-object.ts';
+import type { BackupLocation, ObjectStore } from '../objects/object-store.ts';
+import { type ObjectsInTurn, objectsInTurn } from '../objects/objects-in-turn.ts';
 import { copyInSql } from '../plan/plan.ts';
 import type { RowMasking } from './masking/row-masking.ts';
 import { grantStatements } from './privileges.ts';
@@ -23,11 +25,12 @@ type Table = Manifest['tables'][number];
 /**
  * Loads stored chunks, one after the other, through `sql`, a COPY FROM STDIN. Bytes are counted as they are stored.
  *
+ * @param contents - gives the chunks' contents next
  * @throws OperationError `rows_differ` when the server counted other rows than the backup did, `rows_refused` when it took none
  */
 export async function loadChunks(
   client: pg.Client,
-  source: BackupSource,
+  contents: ObjectsInTurn,
   {
     sql,
     chunks,
@@ -47,14 +50,9 @@ export async function loadChunks(
 ): Promise<void> {
   let bytes = 0;
   async function* counted(): AsyncGenerator<Buffer> {
-    for (const chunk of chunks) {
+    for (const _ of chunks) {
       const masking = masker();
-      const content = readObject(source.store, source.location, chunk.path, {
-        compressed: true,
-        expected: chunk,
-        signal,
-      });
-      for await (const block of content) {
+      for await (const block of contents.next()) {
         bytes += block.length;
         onBytes(block.length);
         // A copy: the socket may not have sent a block yet when the masker writes the next one.
@@ -113,10 +111,12 @@ export async function loadTableChunks(
     into,
     encoding,
     chunks,
+    first,
     masking,
     record,
     onBytes,
     onChunk,
+    onLast,
     signal,
   }: {
     table: Table;
@@ -124,12 +124,16 @@ export async function loadTableChunks(
     /** Of the chunks' text. */
     encoding: string;
     chunks: readonly StoredChunk[];
+    /** The first of the chunks, where its reading has begun already. */
+    first?: BegunObject | undefined;
     /** null: rows are loaded as they are. */
     masking: RowMasking | null;
     /** Gets each chunk in the transaction of its rows. */
     record: RestoreRecord;
     onBytes: (bytes: number) => void;
     onChunk: (chunk: StoredChunk) => void;
+    /** Called when the last chunk's turn has come: what is loaded next may begin to be read. */
+    onLast?: () => void;
     signal: AbortSignal;
   },
 ): Promise<void> {
@@ -139,21 +143,24 @@ export async function loadTableChunks(
   const what = `${table.schema}.${table.name}`;
   // By the table's own rules, also where its rows pass through another one.
   const masker = () => masking?.maskerOf(table, table.columns) ?? null;
-  const load = (chunk: StoredChunk): Promise<void> =>
-    loadChunks(client, source, { sql, chunks: [chunk], what, masker, onBytes, signal });
   const groups = frozen ? [chunks] : chunks.map((chunk) => [chunk]);
-  for (const group of groups) {
-    // Its rows count as inserted by the transaction that emptied it, which COPY asks for.
-    await client.query(frozen ? `BEGIN; TRUNCATE ONLY ${quoteQualified(into.schema, into.name)}` : 'BEGIN');
-    for (const chunk of group) {
-      await load(chunk);
-      onChunk(chunk);
+  const contents = objectsInTurn(source, chunks, { signal, first, onLast });
+  try {
+    for (const group of groups) {
+      // Its rows count as inserted by the transaction that emptied it, which COPY asks for.
+      await client.query(frozen ? `BEGIN; TRUNCATE ONLY ${quoteQualified(into.schema, into.name)}` : 'BEGIN');
+      for (const chunk of group) {
+        await loadChunks(client, contents, { sql, chunks: [chunk], what, masker, onBytes, signal });
+        onChunk(chunk);
+      }
+      await record.add(
+        client,
+        group.map(({ path }) => recordItem.chunk(path)),
+      );
+      await client.query('COMMIT');
     }
-    await record.add(
-      client,
-      group.map(({ path }) => recordItem.chunk(path)),
-    );
-    await client.query('COMMIT');
+  } finally {
+    await contents.close();
   }
 }
 
@@ -210,15 +217,21 @@ export async function loadLargeObjects(
   await client.query(
     'CREATE TEMPORARY TABLE restored_pieces (object oid, start int8, piece bytea) ON COMMIT DELETE ROWS',
   );
-  for (const chunk of chunks) {
-    const item = recordItem.chunk(chunk.path);
-    if (record.has(item)) continue;
-    const sql = 'COPY pg_temp.restored_pieces FROM STDIN';
-    await client.query('BEGIN');
-    await loadChunks(client, source, { sql, chunks: [chunk], what: 'the large objects', onBytes, signal });
-    await client.query('SELECT pg_catalog.count(pg_catalog.lo_put(object, start, piece)) FROM pg_temp.restored_pieces');
-    await record.add(client, [item]);
-    await client.query('COMMIT');
+  const left = chunks.filter(({ path }) => !record.has(recordItem.chunk(path)));
+  const contents = objectsInTurn(source, left, { signal });
+  try {
+    for (const chunk of left) {
+      const sql = 'COPY pg_temp.restored_pieces FROM STDIN';
+      await client.query('BEGIN');
+      await loadChunks(client, contents, { sql, chunks: [chunk], what: 'the large objects', onBytes, signal });
+      await client.query(
+        'SELECT pg_catalog.count(pg_catalog.lo_put(object, start, piece)) FROM pg_temp.restored_pieces',
+      );
+      await record.add(client, [recordItem.chunk(chunk.path)]);
+      await client.query('COMMIT');
+    }
+  } finally {
+    await contents.close();
   }
   await client.query('DROP TABLE pg_temp.restored_pieces');
 

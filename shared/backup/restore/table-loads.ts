@@ -2,6 +2,7 @@ import { quoteQualified } from '../../postgres/identifiers.ts';
 import type { SchemaEntry } from '../../postgres/pg-dump/schema-dump.ts';
 import type { ProgressMeter } from '../../progress/progress.ts';
 import type { Manifest } from '../manifest.ts';
+import { type BegunObject, beginObject } from '../objects/begin-object.ts';
 import { loadOrder } from './load-order.ts';
 import { type BackupSource, loadLargeObjects, loadTableChunks } from './load-rows.ts';
 import type { findLoadTargets } from './load-targets.ts';
@@ -19,6 +20,8 @@ export interface TableLoads extends WorkSource {
   isLoading(table?: number): boolean;
   /** Bytes of a table's rows by its OID in the source; undefined for what is no table with rows of its own. */
   bytesOf(oid: number): number | undefined;
+  /** Ends the reading of what nobody came to load. */
+  close(): Promise<void>;
 }
 
 interface LoadDependencies {
@@ -76,10 +79,17 @@ export function planTableLoads(
     count(name, 1, elsewhere);
   }
   if (remaining === 0) onLoaded();
+  /** Tasks of which the first chunk is being read already: each session begins one when it comes to its last chunk. */
+  const begun: { task: (typeof tasks)[number]; first: BegunObject }[] = [];
+  const beginNext = (signal: AbortSignal): void => {
+    const task = signal.aborted ? undefined : order.next();
+    const chunk = task?.chunks[0];
+    if (task && chunk) begun.push({ task, first: beginObject(source, chunk, signal) });
+  };
 
   return {
     take() {
-      const task = order.next();
+      const { task, first } = begun.shift() ?? { task: order.next() };
       if (!task) return undefined;
       const { table, chunks, whole, bytes } = task;
       const { into, elsewhere, name } = planned(table);
@@ -93,6 +103,7 @@ export function planTableLoads(
             into: { ...into, frozen: whole && isEmpty && bytes >= WORTH_FREEZING_BYTES },
             encoding: manifest.encoding,
             chunks,
+            first,
             masking,
             record,
             onBytes: (loaded) => progress.add({ bytes: loaded }),
@@ -101,6 +112,7 @@ export function planTableLoads(
               left.set(name, after);
               progress.add({ rows, tables: after === 0 ? 1 : 0 });
             },
+            onLast: () => beginNext(signal),
             signal,
           });
           return [];
@@ -115,6 +127,9 @@ export function planTableLoads(
     },
     isLoading: (table) => (table === undefined ? remaining > 0 : anywhere > 0 || (loading.get(table) ?? 0) > 0),
     bytesOf: tableBytes(manifest),
+    async close() {
+      await Promise.all(begun.splice(0).map(({ first }) => first.close()));
+    },
     get remaining() {
       return remaining;
     },

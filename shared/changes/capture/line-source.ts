@@ -34,6 +34,9 @@ const peekLines =
     await copyOut(client, `COPY (${peek}) TO STDOUT (ENCODING ${quoteLiteral(encoding)})`, consume, { signal });
   };
 
+/** What a log says where lines cannot be streamed. */
+export const STREAM_REFUSED = 'Changes cannot be streamed, so the server holds what it decodes';
+
 export interface LineSourceOptions {
   target: ConnectionTarget;
   /** With more log to decode than this, changes are streamed: a transaction cannot be larger than the log that it is in. */

@@ -32,6 +32,18 @@ export interface ReadResult {
   tooLarge: { before: Lsn | null; end: Lsn } | null;
 }
 
+/** How much was read. */
+export interface LinesRead {
+  bytes: number;
+  changes: number;
+}
+
+export interface ReadOptions {
+  signal: AbortSignal;
+  /** Told of lines as they are read; lines that are given up, to be read again, are taken off. */
+  onRead?: ((read: LinesRead) => void) | undefined;
+}
+
 /**
  * Reads changes without moving the slot and stores them, cut into segments between transactions. The last segment ends at `upto`,
  * or with its last commit where decoding ended before; at a transaction that is too large it ends early.
@@ -43,7 +55,7 @@ export async function readChanges(
   source: LineSource,
   { segmentBytes, mostHeld, ...request }: ReadRequest,
   openSink: () => SegmentSink,
-  signal: AbortSignal,
+  { signal, onRead = () => undefined }: ReadOptions,
 ): Promise<ReadResult> {
   const { from: start, upto, mostLines } = request;
   const segments: StoredLines[] = [];
@@ -52,6 +64,18 @@ export async function readChanges(
   let first = start;
   let current = { sink: openSink(), ...startTally(), bytes: 0 };
   let tooLarge: { before: Lsn | null; end: Lsn | null } | null = null;
+  /** Of the segments that are stored. */
+  const inSegments = { bytes: 0, changes: 0 };
+  const told = { bytes: 0, changes: 0 };
+  const tell = (open: LinesRead): void => {
+    const read = {
+      bytes: inSegments.bytes + open.bytes - told.bytes,
+      changes: inSegments.changes + open.changes - told.changes,
+    };
+    told.bytes += read.bytes;
+    told.changes += read.changes;
+    onRead(read);
+  };
 
   const feed = async (block: Buffer): Promise<void> => {
     if (block.length === 0) return;
@@ -64,6 +88,8 @@ export async function readChanges(
     const object = tally.changes > 0 ? await sink.finish(range) : null;
     if (object === null) await sink.abort();
     segments.push({ range, tally, bytes, object });
+    inSegments.bytes += bytes;
+    inSegments.changes += tally.changes;
     first = lastLsn;
   };
   const consume = async (block: Buffer): Promise<void> => {
@@ -94,8 +120,12 @@ export async function readChanges(
       from = at;
     }
     await feed(block.subarray(from));
-    if (current.sink.held <= mostHeld) return;
+    if (current.sink.held <= mostHeld) {
+      tell({ bytes: current.bytes, changes: current.tally.changes });
+      return;
+    }
     await current.sink.abort();
+    tell({ bytes: 0, changes: 0 });
     tooLarge = { before: current.tally.lastCommit, end: null };
   };
 
@@ -111,6 +141,7 @@ export async function readChanges(
     if (reachedEnd) await store(laterLsn(lastCommit ?? first, upto));
     else if (lastCommit !== null) await store(lastCommit);
     else await current.sink.abort();
+    tell({ bytes: 0, changes: 0 });
     return { segments, reachedEnd, tooLarge: null };
   } catch (error) {
     await current.sink.abort();

@@ -77,8 +77,10 @@ const clockSchema = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'must be a tim
 const checkThresholdsSchema = z.object({
   enabled: z.boolean(),
   levels: z.partialRecord(levelSchema, z.number()).meta({ description: 'From which value on it is at each level.' }),
-  for_seconds: secondsSchema.meta({ description: 'How long a value must be bad before it is an alert.' }),
-  clear_seconds: secondsSchema.meta({ description: 'How long it must be good before the alert is over.' }),
+  for_seconds: secondsSchema.meta({
+    description: 'How long a value must be bad before it is an alert, by the sample nearest to when that is due.',
+  }),
+  clear_seconds: secondsSchema.meta({ description: 'How long it must be good before the alert is over, likewise.' }),
   hysteresis: z
     .number()
     .min(0)

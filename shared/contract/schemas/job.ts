@@ -17,8 +17,8 @@ export const progressSchema = z
   .object({
     phase: z.string().meta({ description: 'What the job is doing now, in words.', examples: ['data', 'indexes'] }),
     tables: countSchema,
-    rows: countSchema,
-    bytes: countSchema.meta({ description: 'Bytes of COPY text.' }),
+    rows: countSchema.meta({ description: 'Rows; of an incremental backup, changes.' }),
+    bytes: countSchema.meta({ description: 'Bytes of COPY text; of an incremental backup, of decoded changes.' }),
     bytes_per_second: z
       .number()
       .min(0)

@@ -74,6 +74,6 @@ export async function assertMaskable(
   throw new OperationError(
     'masking_refused',
     `The rules of masking do not fit the database: ${describeProblems(problems, masking.rules)}`,
-    'Correct them with PUT security/masking, then back up again.',
+    'Correct them with PUT security/masking, then try again.',
   );
 }

@@ -100,7 +100,7 @@ export async function loadMaskingRules(dependencies: KeyDependencies, database: 
     throw new OperationError(
       'masking_not_defined',
       `There are no rules of masking for the database ${database}`,
-      'Define them with PUT security/masking, then back up again.',
+      'Define them with PUT security/masking, then try again.',
     );
   }
   return { version, rules, maskingKey: await loadMaskingKey(dependencies) };

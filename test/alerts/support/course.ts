@@ -1,7 +1,8 @@
 import { setTimeout } from 'node:timers/promises';
 import type pg from 'pg';
 import { expect } from 'vitest';
-import type { CheckName, EffectiveCheck } from '../../../shared/health/checks.ts';
+import type { CheckName } from '../../../shared/health/checks.ts';
+import type { EffectiveCheck } from '../../../shared/health/effective-check.ts';
 import type { Watcher } from '../../../shared/health/watch-database.ts';
 import type { Watched } from './watched.ts';
 

@@ -13,8 +13,9 @@ import {
   runtimeConfigurationSchema,
 } from '../../../shared/configuration/runtime.ts';
 import { type Alert, thresholdsRequestSchema } from '../../../shared/contract/schemas/alert.ts';
-import type { CheckName, EffectiveCheck } from '../../../shared/health/checks.ts';
+import type { CheckName } from '../../../shared/health/checks.ts';
 import { checkNames } from '../../../shared/health/checks.ts';
+import type { EffectiveCheck } from '../../../shared/health/effective-check.ts';
 import type { WatchState } from '../../../shared/health/sample-store.ts';
 import { createWatcher, type Watcher } from '../../../shared/health/watch-database.ts';
 import type { ConnectionTarget } from '../../../shared/postgres/connect.ts';

@@ -126,7 +126,10 @@ describe('the script', () => {
     const [, key] = /^\\restrict (\w+)$/m.exec(script) ?? [];
     expect(script.endsWith(`\\unrestrict ${key}\n`)).toBe(true);
     const data = await textOf(await backUp({ backupType: 'data' }));
-    expect(data).not.toMatch(/^(CREATE TABLE|ALTER TABLE|CREATE SCHEMA)/m);
+    expect(data).not.toMatch(/^(CREATE TABLE|ALTER TABLE|CREATE SCHEMA|REVOKE)/m);
+    // Before whatever may open it again.
+    expect(script.indexOf('\nREVOKE CREATE ON SCHEMA public FROM PUBLIC;\n')).toBeLessThan(script.indexOf('\nCREATE '));
+    expect(script).toContain('\nREVOKE CREATE ON SCHEMA public FROM PUBLIC;\n');
     expect(data).toMatch(/the database that it is loaded into must have\n-- the tables/);
   });
 

@@ -43,9 +43,11 @@ forEachServer((server) => {
         ['larger', true],
         ['small', false],
       ]);
+      // Until 13 the server writes rows as frozen, and leaves it to the first VACUUM to note that their pages are.
+      const noted = server.version >= 14;
       expect(await tablesOf({})).toEqual([
-        ['large', true, true],
-        ['larger', true, true],
+        ['large', true, noted],
+        ['larger', true, noted],
         ['small', true, false],
       ]);
     });

@@ -91,10 +91,13 @@ describe.runIf(northwindIsPresent)('a part of the customers of Northwind', () =>
 
 test('one of everything is restored with all constraints; foreign keys over periods refuse a sample', async () => {
   const source = await createEverything(anyServer());
-  await expect(harness.backUp(source.target(), sampled(50, ['keys.*']))).rejects.toMatchObject({
-    code: 'sample_refused',
-    message: expect.stringMatching(/from "keys"\."stays" to "keys"\."periods" is one of periods/),
-  });
+  // PostgreSQL has them from 18 on.
+  if (source.server.version >= 18) {
+    await expect(harness.backUp(source.target(), sampled(50, ['keys.*']))).rejects.toMatchObject({
+      code: 'sample_refused',
+      message: expect.stringMatching(/from "keys"\."stays" to "keys"\."periods" is one of periods/),
+    });
+  }
   const manifest = await harness.backUp(
     source.target(),
     sampled(40, ['keys.customers', 'keys.parts', 'structures', 'values']),

@@ -126,6 +126,7 @@ export function useBackupHarness(): BackupHarness {
           target,
           store,
           settings: { ...SETTINGS, ...settings },
+          wholeBytes: 0,
           postgresToolsPath: join(import.meta.dirname, '../../../node_modules'),
           report: async () => undefined,
           signal: new AbortController().signal,

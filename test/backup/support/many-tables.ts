@@ -40,6 +40,7 @@ export function manyTables(count: number): { prepared: PreparedExport; manifest:
       blockSize: 8192,
     },
     chunkBytes: 134_217_728,
+    wholeBytes: Number.POSITIVE_INFINITY,
     tables,
     rangeable: tables.map(({ number }) => number),
     properties,

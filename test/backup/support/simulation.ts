@@ -61,6 +61,7 @@ export function simulatedPlan(tableCount: number, gibibytes: number, largest: nu
   return {
     snapshot: { transactions: '1:1:', lsn: '0/1', takenAt: '2026-01-01', serverVersion: 180_000, blockSize: 8192 },
     chunkBytes: Math.min(settings.chunk_bytes, largestChunk(INVOCATION_SECONDS * 1000, settings.connections)),
+    wholeBytes: largestChunk(INVOCATION_SECONDS * 1000, settings.connections),
     tables,
     rangeable: tables.map(({ number }) => number),
     properties: { encoding: 'UTF8' } as PreparedExport['properties'],

@@ -1,13 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import type pg from 'pg';
 import type { Manifest } from '../../../shared/backup/manifest.ts';
-import {
-  type CaptureDependencies,
-  type CaptureSettings,
-  type CaptureSummary,
-  captureChanges,
-  captureDefaults,
-} from '../../../shared/changes/capture/capture.ts';
+import { type CaptureDependencies, captureChanges } from '../../../shared/changes/capture/capture.ts';
+import type { CaptureSummary } from '../../../shared/changes/capture/capture-once.ts';
+import { type CaptureSettings, captureDefaults } from '../../../shared/changes/capture/settings.ts';
 import { createEventTriggersSql } from '../../../shared/changes/definitions/event-triggers.sql.ts';
 import { type ReplayRequest, type ReplaySummary, replayChanges } from '../../../shared/changes/replay/replay.ts';
 import type { ChangesOf } from '../../../shared/changes/segments/stored-segments.ts';

@@ -40,11 +40,28 @@ it('keeps what was sent, with every recipient, also over a restart', async () =>
   ]);
 });
 
-it('shows the mailbox as a page and as JSON', async () => {
-  const page = await (await fetch(services.current.mailboxUrl)).text();
+it('shows the mailbox as a list, as JSON, and each email by itself', async () => {
+  const { mailboxUrl } = services.current;
+  const page = await (await fetch(mailboxUrl)).text();
   expect(page).toContain('Disk &lt;90 %&gt; full');
-  expect(page).not.toContain('<b>90 %</b>');
-  expect(await (await fetch(`${services.current.mailboxUrl}emails`)).json()).toHaveLength(2);
+  const emails = (await (await fetch(`${mailboxUrl}emails`)).json()) as { id: string }[];
+  expect(emails).toHaveLength(2);
+  expect([...page.matchAll(/href="\/(emails\/[^"]+)"/g)].map(([, path]) => path)).toEqual(
+    emails.map(({ id }) => `emails/${id}`),
+  );
+  const [raw, alarm] = await Promise.all(
+    emails.map(async ({ id }) => {
+      const response = await fetch(`${mailboxUrl}emails/${id}`);
+      expect(response.headers.get('content-security-policy')).toBe("default-src 'none'; style-src 'unsafe-inline'");
+      return response.text();
+    }),
+  );
+  expect(raw).not.toContain('<iframe');
+  // Its HTML only within the frame, which runs none of it.
+  expect(alarm).toContain('srcdoc="&lt;b&gt;90 %&lt;/b&gt;&lt;base target=&quot;_blank&quot;&gt;"');
+  expect(alarm).toContain('<pre>Größe: 90 %</pre>');
+  expect(alarm).not.toContain('<b>90 %</b>');
+  expect((await fetch(`${mailboxUrl}emails/other`)).status).toBe(404);
 });
 
 it('refuses an email to nobody, and fails calls as told', async () => {

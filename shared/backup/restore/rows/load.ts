@@ -3,6 +3,7 @@ import { quoteLiteral } from '../../../postgres/identifiers.ts';
 import type { ProgressMeter } from '../../../progress/progress.ts';
 import { runLanes } from '../../export/lanes.ts';
 import type { Manifest } from '../../manifest.ts';
+import { objectsInTurn } from '../../objects/objects-in-turn.ts';
 import { copyInSql } from '../../plan/plan.ts';
 import { loadOrder } from '../load-order.ts';
 import { type BackupSource, loadChunks } from '../load-rows.ts';
@@ -70,24 +71,33 @@ async function runTask(
   { source, encoding, record, masking, progress, signal }: LoadingRows,
 ): Promise<void> {
   const { off, on } = switchTriggers(triggers);
-  for (const copies of transactions) {
-    // Triggers first: their lock is stronger than that of COPY, and a lock that is raised can be a deadlock.
-    await client.query(['BEGIN', ...off, ...(isCircle ? ['SET CONSTRAINTS ALL DEFERRED'] : [])].join('; '));
-    for (const { into, table, columns, chunks } of copies) {
-      await loadChunks(client, source, {
-        sql: `${copyInSql({ schema: into.schema, name: into.name, columns })} WITH (ENCODING ${quoteLiteral(encoding)})`,
-        chunks,
-        what: `${table.schema}.${table.name}`,
-        masker: () => masking?.maskerOf(into, columns) ?? null,
-        onBytes: (bytes) => progress.add({ bytes }),
-        signal,
-      });
+  const contents = objectsInTurn(
+    source,
+    transactions.flat().flatMap(({ chunks }) => chunks),
+    { signal },
+  );
+  try {
+    for (const copies of transactions) {
+      // Triggers first: their lock is stronger than that of COPY, and a lock that is raised can be a deadlock.
+      await client.query(['BEGIN', ...off, ...(isCircle ? ['SET CONSTRAINTS ALL DEFERRED'] : [])].join('; '));
+      for (const { into, table, columns, chunks } of copies) {
+        await loadChunks(client, contents, {
+          sql: `${copyInSql({ schema: into.schema, name: into.name, columns })} WITH (ENCODING ${quoteLiteral(encoding)})`,
+          chunks,
+          what: `${table.schema}.${table.name}`,
+          masker: () => masking?.maskerOf(into, columns) ?? null,
+          onBytes: (bytes) => progress.add({ bytes }),
+          signal,
+        });
+      }
+      await record.add(
+        client,
+        copies.flatMap(({ chunks }) => chunks.map(({ path }) => recordItem.chunk(path))),
+      );
+      // A table with checks to come cannot be altered.
+      await client.query(['SET CONSTRAINTS ALL IMMEDIATE', ...on, 'COMMIT'].join('; '));
     }
-    await record.add(
-      client,
-      copies.flatMap(({ chunks }) => chunks.map(({ path }) => recordItem.chunk(path))),
-    );
-    // A table with checks to come cannot be altered.
-    await client.query(['SET CONSTRAINTS ALL IMMEDIATE', ...on, 'COMMIT'].join('; '));
+  } finally {
+    await contents.close();
   }
 }

@@ -1,0 +1,52 @@
+import { randomUUID } from 'node:crypto';
+import { LambdaServiceError } from '../lambda/errors.ts';
+import type { FunctionDefinition } from '../template/functions.ts';
+import type { ErrorObject } from './model.ts';
+import type { DurableDependencies } from './running.ts';
+import { maximumPayloadBytes } from './validate.ts';
+
+/** How an operation ends that waits for a function. */
+export type ChainedEnd = {
+  status: 'SUCCEEDED' | 'FAILED';
+  outcome: { Result?: string; Error?: ErrorObject };
+};
+
+/**
+ * Runs the function that an operation waits for.
+ *
+ * @param startDurable - starts an execution that is to end the operation
+ * @returns null when the function is durable, and was started
+ */
+export async function invokeChained(
+  { find, invoke }: Pick<DurableDependencies, 'find' | 'invoke'>,
+  { functionName, payload }: { functionName: string; payload: string },
+  startDurable: (definition: FunctionDefinition, qualifier: string) => unknown,
+): Promise<ChainedEnd | null> {
+  try {
+    const { definition, qualifier } = find(functionName);
+    if (definition.durable) {
+      startDurable(definition, qualifier);
+      return null;
+    }
+    const outcome = await invoke(definition, qualifier, payload, randomUUID());
+    if (!outcome.ok) {
+      const { errorType, errorMessage, trace = [] } = outcome.error;
+      return failed({ ErrorType: errorType, ErrorMessage: errorMessage, StackTrace: [...trace] });
+    }
+    if (Buffer.byteLength(outcome.payload) <= maximumPayloadBytes) {
+      return { status: 'SUCCEEDED', outcome: { Result: outcome.payload } };
+    }
+    return failed({
+      ErrorType: 'Function.ResponseSizeTooLarge',
+      ErrorMessage: `Response payload size exceeded maximum allowed payload size (${maximumPayloadBytes} bytes).`,
+    });
+  } catch (error) {
+    const { message } = error instanceof Error ? error : new Error(String(error));
+    return failed({
+      ErrorType: error instanceof LambdaServiceError ? error.code : 'ServiceException',
+      ErrorMessage: message,
+    });
+  }
+}
+
+const failed = (error: ErrorObject): ChainedEnd => ({ status: 'FAILED', outcome: { Error: error } });

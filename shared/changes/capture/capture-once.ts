@@ -1,0 +1,152 @@
+import type pg from 'pg';
+import { z } from 'zod';
+import type { ObjectStore } from '../../backup/objects/object-store.ts';
+import type { DefinitionsSeen } from '../../postgres/table-definitions.ts';
+import { compareLsn, type Lsn, lsnToBytes } from '../lsn.ts';
+import type { DefinitionChange, SegmentDescription } from '../segments/description.ts';
+import { type ChangesOf, writeDescription } from '../segments/stored-segments.ts';
+import { coveredUntil } from '../window/plan-replay.ts';
+import { describeSegments } from './describe.ts';
+import { noticeDrift } from './drift.ts';
+import type { EndOfLog } from './end-of-log.ts';
+import type { LineSource } from './line-source.ts';
+import { type ReadOptions, type ReadResult, readChanges } from './read-changes.ts';
+import { holdingSink, streamingSink } from './segment-sink.ts';
+import { advanceSlot, type SlotFacts } from './session.ts';
+import type { CaptureSettings } from './settings.ts';
+import { nextXidSql } from './slot.sql.ts';
+import type { DefinitionCommand } from './tally.ts';
+
+/** A change of definitions that ends the window. */
+export type ObstacleChange = DefinitionChange & { obstacle: string };
+
+export interface CaptureSummary {
+  /** `busy`: another run has the slot. */
+  status: 'captured' | 'busy';
+  segments: number;
+  transactions: number;
+  changes: number;
+  bytes: number;
+  /** Changes until here are stored. */
+  position: Lsn;
+  /** Whether everything is stored that there was when the run began. */
+  caughtUp: boolean;
+  /** As the catalog says them by now; null where nobody asked. */
+  definitions: DefinitionsSeen | null;
+}
+
+/** One run of a capture. */
+export interface Run {
+  of: ChangesOf;
+  store: ObjectStore;
+  settings: CaptureSettings;
+  signal: AbortSignal;
+  onDefinitions: ((commands: readonly DefinitionCommand[]) => Promise<void>) | undefined;
+  facts: SlotFacts;
+  summary: CaptureSummary;
+  /** Of the log, when the run began; a server that is kept busy would never let it end otherwise. */
+  end: EndOfLog;
+  source: LineSource;
+  looksForDrift: boolean;
+  onObstacle: (change: ObstacleChange) => Promise<void>;
+  onRead: ReadOptions['onRead'];
+}
+
+/** Tells of what a segment holds and cannot be repeated. */
+export async function tellObstacles(
+  { definition_changes: changes }: SegmentDescription,
+  onObstacle: Run['onObstacle'],
+): Promise<void> {
+  for (const change of changes) {
+    const { obstacle } = change;
+    if (obstacle !== null) await onObstacle({ ...change, obstacle });
+  }
+}
+
+const nextSchema = z.object({ next_xid: z.string() });
+
+/** Reads once, stores what was read, and moves the slot past it. */
+export async function captureOnce(client: pg.Client, run: Run): Promise<void> {
+  const { of, store, settings, signal, onDefinitions, onObstacle, facts, summary, end } = run;
+  if (compareLsn(end.lsn, summary.position) <= 0) {
+    summary.caughtUp = true;
+    return;
+  }
+  const { segments, reachedEnd } = await readBounded(run);
+  const last = segments.at(-1);
+  if (!last) throw new Error('The server decoded lines without a commit');
+  summary.caughtUp = reachedEnd;
+  const capturedAt = reachedEnd ? end.captured_at : (last.tally.lastCommitAt ?? end.captured_at);
+  const drift = run.looksForDrift ? await lookForDrift(client, run, capturedAt) : null;
+  const isEmpty = segments.every(({ object }) => object === null);
+  const passed = lsnToBytes(last.range.lastLsn) - lsnToBytes(summary.position);
+  if (isEmpty && reachedEnd && !drift && passed < settings.emptyAfterBytes) return;
+
+  // Whoever committed in what was read, which a stream may end a little behind the end, has its number by now; and so has the drift:
+  // no base that has not seen its transaction can do without the read.
+  const { next_xid: nextXid } = nextSchema.parse((await client.query(nextXidSql)).rows[0]);
+  // A segment exists once it is described: what is not heard now, the next run reads again.
+  const commands = segments.flatMap(({ tally }) => tally.commands);
+  if (commands.length > 0) await onDefinitions?.(commands);
+  for (const description of await describeSegments(client, {
+    of,
+    facts,
+    segments,
+    capturedAt: end.captured_at,
+    reachedEnd,
+    nextXid,
+    drift,
+  })) {
+    await writeDescription(store, description, signal);
+    await tellObstacles(description, onObstacle);
+    summary.segments += 1;
+    summary.transactions += description.transactions;
+    summary.changes += description.changes;
+    summary.bytes += description.bytes;
+  }
+  signal.throwIfAborted();
+  await advanceSlot(client, of.slot, last.range.lastLsn);
+  summary.position = last.range.lastLsn;
+}
+
+/** @param capturedAt - as the last segment of the read will say */
+async function lookForDrift(client: pg.Client, run: Run, capturedAt: string): Promise<DefinitionChange | null> {
+  const { summary } = run;
+  const at = coveredUntil({ captured_at: capturedAt });
+  const { seen, change } = await noticeDrift(client, summary.definitions, { from: summary.position, at });
+  summary.definitions = seen;
+  return change;
+}
+
+/** Reads and stores with bounded memory: a large transaction alone, after what is before it in its segment. */
+async function readBounded({
+  of,
+  store,
+  settings,
+  signal,
+  facts,
+  summary,
+  source,
+  onRead,
+  end: { lsn: upto },
+}: Run): Promise<ReadResult> {
+  const { compressionLevel, segmentBytes, linesPerRead, mostHeldBytes } = settings;
+  const sink = { store, of, compressionLevel, signal };
+  const request = { slot: of.slot, encoding: facts.encoding, from: summary.position, segmentBytes };
+  const bounded = { ...request, upto, mostLines: linesPerRead, mostHeld: mostHeldBytes };
+  const reading = { signal, onRead };
+  const found = await readChanges(source, bounded, () => holdingSink(sink), reading);
+  if (!found.tooLarge || found.segments.length > 0) return found;
+  const { before, end } = found.tooLarge;
+  const unbounded = { ...request, mostLines: null, segmentBytes: Number.POSITIVE_INFINITY, mostHeld: mostHeldBytes };
+  const again =
+    before === null
+      ? await readChanges(
+          source,
+          { ...unbounded, upto: end },
+          () => streamingSink(sink, { firstLsn: request.from, lastLsn: end }),
+          reading,
+        )
+      : await readChanges(source, { ...unbounded, upto: before }, () => holdingSink(sink), reading);
+  return { ...again, reachedEnd: false };
+}

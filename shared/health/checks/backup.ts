@@ -1,0 +1,31 @@
+import { DAY_MS } from '../../time.ts';
+import { atOnce, brief, type CheckDefinition } from './definition.ts';
+
+const DAY_SECONDS = DAY_MS / 1000;
+
+/** What a restore could bring back. */
+export const backupChecks = {
+  backup_age: {
+    ...atOnce,
+    title: 'Newest backup too old',
+    metric: 'backup_age_seconds',
+    levels: { WARNING: 8 * DAY_SECONDS, ERROR: 15 * DAY_SECONDS },
+    hysteresis: 0,
+    whatToDo: 'See in GET jobs why backups fail or did not start, and take one with POST backups.',
+  },
+  capture_age: {
+    ...brief,
+    title: 'Newest captured change too old',
+    metric: 'capture_age_seconds',
+    levels: { WARNING: 900, ERROR: 3600 },
+    whatToDo: 'Changes since then could not be restored. See why the capture fails.',
+  },
+  proven_backup_age: {
+    ...atOnce,
+    title: 'Newest proven backup too old',
+    metric: 'proven_backup_age_seconds',
+    levels: { WARNING: 15 * DAY_SECONDS, ERROR: 45 * DAY_SECONDS },
+    hysteresis: 0,
+    whatToDo: 'Validate a backup: only one that has been restored is known to be good.',
+  },
+} as const satisfies Readonly<Record<string, CheckDefinition>>;

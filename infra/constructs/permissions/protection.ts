@@ -1,9 +1,10 @@
-import { ArnFormat, type Stack } from 'aws-cdk-lib';
+import { ArnFormat, type Stack, Validations } from 'aws-cdk-lib';
 import type * as iam from 'aws-cdk-lib/aws-iam';
 import type * as kms from 'aws-cdk-lib/aws-kms';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
 import { rdsNamesOf } from '../../../shared/aws/rds-names.ts';
 import type { Deployment } from '../../config/schema.ts';
+import { written } from '../network-interfaces.ts';
 import { allow } from './allow.ts';
 
 /** Reads how AWS keeps the backups, their key, the logins' secrets and the instances: settings alone, never what is kept. */
@@ -46,6 +47,14 @@ function describeManaged(stack: Stack, managed: Deployment['databases']): iam.Po
     const arns = (names.has('*') ? ['*'] : [...names]).map((resourceName) =>
       stack.formatArn({ service: 'rds', resource, resourceName, arnFormat: ArnFormat.COLON_RESOURCE_NAME }),
     );
+    if (names.has('*')) {
+      for (const arn of arns) {
+        Validations.of(stack).acknowledge({
+          id: `AwsSolutions-IAM5[Resource::${written(stack.resolve(arn))}]`,
+          reason: 'Described, never changed: the instances of a cluster are not known beforehand.',
+        });
+      }
+    }
     return arns.length > 0 ? [allow([action], arns)] : [];
   };
   return [

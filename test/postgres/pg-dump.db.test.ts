@@ -201,18 +201,20 @@ describe.each(servers)('dumping the schema of PostgreSQL $version', (binaries) =
 
       await expect.poll(async () => (await holder.query(lockWaits)).rowCount).toBe(0);
 
-      const lost = dumpSchema({ target, postgresToolsPath });
+      // Awaited from the start: it may fail while the server still answers the one that ended it.
+      const lost = expect(dumpSchema({ target, postgresToolsPath })).rejects.toMatchObject({ code: 'connection_lost' });
       const pid = await waitForLock(holder);
       await holder.query('SELECT pg_terminate_backend($1)', [pid]);
-      await expect(lost).rejects.toMatchObject({ code: 'connection_lost' });
+      await lost;
     } finally {
       await holder.end();
     }
     await expect.poll(() => openSessions(target)).toBe(0);
   });
 
-  test('logs in with SCRAM, md5 and trust, over verified TLS, and with a password of 2000 characters', async () => {
-    const long = 'x'.repeat(2000);
+  test('logs in with SCRAM, md5 and trust, over verified TLS, and with a long password', async () => {
+    // Until 13 the server takes no more than a thousand.
+    const long = 'x'.repeat(version >= 14 ? 2000 : 900);
     await execute(
       target,
       [

@@ -1,4 +1,4 @@
-import { members, type QueryOperation } from '../query-service.ts';
+import type { QueryOperation } from '../query-service.ts';
 import { describe } from './describe.ts';
 import { add, type Cluster, find, modify, type RdsStore } from './state.ts';
 
@@ -24,8 +24,6 @@ export function clusterOperations({ value, save }: RdsStore): Record<string, Que
     ModifyDBCluster: async (form) => {
       const cluster = clusterIn(form);
       modify(cluster, form, MODIFIABLE);
-      const exported = members(form, 'CloudwatchLogsExportConfiguration.EnableLogTypes');
-      if (exported.length > 0) cluster.EnabledCloudwatchLogsExports = exported;
       const group = form.get('DBClusterParameterGroupName');
       if (group) {
         find('DBClusterParameterGroup', value.clusterParameterGroups, group);

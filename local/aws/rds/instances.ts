@@ -1,4 +1,4 @@
-import { members, type QueryOperation } from '../query-service.ts';
+import type { QueryOperation } from '../query-service.ts';
 import { describe } from './describe.ts';
 import { add, find, type Instance, modify, type RdsStore, type Snapshot } from './state.ts';
 
@@ -30,8 +30,6 @@ export function instanceOperations({ value, save }: RdsStore): Record<string, Qu
     ModifyDBInstance: async (form) => {
       const instance = instanceIn(form);
       modify(instance, form, MODIFIABLE);
-      const exported = members(form, 'CloudwatchLogsExportConfiguration.EnableLogTypes');
-      if (exported.length > 0) instance.EnabledCloudwatchLogsExports = exported;
       const group = form.get('DBParameterGroupName');
       if (group) {
         find('DBParameterGroup', value.parameterGroups, group);

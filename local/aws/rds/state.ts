@@ -1,4 +1,5 @@
 import { AwsError } from '../errors.ts';
+import { members } from '../query-service.ts';
 
 /** A thing of RDS by its own names of what it has. */
 export type Described = { [name: string]: string | number | boolean | string[] | Described[] };
@@ -35,11 +36,13 @@ export function add<Value>(kind: string, all: Record<string, Value>, name: strin
   all[name] = value;
 }
 
-/** Takes from a form what is modified. */
+/** Takes from a form what is modified: what is named, and the logs that are exported. */
 export function modify(described: Described, form: URLSearchParams, names: RegExp): void {
   for (const [name, value] of form) {
     if (!names.test(name)) continue;
     if (/^\d+$/.test(value)) described[name] = Number(value);
     else described[name] = value === 'true' || value === 'false' ? value === 'true' : value;
   }
+  const exported = members(form, 'CloudwatchLogsExportConfiguration.EnableLogTypes');
+  if (exported.length > 0) described.EnabledCloudwatchLogsExports = exported;
 }

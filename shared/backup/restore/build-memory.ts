@@ -3,7 +3,7 @@ import type { SchemaEntry } from '../../postgres/pg-dump/schema-dump.ts';
 import type { Manifest } from '../manifest.ts';
 import type { ScheduledEntry } from './schedule-entries.ts';
 
-/** With less a sort of this many rows or fewer is not faster; it is about what a core has as its own cache. */
+/** A sort in less is no faster: runs of this size fit the cache of a core well enough. */
 const LEAST_BYTES = 8_388_608;
 /** A row in a sort: its place in the array (24), the index tuple, and a key that may be wide. */
 const SORTED_ROW_BYTES = 140;

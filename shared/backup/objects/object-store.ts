@@ -12,7 +12,8 @@ import { type EncryptionContext, openStream, sealStream } from './seal.ts';
 /** The least that S3 takes; several parts are in memory at a time. */
 const PART_BYTES = 5 * 1_048_576;
 const PARTS_IN_FLIGHT = 2;
-const STREAM_BLOCK_BYTES = 262_144;
+/** Of plain content that is read, a block at a time. */
+export const STREAM_BLOCK_BYTES = 262_144;
 
 /** Where sealed objects lie and under which key. */
 export interface ObjectStore {

@@ -8,6 +8,7 @@ import type { Manifest, StoredChunk } from '../manifest.ts';
 import type { BegunObject } from '../objects/begin-object.ts';
 import type { BackupLocation, ObjectStore } from '../objects/object-store.ts';
 import { type ObjectsInTurn, objectsInTurn } from '../objects/objects-in-turn.ts';
+import { releaseBlock } from '../objects/release-block.ts';
 import { copyInSql } from '../plan/plan.ts';
 import type { RowMasking } from './masking/row-masking.ts';
 import { grantStatements } from './privileges.ts';
@@ -55,8 +56,8 @@ export async function loadChunks(
       for await (const block of contents.next()) {
         bytes += block.length;
         onBytes(block.length);
-        // A copy: the socket may not have sent a block yet when the masker writes the next one.
-        yield masking ? Buffer.from(masking.transform(block)) : block;
+        yield masking ? masking.transform(block) : block;
+        releaseBlock(block);
       }
     }
   }

@@ -5,6 +5,7 @@ import type { DamagedObject } from '../../contract/schemas/validation.ts';
 import { OperationError } from '../../errors.ts';
 import { schemaDumpSchema } from '../../postgres/pg-dump/schema-dump.ts';
 import { explainStoreFailure, readObject, readWhole } from '../objects/object-store.ts';
+import { releaseBlock } from '../objects/release-block.ts';
 import type { BackupSource } from '../restore/load-rows.ts';
 import type { NamedObject } from './objects.ts';
 
@@ -37,6 +38,7 @@ export async function checkObject(
       rows += countLines(block);
       bytes += block.length;
       onBytes(block.length);
+      releaseBlock(block);
     }
     if (rows === (content.rows ?? rows) && bytes === content.bytes) return null;
     const message = `It holds ${rows} rows in ${bytes} bytes, the manifest says ${content.rows ?? rows} in ${content.bytes}`;

@@ -33,7 +33,7 @@ async function* blocksOf(lines: Iterable<string>): AsyncGenerator<Buffer> {
   for (const line of lines) {
     if (used + line.length >= block.length) {
       if (used > 0) yield block.subarray(0, used);
-      block = Buffer.allocUnsafeSlow(Math.max(BLOCK_BYTES, line.length + 1));
+      if (line.length >= block.length) block = Buffer.allocUnsafeSlow(line.length + 1);
       used = 0;
     }
     used += block.write(line, used, 'latin1');

@@ -19,6 +19,7 @@ interface PgConnection {
  *
  * @param client - a connection nobody else uses meanwhile
  * @param sql - the COPY statement
+ * @param source - a block is sent when the next one is asked for, and its memory may be used again
  * @param signal - ends the copy at once by closing the connection, so that the server stops as well
  * @returns the number of rows, as the server counted them
  * @throws the source's, the server's or the connection's error
@@ -108,26 +109,20 @@ export function copyIn(
   });
 }
 
-async function send(socket: Socket, block: Buffer): Promise<void> {
+/** Settles when the operating system has taken the block, or the socket is closed. */
+function send(socket: Socket, block: Buffer): Promise<void> {
   const header = Buffer.allocUnsafe(HEADER_LENGTH);
   header[0] = COPY_DATA;
   header.writeUInt32BE(block.length + 4, 1);
-  socket.cork();
-  socket.write(header);
-  const ready = socket.write(block);
-  socket.uncork();
-  if (!ready && !socket.destroyed) await drained(socket);
-}
-
-/** Waits until the socket takes more, or is closed. */
-function drained(socket: Socket): Promise<void> {
   return new Promise((resolve) => {
     const proceed = (): void => {
-      socket.off('drain', proceed);
       socket.off('close', proceed);
       resolve();
     };
-    socket.once('drain', proceed);
     socket.once('close', proceed);
+    socket.cork();
+    socket.write(header);
+    socket.write(block, proceed);
+    socket.uncork();
   });
 }

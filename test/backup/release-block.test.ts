@@ -2,7 +2,12 @@ import { randomBytes } from 'node:crypto';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { beforeAll, expect, test } from 'vitest';
 import { backupLocation } from '../../shared/backup/location.ts';
-import { type ObjectStore, readObject, type StoredObject, writeWhole } from '../../shared/backup/objects/object-store.ts';
+import {
+  type ObjectStore,
+  readObject,
+  type StoredObject,
+  writeWhole,
+} from '../../shared/backup/objects/object-store.ts';
 import { releaseBlock } from '../../shared/backup/objects/release-block.ts';
 import { clientOptions, useServices } from '../local/aws/support.ts';
 

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { CreateBucketCommand, ListMultipartUploadsCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
+import { ListMultipartUploadsCommand, ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { beforeAll, expect, test } from 'vitest';
 import { backupLocation } from '../../shared/backup/location.ts';
 import { type ObjectStore, writeObject } from '../../shared/backup/objects/object-store.ts';
-import { clientOptions, useServices } from '../local/aws/support.ts';
+import { useServices } from '../local/aws/support.ts';
+import { openStore } from './support/open-store.ts';
 
 const MEBIBYTE = 1_048_576;
 const Bucket = 'backups';
@@ -11,11 +12,7 @@ const services = useServices();
 let store: ObjectStore;
 
 beforeAll(async () => {
-  // The encryption library makes its own client of KMS.
-  Object.assign(process.env, services.current.environment());
-  const s3 = new S3Client(clientOptions(services.current.endpoints.s3));
-  await s3.send(new CreateBucketCommand({ Bucket }));
-  store = { s3, bucket: Bucket, keyArn: await services.current.createKey() };
+  store = await openStore(services.current, Bucket);
 });
 
 // Which of the streams hears of the failure first differs from one time to the next.

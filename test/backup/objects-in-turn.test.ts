@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
-import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { backupLocation } from '../../shared/backup/location.ts';
 import { beginObject } from '../../shared/backup/objects/begin-object.ts';
 import { type ObjectStore, type StoredObject, writeWhole } from '../../shared/backup/objects/object-store.ts';
 import { objectsInTurn } from '../../shared/backup/objects/objects-in-turn.ts';
-import { clientOptions, useServices } from '../local/aws/support.ts';
+import { useServices } from '../local/aws/support.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
+import { openStore } from './support/open-store.ts';
 import { type WatchedReads, watchReads } from './support/watch-reads.ts';
 
 const MEBIBYTE = 1_048_576;
@@ -23,11 +23,7 @@ let reads: WatchedReads;
 let stop: AbortController;
 
 beforeAll(async () => {
-  // The encryption library makes its own client of KMS.
-  Object.assign(process.env, services.current.environment());
-  const s3 = new S3Client(clientOptions(services.current.endpoints.s3));
-  await s3.send(new CreateBucketCommand({ Bucket: 'backups' }));
-  whole = { s3, bucket: 'backups', keyArn: await services.current.createKey() };
+  whole = await openStore(services.current, 'backups');
   contents = SIZES.map((bytes) => randomBytes(bytes));
   const writing = { compressionLevel: 1, signal: new AbortController().signal };
   stored = await Promise.all(contents.map((bytes, n) => writeWhole(whole, location, `chunk-${n}`, bytes, writing)));

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { beforeAll, expect, test } from 'vitest';
 import { backupLocation } from '../../shared/backup/location.ts';
 import {
@@ -9,7 +8,8 @@ import {
   writeWhole,
 } from '../../shared/backup/objects/object-store.ts';
 import { releaseBlock } from '../../shared/backup/objects/release-block.ts';
-import { clientOptions, useServices } from '../local/aws/support.ts';
+import { useServices } from '../local/aws/support.ts';
+import { openStore } from './support/open-store.ts';
 
 const services = useServices();
 const location = backupLocation('shop', 'one');
@@ -20,10 +20,7 @@ let store: ObjectStore;
 let stored: StoredObject;
 
 beforeAll(async () => {
-  Object.assign(process.env, services.current.environment());
-  const s3 = new S3Client(clientOptions(services.current.endpoints.s3));
-  await s3.send(new CreateBucketCommand({ Bucket: 'backups' }));
-  store = { s3, bucket: 'backups', keyArn: await services.current.createKey() };
+  store = await openStore(services.current, 'backups');
   stored = await writeWhole(store, location, 'chunk', plain, { compressionLevel: 1, signal });
 });
 

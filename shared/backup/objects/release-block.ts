@@ -2,7 +2,7 @@ import { STREAM_BLOCK_BYTES } from './object-store.ts';
 
 /**
  * Gives the memory of a block of {@link readObject} back at once. What is read passes through memory that V8 counts as its own, and would
- * have it go through the whole heap each time that some 60 MB have passed: a tenth of the processor time that a restore takes here.
+ * have it go through the whole heap each time that some 60 MB have passed: a tenth of the processor time of a restore's function.
  *
  * Blocks may share their memory, one behind the other: it goes with the one that ends it. Only memory of the size that the stream
  * makes is given back, as Node.js lends small buffers from a pool.

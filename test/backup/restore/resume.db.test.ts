@@ -1,4 +1,3 @@
-import { GetObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { expect, test } from 'vitest';
 import { UnfinishedRestore } from '../../../shared/backup/restore/failure.ts';
 import { RECORD_SCHEMA } from '../../../shared/backup/restore/restore-record.ts';
@@ -15,6 +14,7 @@ import {
   withClient,
 } from '../../support/servers.ts';
 import { useBackupHarness } from '../support/harness.ts';
+import { watchedStore } from '../support/watched-store.ts';
 
 const harness = useBackupHarness();
 const APPLICATION = 'dbms resume test';
@@ -49,19 +49,6 @@ async function slowlyRestored(server: TestServer, seconds = 0): Promise<ScratchD
   return source;
 }
 
-/** The store, with a list of the objects that were read from it. */
-function watchedStore() {
-  const read: string[] = [];
-  const send = (command: unknown, ...rest: unknown[]) => {
-    if (command instanceof GetObjectCommand) read.push(command.input.Key?.replace(/^.*?\/(?=data\/)/, '') ?? '');
-    return (harness.store.s3.send as (...all: unknown[]) => unknown)(command, ...rest);
-  };
-  const s3 = new Proxy(harness.store.s3, {
-    get: (client, name) => (name === 'send' ? send : Reflect.get(client, name)),
-  }) as S3Client;
-  return { store: { ...harness.store, s3 }, chunks: () => read.filter((key) => key.startsWith('data/')) };
-}
-
 forEachServer((server) => {
   test('a restore goes on with the rows that were loaded when its session was ended', async () => {
     const source = await slowlyRestored(server);
@@ -86,7 +73,7 @@ forEachServer((server) => {
     expect(failure).toMatchObject({ staging, cause: { code: 'connection_lost' } });
 
     const done = (await ask<{ item: string }>(server, staging, loaded)).map(({ item }) => item.slice('chunk '.length));
-    const watched = watchedStore();
+    const watched = watchedStore(harness.store);
     const restored = await harness.restore(manifest, server, { jobId, store: watched.store });
     const all = manifest.tables.flatMap(({ chunks }) => chunks.map(({ path }) => path));
     expect(watched.chunks().sort()).toEqual(all.filter((path) => !done.includes(path)).sort());

@@ -1,4 +1,3 @@
-import { GetObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Manifest } from '../../../../shared/backup/manifest.ts';
 import { checkRestore } from '../../../../shared/backup/restore/check-restore.ts';
@@ -16,6 +15,7 @@ import {
   withClient,
 } from '../../../support/servers.ts';
 import { DATABASE_ID, type RestoreOptions, useBackupHarness } from '../../support/harness.ts';
+import { watchedStore } from '../../support/watched-store.ts';
 
 const DEFINITIONS = `
 CREATE SCHEMA sales; CREATE SCHEMA audit;
@@ -291,25 +291,14 @@ describe('rows', () => {
   });
 });
 
-/** The store, with what is done, once, before orders are read, and a list of the objects that were read. */
-function watchedStore(before: () => Promise<void>) {
-  const read: string[] = [];
+/** The store, with what is done, once, before orders are read. */
+function storeWithOrdersAfter(before: () => Promise<void>) {
   let done: Promise<void> | undefined;
-  const send = async (command: unknown, ...rest: unknown[]) => {
-    if (command instanceof GetObjectCommand) {
-      const key = command.input.Key?.replace(/^.*?\/(?=data\/)/, '') ?? '';
-      if (key.startsWith('data/sales.orders')) {
-        done ??= before();
-        await done;
-      }
-      read.push(key);
-    }
-    return (harness.store.s3.send as (...all: unknown[]) => unknown)(command, ...rest);
-  };
-  const s3 = new Proxy(harness.store.s3, {
-    get: (client, name) => (name === 'send' ? send : Reflect.get(client, name)),
-  }) as S3Client;
-  return { store: { ...harness.store, s3 }, chunks: () => read.filter((key) => key.startsWith('data/')) };
+  return watchedStore(harness.store, async (path) => {
+    if (!path.startsWith('data/sales.orders')) return;
+    done ??= before();
+    await done;
+  });
 }
 
 describe('a restore that ends early', () => {
@@ -319,7 +308,7 @@ describe('a restore that ends early', () => {
         CREATE TABLE outside (customer int REFERENCES sales.customers ON DELETE CASCADE);
         GRANT SELECT ON outside TO plain_owner;`);
       // The largest table comes last among those that do not wait for others: it fails when the others are there.
-      const watched = watchedStore(async () => {
+      const watched = storeWithOrdersAfter(async () => {
         await expect
           .poll(() => ask(database, COUNTS), { timeout: 30_000 })
           .toEqual([...FULL.slice(0, 2), EMPTY[2], ...FULL.slice(3)]);
@@ -337,7 +326,7 @@ describe('a restore that ends early', () => {
     const database = await prepared(`${DEFINITIONS}${YEARLY}
       CREATE TABLE outside (customer int REFERENCES sales.customers ON DELETE CASCADE);`);
     const jobId = newJobId();
-    const watched = watchedStore(async () => {
+    const watched = storeWithOrdersAfter(async () => {
       await expect
         .poll(() => ask(database, COUNTS), { timeout: 30_000 })
         .toEqual([...FULL.slice(0, 2), EMPTY[2], ...FULL.slice(3)]);
@@ -364,7 +353,7 @@ describe('a restore that ends early', () => {
     const database = await prepared(`${DEFINITIONS}${YEARLY}
       CREATE TABLE outside (customer int REFERENCES sales.customers ON DELETE CASCADE);`);
     const jobId = newJobId();
-    const watched = watchedStore(async () => {
+    const watched = storeWithOrdersAfter(async () => {
       await expect
         .poll(() => ask(database, COUNTS), { timeout: 30_000 })
         .toEqual([...FULL.slice(0, 2), EMPTY[2], ...FULL.slice(3)]);
@@ -384,7 +373,7 @@ describe('a restore that ends early', () => {
     const database = await prepared(`${DEFINITIONS}${YEARLY}`);
     const jobId = newJobId();
     const stop = new AbortController();
-    const watched = watchedStore(async () => {
+    const watched = storeWithOrdersAfter(async () => {
       await expect
         .poll(() => ask(database, COUNTS), { timeout: 30_000 })
         .toEqual([...FULL.slice(0, 2), EMPTY[2], ...FULL.slice(3)]);
@@ -399,7 +388,7 @@ describe('a restore that ends early', () => {
     expect(first).toBeInstanceOf(UnfinishedRestore);
     expect(await records(database)).toEqual([stagingName(jobId)]);
 
-    const again = watchedStore(async () => undefined);
+    const again = watchedStore(harness.store);
     const { summary } = await fill(database, { jobId, store: again.store });
     expect(again.chunks()).toHaveLength(data.tables.find(({ name }) => name === 'orders')?.chunks.length ?? 0);
     expect(summary.warnings).toEqual([expect.stringContaining('session_replication_role')]);

@@ -15,7 +15,10 @@ import { provision } from './provision.ts';
 import { createSampleDatabase, sampleDatabase } from './sample/sample.ts';
 import { runSchedules } from './schedules.ts';
 import { synthesize } from './synthesize.ts';
-import { readApp } from './template/read.ts';
+import { readAssembly } from './template/assembly.ts';
+import { openAssetStore } from './template/asset-store.ts';
+import type { FunctionDefinition } from './template/functions.ts';
+import { openVersions } from './template/versions.ts';
 
 const audience = 'database-management-system';
 const roles = ['viewer', 'operator', 'admin', 'auditor'] as const;
@@ -50,6 +53,8 @@ export type SystemOptions = {
   readonly durableRetryMilliseconds?: number;
   /** How much of its time a wait of a durable function takes; by default all of it. */
   readonly durableWaitShare?: number;
+  /** The account's quota of concurrent executions of functions; by default as many as this machine bears. */
+  readonly accountConcurrency?: number;
   /** Whether schedules run and alarms are evaluated; default true. */
   readonly schedules?: boolean;
   /** Told what is being done, and what went wrong in the background. */
@@ -68,6 +73,13 @@ export type LocalSystem = {
   readonly lambda: LambdaService;
   /** The embedded server; null when the databases were given. */
   readonly postgres: LocalPostgres | null;
+  /**
+   * Deploys again while everything runs, as `npm run deploy` does after a change: the configuration with these parts in place of its
+   * own. What is at work ends with the version of its function that it began with.
+   *
+   * @throws Error when the configuration cannot be synthesized or deployed; what was deployed before then stays
+   */
+  readonly redeploy: (changed: Readonly<Record<string, unknown>>) => Promise<void>;
   /** Stops everything that was started; state stays. */
   readonly stop: () => Promise<void>;
 };
@@ -118,9 +130,17 @@ export async function startSystem(options: SystemOptions): Promise<LocalSystem> 
     const deployment = await deploymentOf(databases, services, issuer, options.deployment ?? {});
     if (options.cdkOut === undefined) note('Synthesizing the app');
     const cdkOut = options.cdkOut ?? (await synthesize({ stateFolder, deployment, signal: options.signal }));
-    const app = readApp(cdkOut);
-    if (!app.api) throw new Error('The synthesized app has no REST API');
-    await provision(app.resources, services);
+    const versions = openVersions(join(stateFolder, 'lambda', 'versions.json'));
+    const assets = openAssetStore(join(stateFolder, 'lambda', 'assets'));
+    /** As CloudFormation deploys it: the assets first, then each resource. */
+    const deploy = async (folder: string) => {
+      const deployed = versions.deploy(assets.publish(readAssembly(folder)));
+      if (!deployed.api) throw new Error('The synthesized app has no REST API');
+      assets.keepOnly(assetsOf(deployed.functions));
+      await provision(deployed.resources, services);
+      return { ...deployed, api: deployed.api };
+    };
+    let app = await deploy(cdkOut);
     options.signal?.throwIfAborted();
 
     let lambdaServer: Listening | null = null;
@@ -129,7 +149,11 @@ export async function startSystem(options: SystemOptions): Promise<LocalSystem> 
       log(`${new Date().toISOString()} ${text}\n`);
       note(text);
     };
-    const bus = createEventBus(app.rules, () => lambda, background);
+    const bus = createEventBus(
+      () => app.rules,
+      () => lambda,
+      background,
+    );
     const lambda = createLambdaService({
       stateFolder,
       functions: app.functions,
@@ -137,6 +161,8 @@ export async function startSystem(options: SystemOptions): Promise<LocalSystem> 
       timeouts: options.timeouts ?? {},
       executionChanged: (execution) => bus.put(statusChangeEvent(execution)),
       note: background,
+      versionDeleted: versions.remove,
+      ...(options.accountConcurrency === undefined ? {} : { accountConcurrency: options.accountConcurrency }),
       ...(options.asyncRetryDelaysSeconds ? { asyncRetryDelaysSeconds: options.asyncRetryDelaysSeconds } : {}),
       ...(options.durableRetryMilliseconds === undefined
         ? {}
@@ -147,11 +173,21 @@ export async function startSystem(options: SystemOptions): Promise<LocalSystem> 
     // Stopped before the endpoints that functions call, or one that is at work would take their silence for a failure.
     keep(lambda, (service) => service.close());
     lambda.durable.recover();
-    if (options.schedules !== false) {
-      keep(runSchedules({ schedules: services.schedules, rules: app.rules, lambda, note: background }), (end) => end());
+    let endSchedules = () => {};
+    const startSchedules = async (): Promise<void> => {
+      if (options.schedules === false) return;
+      endSchedules();
+      const endRules = runSchedules({ schedules: services.schedules, rules: app.rules, lambda, note: background });
+      endSchedules = endRules;
       const endpoint = services.endpoints.cloudwatch;
-      keep(await runAlarms({ resources: app.resources, endpoint, bus, note: background }), (end) => end());
-    }
+      const endAlarms = await runAlarms({ resources: app.resources, endpoint, bus, note: background });
+      endSchedules = () => {
+        endAlarms();
+        endRules();
+      };
+    };
+    keep(null, () => endSchedules());
+    await startSchedules();
     for (const stack of app.stacks) bus.put(deployedEvent(stack));
     const accessLog = openLogFile(join(stateFolder, 'logs', 'api.log'));
     const gateway = keep(
@@ -161,7 +197,23 @@ export async function startSystem(options: SystemOptions): Promise<LocalSystem> 
     const tokens = Object.fromEntries(
       await Promise.all(roles.map(async (role) => [role, await issuer.tokenFor(role)] as const)),
     );
-    return { apiUrl: gateway.url, tokens: tokens as LocalSystem['tokens'], services, issuer, lambda, postgres, stop };
+    const redeploy = async (changed: Readonly<Record<string, unknown>>): Promise<void> => {
+      app = await deploy(await synthesize({ stateFolder, deployment: { ...deployment, ...changed } }));
+      await lambda.deploy(app.functions);
+      gateway.deploy(app.api);
+      await startSchedules();
+      for (const stack of app.stacks) bus.put(deployedEvent(stack));
+    };
+    return {
+      apiUrl: gateway.url,
+      redeploy,
+      tokens: tokens as LocalSystem['tokens'],
+      services,
+      issuer,
+      lambda,
+      postgres,
+      stop,
+    };
   } catch (error) {
     await stop();
     throw error;
@@ -220,4 +272,10 @@ async function deploymentOf(
     ...(described[0] ? { drills: { server: described[0].id } } : {}),
     ...further,
   };
+}
+
+/** Everything of a deployment that a function may still be started from, old versions included. */
+function assetsOf(functions: readonly FunctionDefinition[]): Set<string> {
+  const versions = functions.flatMap((each) => [each, ...each.versions.values()]);
+  return new Set(versions.flatMap(({ codePath, layers }) => [...(codePath === null ? [] : [codePath]), ...layers]));
 }

@@ -16,7 +16,7 @@ export type EventBus = { readonly put: (event: BusEvent) => void };
 
 /** @param note told, in words, of a target that could not be started. */
 export function createEventBus(
-  rules: readonly Rule[],
+  rules: () => readonly Rule[],
   lambda: () => LambdaService,
   note: (text: string) => void,
 ): EventBus {
@@ -33,7 +33,7 @@ export function createEventBus(
         resources: event.resources,
         detail: event.detail,
       };
-      for (const { name, eventPattern, targets } of rules) {
+      for (const { name, eventPattern, targets } of rules()) {
         if (!eventPattern || !matchesPattern(eventPattern, envelope)) continue;
         for (const target of targets) startTarget(lambda(), name, target, JSON.stringify(envelope), note);
       }

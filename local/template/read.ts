@@ -1,5 +1,5 @@
 import { type RestApi, readRestApi } from './api.ts';
-import { readAssembly } from './assembly.ts';
+import { type Assembly, readAssembly } from './assembly.ts';
 import { type FunctionDefinition, readFunctions } from './functions.ts';
 import { type Resource, resolveResources } from './intrinsics.ts';
 import { type Rule, readRules } from './rules.ts';
@@ -14,14 +14,11 @@ export type LocalApp = {
   readonly stacks: readonly string[];
 };
 
-/**
- * Reads a synthesized app.
- *
- * @param folder the cloud assembly, `cdk.out`.
- * @param names see {@link resolveResources}.
- */
-export function readApp(folder: string, names?: ReadonlyMap<string, string>): LocalApp {
-  const assembly = readAssembly(folder);
+/** Reads a synthesized app. @param folder the cloud assembly, `cdk.out`. */
+export const readApp = (folder: string): LocalApp => appOf(readAssembly(folder));
+
+/** @param names see {@link resolveResources}. */
+export function appOf(assembly: Assembly, names?: ReadonlyMap<string, string>): LocalApp {
   const resources = resolveResources(assembly, names);
   return {
     resources,

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
@@ -8,6 +8,7 @@ import { Construct } from 'constructs';
 import { type EnvironmentName, environmentNames } from '../../shared/configuration/environment.ts';
 import type { Deployment } from '../config/schema.ts';
 import { networkInterfaces } from './network-interfaces.ts';
+import { anyVersionOf } from './permissions/versions.ts';
 
 export interface NodeFunctionProps {
   /** Name of the file in `functions/`, without its ending. */
@@ -102,6 +103,8 @@ export class NodeFunction extends Construct {
         ...(durableFor || props.passesRows ? bufferMemory : {}),
       },
       layers: [...(props.layers ?? [])],
+      // Executions go on with the version that they began with, for as long as they take; see version-pruning.ts.
+      currentVersionOptions: { removalPolicy: RemovalPolicy.RETAIN },
       ...(durableFor ? { durableConfig: { executionTimeout: durableFor, retentionPeriod: HISTORY } } : {}),
       ...network,
     });
@@ -117,20 +120,19 @@ export class NodeFunction extends Construct {
 
   /** A policy of its own, because it names the function, which the role's own policy must precede. */
   private allowDurableExecution(): void {
-    const policy = new iam.Policy(this, 'DurableExecution', {
+    new iam.Policy(this, 'DurableExecution', {
       roles: [this.role],
       statements: [
         new iam.PolicyStatement({
           actions: ['lambda:CheckpointDurableExecution', 'lambda:GetDurableExecutionState'],
           // The executions of each of its versions: `<arn>:<version>/durable-execution/<name>/<id>`.
-          resources: [`${this.fn.functionArn}:*`],
+          resources: [anyVersionOf(this, this.fn, 'The names of its executions are not known beforehand.')],
         }),
       ],
     });
-    const logicalId = Stack.of(this).getLogicalId(this.fn.node.defaultChild as lambda.CfnFunction);
-    Validations.of(policy).acknowledge({
-      id: `AwsSolutions-IAM5[Resource::<${logicalId}.Arn>:*]`,
-      reason: 'The names of its executions are not known beforehand.',
+    Validations.of(this.fn).acknowledge({
+      id: 'Annotation::aws-lambda:Function.DurableConfig',
+      reason: 'It is durable from its first deployment.',
     });
   }
 }

@@ -38,6 +38,8 @@ export const environmentNames = {
   validateFunctionArn: 'VALIDATE_FUNCTION_ARN',
   /** Namespace of this deployment's own metrics in CloudWatch; see shared/health/metrics.ts. */
   metricNamespace: 'METRIC_NAMESPACE',
+  /** Names of the functions whose old versions are pruned, with commas between them. */
+  versionedFunctions: 'VERSIONED_FUNCTIONS',
   /** `node_modules` folder of the postgres-tools layer. */
   postgresToolsPath: 'POSTGRES_TOOLS_PATH',
   /** A native pg_dump to use in place of the WebAssembly one. */

@@ -105,7 +105,7 @@ describe('the functions', () => {
     for (const { name, durable, qualifiers, asyncConfigs } of full.app.functions) {
       const isDurable = durableOnes.includes(name);
       expect(durable, name).toEqual(isDurable ? { executionTimeoutSeconds: 24 * 3600, retentionDays: 14 } : null);
-      expect(qualifiers.has('live'), name).toBe(isDurable || exporting.includes(name));
+      expect(qualifiers.has('live'), name).toBe(isDurable);
       expect(asyncConfigs.get('live'), name).toEqual(
         isDurable ? { maximumRetries: 0, maximumAgeSeconds: 6 * 3600, onFailure: queue.arn } : undefined,
       );
@@ -119,6 +119,25 @@ describe('the functions', () => {
       Threshold: 1,
       ComparisonOperator: 'GreaterThanOrEqualToThreshold',
     });
+  });
+
+  it('keep their versions over deployments, and invoke the workers that were deployed with them', () => {
+    const versions = full.written('AWS::Lambda::Version');
+    const published = full.app.functions.filter(({ qualifiers }) => qualifiers.has('1')).map(({ name }) => name);
+    expect(published.sort()).toEqual([...durableOnes, ...exporting].sort());
+    expect(versions).toHaveLength(published.length);
+    for (const version of versions)
+      expect(version).toMatchObject({ DeletionPolicy: 'Retain', UpdateReplacePolicy: 'Retain' });
+    const backup = full.app.functions.find(({ name }) => name === 'dbms-backup');
+    expect(backup?.environment).toMatchObject({
+      EXPORT_LANE_FUNCTION_ARN: expect.stringMatching(/:function:dbms-export-lane:1$/),
+      SNAPSHOT_HOLDER_FUNCTION_ARN: expect.stringMatching(/:function:dbms-snapshot-holder:1$/),
+    });
+    // Whatever is retained is pruned one day, and nothing else.
+    const prune = full.app.functions.find(({ name }) => name === 'dbms-prune-versions');
+    expect(prune?.environment.VERSIONED_FUNCTIONS?.split(',').sort()).toEqual(published);
+    const rules = full.app.rules.filter(({ targets }) => targets.some(({ arn }) => arn === prune?.arn));
+    expect(rules.map(({ scheduleExpression }) => scheduleExpression)).toEqual(['rate(1 day)']);
   });
 
   it('capture changes each minute, without a second try, and leave what was not started as dead letters', () => {

@@ -10,10 +10,15 @@ export interface SlowProxy {
 
 const SLICE_MS = 50;
 
-/** A way to a server on which each connection gets so many bytes a second from it: a slow network. */
+/**
+ * A way to a server on which each connection gets so many bytes a second from it: a slow network.
+ *
+ * @param uploadBytesPerSecond - to the server; without it, as fast as it goes
+ */
 export async function startSlowProxy(
   server: { host: string; port: number },
   bytesPerSecond: number,
+  uploadBytesPerSecond?: number,
 ): Promise<SlowProxy> {
   const sockets = new Set<Socket>();
   const keep = (socket: Socket): Socket => {
@@ -22,14 +27,15 @@ export async function startSlowProxy(
     socket.once('close', () => sockets.delete(socket));
     return socket;
   };
-  const slice = Math.max(1, Math.floor((bytesPerSecond * SLICE_MS) / 1000));
+  const sliceOf = (bytes: number) => Math.max(1, Math.floor((bytes * SLICE_MS) / 1000));
   const listener = createServer({ noDelay: true }, (client) => {
     const upstream = dial({ ...server, noDelay: true });
     for (const socket of [client, upstream]) keep(socket);
-    client.pipe(upstream);
+    if (uploadBytesPerSecond === undefined) client.pipe(upstream);
+    else void slowly(client, upstream, sliceOf(uploadBytesPerSecond));
     client.once('close', () => upstream.destroy());
     upstream.once('close', () => client.destroySoon());
-    void slowly(upstream, client, slice);
+    void slowly(upstream, client, sliceOf(bytesPerSecond));
   });
   await new Promise<void>((ready) => listener.listen(0, '127.0.0.1', ready));
   const { port } = listener.address() as { port: number };

@@ -1,5 +1,6 @@
 import { App, Tags, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
+import { ConfigurationError } from './config/load.ts';
 import type { Deployment } from './config/schema.ts';
 import { bundleFunctions } from './constructs/bundle.ts';
 import { NodeFunction } from './constructs/node-function.ts';
@@ -23,6 +24,16 @@ const featureFlags = {
   '@aws-cdk/aws-s3:serverAccessLogsUseBucketPolicy': true,
   '@aws-cdk/aws-lambda:recognizeLayerVersion': true,
 };
+
+/** @throws ConfigurationError when concurrency is reserved for a function that there is not */
+function assertReservedExist({ prefix, concurrency }: Deployment, functions: readonly NodeFunction[]): void {
+  const names = functions.map(({ deployedName }) => deployedName.slice(prefix.length + 1)).sort();
+  const unknown = Object.keys(concurrency.reserved).filter((name) => !names.includes(name));
+  if (unknown.length === 0) return;
+  throw new ConfigurationError(
+    unknown.map((name) => `concurrency.reserved.${name}: is no function; use one of: ${names.join(', ')}`).join('\n'),
+  );
+}
 
 /**
  * The whole app for one deployment. Synthesis needs no network, account or Docker; it fails when a resource breaks one of
@@ -57,6 +68,7 @@ export function createApp(deployment: Deployment, { buildFolder, outdir }: AppOp
   const monitoring = new MonitoringStack(app, `${prefix}-monitoring`, { ...props, storage });
   const functions = app.node.findAll().filter((construct) => construct instanceof NodeFunction);
   monitoring.watch(deployment, functions);
+  assertReservedExist(deployment, functions);
   assertStacksFit(app, deployment);
   Tags.of(app).add('application', prefix);
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));

@@ -21,6 +21,8 @@ import type { FunctionDefinition } from './template/functions.ts';
 import { openVersions } from './template/versions.ts';
 
 const audience = 'database-management-system';
+/** Concurrent executions that the configuration counts on where none are given: this machine has no quota. */
+const LOCAL_QUOTA = 1000;
 const roles = ['viewer', 'operator', 'admin', 'auditor'] as const;
 
 /** A database for the system to manage. */
@@ -127,7 +129,8 @@ export async function startSystem(options: SystemOptions): Promise<LocalSystem> 
       (postgres
         ? [{ ...postgres, id: sampleDatabase, name: sampleDatabase, storage_gigabytes: diskGigabytes(stateFolder) }]
         : []);
-    const deployment = await deploymentOf(databases, services, issuer, options.deployment ?? {});
+    const quota = options.accountConcurrency ?? LOCAL_QUOTA;
+    const deployment = await deploymentOf(databases, services, issuer, quota, options.deployment ?? {});
     if (options.cdkOut === undefined) note('Synthesizing the app');
     const cdkOut = options.cdkOut ?? (await synthesize({ stateFolder, deployment, signal: options.signal }));
     const versions = openVersions(join(stateFolder, 'lambda', 'versions.json'));
@@ -253,6 +256,7 @@ async function deploymentOf(
   databases: readonly ManagedDatabase[],
   services: LocalServices,
   issuer: LocalIssuer,
+  quota: number,
   further: Readonly<Record<string, unknown>>,
 ): Promise<Record<string, unknown>> {
   const described = await Promise.all(
@@ -270,6 +274,7 @@ async function deploymentOf(
     identity: { issuer: issuer.issuer, audience, jwks_uri: issuer.jwksUri, roles_claim: 'cognito:groups' },
     // On this machine the managed server takes the drills as well.
     ...(described[0] ? { drills: { server: described[0].id } } : {}),
+    concurrency: { quota },
     ...further,
   };
 }

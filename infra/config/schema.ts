@@ -9,6 +9,7 @@ import {
   runtimeConfigurationSchema,
 } from '../../shared/configuration/runtime.ts';
 import { cronSchema } from '../../shared/configuration/schedules.ts';
+import { concurrencyBudget, concurrencyProblems, concurrencySchema } from './concurrency.ts';
 
 const arnOf = (service: string, kind: string) =>
   z.string().regex(new RegExp(`^arn:[^:]+:${service}:`), `must be the ARN of a ${kind}`);
@@ -47,7 +48,7 @@ const LONGEST_NAMES = 64 - '-drill-'.length;
 /** A deployment: what the functions read at run time, and the shape of what is deployed around them. */
 export const deploymentSchema = runtimeConfigurationSchema
   // Said among the other retentions.
-  .omit({ metrics_retention_hours: true, audit: true })
+  .omit({ metrics_retention_hours: true, audit: true, concurrency: true })
   .extend({
     databases: databasesOf(deployedDatabaseSchema),
     /** Begins the name of each stack and function. */
@@ -120,6 +121,8 @@ export const deploymentSchema = runtimeConfigurationSchema
         burst: z.int().min(1).max(5_000).default(100),
       })
       .prefault({}),
+    /** How jobs share the account's concurrent executions. */
+    concurrency: concurrencySchema.prefault({}),
     /** Longest time of one backup or restore, over all its invocations. */
     job_timeout_hours: z.int().min(1).max(8784).default(24),
     /** Longest time of one invocation of the functions that back up and restore; Lambda allows 15 minutes. */
@@ -128,7 +131,9 @@ export const deploymentSchema = runtimeConfigurationSchema
     removal_policy: z.enum(['retain', 'destroy']).default('retain'),
     deletion_protection: z.boolean().default(true),
   })
-  .superRefine(({ prefix, databases, copies, region, account, drills }, context) => {
+  .superRefine(({ prefix, databases, copies, region, account, drills, concurrency }, context) => {
+    for (const { path, message } of concurrencyProblems(concurrency))
+      context.addIssue({ code: 'custom', path: ['concurrency', ...path], message });
     if (drills.server !== null && !databases.some(({ id }) => id === drills.server)) {
       context.addIssue({
         code: 'custom',
@@ -209,5 +214,6 @@ export function runtimePart(deployment: Deployment): Record<string, unknown> {
     audit: { enabled: deployment.audit.enabled, retention_days: deployment.retention.audit_days },
     recovery: { max_retained_wal_gigabytes: deployment.recovery.max_retained_wal_gigabytes },
     metrics_retention_hours: deployment.retention.metrics_hours,
+    concurrency: concurrencyBudget(deployment.concurrency),
   };
 }

@@ -57,6 +57,7 @@ export class NodeFunction extends Construct {
   constructor(scope: Construct, id: string, props: NodeFunctionProps) {
     super(scope, id);
     const { name, deployment, vpc, durableFor } = props;
+    const reserved = deployment.concurrency.reserved[name];
     this.deployedName = `${deployment.prefix}-${name}`;
     this.timeout = props.timeout;
     this.isDurable = durableFor !== undefined;
@@ -103,6 +104,7 @@ export class NodeFunction extends Construct {
         ...(durableFor || props.passesRows ? bufferMemory : {}),
       },
       layers: [...(props.layers ?? [])],
+      ...(reserved === undefined ? {} : { reservedConcurrentExecutions: reserved }),
       // Executions go on with the version that they began with, for as long as they take; see version-pruning.ts.
       currentVersionOptions: { removalPolicy: RemovalPolicy.RETAIN },
       ...(durableFor ? { durableConfig: { executionTimeout: durableFor, retentionPeriod: HISTORY } } : {}),

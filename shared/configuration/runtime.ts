@@ -140,6 +140,14 @@ export const auditSettingsSchema = z.strictObject({
   retention_days: z.int().min(7).max(3653).default(90),
 });
 
+/** How many invocations jobs may use at the same time: a part of what the account allows; see docs/concurrency.md. */
+const concurrencySchema = z.strictObject({
+  /** Backups, restores, validations, downloads and rebuilds that run at the same time; the others wait. */
+  jobs: z.int().min(1).default(2),
+  /** Workers of all distributed backups together: two that keep the snapshot of each, and those that export. */
+  exports: z.int().min(3).default(4),
+});
+
 /** The list of databases; the deployment describes each with more fields than the functions see. */
 export function databasesOf<Item extends z.ZodType<{ id: string }>>(item: Item) {
   return z
@@ -190,6 +198,7 @@ export const runtimeConfigurationSchema = z.strictObject({
   /** Ids of databases whose servers may receive personal data of others as it is. */
   trusted_environments: z.array(databaseIdSchema).max(100).default([]),
   audit: auditSettingsSchema.prefault({}),
+  concurrency: concurrencySchema.prefault({}),
 });
 
 export type Database = z.output<typeof databaseSchema>;

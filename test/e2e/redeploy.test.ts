@@ -6,7 +6,9 @@ import { managed, startTestSystem, type TestSystem } from './support/system.ts';
 
 /** So short that a backup and a restore of a minute take several invocations. */
 const INVOCATION_SECONDS = 20;
-const BYTES_PER_SECOND = 400_000;
+/** For each connection: of the first backup, and then of what is under way when the configuration changes. */
+const FAST_BYTES_PER_SECOND = 4_000_000;
+const BYTES_PER_SECOND = 150_000;
 const ROWS = 120_000;
 
 let source: ScratchDatabase;
@@ -24,7 +26,7 @@ beforeAll(async () => {
       `CREATE TABLE big AS SELECT n, md5('a' || n) || md5('b' || n) || md5('c' || n) AS text FROM generate_series(1, ${ROWS}) AS n`,
     );
   });
-  slow = await startSlowProxy(server, BYTES_PER_SECOND, BYTES_PER_SECOND);
+  slow = await startSlowProxy(server, FAST_BYTES_PER_SECOND, true);
   system = await startTestSystem({
     databases: [{ ...managed(server, 'shop', source.name), host: slow.host, port: slow.port }],
     deployment: {
@@ -60,6 +62,7 @@ test('a long backup and a long restore finish although the configuration is depl
   const first = await startBackup(system.current, 'shop');
   expect((await endOf(system.current, first.id)).error).toBeNull();
 
+  slow.setPace(BYTES_PER_SECOND);
   const target = uniqueName('restored');
   const backup = await startBackup(system.current, 'shop');
   const restore = await startRestore(system.current, { database: 'shop', backup: first.backup_id ?? '', target });

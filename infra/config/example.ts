@@ -55,6 +55,9 @@ const example: DeploymentInput = {
   schedules: { full: '0 2 * * 0', time_zone: 'Europe/Berlin' },
   // Large databases: up to 8 functions export at the same time, over at most half of the free connections.
   backups: { retention_days: 30, compression_level: 1, lanes: 8, connection_share: 0.5 },
+  // A new account has 10 concurrent executions of functions, of which 4 stay free for the API and the monitoring; see
+  // docs/concurrency.md. `npm run check-account` says what yours has.
+  concurrency: { quota: 10, kept_free: 4 },
   // How long the address of a downloaded script serves whoever has it; at most an hour.
   downloads: { address_minutes: 15 },
 

@@ -41,6 +41,11 @@ export function forEachServer(body: (server: TestServer) => void): void {
   describe.each([...testedServers])('$label', body);
 }
 
+/** Describes tests of what the versions do alike for the one server that {@link anyServer} gives. */
+export function forOneServer(body: (server: TestServer) => void): void {
+  describe.each(testedServers.slice(0, 1))('$label', body);
+}
+
 /**
  * PostgreSQL 18, unless another was named: for tests of what the versions do alike. `npm run versions` runs them, as all others,
  * against each version.

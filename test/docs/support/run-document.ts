@@ -1,7 +1,7 @@
-import { execFile, execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { type Block, blocksOf, neededBy, placeOf, projectFolder, treatmentOf } from './blocks.ts';
 
 /** What a block wrote. */
@@ -42,11 +42,7 @@ export async function runDocument(
   // Documents but the first begin where it has left off: with the variables of the running system.
   const begin = document === 'README.md' ? [] : ['. .local/tokens'];
   try {
-    await promisify(execFile)('bash', ['-e', '-o', 'pipefail', '-c', [...begin, ...script].join('\n')], {
-      cwd: folder,
-      timeout: MAX_DOCUMENT_MS,
-      env: { ...process.env, PATH: `${programs}:${process.env.PATH}` },
-    });
+    await runShell([...begin, ...script].join('\n'), folder, programs);
   } catch (cause) {
     const at = Number(read(join(outputs, 'at')));
     const block = blocks[at];
@@ -54,6 +50,20 @@ export async function runDocument(
     throw new Error(`${block ? placeOf(block) : document} fails:\n${block?.text}\nIt wrote:\n${written}`, { cause });
   }
   return blocks.map((block, number) => ({ block, output: read(join(outputs, `${number}.out`)) }));
+}
+
+/** @throws Error when it fails, or is not done in time; then nothing that it started goes on */
+async function runShell(script: string, folder: string, programs: string): Promise<void> {
+  const shell = spawn('bash', ['-e', '-o', 'pipefail', '-c', script], {
+    cwd: folder,
+    detached: true,
+    stdio: 'ignore',
+    env: { ...process.env, PATH: `${programs}:${process.env.PATH}` },
+  });
+  const timer = setTimeout(() => process.kill(-(shell.pid ?? 0), 'SIGKILL'), MAX_DOCUMENT_MS);
+  const [code, signal] = await once(shell, 'exit').finally(() => clearTimeout(timer));
+  if (signal !== null) throw new Error(`It was not done after ${MAX_DOCUMENT_MS / 1000} s`);
+  if (code !== 0) throw new Error(`It ended with ${code}`);
 }
 
 const read = (path: string): string => (existsSync(path) ? readFileSync(path, 'utf8') : '');

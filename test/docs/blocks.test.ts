@@ -1,12 +1,10 @@
-import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { checkDeployment } from '../../infra/config/load.ts';
 import { unknownToAws } from './support/aws-operations.ts';
 import { blocksOf, documents, neededBy, placeOf, projectFolder, readDocument, treatmentOf } from './support/blocks.ts';
-import { type Command, commandsOf, optionsOf } from './support/commands.ts';
+import { commandsOf, optionsOf } from './support/commands.ts';
 
 const blocks = documents.flatMap(blocksOf);
 const { scripts } = JSON.parse(readFileSync(join(projectFolder, 'package.json'), 'utf8')) as {
@@ -70,17 +68,8 @@ describe('commands that are not run', () => {
     expect(await unknownToAws(['aws', 'kms', 'replicate-key', '--to', 'x'])).toEqual(['aws kms replicate-key has no --to']);
   });
 
-  test('of CDK are subcommands with such options', async () => {
-    const wrong = await Promise.all(
-      lookedUp
-        .filter(({ command }) => command[0] === 'npx' && command[1] === 'cdk')
-        .map(async ({ command, place }) => (await unknownToCdk(command)).map((problem) => `${place}: ${problem}`)),
-    );
-    expect(wrong.flat()).toEqual([]);
-  });
-
   test('are programs that a reader has', () => {
-    const known = ['npm', 'npx', 'aws', 'cd', 'git', 'echo', 'node'];
+    const known = ['npm', 'npx', 'aws', 'git', 'echo', 'rm', 'psql'];
     const others = lookedUp.filter(({ command: [first = ''] }) => !known.includes(first));
     expect(others.map(({ command, place }) => `${place}: ${command.join(' ')}`)).toEqual([]);
   });
@@ -106,15 +95,6 @@ test('every option of npm start that a document names is there', () => {
   );
   expect(missing).toEqual([]);
 });
-
-async function unknownToCdk([, , subcommand = '', ...rest]: Command): Promise<string[]> {
-  const cdk = join(projectFolder, 'node_modules/.bin/cdk');
-  const { stdout } = await promisify(execFile)(cdk, [subcommand, '--help'], { env: { ...process.env, CI: 'true' } });
-  if (!stdout.includes(`cdk ${subcommand}`)) return [`cdk ${subcommand} does not exist`];
-  return optionsOf(rest)
-    .filter((option) => !stdout.includes(`--${option}`))
-    .map((option) => `cdk ${subcommand} has no --${option}`);
-}
 
 describe('links', () => {
   const slug = (heading: string): string =>

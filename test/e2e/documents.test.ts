@@ -1,10 +1,21 @@
-import { chmodSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { RouteDefinition } from '../../shared/contract/define-route.ts';
 import { basePath, routes } from '../../shared/contract/routes.ts';
-import { blocksOf, documents, neededBy, placeOf, projectFolder, treatmentOf } from '../docs/support/blocks.ts';
+import {
+  blocksOf,
+  documents,
+  neededBy,
+  placeOf,
+  projectFolder,
+  readDocument,
+  treatmentOf,
+} from '../docs/support/blocks.ts';
+import { commandsOf, optionsOf } from '../docs/support/commands.ts';
 import { type Ran, runDocument } from '../docs/support/run-document.ts';
 import { differencesOfForm, lastJson } from '../docs/support/same-form.ts';
 import { isInstalled } from '../support/psql.ts';
@@ -88,6 +99,59 @@ function answersThatDiffer(document: string, ran: Ran[]): string[] {
     return differencesOfForm(JSON.parse(block.text), lastJson(of.output)).map((text) => `${placeOf(block)}: ${text}`);
   });
 }
+
+describe('docs/deploy.md', () => {
+  const guide = readDocument('docs/deploy.md');
+  /** What its own commands have synthesized. */
+  const templates = (): [string, { Outputs?: object; Resources: Record<string, Record<string, string>> }][] =>
+    readdirSync(join(folder, 'cdk.out'))
+      .filter((name) => name.endsWith('.template.json'))
+      .sort()
+      .map((name) => [name.split('.')[0] ?? '', JSON.parse(readFileSync(join(folder, 'cdk.out', name), 'utf8'))]);
+
+  test('reads outputs that the stack has', () => {
+    const outputs = Object.keys(Object.fromEntries(templates())['dbms-api']?.Outputs ?? {});
+    const read = [...guide.matchAll(/OutputKey(?:, |==)'(\w+)'/g)].map(([, name = '']) => name);
+    expect(read).not.toEqual([]);
+    for (const name of read) expect(outputs.filter((output) => output.includes(name)), name).toHaveLength(1);
+  });
+
+  test('lists what stays when the stacks are deleted', () => {
+    const rows = templates().flatMap(([stack, { Resources }]) => {
+      const kept = Object.values(Resources).filter(({ DeletionPolicy = '' }) => DeletionPolicy.startsWith('Retain'));
+      const types = kept.map(({ Type = '' }) => Type).sort();
+      const named = [...new Set(types)].map((type) => {
+        const count = types.filter((each) => each === type).length;
+        return `\`${type}\`${count > 1 ? ` (${count})` : ''}`;
+      });
+      return named.length === 0 ? [] : [`| \`${stack}\` | ${named.join(', ')} |`];
+    });
+    const [, listed = ''] = /<!-- retained -->\n(.*?)<!-- \/retained -->/s.exec(guide) ?? [];
+    // Versions of functions stay while executions may run on them; they cost nothing.
+    expect(listed.trim().split('\n').slice(2)).toEqual(rows);
+  });
+});
+
+test('commands of CDK are subcommands of its pinned command line, with such options', async () => {
+  const commands = documents
+    .flatMap(blocksOf)
+    .filter((block) => treatmentOf(block) === 'aws')
+    .flatMap((block) => commandsOf(block.text).map((command) => ({ command, place: placeOf(block) })))
+    .filter(({ command }) => command[0] === 'npx' && command[1] === 'cdk');
+  expect(commands).not.toEqual([]);
+  const help = new Map<string, string>();
+  for (const subcommand of new Set(commands.map(({ command }) => command[2] ?? ''))) {
+    const { stdout } = await promisify(execFile)(join(projectFolder, 'node_modules/.bin/cdk'), [subcommand, '--help']);
+    expect(stdout).toContain(`cdk ${subcommand}`);
+    help.set(subcommand, stdout);
+  }
+  const unknown = commands.flatMap(({ command, place }) =>
+    optionsOf(command)
+      .filter((option) => !help.get(command[2] ?? '')?.includes(`--${option}`))
+      .map((option) => `${place}: cdk ${command[2]} has no --${option}`),
+  );
+  expect(unknown).toEqual([]);
+});
 
 test('the examples of the API are accepted, and turn nothing off', async () => {
   const before = await whatIsOn();

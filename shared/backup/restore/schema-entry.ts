@@ -11,8 +11,11 @@ import { splitStatements } from '../../postgres/statements.ts';
  */
 const FORGIVABLE_STATEMENT =
   /^\s*(CREATE\s+EXTENSION\s|ALTER\s+.*\sOWNER\s+TO\s|GRANT\s|REVOKE\s|ALTER\s+DEFAULT\s+PRIVILEGES\s|COMMENT\s+ON\s+(EXTENSION|SCHEMA|EVENT\s+TRIGGER|LANGUAGE)\s|SET\s+SESSION\s+AUTHORIZATION\s)/is;
-/** undefined_object (a role), insufficient_privilege, invalid_grant_operation */
-const FORGIVABLE_CODES = new Set(['42704', '42501', '0LP01']);
+/**
+ * undefined_object (a role), insufficient_privilege, invalid_grant_operation; undefined_table and undefined_function (of an extension that
+ * was left out: whatever else is missing was an error before)
+ */
+const FORGIVABLE_CODES = new Set(['42704', '42501', '0LP01', '42P01', '42883']);
 
 export const isForgivable = (sql: string, error: unknown): boolean =>
   FORGIVABLE_STATEMENT.test(sql) && FORGIVABLE_CODES.has((error as { code?: string }).code ?? '');

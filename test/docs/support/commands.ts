@@ -1,14 +1,20 @@
 /** A command of a block: its words, quotes taken away. */
 export type Command = string[];
 
+const isAssignment = (word: string): boolean => /^(?:export|[A-Z_]+=.*)$/.test(word);
+
 /** The simple commands of a block, those of a pipe or a list one by one; comments and assignments before them are left out. */
 export function commandsOf(text: string): Command[] {
-  const joined = text.replaceAll(/\\\n/g, ' ').replaceAll(/(^|\s)#.*$/gm, '$1');
+  const joined = text
+    .replaceAll(/\\\n/g, ' ')
+    .replaceAll(/(^|\s)#.*$/gm, '$1')
+    .replaceAll(/(?:export )?\w+=\$\(/g, '\n');
   return joined
     .split(/\n|\||;|&&/)
     .map((part) => part.match(/(?:"(?:\\.|[^"])*"|'[^']*'|[^\s"'])+/g) ?? [])
-    .map((words) => words.slice(words.findIndex((word) => !/^(?:export|[A-Z_]+=.*)$/.test(word))))
-    .map((words) => words.map((word) => word.replaceAll(/^\w+=\$\(|^["'(]+|["')]+$/g, '')))
+    .map((words) => words.slice(words.findIndex((word) => !isAssignment(word))))
+    .filter(([first = '']) => !isAssignment(first))
+    .map((words) => words.map((word) => word.replaceAll(/^["'(]+|["')]+$/g, '')))
     .filter(([first]) => first !== undefined);
 }
 

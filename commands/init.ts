@@ -78,8 +78,9 @@ function nextSteps(file: string, answers: Answers): string {
   const { region, account, kind, login } = answers;
   const copies = answers['copies-region'];
   const environments = [region, ...(copies === null ? [] : [copies])].map((each) => `aws://${account}/${each}`);
+  const scripts = [kind === 'self-managed' ? 'self-managed.sql' : 'rds.sql', ...(login === 'iam' ? ['iam.sql'] : [])];
   const steps: [string, string][] = [
-    ['Create its login on the server', `docs/logins/${kind}.sql${login === 'iam' ? ', with rds_iam' : ''}`],
+    ['Create its login on the server', `docs/logins/${scripts.join(', docs/logins/')}`],
     ['See that it can be deployed', `DEPLOYMENT=${file} npm run synth`],
     ['Prepare the account, once', `npx cdk bootstrap ${environments.join(' ')}`],
     ['Deploy it', `DEPLOYMENT=${file} npm run deploy`],

@@ -137,7 +137,11 @@ export const questions: readonly Question[] = [
 ];
 
 function idOf(name: string): string {
-  const id = name.toLowerCase().replaceAll(/[^a-z0-9-]+/g, '-').replace(/^[^a-z]+/, '').slice(0, 40);
+  const id = name
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9-]+/g, '-')
+    .replace(/^[^a-z]+/, '')
+    .slice(0, 40);
   return id === '' ? 'database' : id;
 }
 

@@ -23,7 +23,12 @@ function render(value: unknown, indentation: string): string {
     const short = `[${value.map((each) => render(each, indentation)).join(', ')}]`;
     const isPlain = value.every((each) => typeof each !== 'object');
     if (isPlain && indentation.length + short.length < LINE - 30) return short;
-    return block('[', ']', value.map((each) => render(each, `${indentation}  `)), indentation);
+    return block(
+      '[',
+      ']',
+      value.map((each) => render(each, `${indentation}  `)),
+      indentation,
+    );
   }
   if (value !== null && typeof value === 'object') {
     const fields = Object.entries(value).map(([name, each]) => `${name}: ${render(each, `${indentation}  `)}`);

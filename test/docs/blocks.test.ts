@@ -38,22 +38,21 @@ describe('the blocks of the documents', () => {
     expect(silent).toEqual([]);
   });
 
-  test.each(blocks.filter((block) => treatmentOf(block) === 'configuration').map((block) => [placeOf(block), block.text]))(
-    '%s is a part of a configuration that can be deployed',
-    (place, text) => {
-      const shop = {
-        id: 'shop',
-        host: 'shop.example.com',
-        name: 'shop',
-        login: { type: 'secret', secret_arn: 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:shop' },
-      };
-      const staging = { ...shop, id: 'staging' };
-      const base = { databases: [shop, staging], region: 'eu-central-1', account: '123456789012' };
-      const part = new Function('shop', 'staging', `return ({${text}});`)(shop, staging) as object;
-      expect(Object.keys(part)).not.toEqual([]);
-      expect(() => checkDeployment({ ...base, ...part }, place)).not.toThrow();
-    },
-  );
+  test.each(
+    blocks.filter((block) => treatmentOf(block) === 'configuration').map((block) => [placeOf(block), block.text]),
+  )('%s is a part of a configuration that can be deployed', (place, text) => {
+    const shop = {
+      id: 'shop',
+      host: 'shop.example.com',
+      name: 'shop',
+      login: { type: 'secret', secret_arn: 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:shop' },
+    };
+    const staging = { ...shop, id: 'staging' };
+    const base = { databases: [shop, staging], region: 'eu-central-1', account: '123456789012' };
+    const part = new Function('shop', 'staging', `return ({${text}});`)(shop, staging) as object;
+    expect(Object.keys(part)).not.toEqual([]);
+    expect(() => checkDeployment({ ...base, ...part }, place)).not.toThrow();
+  });
 });
 
 describe('commands that are not run', () => {
@@ -65,7 +64,9 @@ describe('commands that are not run', () => {
     );
     expect(wrong.flat()).toEqual([]);
     expect(await unknownToAws(['aws', 'kms', 'replicate-keys'])).toEqual(['aws kms replicate-keys does not exist']);
-    expect(await unknownToAws(['aws', 'kms', 'replicate-key', '--to', 'x'])).toEqual(['aws kms replicate-key has no --to']);
+    expect(await unknownToAws(['aws', 'kms', 'replicate-key', '--to', 'x'])).toEqual([
+      'aws kms replicate-key has no --to',
+    ]);
   });
 
   test('are programs that a reader has', () => {

@@ -10,7 +10,13 @@ import { DATABASE_ID, useBackupHarness } from '../backup/support/harness.ts';
 import { databaseDifferences } from '../support/compare/compare.ts';
 import { testBinaries } from '../support/postgres-binaries.ts';
 import { startServer } from '../support/postgres-server.ts';
-import { createScratchDatabase, type ScratchDatabase, type TestServer, targetFor, withClient } from '../support/servers.ts';
+import {
+  createScratchDatabase,
+  type ScratchDatabase,
+  type TestServer,
+  targetFor,
+  withClient,
+} from '../support/servers.ts';
 
 const folder = join(import.meta.dirname, '../../docs/logins');
 const { tested } = await testBinaries();
@@ -68,7 +74,8 @@ describe.each(tested)('PostgreSQL $version', (binaries) => {
     /** As the administrator: a superuser, or the master user of RDS. */
     const asAdministrator = async (sql: string, database = shop.name): Promise<string[]> => {
       const warnings: string[] = [];
-      const login = platform === 'rds' ? { user: 'master', password } : { user: server.user, password: server.password };
+      const login =
+        platform === 'rds' ? { user: 'master', password } : { user: server.user, password: server.password };
       const client = new pg.Client({ host: server.host, port: server.port, database, ...login });
       client.on('notice', ({ severity, message }) => severity === 'WARNING' && warnings.push(message ?? ''));
       await client.connect();
@@ -106,7 +113,9 @@ describe.each(tested)('PostgreSQL $version', (binaries) => {
     });
 
     test('can be run again, for owners that have come', async () => {
-      await asAdministrator(`CREATE ROLE newcomer; GRANT newcomer TO CURRENT_USER; GRANT CREATE ON DATABASE shop TO CURRENT_USER; CREATE SCHEMA later AUTHORIZATION newcomer`);
+      await asAdministrator(
+        `CREATE ROLE newcomer; GRANT newcomer TO CURRENT_USER; GRANT CREATE ON DATABASE shop TO CURRENT_USER; CREATE SCHEMA later AUTHORIZATION newcomer`,
+      );
       await asAdministrator(script(platform));
       if (binaries.version === 13) await asAdministrator(script('read-13'));
       const client = await connectAsLogin();
@@ -180,7 +189,9 @@ describe.each(tested)('PostgreSQL $version', (binaries) => {
 /** A session of a login that has nothing to do with this system. */
 async function asOther(server: TestServer): Promise<pg.Client> {
   await withClient(server, 'postgres', (client) =>
-    client.query(`CREATE ROLE somebody_else LOGIN PASSWORD '${password}'; GRANT CONNECT ON DATABASE shop TO somebody_else`),
+    client.query(
+      `CREATE ROLE somebody_else LOGIN PASSWORD '${password}'; GRANT CONNECT ON DATABASE shop TO somebody_else`,
+    ),
   );
   const { host, port } = server;
   const client = new pg.Client({ host, port, database: 'shop', user: 'somebody_else', password });

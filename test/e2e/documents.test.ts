@@ -39,12 +39,19 @@ beforeAll(async () => {
     if (!['.local', '.git', 'cdk.out'].includes(name)) symlinkSync(join(projectFolder, name), join(folder, name));
   }
   // The command that the README starts its tour with; another port, as its own may be taken.
-  const start = blocksOf('README.md').find((block) => treatmentOf(block) === 'start' && block.text.startsWith('npm start'));
+  const start = blocksOf('README.md').find(
+    (block) => treatmentOf(block) === 'start' && block.text.startsWith('npm start'),
+  );
   const [, options = ''] = /^npm start -- ([^#\n]*)/.exec(start?.text ?? '') ?? [];
   running = runStart(folder, ...options.trim().split(/\s+/), '--port', '0');
   const printed = await running.ready();
   const value = (name: string): string => new RegExp(`^  ${name}=(\\S+)$`, 'm').exec(printed)?.[1] ?? '';
-  const tokens = { viewer: value('VIEWER'), operator: value('OPERATOR'), admin: value('ADMIN'), auditor: value('AUDITOR') };
+  const tokens = {
+    viewer: value('VIEWER'),
+    operator: value('OPERATOR'),
+    admin: value('ADMIN'),
+    auditor: value('AUDITOR'),
+  };
   api = { apiUrl: value('API').replace(basePath, ''), tokens };
 });
 afterAll(async () => {
@@ -113,7 +120,11 @@ describe('docs/deploy.md', () => {
     const outputs = Object.keys(Object.fromEntries(templates())['dbms-api']?.Outputs ?? {});
     const read = [...guide.matchAll(/OutputKey(?:, |==)'(\w+)'/g)].map(([, name = '']) => name);
     expect(read).not.toEqual([]);
-    for (const name of read) expect(outputs.filter((output) => output.includes(name)), name).toHaveLength(1);
+    for (const name of read)
+      expect(
+        outputs.filter((output) => output.includes(name)),
+        name,
+      ).toHaveLength(1);
   });
 
   test('lists what stays when the stacks are deleted', () => {

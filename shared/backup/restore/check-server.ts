@@ -1,7 +1,14 @@
 import type pg from 'pg';
 import type { SchemaEntry } from '../../postgres/pg-dump/schema-dump.ts';
 import type { Manifest } from '../manifest.ts';
-import { liveDatabaseSql, localeSql, missingExtensionsSql, rolesSql, serverFactsSql, untrustedExtensionsSql } from './check.sql.ts';
+import {
+  liveDatabaseSql,
+  localeSql,
+  missingExtensionsSql,
+  rolesSql,
+  serverFactsSql,
+  untrustedExtensionsSql,
+} from './check.sql.ts';
 import { type Finding, listed } from './findings.ts';
 import { checkFreeSpace, type ReadFreeSpace } from './free-space.ts';
 import { unsupportedEntries } from './newer-features.ts';

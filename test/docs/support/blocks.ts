@@ -46,7 +46,11 @@ export function blocksOf(document: string): Block[] {
       language,
       marks,
       text: body.replaceAll(new RegExp(`^${indentation}`, 'gm'), ''),
-      above: before.trimEnd().split(/\n\s*\n/).at(-1) ?? '',
+      above:
+        before
+          .trimEnd()
+          .split(/\n\s*\n/)
+          .at(-1) ?? '',
     };
   });
 }

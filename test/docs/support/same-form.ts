@@ -1,5 +1,10 @@
 /** Values that are others each time: only that they are of the same form counts. */
-const forms = [/^(bkp|job|alr)-[0-9A-HJKMNP-TV-Z]{26}$/, /^\d{4}-\d{2}-\d{2}T[\d:.]+Z$/, /^https?:\/\//, /^[0-9a-f]{32,}$/];
+const forms = [
+  /^(bkp|job|alr)-[0-9A-HJKMNP-TV-Z]{26}$/,
+  /^\d{4}-\d{2}-\d{2}T[\d:.]+Z$/,
+  /^https?:\/\//,
+  /^[0-9a-f]{32,}$/,
+];
 
 /**
  * In what a JSON answer differs from the one that a document shows: its fields must be there, texts and truths the same, but
@@ -23,7 +28,11 @@ export function differencesOfForm(shown: unknown, given: unknown, path = 'answer
     );
   }
   if (typeof shown === 'number') return typeof given === 'number' ? [] : [`${path} is no number`];
-  if (typeof shown === 'string' && typeof given === 'string' && forms.some((form) => form.test(shown) && form.test(given)))
+  if (
+    typeof shown === 'string' &&
+    typeof given === 'string' &&
+    forms.some((form) => form.test(shown) && form.test(given))
+  )
     return [];
   return shown === given ? [] : [`${path} is ${JSON.stringify(given)}, shown as ${JSON.stringify(shown)}`];
 }

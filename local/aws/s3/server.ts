@@ -12,8 +12,8 @@ import { uploadOperations } from './upload-operations.ts';
 
 const operations = { ...bucketOperations, ...objectOperations, ...uploadOperations };
 
-/** Amazon S3's REST API over a store on disk. */
-export function serveS3(store: Store, faults: FaultList): RequestListener {
+/** Amazon S3's REST API over a store on disk. @param failed - told of errors that no S3 would answer with: those of this machine */
+export function serveS3(store: Store, faults: FaultList, failed: (error: Error) => void): RequestListener {
   return async (request, response) => {
     response.setHeader('x-amz-request-id', randomUUID());
     try {
@@ -25,6 +25,7 @@ export function serveS3(store: Store, faults: FaultList): RequestListener {
       if (!run) throw new AwsError('NotImplemented', `The local S3 has no ${route.operation}`, 501);
       await run({ store, request, response, bucketName: route.bucketName, key: route.key, query: url.searchParams });
     } catch (error) {
+      if (error instanceof Error && !(error instanceof AwsError)) failed(error);
       await sendError(request, response, error);
     }
   };

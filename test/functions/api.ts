@@ -23,6 +23,8 @@ export interface Call {
   path: string;
   /** null: nobody; otherwise the caller's roles. */
   as?: Role[] | null;
+  /** The authorizer's context as it is, in place of those. */
+  authorizer?: Record<string, string>;
   sub?: string;
   query?: Record<string, string>;
   body?: unknown;
@@ -138,7 +140,7 @@ export async function startApi(
     downloadBucket,
     invocations: lambda.invocations,
     refuseInvocations: lambda.refuse,
-    async call({ method, path, as = ['admin'], sub = 'alice', query = {}, body, headers = {}, raw = {} }) {
+    async call({ method, path, as = ['admin'], sub = 'alice', query = {}, body, headers = {}, authorizer, raw = {} }) {
       const pattern = (template: string): RegExp => new RegExp(`^${template.replace(/\{\w+\}/g, '([^/]+)')}$`);
       const there = routes.filter((route) => pattern(route.path).test(path));
       const route = there.find((candidate) => candidate.method === method) ?? there[0];
@@ -159,7 +161,7 @@ export async function startApi(
         requestContext: {
           requestId: 'request-1',
           path: `/v1${basePath}${path}`,
-          authorizer: as === null ? null : { sub, roles: as.join(' ') },
+          authorizer: authorizer ?? (as === null ? null : { sub, roles: as.join(' ') }),
           identity: { sourceIp: '10.1.2.3' },
         },
         ...raw,

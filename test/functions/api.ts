@@ -113,6 +113,7 @@ export async function startApi(
     [environmentNames.deadLetterQueueArn]: 'arn:aws:sqs:eu-west-1:111122223333:dead-letters',
     [environmentNames.downloadFunctionArn]: 'arn:aws:lambda:eu-west-1:111122223333:function:download:live',
     [environmentNames.validateFunctionArn]: 'arn:aws:lambda:eu-west-1:111122223333:function:validate:live',
+    [environmentNames.samplerFunctionArn]: 'arn:aws:lambda:eu-west-1:111122223333:function:sample-health',
     [environmentNames.restoreFunctionArn]: 'arn:aws:lambda:eu-west-1:111122223333:function:restore:live',
   });
   const handlers = {
@@ -199,6 +200,11 @@ async function startLambda() {
       return;
     }
     const [, functionArn = ''] = /functions\/([^/]+)\/invocations/.exec(request.url ?? '') ?? [];
+    // Nobody would sample, and who asks would wait for it.
+    if (decodeURIComponent(functionArn).endsWith(':sample-health')) {
+      response.writeHead(404, { 'x-amzn-errortype': 'ResourceNotFoundException' }).end('{"Message":"no"}');
+      return;
+    }
     invocations.push({
       functionArn: decodeURIComponent(functionArn),
       executionName: String(request.headers['x-amz-durable-execution-name']),

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { basePath } from '../../../shared/contract/routes.ts';
 import { eventually } from './api.ts';
 
 const startPath = fileURLToPath(new URL('../../../local/start.ts', import.meta.url));
@@ -45,6 +46,20 @@ export function runStart(folder: string, ...options: string[]): Started {
     },
     ended: () => exit,
   };
+}
+
+/** What the system prints when it is ready, as a person reads it. */
+export function readStart(printed: string) {
+  const value = (name: string): string => new RegExp(`^  ${name}=(\\S+)$`, 'm').exec(printed)?.[1] ?? '';
+  const row = (name: string): string => new RegExp(`^  ${name}  +(\\S+)`, 'm').exec(printed)?.[1] ?? '';
+  const apiUrl = value('API').replace(basePath, '');
+  const [viewer, operator, admin, auditor] = ['VIEWER', 'OPERATOR', 'ADMIN', 'AUDITOR'].map(value) as [
+    string,
+    string,
+    string,
+    string,
+  ];
+  return { row, apiUrl, tokens: { viewer, operator, admin, auditor } };
 }
 
 /** Processes that work in a folder or were told of it; none where the system does not say. */

@@ -14,6 +14,8 @@ export interface Started {
   ready(): Promise<string>;
   /** Sends a signal and waits for the end. */
   end(signal: 'SIGINT' | 'SIGTERM'): Promise<number | null>;
+  /** Ctrl-C in its terminal: to it and all that it has started in its process group. */
+  interrupt(): Promise<number | null>;
   ended(): Promise<number | null>;
 }
 
@@ -22,6 +24,7 @@ export function runStart(folder: string, ...options: string[]): Started {
   const child: ChildProcess = spawn(process.execPath, [startPath, ...options], {
     cwd: folder,
     stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
   });
   let printed = '';
   for (const stream of [child.stdout, child.stderr])
@@ -42,6 +45,10 @@ export function runStart(folder: string, ...options: string[]): Started {
     },
     end(signal) {
       child.kill(signal);
+      return exit;
+    },
+    interrupt() {
+      process.kill(-(child.pid ?? 0), 'SIGINT');
       return exit;
     },
     ended: () => exit,

@@ -18,6 +18,7 @@ import { createSampleDatabase, sampleDatabase } from './sample/sample.ts';
 import { runSchedules } from './schedules.ts';
 import { describeDiskTrouble, diskTrouble, StateNotWritten, watchDisk } from './state-disk.ts';
 import { synthesize } from './synthesize.ts';
+import { readListers } from './template/listers.ts';
 import { readApp } from './template/read.ts';
 
 const audience = 'database-management-system';
@@ -163,6 +164,7 @@ export async function startSystem(options: SystemOptions): Promise<LocalSystem> 
     const app = readApp(cdkOut);
     if (!app.api) throw new Error('The synthesized app has no REST API');
     await provision(app.resources, services);
+    await services.setListers(readListers(app.resources));
     signal.throwIfAborted();
 
     let lambdaServer: Listening | null = null;

@@ -81,7 +81,7 @@ describe.each(users)('in a folder that only its owner, $name, can enter', ({ ope
     );
     expect(printed()).toMatch(/^Ready in /m);
     const assigned = await readFile(join(clone, '.local/tokens'), 'utf8');
-    const [, api, token] = /^API=(\S+)\n(?:.*\n)*?VIEWER=(\S+)$/m.exec(assigned) ?? [];
+    const [, api, token] = /^(?:export )?API=(\S+)\n(?:.*\n)*?(?:export )?VIEWER=(\S+)$/m.exec(assigned) ?? [];
     const answer = await fetch(`${api}/backups`, { headers: { authorization: `Bearer ${token}` } });
     expect([answer.status, await answer.text()]).toEqual([200, expect.stringContaining('first start')]);
     expect((await stat(join(clone, '.local'))).mode & 0o777).toBe(0o700);

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import type { StateDisk } from '../../state-disk.ts';
 import type { Fault } from '../faults.ts';
+import type { Listers } from './server.ts';
 import type { WorkerReply, WorkerRequest } from './worker.ts';
 
 type Command = WorkerRequest extends infer Request
@@ -15,6 +16,8 @@ export type LocalS3 = {
   port: number;
   addFault(fault: Fault): Promise<void>;
   clearFaults(): Promise<void>;
+  /** Which buckets some callers may list. */
+  setListers(listers: Listers): Promise<void>;
   close(): Promise<void>;
 };
 
@@ -50,6 +53,7 @@ export async function startS3({
     port: first.port,
     addFault: (fault) => ask({ type: 'add fault', fault }),
     clearFaults: () => ask({ type: 'clear faults' }),
+    setListers: (listers) => ask({ type: 'set listers', listers }),
     close: async () => {
       const ended = once(worker, 'exit');
       await ask({ type: 'close' });

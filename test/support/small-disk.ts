@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { closeSync, constants, openSync, rmSync, writeSync } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -14,6 +15,15 @@ export interface SmallDisk {
   /** Gives it back. */
   empty(): void;
   remove(): Promise<void>;
+}
+
+/** Whether one can be mounted here; says so loudly where not. */
+export async function canMount(): Promise<boolean> {
+  const folder = await mkdtemp(join(tmpdir(), 'small-disk-'));
+  const disk = await smallDisk(folder, 1);
+  await disk?.remove();
+  await rm(folder, { recursive: true, force: true });
+  return disk !== null;
 }
 
 /**

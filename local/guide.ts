@@ -4,12 +4,16 @@ import { sampleDatabase } from './sample/sample.ts';
 import type { LocalSystem } from './system.ts';
 
 /**
- * Writes `tokens` into the state folder, for nobody else to read: the API's address, a new token for each role and the embedded
+ * Writes `tokens` into the state folder, for nobody else to read: the API's address, a token for each role and the embedded
  * database's address, password included, as assignments that a shell takes in.
  *
  * @returns the path of the file.
  */
-export async function writeTokens(system: LocalSystem, stateFolder: string): Promise<string> {
+export async function writeTokens(
+  system: LocalSystem,
+  stateFolder: string,
+  tokens: LocalSystem['tokens'] = system.tokens,
+): Promise<string> {
   const path = join(stateFolder, 'tokens');
   const { postgres } = system;
   const database = postgres
@@ -17,7 +21,7 @@ export async function writeTokens(system: LocalSystem, stateFolder: string): Pro
         `export DATABASE_URL=postgres://${postgres.user}:${postgres.password}@${postgres.host}:${postgres.port}/${sampleDatabase}`,
       ]
     : [];
-  const lines = [...assignments(system, await system.freshTokens()), ...database];
+  const lines = [...assignments(system, tokens), ...database];
   await writeWhole(path, `${lines.join('\n')}\n`);
   return path;
 }

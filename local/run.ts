@@ -53,7 +53,8 @@ export async function runSystem({ options, stateFolder, signal, failed }: RunOpt
     const backup = await firstBackup(system, join(stateFolder, `first-backup-${database}`), signal);
     signal.throwIfAborted();
     const tokensPath = await writeTokens(system, stateFolder);
-    const renewal = setInterval(() => void writeTokens(system, stateFolder).catch(failed), RENEW_TOKENS_MS);
+    const renew = async () => writeTokens(system, stateFolder, await system.freshTokens());
+    const renewal = setInterval(() => void renew().catch(failed), RENEW_TOKENS_MS);
     opened.push(() => clearInterval(renewal));
     const seconds = (Date.now() - started) / 1000;
     console.log(backup + guide({ system, database, stateFolder, tokensPath, seconds }));

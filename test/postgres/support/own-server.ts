@@ -11,6 +11,8 @@ import { certificate, privateKey } from './localhost-certificate.ts';
 /** A server of a test's own, which it may stop, restart and reconfigure. Its superuser is `postgres`. */
 export interface OwnServer {
   port: number;
+  /** Its data folder. */
+  data: string;
   target(changes?: Partial<ConnectionTarget>): ConnectionTarget;
   stop(): Promise<void>;
   start(): Promise<void>;
@@ -104,6 +106,7 @@ async function serverOn(
   let running: ChildProcess | undefined;
   const server: OwnServer = {
     port,
+    data,
     target: (changes = {}) => ({
       host: '127.0.0.1',
       port,

@@ -2,24 +2,28 @@ import { once } from 'node:events';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { DatabaseUrlError } from './database-url/error.ts';
+import { type GivenDatabase, openDatabaseUrl } from './database-url/open.ts';
+import { form } from './database-url/parse.ts';
 import { describeFirstBackup, takeFirstBackup } from './first-backup.ts';
-import { guide, writeTokens } from './guide.ts';
+import { guide, sampleAddress, writeTokens } from './guide.ts';
 import { lockStateFolder } from './lock.ts';
 import { removePostgres } from './postgres.ts';
 import { sampleDatabase } from './sample/sample.ts';
 import { makeTrouble } from './sample/trouble.ts';
 import { runWorkload } from './sample/workload.ts';
-import { type LocalSystem, type ManagedDatabase, startSystem } from './system.ts';
+import { type LocalSystem, startSystem } from './system.ts';
 
 const stateFolder = '.local';
 
-const usage = `npm start -- [--fresh] [--idle] [--trouble] [--port 4000] [--database-url postgres://user:password@host:port/name]
+const usage = `npm start -- [--fresh] [--idle] [--trouble] [--port 4000] [--database-url ${form}]
 
   --fresh         clears .local/ first: databases, backups, keys and tokens
   --idle          leaves the sample shop at rest, so that it can be compared with a copy
   --trouble       makes each kind of trouble in the sample shop, to be watched being found (15 minutes)
   --port          where the API listens (4000)
-  --database-url  manages a database of your own in place of the sample shop`;
+  --database-url  manages a database of your own in place of the sample shop; the address means what it means to psql, and the
+                  password may be left to PGPASSWORD or ~/.pgpass, where no list of processes shows it`;
 
 /** `npm start`: the whole system on this machine, until Ctrl-C. */
 async function main(): Promise<void> {
@@ -34,22 +38,36 @@ async function main(): Promise<void> {
   endWithNpm(() => ending.abort());
 
   try {
-    if (options.fresh) clear();
     const started = Date.now();
-    const database = options.database?.id ?? sampleDatabase;
     console.log('Starting the database management system (Ctrl-C stops it)');
+    const note = (text: string): void => console.log(`  ${text}`);
+    const given = await openGiven(options.databaseUrl, note, ending.signal);
+    if (options.fresh) clear();
+    let database = sampleDatabase;
     system = await startSystem({
       stateFolder,
       gatewayPort: options.port,
       signal: ending.signal,
-      note: (text) => console.log(`  ${text}`),
-      ...(options.database ? { databases: [options.database] } : {}),
+      note,
+      ...(given
+        ? {
+            databases: () => {
+              const managed = given.manage(stateFolder);
+              database = managed.id;
+              return [managed];
+            },
+          }
+        : {}),
+      ...(given?.connectTimeoutMs
+        ? { deployment: { connections: { connect_timeout_ms: given.connectTimeoutMs } } }
+        : {}),
     });
     if (system.postgres && !options.idle) stopWorkload = runWorkload(system.postgres);
     const backup = await firstBackup(system, join(stateFolder, `first-backup-${database}`), ending.signal);
     ending.signal.throwIfAborted();
-    const tokensPath = writeTokens(system, stateFolder);
-    console.log(backup + guide({ system, database, stateFolder, tokensPath, seconds: (Date.now() - started) / 1000 }));
+    const address = given ?? sampleAddress(system);
+    const tokensPath = writeTokens(system, address, stateFolder);
+    console.log(backup + guide({ system, address, stateFolder, tokensPath, seconds: (Date.now() - started) / 1000 }));
     if (options.trouble && system.postgres) {
       const { postgres, apiUrl, tokens } = system;
       const note = (text: string) => console.log(text);
@@ -58,8 +76,9 @@ async function main(): Promise<void> {
     await once(ending.signal, 'abort');
   } catch (error) {
     if (!ending.signal.aborted) {
-      console.error(`\n${explain(error, options.port)}`);
-      process.exitCode = 1;
+      const isMalformed = error instanceof DatabaseUrlError && error.isMalformed;
+      console.error(`\n${explain(error, options.port)}${isMalformed ? `\n\n${usage}` : ''}`);
+      process.exitCode = isMalformed ? 2 : 1;
     }
   }
   if (system) console.log('\nStopping');
@@ -67,6 +86,18 @@ async function main(): Promise<void> {
   await stopWorkload?.();
   await system?.stop();
   process.exit();
+}
+
+/** The database that `--database-url` names, once it can be logged in to; null without that option. */
+async function openGiven(
+  url: string | null,
+  note: (text: string) => void,
+  signal: AbortSignal,
+): Promise<GivenDatabase | null> {
+  if (url === null) return null;
+  // Takes the place of the arguments in the list of processes, which everybody on the machine may read.
+  process.title = 'database management system';
+  return openDatabaseUrl(url, { environment: process.env, note, signal });
 }
 
 /** npm that is killed does not pass it on to the shell and this process below it: here its going is noticed. */
@@ -102,7 +133,7 @@ interface Options {
   idle: boolean;
   trouble: boolean;
   port: number;
-  database: ManagedDatabase | null;
+  databaseUrl: string | null;
 }
 
 function readOptions(): Options | null {
@@ -130,39 +161,13 @@ function readOptions(): Options | null {
       idle: values.idle,
       trouble: values.trouble,
       port,
-      database: values['database-url'] === undefined ? null : databaseOf(values['database-url']),
+      databaseUrl: values['database-url'] ?? null,
     };
   } catch (error) {
     console.error(`${error instanceof Error ? error.message : String(error)}\n\n${usage}`);
     process.exitCode = 2;
     return null;
   }
-}
-
-/** The database that an address names. TLS is verified unless the address says `sslmode=disable` or is this machine's own. */
-function databaseOf(address: string): ManagedDatabase {
-  const url = URL.canParse(address) ? new URL(address) : null;
-  const name = decodeURIComponent(url?.pathname.slice(1) ?? '');
-  if (!url || !/^postgres(ql)?:$/.test(url.protocol) || name === '' || url.username === '' || url.hostname === '') {
-    throw new Error('--database-url must be of the form postgres://user:password@host:port/name');
-  }
-  const id =
-    name
-      .toLowerCase()
-      .replaceAll(/[^a-z0-9-]+/g, '-')
-      .replace(/^[^a-z]+/, '')
-      .slice(0, 40) || 'database';
-  const isLocal = ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname);
-  const plain = url.searchParams.get('sslmode') === 'disable' || (isLocal && !url.searchParams.has('sslmode'));
-  return {
-    id,
-    name,
-    host: url.hostname.replaceAll(/[[\]]/g, ''),
-    port: Number(url.port || 5432),
-    user: decodeURIComponent(url.username),
-    password: decodeURIComponent(url.password),
-    tls: { mode: plain ? 'disable' : 'verify' },
-  };
 }
 
 /** Clears the state, which nobody may be using. */

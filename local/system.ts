@@ -1,5 +1,7 @@
 import { mkdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import type { Tls } from '../shared/configuration/tls.ts';
+import type { ClientCertificate } from '../shared/postgres/tls.ts';
 import { runAlarms } from './alarms.ts';
 import type { Listening } from './aws/http.ts';
 import { type LocalServices, startServices } from './aws/services.ts';
@@ -27,8 +29,11 @@ export type ManagedDatabase = {
   readonly port: number;
   readonly name: string;
   readonly user: string;
-  readonly password: string;
-  readonly tls?: { readonly mode: 'verify' | 'disable'; readonly ca?: string };
+  /** Null: the server asks for none. */
+  readonly password: string | null;
+  /** By which it logs in, in place of the password or beside it. */
+  readonly certificate?: ClientCertificate;
+  readonly tls?: Tls;
   /** Size of its disk, where that is known. */
   readonly storage_gigabytes?: number;
 };
@@ -40,8 +45,8 @@ export type SystemOptions = {
   readonly cdkOut?: string;
   /** 0, the default, takes a free one. */
   readonly gatewayPort?: number;
-  /** By default the sample shop in an embedded PostgreSQL 18, made on the first start. */
-  readonly databases?: readonly ManagedDatabase[];
+  /** By default the sample shop in an embedded PostgreSQL 18, made on the first start. A function is called once the state folder is locked. */
+  readonly databases?: readonly ManagedDatabase[] | (() => readonly ManagedDatabase[]);
   /** Further parts of the deployment configuration, such as `backups`. */
   readonly deployment?: Readonly<Record<string, unknown>>;
   /** Seconds in place of the template's timeouts, by function name or the beginning of it. */
@@ -98,12 +103,13 @@ export async function startSystem(options: SystemOptions): Promise<LocalSystem> 
 
   try {
     keep(lockStateFolder(stateFolder), (unlock) => unlock());
+    const given = typeof options.databases === 'function' ? options.databases() : options.databases;
     rmSync(join(stateFolder, 'opt'), { recursive: true, force: true });
     const services = keep(await startServices({ stateFolder: join(stateFolder, 'aws') }), (all) => all.close());
     const issuer = keep(await startIssuerOnKnownPort(stateFolder), (one) => one.close());
 
     let postgres: LocalPostgres | null = null;
-    if (!options.databases) {
+    if (!given) {
       note('Starting PostgreSQL');
       postgres = keep(await startPostgres({ stateFolder }), (server) => server.stop());
       if (await createSampleDatabase(postgres)) note('Made the sample database');
@@ -111,7 +117,7 @@ export async function startSystem(options: SystemOptions): Promise<LocalSystem> 
     options.signal?.throwIfAborted();
 
     const databases =
-      options.databases ??
+      given ??
       (postgres
         ? [{ ...postgres, id: sampleDatabase, name: sampleDatabase, storage_gigabytes: diskGigabytes(stateFolder) }]
         : []);
@@ -196,6 +202,24 @@ function diskGigabytes(folder: string): number {
   return Math.max(1, Math.round((blocks * bsize) / 1024 ** 3));
 }
 
+/** The login in the form of the configuration; what is secret of it goes into the local Secrets Manager. */
+async function loginOf(
+  { id, host, port, name, user, password, certificate }: ManagedDatabase,
+  services: LocalServices,
+): Promise<Record<string, unknown>> {
+  if (password === null && !certificate) return { type: 'passwordless', user };
+  const secret = {
+    engine: 'postgres',
+    host,
+    port,
+    dbname: name,
+    username: user,
+    ...(password === null ? {} : { password }),
+    ...(certificate ? { client_certificate: certificate.certificate, client_key: certificate.key } : {}),
+  };
+  return { type: 'secret', secret_arn: await services.putSecret(`databases/${id}`, JSON.stringify(secret)) };
+}
+
 /** The deployment configuration of this machine: the databases with their logins in the local Secrets Manager. */
 async function deploymentOf(
   databases: readonly ManagedDatabase[],
@@ -204,10 +228,10 @@ async function deploymentOf(
   further: Readonly<Record<string, unknown>>,
 ): Promise<Record<string, unknown>> {
   const described = await Promise.all(
-    databases.map(async ({ id, host, port, name, user, password, tls = { mode: 'disable' }, storage_gigabytes }) => {
-      const login = { engine: 'postgres', host, port, dbname: name, username: user, password };
-      const secret_arn = await services.putSecret(`databases/${id}`, JSON.stringify(login));
-      const described = { id, kind: 'self-managed', host, port, name, login: { type: 'secret', secret_arn }, tls };
+    databases.map(async (database) => {
+      const { id, host, port, name, tls = { mode: 'disable' }, storage_gigabytes } = database;
+      const login = await loginOf(database, services);
+      const described = { id, kind: 'self-managed', host, port, name, login, tls };
       return storage_gigabytes === undefined ? described : { ...described, storage_gigabytes };
     }),
   );

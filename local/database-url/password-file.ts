@@ -46,11 +46,11 @@ function find(text: string, { host, port, database, user }: PasswordQuestion): s
     const fields = fieldsOf(line);
     if (
       fields.length < 5 ||
-      !wanted.every((value, index) => fields[index] === '*' || unescape(fields[index]) === value)
+      !wanted.every((value, index) => fields[index] === '*' || unescaped(fields[index]) === value)
     )
       continue;
     // Further colons are the password's own.
-    return unescape(fields.slice(4).join(':')) || null;
+    return unescaped(fields.slice(4).join(':')) || null;
   }
   return null;
 }
@@ -65,4 +65,4 @@ function fieldsOf(line: string): string[] {
   return fields;
 }
 
-const unescape = (field = ''): string => field.replaceAll(/\\(.)/g, '$1');
+const unescaped = (field = ''): string => field.replaceAll(/\\(.)/g, '$1');

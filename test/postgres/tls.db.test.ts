@@ -135,6 +135,9 @@ test('a socket of the file system is never encrypted, and lets in whom the syste
 async function dumpBothWays(target: ConnectionTarget): Promise<void> {
   const postgresToolsPath = join(import.meta.dirname, '../../node_modules');
   await dumpSchema({ target, postgresToolsPath });
-  if (!binaries.pgDump) return console.warn('SKIPPED: no native pg_dump is installed');
+  if (!binaries.pgDump) {
+    process.stderr.write('SKIPPED: no native pg_dump is installed to try the login with\n');
+    return;
+  }
   await dumpSchema({ target, postgresToolsPath, pgDumpPath: binaries.pgDump });
 }

@@ -1,5 +1,5 @@
-import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { writeWhole } from './aws/state-file.ts';
 import { sampleDatabase } from './sample/sample.ts';
 import type { LocalSystem } from './system.ts';
 
@@ -18,22 +18,25 @@ export function sampleAddress({ postgres }: LocalSystem): ShownAddress | null {
 }
 
 /**
- * Writes `tokens` into the state folder, for nobody else to read: the API's address, a token for each role and the managed
+ * Writes `tokens` into the state folder, for nobody else to read: the API's address, a new token for each role and the managed
  * database's address, password included, as assignments that a shell takes in.
  *
  * @returns the path of the file.
  */
-export function writeTokens(system: LocalSystem, address: ShownAddress | null, stateFolder: string): string {
+export async function writeTokens(
+  system: LocalSystem,
+  address: ShownAddress | null,
+  stateFolder: string,
+): Promise<string> {
   const path = join(stateFolder, 'tokens');
-  // The mode counts only for a file that is made.
-  rmSync(path, { force: true });
   const database = address ? [`export DATABASE_URL='${address.whole}'`] : [];
-  writeFileSync(path, `${[...assignments(system), ...database].join('\n')}\n`, { mode: 0o600 });
+  const lines = [...assignments(system, await system.freshTokens()), ...database];
+  await writeWhole(path, `${lines.join('\n')}\n`);
   return path;
 }
 
-function assignments(system: LocalSystem): string[] {
-  const tokens = Object.entries(system.tokens).map(([role, token]) => `${role.toUpperCase()}=${token}`);
+function assignments(system: LocalSystem, given: LocalSystem['tokens'] = system.tokens): string[] {
+  const tokens = Object.entries(given).map(([role, token]) => `${role.toUpperCase()}=${token}`);
   return [`API=${apiOf(system)}`, ...tokens];
 }
 

@@ -1,18 +1,14 @@
-import { once } from 'node:events';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { DatabaseUrlError } from './database-url/error.ts';
 import { type GivenDatabase, openDatabaseUrl } from './database-url/open.ts';
 import { form } from './database-url/parse.ts';
-import { describeFirstBackup, takeFirstBackup } from './first-backup.ts';
-import { guide, sampleAddress, writeTokens } from './guide.ts';
-import { lockStateFolder } from './lock.ts';
-import { removePostgres } from './postgres.ts';
-import { sampleDatabase } from './sample/sample.ts';
-import { makeTrouble } from './sample/trouble.ts';
-import { runWorkload } from './sample/workload.ts';
-import { type LocalSystem, startSystem } from './system.ts';
+import { lockStateFolder, refuseSecond } from './lock.ts';
+import { freePort, PortTaken, requireFreePort } from './ports.ts';
+import { removePostgres } from './postgres/folder.ts';
+import type { Options } from './run.ts';
+import { describeDiskTrouble, diskTrouble, requireFreeSpace, StateNotWritten } from './state-disk.ts';
 
 const stateFolder = '.local';
 
@@ -25,79 +21,61 @@ const usage = `npm start -- [--fresh] [--idle] [--trouble] [--port 4000] [--data
   --database-url  manages a database of your own in place of the sample shop; the address means what it means to psql, and the
                   password may be left to PGPASSWORD or ~/.pgpass, where no list of processes shows it`;
 
+/** What a first start writes, and a later one: data, programs, bundles. Bytes. */
+const neededSpace = { first: 300_000_000, later: 100_000_000 };
+
 /** `npm start`: the whole system on this machine, until Ctrl-C. */
 async function main(): Promise<void> {
   const options = readOptions();
   if (!options) return;
+  // Whatever this and its children write is for this user alone.
+  process.umask(0o077);
   const ending = new AbortController();
-  let system: LocalSystem | null = null;
-  let stopWorkload: (() => Promise<void>) | null = null;
-  let trouble: Promise<void> | null = null;
+  let failure: unknown = null;
+  const fail = (error: unknown): void => {
+    failure ??= error;
+    ending.abort();
+  };
   // A second key press changes nothing: it does not cut short what keeps the data whole.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => ending.abort());
+  for (const event of ['uncaughtException', 'unhandledRejection'] as const) process.on(event, fail);
   endWithNpm(() => ending.abort());
 
   try {
-    const started = Date.now();
-    console.log('Starting the database management system (Ctrl-C stops it)');
-    const note = (text: string): void => console.log(`  ${text}`);
-    const given = await openGiven(options.databaseUrl, note, ending.signal);
+    // What can be refused is refused before anything is started, cleared or even loaded.
+    refuseSecond(stateFolder);
+    await requireFreePort(options.port);
+    requireFreeSpace(existingPart(stateFolder), isFirst(options) ? neededSpace.first : neededSpace.later);
+    const given = await openGiven(options.databaseUrl, ending.signal);
     if (options.fresh) clear();
-    let database = sampleDatabase;
-    system = await startSystem({
-      stateFolder,
-      gatewayPort: options.port,
-      signal: ending.signal,
-      note,
-      ...(given
-        ? {
-            databases: () => {
-              const managed = given.manage(stateFolder);
-              database = managed.id;
-              return [managed];
-            },
-          }
-        : {}),
-      ...(given?.connectTimeoutMs
-        ? { deployment: { connections: { connect_timeout_ms: given.connectTimeoutMs } } }
-        : {}),
-    });
-    if (system.postgres && !options.idle) stopWorkload = runWorkload(system.postgres);
-    const backup = await firstBackup(system, join(stateFolder, `first-backup-${database}`), ending.signal);
-    ending.signal.throwIfAborted();
-    const address = given ?? sampleAddress(system);
-    const tokensPath = writeTokens(system, address, stateFolder);
-    console.log(backup + guide({ system, address, stateFolder, tokensPath, seconds: (Date.now() - started) / 1000 }));
-    if (options.trouble && system.postgres) {
-      const { postgres, apiUrl, tokens } = system;
-      const note = (text: string) => console.log(text);
-      trouble = makeTrouble({ postgres, apiUrl, token: tokens.admin, note, signal: ending.signal });
-    }
-    await once(ending.signal, 'abort');
+    const { runSystem } = await import('./run.ts');
+    await runSystem({ options, given, stateFolder, signal: ending.signal, failed: fail });
   } catch (error) {
-    if (!ending.signal.aborted) {
-      const isMalformed = error instanceof DatabaseUrlError && error.isMalformed;
-      console.error(`\n${explain(error, options.port)}${isMalformed ? `\n\n${usage}` : ''}`);
-      process.exitCode = isMalformed ? 2 : 1;
-    }
+    if (!ending.signal.aborted) fail(error);
   }
-  if (system) console.log('\nStopping');
-  await trouble;
-  await stopWorkload?.();
-  await system?.stop();
+  if (failure !== null) {
+    const isMalformed = failure instanceof DatabaseUrlError && failure.isMalformed;
+    console.error(`\n${await explain(failure)}${isMalformed ? `\n\n${usage}` : ''}`);
+    process.exitCode = isMalformed ? 2 : 1;
+  }
   process.exit();
 }
 
 /** The database that `--database-url` names, once it can be logged in to; null without that option. */
-async function openGiven(
-  url: string | null,
-  note: (text: string) => void,
-  signal: AbortSignal,
-): Promise<GivenDatabase | null> {
+async function openGiven(url: string | null, signal: AbortSignal): Promise<GivenDatabase | null> {
   if (url === null) return null;
   // Takes the place of the arguments in the list of processes, which everybody on the machine may read.
   process.title = 'database management system';
-  return openDatabaseUrl(url, { environment: process.env, note, signal });
+  return openDatabaseUrl(url, { environment: process.env, signal });
+}
+
+function isFirst({ fresh }: Options): boolean {
+  return fresh || !existsSync(stateFolder);
+}
+
+/** The folder itself, or the one that it will be made in. */
+function existingPart(folder: string): string {
+  return existsSync(folder) ? resolve(folder) : resolve('.');
 }
 
 /** npm that is killed does not pass it on to the shell and this process below it: here its going is noticed. */
@@ -116,24 +94,6 @@ function firstProcess(): string {
   } catch {
     return '';
   }
-}
-
-/** What the first backup took, once. When it fails the system stays up, so that one can look into it. */
-async function firstBackup(system: LocalSystem, marker: string, signal: AbortSignal): Promise<string> {
-  if (existsSync(marker)) return '';
-  try {
-    return describeFirstBackup(await takeFirstBackup(system, { marker, signal }));
-  } catch (error) {
-    return `\n${error instanceof Error ? error.message : String(error)}\n`;
-  }
-}
-
-interface Options {
-  fresh: boolean;
-  idle: boolean;
-  trouble: boolean;
-  port: number;
-  databaseUrl: string | null;
 }
 
 function readOptions(): Options | null {
@@ -178,10 +138,18 @@ function clear(): void {
   rmSync(stateFolder, { recursive: true, force: true });
 }
 
-function explain(error: unknown, port: number): string {
-  if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
-    return `Port ${port} is taken. Give another one: npm start -- --port ${port + 1}`;
+async function explain(error: unknown): Promise<string> {
+  if (error instanceof StateNotWritten) return error.message;
+  if (error instanceof PortTaken) {
+    const hint =
+      error.code === 'EACCES'
+        ? 'Ports below 1024 are for root; give another one'
+        : 'End that program, or give another port';
+    const other = await freePort(error.port < 1024 ? 4000 : error.port + 1);
+    return `${error.message}, and the API should listen there (--port). Nothing was started.\n${hint}: npm start -- --port ${other}`;
   }
+  const trouble = diskTrouble(error);
+  if (trouble !== null) return describeDiskTrouble(resolve(stateFolder), trouble);
   return error instanceof Error ? error.message : String(error);
 }
 

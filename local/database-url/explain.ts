@@ -1,6 +1,7 @@
 import { userInfo } from 'node:os';
 import { OperationError } from '../../shared/errors.ts';
 import { quoteIdentifier } from '../../shared/postgres/identifiers.ts';
+import { quoteShell } from '../../shared/security/compliance/quote-shell.ts';
 import { DatabaseUrlError } from './error.ts';
 import { explainTls } from './explain-tls.ts';
 import { type Greeting, shown } from './greeting.ts';
@@ -139,10 +140,11 @@ function ofServer(code: string, message: string, address: DatabaseAddress): Word
   }
 }
 
-const passwordHint = ({ host, port, database, user }: DatabaseAddress): string =>
+const passwordHint = ({ host, port, database, user, passwordFile }: DatabaseAddress): string =>
+  passwordFile.ignored ??
   `Add the password to the address, set PGPASSWORD, or write the line ${[host, port, database, user]
     .map((part) => String(part).replaceAll(/[\\:]/g, '\\$&'))
-    .join(':')}:password into ~/.pgpass and run: chmod 600 ~/.pgpass`;
+    .join(':')}:password into ${passwordFile.path} and run: chmod 600 ${quoteShell(passwordFile.path)}`;
 
 function loginHint(message: string, { tls, database, host }: DatabaseAddress, role: string): string {
   if (/not permitted to log in/.test(message)) return `As a superuser: ALTER ROLE ${role} LOGIN;`;

@@ -13,37 +13,32 @@ export interface GivenDatabase {
   whole: string;
   /** How long a connection may take to come about; null: not said. Milliseconds. */
   connectTimeoutMs: number | null;
-  /** As the system manages it, under the id of its state in the folder, which the caller has locked. */
-  manage(stateFolder: string): ManagedDatabase;
+  /** As the system manages it, under the id of its state in the folder, which the caller has locked; tells what was found. */
+  manage(stateFolder: string, note: (text: string) => void): ManagedDatabase;
 }
 
 /**
  * Reads an address and logs in once. What the environment says to libpq is taken out of it, so that no other part meets it.
  *
- * @param options.note - told what was found
  * @throws DatabaseUrlError, or the signal's reason
  */
 export async function openDatabaseUrl(
   url: string,
-  options: { environment: NodeJS.ProcessEnv; note: (text: string) => void; signal: AbortSignal },
+  { environment, signal }: { environment: NodeJS.ProcessEnv; signal: AbortSignal },
 ): Promise<GivenDatabase> {
-  const { environment, note, signal } = options;
   const address = readAddress(url, environment);
   for (const name of Object.keys(environment)) if (name.startsWith('PG')) delete environment[name];
-  for (const each of address.notes) note(each);
   const facts = await probe(address, signal);
   const secured = facts.isEncrypted ? `over TLS (sslmode=${address.tls.mode})` : 'without TLS';
   const { host, port, database: name, user, password, certificate, tls } = address;
-  note(
-    `Reached database "${name}" as user "${user}": ${placeOf(address)} runs PostgreSQL ${facts.version}, ${secured}`,
-  );
+  const found = `Reached database "${name}" as user "${user}": ${placeOf(address)} runs PostgreSQL ${facts.version}, ${secured}`;
   return {
     shown: shownAddress(address),
     whole: wholeAddress(address),
     connectTimeoutMs: address.connectTimeoutMs,
-    manage(stateFolder) {
+    manage(stateFolder, tell) {
       const { id, notes } = identify(stateFolder, address, facts);
-      for (const each of notes) note(each);
+      for (const each of [...address.notes, found, ...notes]) tell(each);
       return { id, host, port, name, user, password, tls, ...(certificate ? { certificate } : {}) };
     },
   };

@@ -20,6 +20,8 @@ export interface DatabaseAddress {
   password: string | null;
   /** Where the password was found, in words; null without one. */
   passwordFrom: string | null;
+  /** Where one is looked for that is not said; and why one that is there is not used. */
+  passwordFile: { path: string; ignored?: string };
   tls: Tls;
   certificate?: ClientCertificate;
   /** How long a connection may take to come about; null: not said. Milliseconds. */
@@ -54,8 +56,12 @@ export function readAddress(url: string, environment: NodeJS.ProcessEnv): Databa
   const place = { home, folder: environment.INIT_CWD ?? process.cwd(), isSocket: host.startsWith('/') };
   const { tls, files } = tlsOf(parameters, place);
   const client = clientCertificate(parameters, { ...place, mode: tls.mode });
-  const found = passwordOf(parameters, named.password !== undefined, { host, port, user, database }, home);
-  if (found.note) notes.push(found.note);
+  const passfile = parameters.passfile || join(home, '.pgpass');
+  const found = parameters.password
+    ? { password: parameters.password, from: named.password === undefined ? 'PGPASSWORD' : 'the address' }
+    : passwordOf(passfile, { host, port, user, database });
+  const ignoredFile = 'ignored' in found ? found.ignored : undefined;
+  if (ignoredFile !== undefined) notes.push(ignoredFile);
   return {
     host,
     port,
@@ -63,6 +69,7 @@ export function readAddress(url: string, environment: NodeJS.ProcessEnv): Databa
     user,
     password: found.password,
     passwordFrom: found.from,
+    passwordFile: { path: passfile, ...(ignoredFile === undefined ? {} : { ignored: ignoredFile }) },
     tls,
     ...(client ? { certificate: client.pair } : {}),
     connectTimeoutMs: timeoutOf(parameters.connect_timeout),
@@ -72,20 +79,12 @@ export function readAddress(url: string, environment: NodeJS.ProcessEnv): Databa
 }
 
 function passwordOf(
-  { password, passfile }: Parameters,
-  isInUrl: boolean,
+  path: string,
   whom: { host: string; port: number; user: string; database: string },
-  home: string,
-): { password: string | null; from: string | null; note?: string } {
-  if (password) return { password, from: isInUrl ? 'the address' : 'PGPASSWORD' };
-  const path = passfile || join(home, '.pgpass');
+): { password: string | null; from: string | null; ignored?: string } {
   const host = socketFolders.includes(whom.host) ? 'localhost' : whom.host;
-  const { password: found, ignored } = passwordFromFile(path, { ...whom, host });
-  return {
-    password: found,
-    from: found === null ? null : `the password file ${path}`,
-    ...(ignored === undefined ? {} : { note: ignored }),
-  };
+  const answer = passwordFromFile(path, { ...whom, host });
+  return { ...answer, from: answer.password === null ? null : `the password file ${path}` };
 }
 
 function portOf(text: string): number {

@@ -19,13 +19,13 @@ export interface ServerFacts {
 }
 
 /** How long finding out may take, unless the address has a `connect_timeout`. Milliseconds. */
-const patience = 2000;
+const patience = 1800;
 const oldestVersion = 13;
 
 /**
  * Logs in to a database once, as the functions will, so that what is wrong is said before anything is started.
  *
- * @throws DatabaseUrlError within two seconds, or within `connect_timeout`; or the signal's reason
+ * @throws DatabaseUrlError within 1.8 seconds, or within `connect_timeout`; or the signal's reason
  */
 export async function probe(address: DatabaseAddress, signal?: AbortSignal): Promise<ServerFacts> {
   const allowed = address.connectTimeoutMs ?? patience;
@@ -38,6 +38,7 @@ export async function probe(address: DatabaseAddress, signal?: AbortSignal): Pro
   const aborted = (): void => end.reject(signal?.reason);
   signal?.addEventListener('abort', aborted, { once: true });
   let client: pg.Client | undefined;
+  let isOver = false;
   try {
     await Promise.race([lookUp(address.host, left()), end.promise]);
     const greeting = await Promise.race([greet(address, left()), end.promise]);
@@ -48,7 +49,7 @@ export async function probe(address: DatabaseAddress, signal?: AbortSignal): Pro
     // One that comes too late is closed.
     opening.then(
       async (late) => {
-        if (!client) await late.end();
+        if (isOver) await late.end();
       },
       () => undefined,
     );
@@ -58,6 +59,7 @@ export async function probe(address: DatabaseAddress, signal?: AbortSignal): Pro
     if (signal?.aborted) throw signal.reason;
     throw error instanceof DatabaseUrlError ? error : explainFailure(error, address, allowed);
   } finally {
+    isOver = true;
     clearTimeout(timer);
     signal?.removeEventListener('abort', aborted);
     await client?.end();

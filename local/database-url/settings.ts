@@ -5,7 +5,7 @@ import type { Tls } from '../../shared/configuration/tls.ts';
 import type { ClientCertificate } from '../../shared/postgres/tls.ts';
 import { malformed } from './error.ts';
 import { fromEnvironment, type Parameters } from './parameters.ts';
-import { parseUrl } from './parse.ts';
+import { form, parseUrl } from './parse.ts';
 import { passwordFromFile } from './password-file.ts';
 import { clientCertificate, tlsOf } from './tls-files.ts';
 
@@ -51,7 +51,7 @@ export function readAddress(url: string, environment: NodeJS.ProcessEnv): Databa
   const port = portOf(parameters.port ?? '5432');
   const host = parameters.host || socketFolder(port) || 'localhost';
   const user = nameOf('user', parameters.user ?? userInfo().username);
-  const database = nameOf('name of the database', parameters.dbname ?? user);
+  const database = nameOf('database name', parameters.dbname ?? user);
   const notes = ignored.map((name) => `The parameter ${name} of --database-url has no effect here`);
   const place = { home, folder: environment.INIT_CWD ?? process.cwd(), isSocket: host.startsWith('/') };
   const { tls, files } = tlsOf(parameters, place);
@@ -94,7 +94,7 @@ function portOf(text: string): number {
   const shown = /^\d+$/.test(text) ? `port ${text}` : 'port';
   throw malformed(
     `its ${shown} is no number from 1 to 65535`,
-    'PostgreSQL listens on 5432 unless it is set up otherwise.',
+    `The form is ${form}. An IPv6 address stands in brackets, as in [::1]:5432, and a / in a password is written %2F.`,
   );
 }
 

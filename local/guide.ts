@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { quoteShell } from '../shared/security/compliance/quote-shell.ts';
 import { writeWhole } from './aws/state-file.ts';
 import { sampleDatabase } from './sample/sample.ts';
 import type { LocalSystem } from './system.ts';
@@ -29,7 +30,7 @@ export async function writeTokens(
   stateFolder: string,
 ): Promise<string> {
   const path = join(stateFolder, 'tokens');
-  const database = address ? [`export DATABASE_URL='${address.whole}'`] : [];
+  const database = address ? [`export DATABASE_URL=${quoteShell(address.whole)}`] : [];
   const lines = [...assignments(system, await system.freshTokens()), ...database];
   await writeWhole(path, `${lines.join('\n')}\n`);
   return path;

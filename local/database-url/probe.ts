@@ -8,6 +8,7 @@ import { lookUp } from './lookup.ts';
 import { placeOf } from './place.ts';
 import { serverFactsSql, systemIdentifierSql } from './server-facts.sql.ts';
 import type { DatabaseAddress } from './settings.ts';
+import { targetOf } from './target.ts';
 
 /** What a server says of itself. */
 export interface ServerFacts {
@@ -45,7 +46,7 @@ export async function probe(address: DatabaseAddress, signal?: AbortSignal): Pro
     const needsTls = !encryptionsOf(address).includes('plain');
     const failure = explainGreeting(greeting, address, { needsTls, allowed });
     if (failure) throw failure;
-    const opening = connect(targetOf(address, left()), { queryTimeoutMs: left() });
+    const opening = connect(targetOf(address, left(), 'dbms start'), { queryTimeoutMs: left() });
     // One that comes too late is closed.
     opening.then(
       async (late) => {
@@ -83,20 +84,4 @@ async function readFacts(client: pg.Client, address: DatabaseAddress): Promise<S
     systemIdentifier: identified?.rows[0]?.system_identifier ?? null,
     isEncrypted: is_encrypted,
   };
-}
-
-function targetOf(address: DatabaseAddress, milliseconds: number): Parameters<typeof connect>[0] {
-  const { host, port, database, user, password, certificate, tls } = address;
-  const limits = {
-    pool_size: 1,
-    pool_overflow: 0,
-    pool_timeout_seconds: 1,
-    pool_recycle_seconds: 1,
-    connect_timeout_ms: milliseconds,
-    statement_timeout_ms: milliseconds,
-    lock_timeout_ms: milliseconds,
-    idle_in_transaction_timeout_ms: 60_000,
-  };
-  const credentials = async () => ({ user, password, ...(certificate ? { certificate } : {}) });
-  return { host, port, database, tls, limits, credentials, applicationName: 'dbms start' };
 }

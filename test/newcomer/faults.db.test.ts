@@ -1,9 +1,11 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { processesIn } from '../e2e/support/start.ts';
 import { type OwnServer, ownServer } from '../postgres/support/own-server.ts';
 import { embeddedBinaries } from '../support/postgres-binaries.ts';
+import { listener } from './database-url/listeners.ts';
 import { malformedAddresses } from './database-url/malformed.ts';
 import { prepare, refusals } from './database-url/refused.ts';
 import { unreachableServers } from './database-url/unreachable.ts';
@@ -65,4 +67,22 @@ describe.concurrent('npm start says what is wrong', () => {
       await arranged.close?.();
     }
   });
+});
+
+test.skipIf(process.platform !== 'linux')('no list of processes shows the password of the address', async () => {
+  const own = join(folder, 'listed');
+  await mkdir(own);
+  const secret = `p${Date.now()}`;
+  const { port, close } = await listener(() => undefined);
+  try {
+    const url = `postgres://me:${secret}@127.0.0.1:${port}/shop?connect_timeout=8`;
+    const running = runFault(own, { options: ['--port', '0', '--database-url', url], exitCode: 1, says: [] });
+    const commands = () => processesIn('').filter((text) => text.includes(own) || text.includes(secret));
+    const hasRead = () => commands().some((text) => text.includes('database management system'));
+    await vi.waitUntil(hasRead, { timeout: 60_000, interval: 50 });
+    expect(commands().filter((text) => text.includes(secret))).toEqual([]);
+    expect((await running).printed).not.toContain(secret);
+  } finally {
+    await close();
+  }
 });

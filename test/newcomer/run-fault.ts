@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { processesIn } from '../e2e/support/start.ts';
@@ -15,8 +15,11 @@ const longest = 90_000;
  * home and an environment in which nothing of PostgreSQL is set.
  */
 export async function runFault(folder: string, { options, environment = {} }: Arranged): Promise<Outcome> {
-  const scripts = { start: `node ${join(project, 'local/start.ts')}` };
-  await writeFile(join(folder, 'package.json'), JSON.stringify({ private: true, type: 'module', scripts }));
+  const { scripts } = JSON.parse(await readFile(join(project, 'package.json'), 'utf8')) as {
+    scripts: { start: string };
+  };
+  const start = scripts.start.replace('local/start.ts', join(project, 'local/start.ts'));
+  await writeFile(join(folder, 'package.json'), JSON.stringify({ private: true, type: 'module', scripts: { start } }));
   const own = Object.entries(process.env).filter(([name]) => !/^(PG|npm_|INIT_CWD|VITEST|NODE_)/.test(name));
   const started = performance.now();
   const child = spawn('npm', ['start', '--', ...options], {

@@ -1,6 +1,5 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { z } from 'zod';
-import { type Listening, listen } from '../aws/http.ts';
 import { LambdaServiceError } from '../lambda/errors.ts';
 import type { LogFile } from '../lambda/logs.ts';
 import type { LambdaService } from '../lambda/service.ts';
@@ -34,31 +33,23 @@ type Reply = {
 export type GatewayOptions = {
   readonly api: RestApi;
   readonly lambda: LambdaService;
-  readonly port?: number;
   readonly accessLog?: LogFile;
 };
 
-export type Gateway = Listening & {
-  /** Takes the API of a new deployment; requests that are at work end with the one they began with. */
-  readonly deploy: (api: RestApi) => void;
-};
-
-type Parts = {
-  readonly isAllowed: ReturnType<typeof createAddressCheck>;
-  readonly authorize: Authorize;
-  readonly validate: ReturnType<typeof createRequestValidator>;
-  readonly throttle: ReturnType<typeof createThrottle>;
-};
-
 /**
- * Serves the REST API of the template on the loopback address as API Gateway does: resource policy, throttling, authorizer, validation,
- * Lambda proxy integration, and its own answers when one of them refuses.
+ * Answers for the REST API of the template as API Gateway does: resource policy, throttling, authorizer, validation, Lambda proxy
+ * integration, and its own answers when one of them refuses.
  */
-export async function serveGateway({ api: first, lambda, port = 0, accessLog }: GatewayOptions): Promise<Gateway> {
-  let deployed = deploymentOf(first, lambda);
-  const listening = await listen(port, (incoming, response) => {
+export function createGateway({ api, lambda, accessLog }: GatewayOptions): RequestListener {
+  const parts = {
+    isAllowed: createAddressCheck(api),
+    authorize: createAuthorization(api, lambda),
+    validate: createRequestValidator(api),
+    throttle: createThrottle(api.stage),
+  };
+
+  return (incoming, response) => {
     void (async () => {
-      const { api, parts } = deployed;
       const url = new URL(incoming.url ?? '/', 'http://localhost');
       const path = withoutStage(api, url.pathname);
       let request = gatewayRequest(incoming, url, path, Buffer.alloc(0));
@@ -74,26 +65,20 @@ export async function serveGateway({ api: first, lambda, port = 0, accessLog }: 
       );
       send(response, reply);
     })();
-  });
-  return {
-    ...listening,
-    deploy: (api) => {
-      deployed = deploymentOf(api, lambda);
-    },
   };
 }
 
-function deploymentOf(api: RestApi, lambda: LambdaService): { api: RestApi; parts: Parts } {
-  const parts = {
-    isAllowed: createAddressCheck(api),
-    authorize: createAuthorization(api, lambda),
-    validate: createRequestValidator(api),
-    throttle: createThrottle(api.stage),
-  };
-  return { api, parts };
-}
-
-async function handle(api: RestApi, lambda: LambdaService, parts: Parts, request: GatewayRequest): Promise<Reply> {
+async function handle(
+  api: RestApi,
+  lambda: LambdaService,
+  parts: {
+    isAllowed: ReturnType<typeof createAddressCheck>;
+    authorize: Authorize;
+    validate: ReturnType<typeof createRequestValidator>;
+    throttle: ReturnType<typeof createThrottle>;
+  },
+  request: GatewayRequest,
+): Promise<Reply> {
   const route = findRoute(api, request.httpMethod, request.path);
   if (!route) throw new GatewayError('MISSING_AUTHENTICATION_TOKEN');
   if (!parts.isAllowed(request)) throw new GatewayError('ACCESS_DENIED');

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { type Execution, type ExecutionEnd, statusOf } from '../durable/model.ts';
 import { createDurableService, type DurableService } from '../durable/service.ts';
 import { openExecutionStore } from '../durable/store.ts';
+import { type StateDisk, unwatchedDisk } from '../state-disk.ts';
 import type { FunctionDefinition } from '../template/functions.ts';
 import { createAsynchronousQueue } from './asynchronous.ts';
 import { type Concurrency, createConcurrency } from './concurrency.ts';
@@ -28,6 +29,8 @@ export type LambdaOptions = {
   readonly executionChanged?: (execution: Execution) => void;
   /** What an operator of this system should read. */
   readonly note?: (text: string) => void;
+  /** Told of writes that fail. */
+  readonly disk?: StateDisk;
 };
 
 export type InvokeRequest = {
@@ -71,7 +74,8 @@ export function createLambdaService(options: LambdaOptions): LambdaService {
   const byName = new Map(options.functions.map((definition) => [definition.name, definition]));
   const pools = new Map<string, FunctionPool>();
   const concurrency = createConcurrency({ accountLimit: options.accountConcurrency });
-  const deadLetters = openDeadLetters(join(options.stateFolder, 'dead-letters'), options.note ?? (() => {}));
+  const { disk = unwatchedDisk, note = () => {} } = options;
+  const deadLetters = openDeadLetters(join(options.stateFolder, 'dead-letters'), note, disk);
   reserve();
 
   function reserve(): void {
@@ -150,7 +154,11 @@ export function createLambdaService(options: LambdaOptions): LambdaService {
   }
 
   const durable = createDurableService({
-    store: openExecutionStore(join(options.stateFolder, 'durable')),
+    store: openExecutionStore(join(options.stateFolder, 'durable'), disk),
+    failed: (error) => {
+      disk.report(error);
+      note(`A durable execution could not go on: ${error instanceof Error ? error.message : String(error)}`);
+    },
     invoke: (found, payload, requestId) => poolOf(found).invoke(payload, found.qualifier, { wait: true, requestId }),
     find,
     statusChanged: (execution) => {

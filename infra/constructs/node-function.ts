@@ -105,8 +105,9 @@ export class NodeFunction extends Construct {
       },
       layers: [...(props.layers ?? [])],
       ...(reserved === undefined ? {} : { reservedConcurrentExecutions: reserved }),
-      // Executions go on with the version that they began with, for as long as they take; see version-pruning.ts.
-      currentVersionOptions: { removalPolicy: RemovalPolicy.RETAIN },
+      // Executions go on with the version that they began with, for as long as they take; see version-pruning.ts. But what a failed
+      // deployment published goes with it: Lambda would not publish the same again, and the next try would fail.
+      currentVersionOptions: { removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE },
       ...(durableFor ? { durableConfig: { executionTimeout: durableFor, retentionPeriod: HISTORY } } : {}),
       ...network,
     });

@@ -127,7 +127,7 @@ describe('the functions', () => {
     expect(published.sort()).toEqual([...durableOnes, ...exporting].sort());
     expect(versions).toHaveLength(published.length);
     for (const version of versions)
-      expect(version).toMatchObject({ DeletionPolicy: 'Retain', UpdateReplacePolicy: 'Retain' });
+      expect(version).toMatchObject({ DeletionPolicy: 'RetainExceptOnCreate', UpdateReplacePolicy: 'Retain' });
     const backup = full.app.functions.find(({ name }) => name === 'dbms-backup');
     expect(backup?.environment).toMatchObject({
       EXPORT_LANE_FUNCTION_ARN: expect.stringMatching(/:function:dbms-export-lane:1$/),

@@ -6,7 +6,7 @@ import { managed, startTestSystem, type TestSystem } from './support/system.ts';
 
 /** Of a new AWS account. */
 const QUOTA = 10;
-const INVOCATION_SECONDS = 20;
+const INVOCATION_SECONDS = 40;
 const BYTES_PER_SECOND = 300_000;
 
 let source: ScratchDatabase;
@@ -17,7 +17,7 @@ beforeAll(async () => {
   source = await createScratchDatabase(server);
   await withClient(server, source.name, async (client) => {
     await client.query(`DO $$ BEGIN
-      FOR n IN 1..60 LOOP EXECUTE format('CREATE TABLE small_%s AS SELECT %s AS n', n, n); END LOOP;
+      FOR n IN 1..130 LOOP EXECUTE format('CREATE TABLE small_%s AS SELECT %s AS n', n, n); END LOOP;
     END $$`);
     await client.query(
       `CREATE TABLE big AS SELECT n, md5('a' || n) || md5('b' || n) || md5('c' || n) AS text FROM generate_series(1, 80000) AS n`,

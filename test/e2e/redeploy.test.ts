@@ -5,7 +5,7 @@ import { accepted, call, endOf, eventually, getJob, startBackup, startRestore, u
 import { managed, startTestSystem, type TestSystem } from './support/system.ts';
 
 /** So short that a backup and a restore of a minute take several invocations. */
-const INVOCATION_SECONDS = 20;
+const INVOCATION_SECONDS = 40;
 /** For each connection: of the first backup, and then of what is under way when the configuration changes. */
 const FAST_BYTES_PER_SECOND = 4_000_000;
 const BYTES_PER_SECOND = 150_000;
@@ -20,7 +20,7 @@ beforeAll(async () => {
   await withClient(server, source.name, async (client) => {
     // Each small table takes a chunk of its own, which together are more than one invocation is thought to do.
     await client.query(`DO $$ BEGIN
-      FOR n IN 1..60 LOOP EXECUTE format('CREATE TABLE small_%s AS SELECT %s AS n', n, n); END LOOP;
+      FOR n IN 1..130 LOOP EXECUTE format('CREATE TABLE small_%s AS SELECT %s AS n', n, n); END LOOP;
     END $$`);
     await client.query(
       `CREATE TABLE big AS SELECT n, md5('a' || n) || md5('b' || n) || md5('c' || n) AS text FROM generate_series(1, ${ROWS}) AS n`,

@@ -29,7 +29,10 @@ const units = { read: 0, write: 0 };
 const client = dynamodbClient();
 client.middlewareStack.add(
   (next) => async (args) => {
-    const answer = await next({ ...args, input: { ...args.input, ReturnConsumedCapacity: 'TOTAL' } as typeof args.input });
+    const answer = await next({
+      ...args,
+      input: { ...args.input, ReturnConsumedCapacity: 'TOTAL' } as typeof args.input,
+    });
     const { ConsumedCapacity: used } = answer.output as { ConsumedCapacity?: unknown };
     const isRead = args.constructor !== undefined && 'Key' in args.input ? !('UpdateExpression' in args.input) : false;
     const isQuery = 'KeyConditionExpression' in args.input;

@@ -1,12 +1,15 @@
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
-import { CloudWatchClient, GetMetricDataCommand } from '@aws-sdk/client-cloudwatch';
+import { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import { SESClient } from '@aws-sdk/client-ses';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { PutCommand } from '@aws-sdk/lib-dynamodb';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { listAlerts } from '../../shared/alerts/alert-store.ts';
-import { watchMinute } from '../../shared/alerts/watch-minute.ts';
+import { watchRound } from '../../shared/alerts/watch-round.ts';
 import { runtimeConfigurationSchema } from '../../shared/configuration/runtime.ts';
-import { DATABASE_DIMENSION, metricOf } from '../../shared/health/metrics.ts';
+import { DATABASE_DIMENSION, type MetricValues } from '../../shared/health/metrics.ts';
+import type { EmbeddedMetrics, Published } from '../../shared/health/publish.ts';
+import { emptyWatch } from '../../shared/health/sample-store.ts';
 import { createWatcher, type Watcher } from '../../shared/health/watch-database.ts';
 import { clientOptions } from '../local/aws/support.ts';
 import { type StateService, startState } from '../state/support.ts';
@@ -60,13 +63,16 @@ test('once its time is over it begins no sample, tells of those it took, and clo
   const ending = new AbortController();
   silent.once('connection', () => ending.abort());
   const failed: string[] = [];
-  await watchMinute({
-    ...{ table, configuration, cloudwatch, ses, watchers, namespace: 'Tested', signal: ending.signal },
+  const published: unknown[] = [];
+  await watchRound({
+    ...{ table, configuration, cloudwatch, ses, watchers, functions: [], namespace: 'Tested', signal: ending.signal },
+    published: 'heartbeat',
+    publish: (metrics) => published.push(metrics[DATABASE_DIMENSION]),
     linkTo: () => null,
     failed: (what, error) => failed.push(`${what}: ${error}`),
   });
   expect(failed).toEqual([]);
-  // Those that were under way, and no round after it.
+  // Those that were under way, and none after them.
   const opened = await Promise.all(
     ids.map(async (database) => (await listAlerts(table, { database, limit: 10 })).items.map(({ cause }) => cause)),
   );
@@ -75,23 +81,71 @@ test('once its time is over it begins no sample, tells of those it took, and clo
   );
   expect(sockets.size).toBe(10);
   expect(state.services.emails()).toHaveLength(10);
-  const { MetricDataResults = [] } = await cloudwatch.send(
-    new GetMetricDataCommand({
-      StartTime: new Date(Date.now() - 600_000),
-      EndTime: new Date(Date.now() + 600_000),
-      MetricDataQueries: ids.map((Value, index) => ({
-        Id: `m${index}`,
-        MetricStat: {
-          Metric: {
-            Namespace: 'Tested',
-            MetricName: metricOf('samples_taken').publishedAs,
-            Dimensions: [{ Name: DATABASE_DIMENSION, Value }],
-          },
-          Period: 3600,
-          Stat: 'Sum',
+  expect(published.sort()).toEqual(ids.filter((_, index) => (opened[index]?.length ?? 0) > 0).sort());
+});
+
+describe('the heartbeat of a database', () => {
+  const configuration = runtimeConfigurationSchema.parse({
+    databases: [
+      {
+        id: 'shop',
+        kind: 'self-managed',
+        host: '127.0.0.1',
+        name: 'shop',
+        login: { type: 'iam', user: 'u', resource_id: 'db-X' },
+      },
+    ],
+    alert_emails: ['dba@example.com'],
+  });
+  const watcher = (values: MetricValues): Watcher => ({
+    sample: async () => ({ ...emptyWatch, latest: { at: Date.now(), values: { samples_taken: 1, ...values } } }),
+    close: async () => undefined,
+  });
+  async function round(database: string, values: MetricValues, published: Published = 'heartbeat') {
+    const [lines, failed]: [EmbeddedMetrics[], string[]] = [[], []];
+    await watchRound({
+      ...{ table: state.table, configuration, cloudwatch, ses, functions: [], namespace: 'Tested', published },
+      watchers: new Map([[database, watcher(values)]]),
+      publish: (metrics) => lines.push(metrics),
+      linkTo: () => null,
+      failed: (what) => failed.push(what),
+      signal: AbortSignal.timeout(10_000),
+    });
+    return { lines, failed };
+  }
+
+  test('is published once its sample was held against the thresholds, also of a database that is down', async () => {
+    const { lines, failed } = await round('shop', { up: 0, connections: 7 });
+    expect(failed).toEqual([]);
+    expect(lines).toMatchObject([
+      {
+        _aws: {
+          CloudWatchMetrics: [
+            { Namespace: 'Tested', Dimensions: [['Database']], Metrics: [{ Name: 'SamplesTaken', Unit: 'Count' }] },
+          ],
         },
-      })),
-    }),
-  );
-  expect(MetricDataResults.map(({ Values }) => Values).filter((values) => values?.length)).toHaveLength(10);
+        Database: 'shop',
+        SamplesTaken: 1,
+      },
+    ]);
+  });
+
+  test('stops where alerts cannot be opened, so that the alarm on missing samples rings', async () => {
+    const { table } = state;
+    const Item = { pk: 'STANDING#spoilt', sk: 'STANDING', standing: 'no JSON' };
+    await table.documents.send(new PutCommand({ TableName: table.name, Item }));
+    expect(await round('spoilt', { up: 0 })).toEqual({ lines: [], failed: ['spoilt'] });
+  });
+
+  test('comes with every metric that has a name, where that is asked for', async () => {
+    const { lines } = await round('shop', { up: 1, connection_usage: 0.4, connections: 7, disk_usage: null }, 'all');
+    expect(lines).toMatchObject([{ SamplesTaken: 1, DatabaseUp: 1, ConnectionUsage: 0.4 }]);
+    expect(Object.keys(lines[0] ?? {}).sort()).toEqual([
+      'ConnectionUsage',
+      'Database',
+      'DatabaseUp',
+      'SamplesTaken',
+      '_aws',
+    ]);
+  });
 });

@@ -1,6 +1,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { hasLasted, isMinuteOfSamples, roundsOfMinute, secondsBetweenSamples } from '../../shared/health/sampling-interval.ts';
+import {
+  hasLasted,
+  isMinuteOfSamples,
+  roundsOfMinute,
+  secondsBetweenSamples,
+} from '../../shared/health/sampling-interval.ts';
 
 test.each([
   [10, 10],

@@ -31,7 +31,7 @@ beforeAll(() => {
     [one('AWS::KMS::Key', 'BackupKey').arn, 'backup-key'],
     [one('AWS::KMS::Key', 'AuditKey').arn, 'audit-key'],
     [secretKey, 'secret-key'],
-    [one('AWS::SQS::Queue').arn, 'dead-letters'],
+    [one('AWS::SQS::Queue', 'DeadLetters').arn, 'dead-letters'],
     [one('AWS::IAM::Role', 'SchedulesRole').arn, 'schedules-role'],
     ...ofType('AWS::Lambda::Function').map(({ arn, name }): [string, string] => [arn, name]),
     ...ofType('AWS::Logs::LogGroup').map(({ arn }): [string, string] => [arn, 'log-group:*']),

@@ -192,6 +192,20 @@ test('sessions are shown and ended through the API', async () => {
   await lost;
 });
 
+test('a function that fails has an alert, by the report in its log', async () => {
+  const { lambda, services } = system.current;
+  const { outcome } = await lambda.invoke({ functionName: 'dbms-rotate-password', payload: '{"Step":"unknown"}' });
+  expect(outcome.ok).toBe(false);
+  const alerts = async () =>
+    (await call(system.current, '/alerts?scope=system&status=open', { as: 'viewer' })).json.items;
+  await expect
+    .poll(alerts, { timeout: 20_000 })
+    .toContainEqual(expect.objectContaining({ cause: 'function:dbms-rotate-password/errors', level: 'ERROR' }));
+  await expect
+    .poll(() => services.emails().map(({ subject }) => subject), { timeout: 20_000 })
+    .toContain('[ERROR] database management: A function failed');
+});
+
 test('an alarm reaches the alerts and the mailbox', async () => {
   const { lambda } = system.current;
   const event = {

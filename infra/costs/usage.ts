@@ -1,7 +1,7 @@
 /**
  * What a deployment is assumed to do in a month, where its template does not say. Figures marked measured come from
- * `npm run bench -- round` (PostgreSQL 15, two shared cores) and from the reports of invocations that `npm start` leaves in `.local/logs`; the
- * others are assumptions, which docs/costs.md states.
+ * `npm run bench -- round` (PostgreSQL 15, two shared cores) and `npm run bench -- backup`; the others are assumptions, which docs/costs.md
+ * states.
  */
 
 /** What one invocation takes: waiting, and processor time on a whole core, which a function with less memory has less of. */
@@ -37,7 +37,7 @@ export const usage: Usage = {
   invocations: {
     // Measured: 175 ms a round with 37 ms of processor time on a busy machine, of which connecting is most.
     'sample-health': { each: { waitMs: 20, cpuMs: 10 }, perDatabase: { waitMs: 140, cpuMs: 37 } },
-    // Measured, with point-in-time recovery off: one item of DynamoDB for each database.
+    // Assumed, with point-in-time recovery off: one item of DynamoDB is read for each database.
     'capture-changes': { each: { waitMs: 5, cpuMs: 5 }, perDatabase: { waitMs: 8, cpuMs: 3 } },
     'watch-schedules': { each: { waitMs: 50, cpuMs: 20 }, perDatabase: { waitMs: 150, cpuMs: 30 } },
     'note-logins': { each: { waitMs: 20, cpuMs: 10 }, perDatabase: { waitMs: 140, cpuMs: 37 } },

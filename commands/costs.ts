@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { checkDeployment } from '../infra/config/load.ts';
+import { bundleFunctions } from '../infra/constructs/bundle.ts';
 import { configurations, costTables, readTemplates, withTables } from '../infra/costs/table.ts';
 import { createApp } from '../infra/create-app.ts';
 
@@ -9,6 +10,9 @@ import { createApp } from '../infra/create-app.ts';
 const path = new URL('../docs/costs.md', import.meta.url);
 const root = mkdtempSync(join(tmpdir(), 'dbms-costs-'));
 try {
+  // Once for all syntheses: what the functions do is not priced by their bundles.
+  process.env.FUNCTION_BUNDLES = join(root, 'bundles');
+  bundleFunctions(process.env.FUNCTION_BUNDLES, '');
   const priced = configurations().map((input, index) => {
     const outdir = join(root, `cdk.out-${index}`);
     createApp(checkDeployment(input, 'the reference'), { buildFolder: join(root, 'build'), outdir }).synth();

@@ -3,12 +3,16 @@ import * as events from 'aws-cdk-lib/aws-events';
 import * as targets from 'aws-cdk-lib/aws-events-targets';
 import type * as iam from 'aws-cdk-lib/aws-iam';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
+import * as sns from 'aws-cdk-lib/aws-sns';
+import * as subscriptions from 'aws-cdk-lib/aws-sns-subscriptions';
 import * as sqs from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { roundsOfMinute, secondsBetweenSamples } from '../../shared/health/sampling-interval.ts';
 import { allow } from './permissions/allow.ts';
 
 const MINUTE = Duration.minutes(1);
+/** What EventBridge takes, the sampler itself among them. */
+const TARGETS_OF_RULE = 5;
 /** What a round needs at least: a server that does not answer is given up after five seconds. */
 const LEAST_SECONDS = 20;
 
@@ -56,10 +60,7 @@ export class SamplingRounds extends Construct {
     new events.Rule(this, 'EachMinute', {
       description: 'Samples of the databases',
       schedule: events.Schedule.rate(MINUTE),
-      targets: [
-        new targets.LambdaFunction(sampler, atOnce),
-        ...this.#queues.map((queue) => new targets.SqsQueue(queue, atOnce)),
-      ],
+      targets: [new targets.LambdaFunction(sampler, atOnce), ...this.targets(atOnce)],
     });
     for (const queue of this.#queues) {
       new lambda.EventSourceMapping(queue, 'Round', {
@@ -70,5 +71,19 @@ export class SamplingRounds extends Construct {
         maxConcurrency: 2,
       });
     }
+  }
+
+  /** The queues; over a topic where they are more than a rule takes. Another rule would not run at the same second. */
+  private targets(atOnce: targets.TargetBaseProps): events.IRuleTarget[] {
+    if (this.#queues.length < TARGETS_OF_RULE) return this.#queues.map((queue) => new targets.SqsQueue(queue, atOnce));
+    const topic = new sns.Topic(this, 'Rounds', { enforceSSL: true });
+    Validations.of(topic).acknowledge({
+      id: 'AwsSolutions-SNS2',
+      reason: 'Its messages hold the time of day; with a key of AWS, EventBridge could not publish them.',
+    });
+    for (const queue of this.#queues) {
+      topic.addSubscription(new subscriptions.SqsSubscription(queue, { rawMessageDelivery: true }));
+    }
+    return [new targets.SnsTopic(topic, atOnce)];
   }
 }

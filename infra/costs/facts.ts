@@ -55,6 +55,12 @@ export function factsOf(templates: readonly Template[], prefix: string): Facts {
   const alarms = ofType('AWS::CloudWatch::Alarm');
   const started = startsOf(ofType('AWS::Events::Rule'), ofType('AWS::Scheduler::Schedule'));
   const mappings = ofType('AWS::Lambda::EventSourceMapping');
+  const subscriptions = ofType('AWS::SNS::Subscription').map(({ properties }) => properties);
+  /** What a queue gets messages of: itself, or a topic. */
+  const sourcesOf = (queue: unknown) => [
+    queue,
+    ...subscriptions.filter(({ Endpoint }) => sameReference(Endpoint, queue)).map(({ TopicArn }) => TopicArn),
+  ];
   return {
     alarms: alarms.length,
     alarmMetrics: alarms.reduce((sum, { properties }) => sum + metricsOfAlarm(properties), 0),
@@ -75,7 +81,9 @@ export function factsOf(templates: readonly Template[], prefix: string): Facts {
           (sum, mapping) =>
             sum +
             started
-              .filter(({ target }) => sameReference(target, mapping.properties.EventSourceArn))
+              .filter(({ target }) =>
+                sourcesOf(mapping.properties.EventSourceArn).some((source) => sameReference(source, target)),
+              )
               .reduce((total, { times }) => total + times, 0),
           0,
         ),

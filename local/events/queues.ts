@@ -5,7 +5,7 @@ import type { Queue } from '../template/queues.ts';
 
 /** Queues between an event and a function, as far as this system uses them: a message that a function fails on is not given again. */
 export type Queues = {
-  /** Puts a message into a queue; false when no such queue starts a function. */
+  /** Puts a message into a queue, or the queues of a topic; false when none of them starts a function. */
   readonly send: (arn: string, body: string) => boolean;
   /** Forgets what has not been delivered yet. */
   readonly close: () => void;
@@ -28,24 +28,27 @@ export function openQueues(queues: readonly Queue[], lambda: LambdaService, note
     }
   }
 
+  function keepBack(queue: Queue, body: string): void {
+    if (timers.size >= MOST_WAITING) {
+      note(`A message to ${queue.name} was dropped: ${MOST_WAITING} wait already`);
+      return;
+    }
+    const sentAt = Date.now();
+    const timer = setTimeout(() => {
+      timers.delete(timer);
+      if (Date.now() - sentAt > queue.retentionSeconds * 1000) return;
+      deliver(queue, body, sentAt).catch((error: unknown) =>
+        note(`${queue.name}: ${error instanceof Error ? error.message : String(error)}`),
+      );
+    }, queue.delaySeconds * 1000);
+    timers.add(timer);
+  }
+
   return {
     send: (arn, body) => {
-      const queue = queues.find((each) => each.arn === arn);
-      if (!queue) return false;
-      if (timers.size >= MOST_WAITING) {
-        note(`A message to ${queue.name} was dropped: ${MOST_WAITING} wait already`);
-        return true;
-      }
-      const sentAt = Date.now();
-      const timer = setTimeout(() => {
-        timers.delete(timer);
-        if (Date.now() - sentAt > queue.retentionSeconds * 1000) return;
-        deliver(queue, body, sentAt).catch((error: unknown) =>
-          note(`${queue.name}: ${error instanceof Error ? error.message : String(error)}`),
-        );
-      }, queue.delaySeconds * 1000);
-      timers.add(timer);
-      return true;
+      const reached = queues.filter((each) => each.arn === arn || each.topics.includes(arn));
+      for (const queue of reached) keepBack(queue, body);
+      return reached.length > 0;
     },
     close: () => {
       for (const timer of timers) clearTimeout(timer);

@@ -5,6 +5,7 @@ const queueSchema = z.object({
   DelaySeconds: z.number().default(0),
   MessageRetentionPeriod: z.number().default(345_600),
 });
+const subscriptionSchema = z.object({ TopicArn: z.string(), Protocol: z.literal('sqs'), Endpoint: z.string() });
 const mappingSchema = z.object({
   EventSourceArn: z.string(),
   FunctionName: z.string(),
@@ -15,6 +16,8 @@ const mappingSchema = z.object({
 export type Queue = {
   readonly name: string;
   readonly arn: string;
+  /** Topics whose messages it gets. */
+  readonly topics: readonly string[];
   /** How long a message is kept back. */
   readonly delaySeconds: number;
   /** How long one stays, from when it was sent. */
@@ -29,15 +32,19 @@ export function readQueues(resources: readonly Resource[]): Queue[] {
     .filter(({ type }) => type === 'AWS::Lambda::EventSourceMapping')
     .map(({ properties }) => mappingSchema.parse(properties))
     .filter(({ Enabled }) => Enabled);
+  const subscriptions = resources
+    .filter(({ type }) => type === 'AWS::SNS::Subscription')
+    .map(({ properties }) => subscriptionSchema.parse(properties));
   return resources
     .filter(({ type }) => type === 'AWS::SQS::Queue')
     .flatMap(({ name, arn, properties }) => {
       const functions = mappings
         .filter(({ EventSourceArn }) => EventSourceArn === arn)
         .map((each) => each.FunctionName);
+      const topics = subscriptions.filter(({ Endpoint }) => Endpoint === arn).map(({ TopicArn }) => TopicArn);
       const { DelaySeconds, MessageRetentionPeriod } = queueSchema.parse(properties);
       return functions.length === 0
         ? []
-        : [{ name, arn, delaySeconds: DelaySeconds, retentionSeconds: MessageRetentionPeriod, functions }];
+        : [{ name, arn, delaySeconds: DelaySeconds, retentionSeconds: MessageRetentionPeriod, functions, topics }];
     });
 }

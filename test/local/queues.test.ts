@@ -2,7 +2,14 @@ import { afterEach, expect, it, vi } from 'vitest';
 import { openQueues, type Queues } from '../../local/events/queues.ts';
 import type { LambdaService } from '../../local/lambda/service.ts';
 
-const queue = { name: 'rounds', arn: 'arn:rounds', delaySeconds: 30, retentionSeconds: 60, functions: ['sample'] };
+const queue = {
+  name: 'rounds',
+  arn: 'arn:rounds',
+  delaySeconds: 30,
+  retentionSeconds: 60,
+  functions: ['sample'],
+  topics: ['arn:topic'],
+};
 let queues: Queues | null = null;
 afterEach(() => {
   queues?.close();
@@ -28,6 +35,14 @@ it('starts the function of a queue once the message was kept back for its time',
   expect(invoked).toEqual([]);
   await vi.advanceTimersByTimeAsync(200);
   expect(invoked).toEqual(['12:00']);
+});
+
+it('gets the messages of a topic', async () => {
+  vi.useFakeTimers();
+  const { invoked, send } = open();
+  expect(send('arn:topic', '{"time":"12:01"}')).toBe(true);
+  await vi.advanceTimersByTimeAsync(30_100);
+  expect(invoked).toEqual(['12:01']);
 });
 
 it('leaves what is no such queue to others', () => {

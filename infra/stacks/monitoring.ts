@@ -94,7 +94,7 @@ export class MonitoringStack extends Stack {
       description: 'Takes functions that fail or take long into the list of alerts and mails them',
       timeout: Duration.seconds(30),
       statements: [
-        ...useState(stateTable, ['Get', 'Put', 'Update', 'Delete', 'Query']),
+        ...useState(stateTable, ['Get', 'Put', 'Update', 'Query']),
         ...sendMails(this, deployment, mailEvents(prefix)),
       ],
     });

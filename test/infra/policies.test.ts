@@ -415,7 +415,6 @@ const rights: Record<string, string[]> = {
     'sqs:ReceiveMessage further-samples',
   ],
   'dbms-function-troubled': [
-    'dynamodb:DeleteItem state',
     'dynamodb:GetItem state',
     'dynamodb:PutItem state',
     'dynamodb:Query state/index/by_collection',

@@ -1,3 +1,5 @@
+import { publishedMetrics } from '../../shared/health/metrics.ts';
+
 /**
  * What a deployment is assumed to do in a month, where its template does not say. Figures marked measured come from
  * `npm run bench -- round` (PostgreSQL 15, two shared cores) and `npm run bench -- backup`; the others are assumptions, which docs/costs.md
@@ -48,7 +50,7 @@ export const usage: Usage = {
   round: { reads: 2.2, writes: 3, roundReads: 0.5, logBytes: 195 },
   asleepSeconds: 0,
   putMetricRequests: 0,
-  metrics: { heartbeat: 1, all: 15, whole: 1 },
+  metrics: { heartbeat: 1, all: publishedMetrics.length, whole: 1 },
 };
 
 /** What people and databases do. */

@@ -26,6 +26,9 @@ export interface MonitoringStackProps extends StackProps {
   readonly storage: StorageStack;
 }
 
+/** Known by it to the API, which asks for samples. */
+export const SAMPLER_NAME = 'sample-health';
+
 /** The function that watches the databases, what hears of alarms and of failing functions, the alarms, and the dashboards. */
 export class MonitoringStack extends Stack {
   /** Hears of functions that fail. */
@@ -53,7 +56,7 @@ export class MonitoringStack extends Stack {
     const rounds = new SamplingRounds(this, 'Sampling', deployment.thresholds.health_check_interval_seconds);
     const sampler = new NodeFunction(this, 'SampleHealth', {
       ...common,
-      name: 'sample-health',
+      name: SAMPLER_NAME,
       environment: {
         ...common.environment,
         metricNamespace: metricNamespace(prefix),
@@ -75,6 +78,19 @@ export class MonitoringStack extends Stack {
       ],
     });
     rounds.start(sampler.fn);
+
+    new events.Rule(this, 'Deployed', {
+      description: 'A first sample as soon as this stack is deployed',
+      eventPattern: {
+        source: ['aws.cloudformation'],
+        detailType: ['CloudFormation Stack Status Change'],
+        detail: {
+          'stack-id': [this.stackId],
+          'status-details': { status: ['CREATE_COMPLETE', 'UPDATE_COMPLETE', 'UPDATE_ROLLBACK_COMPLETE'] },
+        },
+      },
+      targets: [new targets.LambdaFunction(sampler.fn, { retryAttempts: 0, maxEventAge: Duration.minutes(1) })],
+    });
 
     const alarmChanged = new NodeFunction(this, 'AlarmChanged', {
       ...common,

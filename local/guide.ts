@@ -30,9 +30,10 @@ export async function writeTokens(
   stateFolder: string,
 ): Promise<string> {
   const path = join(stateFolder, 'tokens');
-  const database = address ? [`export DATABASE_URL=${quoteShell(address.whole)}`] : [];
-  const lines = [...assignments(system, await system.freshTokens()), ...database];
-  await writeWhole(path, `${lines.join('\n')}\n`);
+  const database = address ? [`DATABASE_URL=${quoteShell(address.whole)}`] : [];
+  // Exported, so that programs of one's own and those of package.json see them too.
+  const lines = [...assignments(system, await system.freshTokens()), ...database].map((line) => `export ${line}\n`);
+  await writeWhole(path, lines.join(''));
   return path;
 }
 

@@ -18,11 +18,12 @@ export function closeFolder(folder: string): void {
   chmodSync(folder, 0o700);
 }
 
-function closeBelow(folder: string, leftOut: readonly string[]): void {
+/** The same for all that is in a folder. */
+export function closeBelow(folder: string, leftOut: readonly string[] = []): void {
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     const path = join(folder, entry.name);
     if (entry.isDirectory() && !leftOut.includes(entry.name)) {
-      closeBelow(path, []);
+      closeBelow(path);
       chmodSync(path, 0o700);
     } else if (entry.isFile()) chmodSync(path, 0o600);
   }

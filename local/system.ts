@@ -158,7 +158,13 @@ export async function startSystem(options: SystemOptions): Promise<LocalSystem> 
       (postgres
         ? [{ ...postgres, id: sampleDatabase, name: sampleDatabase, storage_gigabytes: diskGigabytes(stateFolder) }]
         : []);
-    const deployment = await deploymentOf(databases, services, issuer, options.deployment ?? {});
+    const deployment = await deploymentOf(
+      databases,
+      services,
+      issuer,
+      join(options.stateFolder, 'tokens'),
+      options.deployment ?? {},
+    );
     if (options.cdkOut === undefined) note('Synthesizing the app');
     const cdkOut = options.cdkOut ?? (await synthesize({ stateFolder, deployment, signal }));
     const app = readApp(cdkOut);
@@ -251,6 +257,7 @@ async function deploymentOf(
   databases: readonly ManagedDatabase[],
   services: LocalServices,
   issuer: LocalIssuer,
+  tokensPath: string,
   further: Readonly<Record<string, unknown>>,
 ): Promise<Record<string, unknown>> {
   const described = await Promise.all(
@@ -265,7 +272,13 @@ async function deploymentOf(
     databases: described,
     // Nothing leaves the machine: the mailbox shows what is sent.
     alert_emails: ['administrator@example.com'],
-    identity: { issuer: issuer.issuer, audience, jwks_uri: issuer.jwksUri, roles_claim: 'cognito:groups' },
+    identity: {
+      issuer: issuer.issuer,
+      audience,
+      jwks_uri: issuer.jwksUri,
+      roles_claim: 'cognito:groups',
+      token_help: `Take in the new ones: . ${tokensPath}`,
+    },
     // On this machine the managed server takes the drills as well.
     ...(described[0] ? { drills: { server: described[0].id } } : {}),
     ...further,

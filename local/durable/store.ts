@@ -33,9 +33,13 @@ export function openExecutionStore(folder: string, disk: StateDisk): ExecutionSt
       appendFileSync(path, `${JSON.stringify(entry)}\n`, { mode: 0o600 });
     } catch (error) {
       // A full disk may take a part of it, to which the next entry would be joined.
-      if (before === undefined) rmSync(path, { force: true });
-      else truncateSync(path, before);
       disk.report(error);
+      try {
+        if (before === undefined) rmSync(path, { force: true });
+        else truncateSync(path, before);
+      } catch {
+        // Then the part is a line of its own when it is read again; see `read`.
+      }
       throw error;
     }
   }

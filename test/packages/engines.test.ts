@@ -77,7 +77,9 @@ describe('the Node.js that npm ci brings', () => {
       // Those of other platforms are not installed.
       if (optional || link) return [];
       const { engines } = read<Package>(`${path}/package.json`);
-      return engines?.node === undefined || satisfies(version, engines.node) ? [] : [`${nameOf(path)}: ${engines.node}`];
+      return engines?.node === undefined || satisfies(version, engines.node)
+        ? []
+        : [`${nameOf(path)}: ${engines.node}`];
     });
     expect(refusing).toEqual([]);
   });

@@ -28,9 +28,11 @@ async function main(): Promise<void> {
   // Whatever this and its children write is for this user alone.
   process.umask(0o077);
   const ending = new AbortController();
-  let failure: unknown = null;
+  let told: Promise<void> | null = null;
+  /** Says why at once, and ends all that runs. */
   const fail = (error: unknown): void => {
-    failure ??= error;
+    told ??= explain(error).then((words) => console.error(`\n${words}`));
+    process.exitCode = 1;
     ending.abort();
   };
   // A second key press changes nothing: it does not cut short what keeps the data whole.
@@ -49,10 +51,7 @@ async function main(): Promise<void> {
   } catch (error) {
     if (!ending.signal.aborted) fail(error);
   }
-  if (failure !== null) {
-    console.error(`\n${await explain(failure)}`);
-    process.exitCode = 1;
-  }
+  await told;
   process.exit();
 }
 

@@ -18,11 +18,12 @@ export async function writeTokens(
   const { postgres } = system;
   const database = postgres
     ? [
-        `export DATABASE_URL=postgres://${postgres.user}:${postgres.password}@${postgres.host}:${postgres.port}/${sampleDatabase}`,
+        `DATABASE_URL=postgres://${postgres.user}:${postgres.password}@${postgres.host}:${postgres.port}/${sampleDatabase}`,
       ]
     : [];
-  const lines = [...assignments(system, tokens), ...database];
-  await writeWhole(path, `${lines.join('\n')}\n`);
+  // Exported, so that programs of one's own and those of package.json see them too.
+  const lines = [...assignments(system, tokens), ...database].map((line) => `export ${line}\n`);
+  await writeWhole(path, lines.join(''));
   return path;
 }
 

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { basePath } from '../../../shared/contract/routes.ts';
+import '../../support/function-bundles.ts';
 import { eventually } from './api.ts';
 
 const startPath = fileURLToPath(new URL('../../../local/start.ts', import.meta.url));

@@ -67,7 +67,7 @@ function readGiven(url: string | null): DatabaseAddress | null {
   // Takes the place of the arguments in the list of processes, which everybody on the machine may read.
   process.title = 'database management system';
   const address = readAddress(url, process.env);
-  for (const name of Object.keys(process.env)) if (name.startsWith('PG')) delete process.env[name];
+  for (const name of Object.keys(process.env)) if (/^PG[A-Z]+$/.test(name)) delete process.env[name];
   return address;
 }
 

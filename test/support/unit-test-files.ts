@@ -5,7 +5,7 @@ import { importsOf } from './imports.ts';
 const root = join(import.meta.dirname, '../..');
 
 /** What takes seconds to load, to start or to compute: the CDK, stand-ins of AWS, functions in processes of their own. */
-const HEAVY = ['infra/', 'local/aws/services.ts', 'local/lambda/service.ts', 'test/backup/support/many-tables.ts'];
+const HEAVY = ['infra/', 'test/infra/', 'local/aws/services.ts', 'local/lambda/service.ts', 'test/backup/support/many-tables.ts'];
 
 /**
  * The files of tests that neither import one of those, also by way of others, nor start a process: they run in milliseconds.

@@ -1,5 +1,7 @@
 import { mkdirSync, rmSync, statfsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import type { Tls } from '../shared/configuration/tls.ts';
+import type { ClientCertificate } from '../shared/postgres/tls.ts';
 import { runAlarms } from './alarms.ts';
 import type { Listening } from './aws/http.ts';
 import { type LocalServices, startServices } from './aws/services.ts';
@@ -31,8 +33,11 @@ export type ManagedDatabase = {
   readonly port: number;
   readonly name: string;
   readonly user: string;
-  readonly password: string;
-  readonly tls?: { readonly mode: 'verify' | 'disable'; readonly ca?: string };
+  /** Null: the server asks for none. */
+  readonly password: string | null;
+  /** By which it logs in, in place of the password or beside it. */
+  readonly certificate?: ClientCertificate;
+  readonly tls?: Tls;
   /** Size of its disk, where that is known. */
   readonly storage_gigabytes?: number;
 };
@@ -44,8 +49,8 @@ export type SystemOptions = {
   readonly cdkOut?: string;
   /** 0, the default, takes a free one. */
   readonly gatewayPort?: number;
-  /** By default the sample shop in an embedded PostgreSQL 18, made on the first start. */
-  readonly databases?: readonly ManagedDatabase[];
+  /** By default the sample shop in an embedded PostgreSQL 18, made on the first start. A function is called once the state folder is locked. */
+  readonly databases?: readonly ManagedDatabase[] | (() => readonly ManagedDatabase[]);
   /** Further parts of the deployment configuration, such as `backups`. */
   readonly deployment?: Readonly<Record<string, unknown>>;
   /** Seconds in place of the template's timeouts, by function name or the beginning of it. */
@@ -122,6 +127,7 @@ export async function startSystem(options: SystemOptions): Promise<LocalSystem> 
   try {
     keep(lockStateFolder(stateFolder), (unlock) => unlock());
     const front = keep(await openFront(options.gatewayPort ?? 0), (one) => one.close());
+    const given = typeof options.databases === 'function' ? options.databases() : options.databases;
     rmSync(join(stateFolder, 'opt'), { recursive: true, force: true });
     const disk = keep(watchDisk(stateFolder, fail), (one) => one.close());
     const ports = knownPorts(stateFolder, note);
@@ -137,7 +143,7 @@ export async function startSystem(options: SystemOptions): Promise<LocalSystem> 
     );
 
     let postgres: LocalPostgres | null = null;
-    if (!options.databases) {
+    if (!given) {
       note('Starting PostgreSQL');
       postgres = keep(await ports.open('postgres', (port) => startPostgres({ stateFolder, port, signal })), (server) =>
         server.stop(),
@@ -148,7 +154,7 @@ export async function startSystem(options: SystemOptions): Promise<LocalSystem> 
     signal.throwIfAborted();
 
     const databases =
-      options.databases ??
+      given ??
       (postgres
         ? [{ ...postgres, id: sampleDatabase, name: sampleDatabase, storage_gigabytes: diskGigabytes(stateFolder) }]
         : []);
@@ -228,6 +234,24 @@ function diskGigabytes(folder: string): number {
   return Math.max(1, Math.round((blocks * bsize) / 1024 ** 3));
 }
 
+/** The login in the form of the configuration; what is secret of it goes into the local Secrets Manager. */
+async function loginOf(
+  { id, host, port, name, user, password, certificate }: ManagedDatabase,
+  services: LocalServices,
+): Promise<Record<string, unknown>> {
+  if (password === null && !certificate) return { type: 'passwordless', user };
+  const secret = {
+    engine: 'postgres',
+    host,
+    port,
+    dbname: name,
+    username: user,
+    ...(password === null ? {} : { password }),
+    ...(certificate ? { client_certificate: certificate.certificate, client_key: certificate.key } : {}),
+  };
+  return { type: 'secret', secret_arn: await services.putSecret(`databases/${id}`, JSON.stringify(secret)) };
+}
+
 /** The deployment configuration of this machine: the databases with their logins in the local Secrets Manager. */
 async function deploymentOf(
   databases: readonly ManagedDatabase[],
@@ -237,10 +261,10 @@ async function deploymentOf(
   further: Readonly<Record<string, unknown>>,
 ): Promise<Record<string, unknown>> {
   const described = await Promise.all(
-    databases.map(async ({ id, host, port, name, user, password, tls = { mode: 'disable' }, storage_gigabytes }) => {
-      const login = { engine: 'postgres', host, port, dbname: name, username: user, password };
-      const secret_arn = await services.putSecret(`databases/${id}`, JSON.stringify(login));
-      const described = { id, kind: 'self-managed', host, port, name, login: { type: 'secret', secret_arn }, tls };
+    databases.map(async (database) => {
+      const { id, host, port, name, tls = { mode: 'disable' }, storage_gigabytes } = database;
+      const login = await loginOf(database, services);
+      const described = { id, kind: 'self-managed', host, port, name, login, tls };
       return storage_gigabytes === undefined ? described : { ...described, storage_gigabytes };
     }),
   );

@@ -19,9 +19,9 @@ export type WorkerReply =
 
 const { folder, port } = workerData as { folder: string; port: number };
 const faults = createFaultList();
-const failed = ({ message, code }: NodeJS.ErrnoException) => reply({ type: 'failed', message, code });
 const listers: Listers = new Map();
-const server = await listen(port, serveS3(await openStore(folder), faults, listers, failed));
+const failed = ({ message, code }: NodeJS.ErrnoException) => reply({ type: 'failed', message, code });
+const server = await listen(port, serveS3(await openStore(folder), faults, failed, listers));
 
 function reply(message: WorkerReply): void {
   parentPort?.postMessage(message);

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
+import type { FunctionLogs } from '../events/function-logs.ts';
 import type { FunctionVersion } from '../template/functions.ts';
 import { region } from '../template/identities.ts';
 import type { Concurrency } from './concurrency.ts';
@@ -7,6 +8,7 @@ import { LambdaServiceError } from './errors.ts';
 import { type Instance, type Outcome, startInstance } from './instance.ts';
 import { realizeLayers, relocateOpt } from './layers.ts';
 import { openLogFile } from './logs.ts';
+import { reportLine, reportOf } from './reports.ts';
 
 export type PoolOptions = {
   readonly stateFolder: string;
@@ -17,6 +19,8 @@ export type PoolOptions = {
   /** Of all functions together. */
   readonly concurrency: Concurrency;
   readonly idleSeconds?: number;
+  /** Takes the lines of the function's log, and how its invocations end. */
+  readonly logs?: Pick<FunctionLogs, 'line' | 'report' | 'throttled'> | undefined;
 };
 
 /** All running copies of one version of a function. */
@@ -85,11 +89,15 @@ export function createPool(definition: FunctionVersion, version: string, options
       instances.delete(warm.instance);
       return take();
     }
+    const lines = inLines((line) => options.logs?.line(definition.name, line));
     const instance = startInstance({
       taskRoot: definition.codePath ?? '',
       environment: environment(),
       memoryMegabytes: definition.memoryMegabytes,
-      log,
+      log: (text) => {
+        log(text);
+        lines(text);
+      },
     });
     instances.add(instance);
     return instance;
@@ -123,7 +131,10 @@ export function createPool(definition: FunctionVersion, version: string, options
         `${definition.name} has no Node.js bundle in the synthesized app, so it does not run locally`,
       );
     }
-    const leave = await options.concurrency.take(definition.name, wait);
+    const leave = await options.concurrency.take(definition.name, wait).catch((error: unknown) => {
+      options.logs?.throttled(definition.name);
+      throw error;
+    });
     busy += 1;
     try {
       if (closed) throw new LambdaServiceError(503, 'ServiceException', 'The local system is stopping');
@@ -152,6 +163,11 @@ export function createPool(definition: FunctionVersion, version: string, options
       log(
         `END RequestId: ${requestId} Duration: ${Date.now() - started} ms${outcome.ok ? '' : ` ${outcome.error.errorType}: ${outcome.error.errorMessage}`}\n`,
       );
+      const report = reportOf(requestId, outcome, Date.now() - started);
+      const line = reportLine(report, definition.memoryMegabytes);
+      log(`${line}\n`);
+      options.logs?.line(definition.name, line);
+      options.logs?.report(definition.name, report);
       return outcome;
     } finally {
       giveBack(instance);
@@ -181,6 +197,20 @@ export function createPool(definition: FunctionVersion, version: string, options
   }
 
   return { invoke, kill, retire, close, busy: () => busy };
+}
+
+/** A line of a log at most; what is longer is not looked at. */
+const MOST_OF_LINE = 1_000_000;
+
+/** Hands on whole lines of a text that comes in pieces. */
+function inLines(take: (line: string) => void): (text: string) => void {
+  let rest = '';
+  return (text) => {
+    const lines = (rest + text).split('\n');
+    rest = lines.pop() ?? '';
+    if (rest.length > MOST_OF_LINE) rest = '';
+    for (const line of lines) take(line);
+  };
 }
 
 /** What a function gets of this machine's own environment. */

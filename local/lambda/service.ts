@@ -9,7 +9,7 @@ import { type Concurrency, createConcurrency } from './concurrency.ts';
 import { type DeadLetters, openDeadLetters } from './dead-letters.ts';
 import { invalidParameter, LambdaServiceError, notFound } from './errors.ts';
 import type { Outcome } from './instance.ts';
-import { createPool, type FunctionPool } from './pool.ts';
+import { createPool, type FunctionPool, type PoolOptions } from './pool.ts';
 
 export type LambdaOptions = {
   readonly stateFolder: string;
@@ -27,6 +27,8 @@ export type LambdaOptions = {
   readonly versionDeleted?: (functionName: string, version: string) => void;
   /** Told of every start and end of a durable execution. */
   readonly executionChanged?: (execution: Execution) => void;
+  /** Takes what functions write into their logs, and how their invocations end. */
+  readonly logs?: PoolOptions['logs'];
   /** What an operator of this system should read. */
   readonly note?: (text: string) => void;
   /** Told of writes that fail. */
@@ -98,6 +100,7 @@ export function createLambdaService(options: LambdaOptions): LambdaService {
       awsEnvironment: options.awsEnvironment,
       timeoutSeconds: timeoutOf(definition.name),
       concurrency,
+      logs: options.logs,
       ...(options.idleSeconds === undefined ? {} : { idleSeconds: options.idleSeconds }),
     });
     pools.set(key, pool);

@@ -42,6 +42,10 @@ export const environmentNames = {
   metricNamespace: 'METRIC_NAMESPACE',
   /** Names of the functions whose old versions are pruned, with commas between them. */
   versionedFunctions: 'VERSIONED_FUNCTIONS',
+  /** Which metrics of a sample are published: `heartbeat` or `all`. */
+  publishedMetrics: 'PUBLISHED_METRICS',
+  /** Names of the deployed functions, with commas between. */
+  watchedFunctions: 'WATCHED_FUNCTIONS',
   /** `node_modules` folder of the postgres-tools layer. */
   postgresToolsPath: 'POSTGRES_TOOLS_PATH',
   /** A native pg_dump to use in place of the WebAssembly one. */

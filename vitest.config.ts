@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './test/support/longest-first.ts';
 import { unitTestFiles } from './test/support/unit-test-files.ts';
 
 const cores = availableParallelism();
@@ -25,6 +26,7 @@ export default defineConfig({
     hookTimeout: 180_000,
     globalSetup: ['test/support/made-once.setup.ts'],
     setupFiles: ['test/support/property-tests.setup.ts'],
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         extends: true,

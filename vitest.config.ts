@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './test/support/longest-first.ts';
 import { unitTestFiles } from './test/support/unit-test-files.ts';
 
 const cores = availableParallelism();
@@ -21,10 +22,12 @@ const unit = unitTestFiles();
  */
 export default defineConfig({
   test: {
-    testTimeout: 120_000,
-    hookTimeout: 180_000,
+    // Generous: it ends what hangs, and is no measure on machines where others compute too.
+    testTimeout: 240_000,
+    hookTimeout: 240_000,
     globalSetup: ['test/support/made-once.setup.ts'],
     setupFiles: ['test/support/property-tests.setup.ts'],
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         extends: true,

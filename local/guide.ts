@@ -28,11 +28,12 @@ export async function writeTokens(
   system: LocalSystem,
   address: ShownAddress | null,
   stateFolder: string,
+  tokens: LocalSystem['tokens'] = system.tokens,
 ): Promise<string> {
   const path = join(stateFolder, 'tokens');
   const database = address ? [`DATABASE_URL=${quoteShell(address.whole)}`] : [];
   // Exported, so that programs of one's own and those of package.json see them too.
-  const lines = [...assignments(system, await system.freshTokens()), ...database].map((line) => `export ${line}\n`);
+  const lines = [...assignments(system, tokens), ...database].map((line) => `export ${line}\n`);
   await writeWhole(path, lines.join(''));
   return path;
 }

@@ -69,7 +69,8 @@ export async function runSystem({ options, given, stateFolder, signal, failed }:
     signal.throwIfAborted();
     const address = given ?? sampleAddress(system);
     const tokensPath = await writeTokens(system, address, stateFolder);
-    const renewal = setInterval(() => void writeTokens(system, address, stateFolder).catch(failed), RENEW_TOKENS_MS);
+    const renew = async () => writeTokens(system, address, stateFolder, await system.freshTokens());
+    const renewal = setInterval(() => void renew().catch(failed), RENEW_TOKENS_MS);
     opened.push(() => clearInterval(renewal));
     const seconds = (Date.now() - started) / 1000;
     console.log(backup + guide({ system, address, stateFolder, tokensPath, seconds }));

@@ -10,7 +10,7 @@ const waitingWorkers = 2 * cores + 1;
 const database = 'test/**/*.db.test.ts';
 const endToEnd = 'test/e2e/**/*.test.ts';
 /** Tests that measure memory or time, and are disturbed by what runs beside them. */
-const alone = 'test/**/*.alone.db.test.ts';
+const alone = 'test/**/*.alone.{,db.}test.ts';
 
 const unit = unitTestFiles();
 
@@ -35,7 +35,7 @@ export default defineConfig({
         test: {
           name: 'services',
           include: ['test/**/*.test.ts'],
-          exclude: [...unit, database, endToEnd],
+          exclude: [...unit, database, endToEnd, alone],
           maxWorkers: waitingWorkers,
           sequence: { groupOrder: 1 },
         },

@@ -2,8 +2,9 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { DatabaseUrlError } from './database-url/error.ts';
-import { type GivenDatabase, openDatabaseUrl } from './database-url/open.ts';
+import { openDatabase } from './database-url/open.ts';
 import { form } from './database-url/parse.ts';
+import { type DatabaseAddress, readAddress } from './database-url/settings.ts';
 import { lockStateFolder, refuseSecond } from './lock.ts';
 import { freePort, PortTaken, requireFreePort } from './ports.ts';
 import { removePostgres } from './postgres/folder.ts';
@@ -31,9 +32,11 @@ async function main(): Promise<void> {
   // Whatever this and its children write is for this user alone.
   process.umask(0o077);
   const ending = new AbortController();
-  let failure: unknown = null;
+  let told: Promise<void> | null = null;
+  /** Says why at once, and ends all that runs. */
   const fail = (error: unknown): void => {
-    failure ??= error;
+    told ??= explain(error).then((words) => console.error(`\n${words}`));
+    process.exitCode = isMalformed(error) ? 2 : 1;
     ending.abort();
   };
   // A second key press changes nothing: it does not cut short what keeps the data whole.
@@ -43,31 +46,32 @@ async function main(): Promise<void> {
 
   try {
     // What can be refused is refused before anything is started, cleared or even loaded.
+    const address = readGiven(options.databaseUrl);
     refuseSecond(stateFolder);
     await requireFreePort(options.port);
     requireFreeSpace(existingPart(stateFolder), isFirst(options) ? neededSpace.first : neededSpace.later);
-    const given = await openGiven(options.databaseUrl, ending.signal);
+    const given = address && (await openDatabase(address, ending.signal));
     if (options.fresh) clear();
     const { runSystem } = await import('./run.ts');
     await runSystem({ options, given, stateFolder, signal: ending.signal, failed: fail });
   } catch (error) {
     if (!ending.signal.aborted) fail(error);
   }
-  if (failure !== null) {
-    const isMalformed = failure instanceof DatabaseUrlError && failure.isMalformed;
-    console.error(`\n${await explain(failure)}${isMalformed ? `\n\n${usage}` : ''}`);
-    process.exitCode = isMalformed ? 2 : 1;
-  }
+  await told;
   process.exit();
 }
 
-/** The database that `--database-url` names, once it can be logged in to; null without that option. */
-async function openGiven(url: string | null, signal: AbortSignal): Promise<GivenDatabase | null> {
+/** What `--database-url` says, with what libpq would find in the environment, which no other part is to meet; null without that option. */
+function readGiven(url: string | null): DatabaseAddress | null {
   if (url === null) return null;
   // Takes the place of the arguments in the list of processes, which everybody on the machine may read.
   process.title = 'database management system';
-  return openDatabaseUrl(url, { environment: process.env, signal });
+  const address = readAddress(url, process.env);
+  for (const name of Object.keys(process.env)) if (/^PG[A-Z]+$/.test(name)) delete process.env[name];
+  return address;
 }
+
+const isMalformed = (error: unknown): boolean => error instanceof DatabaseUrlError && error.isMalformed;
 
 function isFirst({ fresh }: Options): boolean {
   return fresh || !existsSync(stateFolder);
@@ -148,6 +152,7 @@ async function explain(error: unknown): Promise<string> {
     const other = await freePort(error.port < 1024 ? 4000 : error.port + 1);
     return `${error.message}, and the API should listen there (--port). Nothing was started.\n${hint}: npm start -- --port ${other}`;
   }
+  if (error instanceof DatabaseUrlError) return isMalformed(error) ? `${error.message}\n\n${usage}` : error.message;
   const trouble = diskTrouble(error);
   if (trouble !== null) return describeDiskTrouble(resolve(stateFolder), trouble);
   return error instanceof Error ? error.message : String(error);

@@ -6,6 +6,8 @@ import { runAlarms } from './alarms.ts';
 import type { Listening } from './aws/http.ts';
 import { type LocalServices, startServices } from './aws/services.ts';
 import { createEventBus, deployedEvent } from './events/bus.ts';
+import { createFunctionLogs } from './events/function-logs.ts';
+import { openQueues } from './events/queues.ts';
 import { openFront } from './gateway/front.ts';
 import { createGateway } from './gateway/server.ts';
 import { type LocalIssuer, startIssuer } from './identity/issuer.ts';
@@ -179,7 +181,16 @@ export async function startSystem(options: SystemOptions): Promise<LocalSystem> 
       log(`${new Date().toISOString()} ${text}\n`);
       note(text);
     };
-    const bus = createEventBus(app.rules, () => lambda, background);
+    const bus = createEventBus(app.rules, () => targets, background);
+    const logs = keep(
+      createFunctionLogs({
+        resources: app.resources,
+        endpoint: services.endpoints.cloudwatch,
+        submit: (functionName, payload) => lambda.submit({ functionName, payload }),
+        note: background,
+      }),
+      (all) => all.close(),
+    );
     const lambda = createLambdaService({
       stateFolder,
       functions: app.functions,
@@ -187,6 +198,7 @@ export async function startSystem(options: SystemOptions): Promise<LocalSystem> 
       timeouts: options.timeouts ?? {},
       executionChanged: (execution) => bus.put(statusChangeEvent(execution)),
       note: background,
+      logs,
       disk,
       ...(options.asyncRetryDelaysSeconds ? { asyncRetryDelaysSeconds: options.asyncRetryDelaysSeconds } : {}),
       ...(options.durableRetryMilliseconds === undefined
@@ -197,10 +209,14 @@ export async function startSystem(options: SystemOptions): Promise<LocalSystem> 
     lambdaServer = keep(await serveLambda(lambda), (server) => server.close());
     // Stopped before the endpoints that functions call, or one that is at work would take their silence for a failure.
     keep(lambda, (service) => service.close());
+    const queues = keep(openQueues(app.queues, lambda, background), (all) => all.close());
+    const targets = { submit: lambda.submit, deadLetters: lambda.deadLetters, send: queues.send };
     freeze = () => lambda.durable.close();
     lambda.durable.recover();
     if (options.schedules !== false) {
-      keep(runSchedules({ schedules: services.schedules, rules: app.rules, lambda, note: background }), (end) => end());
+      keep(runSchedules({ schedules: services.schedules, rules: app.rules, targets, note: background }), (end) =>
+        end(),
+      );
       const endpoint = services.endpoints.cloudwatch;
       keep(await runAlarms({ resources: app.resources, endpoint, bus, note: background }), (end) => end());
     }

@@ -66,6 +66,10 @@ const example: DeploymentInput = {
   // window is given up before the disk is full.
   recovery: { max_retained_wal_gigabytes: 10, capture_minutes: 1 },
 
+  // Metrics, an alarm for each check, and dashboards in CloudWatch cost more than all else (docs/costs.md) and are off: alerts do not
+  // depend on them.
+  cloudwatch: { metrics: false, alarms: false, dashboards: false },
+
   // Callers from anywhere else are refused before a function runs.
   allowed_address_ranges: ['198.51.100.0/24', '203.0.113.0/24'],
   alert_emails: ['dba@example.com'],

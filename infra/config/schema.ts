@@ -115,6 +115,20 @@ export const deploymentSchema = runtimeConfigurationSchema
       .prefault({}),
     /** A second region, into whose bucket S3 copies every object; see docs/retention.md. Needs `region` and `account`. */
     copies: z.strictObject({ region: regionSchema }).optional(),
+    /**
+     * What CloudWatch holds beyond the heartbeat of each database and the alarms about this system itself; see docs/costs.md for what
+     * each costs. Alerts do not depend on it.
+     */
+    cloudwatch: z
+      .strictObject({
+        /** Publishes the metrics that docs/monitoring.md lists, for charts and alarms of your own. */
+        metrics: z.boolean().default(false),
+        /** An alarm for each check whose metric is published. */
+        alarms: z.boolean().default(false),
+        /** A dashboard for each database, and one for all. */
+        dashboards: z.boolean().default(false),
+      })
+      .prefault({}),
     api: z
       .strictObject({
         requests_per_second: z.int().min(1).max(10_000).default(50),
@@ -131,7 +145,15 @@ export const deploymentSchema = runtimeConfigurationSchema
     removal_policy: z.enum(['retain', 'destroy']).default('retain'),
     deletion_protection: z.boolean().default(true),
   })
-  .superRefine(({ prefix, databases, copies, region, account, drills }, context) => {
+  .superRefine(({ prefix, databases, copies, region, account, drills, cloudwatch }, context) => {
+    for (const option of ['alarms', 'dashboards'] as const) {
+      if (!cloudwatch[option] || cloudwatch.metrics) continue;
+      context.addIssue({
+        code: 'custom',
+        path: ['cloudwatch', option],
+        message: 'needs the published metrics: set cloudwatch.metrics to true as well',
+      });
+    }
     if (drills.server !== null && !databases.some(({ id }) => id === drills.server)) {
       context.addIssue({
         code: 'custom',

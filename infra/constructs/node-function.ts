@@ -26,6 +26,8 @@ export interface NodeFunctionProps {
   readonly durableFor?: Duration;
   /** Rows pass through it as buffers; see bufferMemory. Durable ones always do. */
   readonly passesRows?: boolean;
+  /** Whether X-Ray traces it: true, but for functions that a timer starts often, whose traces nobody asks for and AWS bills. */
+  readonly isTraced?: boolean;
   /** The network it runs in. */
   readonly vpc?: Deployment['databases'][number]['vpc'];
 }
@@ -50,16 +52,22 @@ export class NodeFunction extends Construct {
   readonly role: iam.Role;
   /** Its name once deployed, as text: another stack that watches it need not wait for it. */
   readonly deployedName: string;
+  readonly logGroup: logs.LogGroup;
+  /** Name of its log group once deployed. */
+  readonly logGroupName: string;
   readonly timeout: Duration;
   readonly isDurable: boolean;
 
   constructor(scope: Construct, id: string, props: NodeFunctionProps) {
     super(scope, id);
-    const { name, deployment, vpc, durableFor } = props;
+    const { name, deployment, vpc, durableFor, isTraced = true } = props;
     this.deployedName = `${deployment.prefix}-${name}`;
+    this.logGroupName = `/aws/lambda/${this.deployedName}`;
     this.timeout = props.timeout;
     this.isDurable = durableFor !== undefined;
-    const logGroup = new logs.LogGroup(this, 'Logs', {
+    this.logGroup = new logs.LogGroup(this, 'Logs', {
+      // Named, so that what reads it (see function-reports.ts) need not import it from another stack.
+      logGroupName: this.logGroupName,
       retention: deployment.retention.log_days,
       removalPolicy: RemovalPolicy.DESTROY,
     });
@@ -67,7 +75,7 @@ export class NodeFunction extends Construct {
       assumedBy: new iam.ServicePrincipal('lambda.amazonaws.com'),
       description: `Role of the function ${deployment.prefix}-${name}`,
     });
-    logGroup.grantWrite(this.role);
+    this.logGroup.grantWrite(this.role);
     for (const statement of [...(vpc ? networkInterfaces(this, vpc) : []), ...(props.statements ?? [])]) {
       this.role.addToPolicy(statement);
     }
@@ -94,9 +102,9 @@ export class NodeFunction extends Construct {
       memorySize: props.memoryMegabytes,
       // Without write access to its own policy, CDK adds no managed policies and no statements of its own choice.
       role: this.role.withoutPolicyUpdates(),
-      logGroup,
+      logGroup: this.logGroup,
       loggingFormat: lambda.LoggingFormat.JSON,
-      tracing: lambda.Tracing.ACTIVE,
+      tracing: isTraced ? lambda.Tracing.ACTIVE : lambda.Tracing.DISABLED,
       environment: {
         ...environmentOf(props.environment ?? {}),
         ...(durableFor || props.passesRows ? bufferMemory : {}),
@@ -105,7 +113,7 @@ export class NodeFunction extends Construct {
       ...(durableFor ? { durableConfig: { executionTimeout: durableFor, retentionPeriod: HISTORY } } : {}),
       ...network,
     });
-    this.role.addToPolicy(traces());
+    if (isTraced) this.role.addToPolicy(traces());
     Validations.of(this).acknowledge({
       id: 'AwsSolutions-IAM5[Resource::*]',
       reason: 'See traces, networkInterfaces and readFreeStorage.',

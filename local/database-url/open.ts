@@ -3,7 +3,7 @@ import { shownAddress, wholeAddress } from './export-url.ts';
 import { placeOf } from './place.ts';
 import { probe } from './probe.ts';
 import { identify } from './registry.ts';
-import { readAddress } from './settings.ts';
+import type { DatabaseAddress } from './settings.ts';
 
 /** A database that `--database-url` names, and that can be logged in to. */
 export interface GivenDatabase {
@@ -18,16 +18,11 @@ export interface GivenDatabase {
 }
 
 /**
- * Reads an address and logs in once. What the environment says to libpq is taken out of it, so that no other part meets it.
+ * Logs in to a database once.
  *
  * @throws DatabaseUrlError, or the signal's reason
  */
-export async function openDatabaseUrl(
-  url: string,
-  { environment, signal }: { environment: NodeJS.ProcessEnv; signal: AbortSignal },
-): Promise<GivenDatabase> {
-  const address = readAddress(url, environment);
-  for (const name of Object.keys(environment)) if (name.startsWith('PG')) delete environment[name];
+export async function openDatabase(address: DatabaseAddress, signal: AbortSignal): Promise<GivenDatabase> {
   const facts = await probe(address, signal);
   const secured = facts.isEncrypted ? `over TLS (sslmode=${address.tls.mode})` : 'without TLS';
   const { host, port, database: name, user, password, certificate, tls } = address;

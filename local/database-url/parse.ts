@@ -54,7 +54,7 @@ function readPlace(place: string, hasLogin: boolean, parameters: Parameters): vo
   const [, bracketed, plain = '', port] = parts;
   if (bracketed === '')
     throw malformed('the IPv6 address in its brackets is empty', `As in postgres://user@[::1]:5432/name`);
-  const host = bracketed ?? decode(plain, 'the host');
+  const host = decode(bracketed ?? plain, 'the host');
   if (host !== '') parameters.host = host;
   if (port) parameters.port = decode(port, 'the port');
   if (name !== '') parameters.dbname = decode(name, 'the name');

@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
+import type { FunctionLogs } from '../events/function-logs.ts';
 import type { FunctionDefinition } from '../template/functions.ts';
 import { region } from '../template/identities.ts';
 import { LambdaServiceError } from './errors.ts';
 import { type Instance, type Outcome, startInstance } from './instance.ts';
 import { realizeLayers, relocateOpt } from './layers.ts';
 import { openLogFile } from './logs.ts';
+import { reportLine, reportOf } from './reports.ts';
 
 export type PoolOptions = {
   readonly stateFolder: string;
@@ -16,6 +18,8 @@ export type PoolOptions = {
   /** Instances at the same time, where the function reserves no concurrency. */
   readonly maximumInstances?: number;
   readonly idleSeconds?: number;
+  /** Takes the lines of the function's log, and how its invocations end. */
+  readonly logs?: Pick<FunctionLogs, 'line' | 'report' | 'throttled'> | undefined;
 };
 
 /** All running copies of one function. */
@@ -82,11 +86,15 @@ export function createPool(definition: FunctionDefinition, options: PoolOptions)
       instances.delete(warm.instance);
       return take(version);
     }
+    const lines = inLines((line) => options.logs?.line(definition.name, line));
     const instance = startInstance({
       taskRoot: definition.codePath ?? '',
       environment: environment(version),
       memoryMegabytes: definition.memoryMegabytes,
-      log,
+      log: (text) => {
+        log(text);
+        lines(text);
+      },
     });
     instances.add(instance);
     return instance;
@@ -121,6 +129,7 @@ export function createPool(definition: FunctionDefinition, options: PoolOptions)
     }
     if (busy >= limit) {
       if (definition.reservedConcurrency !== null && (!wait || limit === 0)) {
+        options.logs?.throttled(definition.name);
         throw new LambdaServiceError(429, 'TooManyRequestsException', 'Rate Exceeded.');
       }
       await new Promise<void>((resolve) => waiting.push(resolve));
@@ -146,6 +155,11 @@ export function createPool(definition: FunctionDefinition, options: PoolOptions)
       log(
         `END RequestId: ${requestId} Duration: ${Date.now() - started} ms${outcome.ok ? '' : ` ${outcome.error.errorType}: ${outcome.error.errorMessage}`}\n`,
       );
+      const report = reportOf(requestId, outcome, Date.now() - started);
+      const line = reportLine(report, definition.memoryMegabytes);
+      log(`${line}\n`);
+      options.logs?.line(definition.name, line);
+      options.logs?.report(definition.name, report);
       return outcome;
     } finally {
       giveBack(instance);
@@ -169,6 +183,20 @@ export function createPool(definition: FunctionDefinition, options: PoolOptions)
   }
 
   return { invoke, kill, close, busy: () => busy };
+}
+
+/** A line of a log at most; what is longer is not looked at. */
+const MOST_OF_LINE = 1_000_000;
+
+/** Hands on whole lines of a text that comes in pieces. */
+function inLines(take: (line: string) => void): (text: string) => void {
+  let rest = '';
+  return (text) => {
+    const lines = (rest + text).split('\n');
+    rest = lines.pop() ?? '';
+    if (rest.length > MOST_OF_LINE) rest = '';
+    for (const line of lines) take(line);
+  };
 }
 
 /** What a function gets of this machine's own environment. */

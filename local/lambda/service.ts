@@ -8,7 +8,7 @@ import { createAsynchronousQueue } from './asynchronous.ts';
 import { type DeadLetters, openDeadLetters } from './dead-letters.ts';
 import { invalidParameter, notFound } from './errors.ts';
 import type { Outcome } from './instance.ts';
-import { createPool, type FunctionPool } from './pool.ts';
+import { createPool, type FunctionPool, type PoolOptions } from './pool.ts';
 
 export type LambdaOptions = {
   readonly stateFolder: string;
@@ -22,6 +22,8 @@ export type LambdaOptions = {
   readonly idleSeconds?: number;
   /** Told of every start and end of a durable execution. */
   readonly executionChanged?: (execution: Execution) => void;
+  /** Takes what functions write into their logs, and how their invocations end. */
+  readonly logs?: PoolOptions['logs'];
   /** What an operator of this system should read. */
   readonly note?: (text: string) => void;
   /** Told of writes that fail. */
@@ -74,6 +76,7 @@ export function createLambdaService(options: LambdaOptions): LambdaService {
       stateFolder: options.stateFolder,
       awsEnvironment: options.awsEnvironment,
       timeoutSeconds: timeoutOf(definition.name),
+      logs: options.logs,
       ...(options.idleSeconds === undefined ? {} : { idleSeconds: options.idleSeconds }),
     });
     pools.set(definition.name, pool);

@@ -2,6 +2,7 @@ import { type RestApi, readRestApi } from './api.ts';
 import { readAssembly } from './assembly.ts';
 import { type FunctionDefinition, readFunctions } from './functions.ts';
 import { type Resource, resolveResources } from './intrinsics.ts';
+import { type Queue, readQueues } from './queues.ts';
 import { type Rule, readRules } from './rules.ts';
 
 /** The synthesized app as it runs locally. */
@@ -9,6 +10,7 @@ export type LocalApp = {
   readonly resources: readonly Resource[];
   readonly functions: readonly FunctionDefinition[];
   readonly rules: readonly Rule[];
+  readonly queues: readonly Queue[];
   readonly api: RestApi | null;
   /** Names of the stacks. */
   readonly stacks: readonly string[];
@@ -27,6 +29,7 @@ export function readApp(folder: string, names?: ReadonlyMap<string, string>): Lo
     resources,
     functions: readFunctions(resources, assembly),
     rules: readRules(resources),
+    queues: readQueues(resources),
     api: readRestApi(resources),
     stacks: assembly.stacks.map(({ name }) => name),
   };

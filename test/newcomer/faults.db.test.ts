@@ -76,7 +76,7 @@ test.skipIf(process.platform !== 'linux')('no list of processes shows the passwo
   const { port, close } = await listener(() => undefined);
   try {
     const url = `postgres://me:${secret}@127.0.0.1:${port}/shop?connect_timeout=8`;
-    const running = runFault(own, { options: ['--port', '0', '--database-url', url], exitCode: 1, says: [] });
+    const running = runFault(own, { options: ['--database-url', url], exitCode: 1, says: [] });
     const commands = () => processesIn('').filter((text) => text.includes(own) || text.includes(secret));
     const hasRead = () => commands().some((text) => text.includes('database management system'));
     await vi.waitUntil(hasRead, { timeout: 60_000, interval: 50 });

@@ -21,8 +21,10 @@ export async function runFault(folder: string, { options, environment = {} }: Ar
   const start = scripts.start.replace('local/start.ts', join(project, 'local/start.ts'));
   await writeFile(join(folder, 'package.json'), JSON.stringify({ private: true, type: 'module', scripts: { start } }));
   const own = Object.entries(process.env).filter(([name]) => !/^(PG|npm_|INIT_CWD|VITEST|NODE_)/.test(name));
+  // Any free one, unless the fault is about it.
+  const port = options.includes('--port') ? [] : ['--port', '0'];
   const started = performance.now();
-  const child = spawn('npm', ['start', '--', ...options], {
+  const child = spawn('npm', ['start', '--', ...port, ...options], {
     cwd: folder,
     env: {
       ...Object.fromEntries(own),

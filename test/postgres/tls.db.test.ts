@@ -1,12 +1,19 @@
+import { execFile } from 'node:child_process';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ConnectionTarget, type Credentials, connect } from '../../shared/postgres/connect.ts';
 import { dumpSchema } from '../../shared/postgres/pg-dump/dump-schema.ts';
 import { embeddedBinaries, installedBinaries, type PostgresBinaries } from '../support/postgres-binaries.ts';
+import { psqlIsInstalled } from '../support/psql.ts';
 import { clientCertificate, clientKey, otherAuthority } from './support/client-certificate.ts';
 import { certificate as ca } from './support/localhost-certificate.ts';
 import { type OwnServer, ownServer, PASSWORD } from './support/own-server.ts';
+
+const run = promisify(execFile);
+
+if (!psqlIsInstalled) process.stderr.write('SKIPPED: psql is not installed to compare TLS modes with\n');
 
 type Tls = ConnectionTarget['tls'];
 
@@ -51,6 +58,24 @@ async function outcome(
   return rows[0].ssl ? 'tls' : 'plain';
 }
 
+/** The same by libpq: encrypted, plain, or none. */
+async function psqlOutcome({ port, data }: OwnServer, tls: Tls, user: string): Promise<string> {
+  const authorities = join(data, 'server.crt');
+  const env = {
+    PATH: process.env.PATH,
+    HOME: '/nonexistent',
+    PGPASSWORD: PASSWORD,
+    PGSSLMODE: tls.mode,
+    ...(tls.ca ? { PGSSLROOTCERT: authorities } : {}),
+  };
+  const sql = "SELECT CASE WHEN ssl THEN 'tls' ELSE 'plain' END FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
+  const where = ['-h', 'localhost', '-p', String(port), '-U', user, '-d', 'postgres'];
+  return run('psql', ['-XAt', '-c', sql, ...where], { env }).then(
+    ({ stdout }) => stdout.trim(),
+    () => 'none',
+  );
+}
+
 /** Each mode: what it makes of a server with TLS, of one without, of roles that may come by one of both alone, and of others' certificates. */
 const modes: [Tls, Record<'offered' | 'missing' | 'onlyTls' | 'onlyPlain', string>][] = [
   [{ mode: 'disable' }, { offered: 'plain', missing: 'plain', onlyTls: 'login_refused', onlyPlain: 'plain' }],
@@ -75,6 +100,17 @@ describe.each(modes)('tls $mode', (tls, expected) => {
       onlyTls: await outcome(server, tls, { credentials: as('only_tls') }),
       onlyPlain: await outcome(server, tls, { credentials: as('only_plain') }),
     }).toEqual(expected);
+  });
+
+  test.skipIf(!psqlIsInstalled)('is what psql makes of it', async () => {
+    expect({
+      offered: await psqlOutcome(server, tls, 'postgres'),
+      missing: await psqlOutcome(plain, tls, 'postgres'),
+      onlyTls: await psqlOutcome(server, tls, 'only_tls'),
+      onlyPlain: await psqlOutcome(server, tls, 'only_plain'),
+    }).toEqual(
+      Object.fromEntries(Object.entries(expected).map(([what, found]) => [what, found.replace(/^\w+_\w+$/, 'none')])),
+    );
   });
 
   test('says that a password is wrong, whatever else is tried', async () => {

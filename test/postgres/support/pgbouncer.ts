@@ -38,7 +38,9 @@ export async function findPgBouncer(): Promise<string | null> {
 export async function pgBouncerOrSkip(): Promise<string | null> {
   const program = await findPgBouncer();
   if (!program) {
-    process.stderr.write('\nSKIPPED: the tests of connection poolers, as PgBouncer is not installed (apt-get install pgbouncer)\n\n');
+    process.stderr.write(
+      '\nSKIPPED: the tests of connection poolers, as PgBouncer is not installed (apt-get install pgbouncer)\n\n',
+    );
   }
   return program;
 }

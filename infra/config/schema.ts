@@ -5,7 +5,6 @@ import {
   databasesOf,
   drillSettingsSchema,
   identitySchema,
-  recoverySettingsSchema,
   runtimeConfigurationSchema,
 } from '../../shared/configuration/runtime.ts';
 import { cronSchema } from '../../shared/configuration/schedules.ts';
@@ -70,12 +69,6 @@ export const deploymentSchema = runtimeConfigurationSchema
         schedule: cronSchema.nullable().default('0 5 * * 0'),
         /** An alarm is raised when the newest backup that a drill has restored is older than this. */
         alarm_after_days: z.int().min(1).max(365).default(14),
-      })
-      .prefault({}),
-    recovery: recoverySettingsSchema
-      .extend({
-        /** Minutes between two captures of changes. */
-        capture_minutes: z.int().min(1).max(60).default(1),
       })
       .prefault({}),
     compliance: z
@@ -207,7 +200,6 @@ export function runtimePart(deployment: Deployment): Record<string, unknown> {
     databases,
     drills: { server: deployment.drills.server },
     audit: { enabled: deployment.audit.enabled, retention_days: deployment.retention.audit_days },
-    recovery: { max_retained_wal_gigabytes: deployment.recovery.max_retained_wal_gigabytes },
     metrics_retention_hours: deployment.retention.metrics_hours,
   };
 }

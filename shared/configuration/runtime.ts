@@ -144,9 +144,11 @@ const downloadsSchema = z.strictObject({
 });
 
 /** Point-in-time recovery, where it is turned on; see docs/point-in-time.md. */
-export const recoverySettingsSchema = z.strictObject({
+const recoverySettingsSchema = z.strictObject({
   /** Log that a server may keep for changes which are not captured yet. Beyond it the window is given up. */
   max_retained_wal_gigabytes: z.number().positive().max(65_536).default(10),
+  /** Minutes between two captures of changes. */
+  capture_minutes: z.int().min(1).max(60).default(1),
 });
 
 /** Drills: restores of backups into a scratch database, which is dropped afterwards; see docs/validation.md. */

@@ -73,7 +73,7 @@ export async function captureDatabase(
 }
 
 async function close(
-  { database, slot, turned_on_at: since, ...recovery }: Recovery,
+  { database, slot, covered, turned_on_at: since, ...recovery }: Recovery,
   { reason, isLost }: { reason: string; isLost: boolean },
   dependencies: CaptureDatabaseDependencies,
 ): Promise<CaptureReport> {
@@ -83,7 +83,7 @@ async function close(
   // One that is lost again and again is made anew ever more seldom.
   const renewals = now.getTime() - Date.parse(since) > DAY_MS ? 0 : recovery.renewals;
   const closed = { at: now.toISOString(), reason };
-  await noteEndedWindow(dependencies.table, database, { slot, ...closed });
+  await noteEndedWindow(dependencies.table, database, { slot, covered, ...closed });
   const closing = {
     closed,
     renewals,

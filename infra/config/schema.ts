@@ -146,7 +146,7 @@ export const deploymentSchema = runtimeConfigurationSchema
       });
     }
     const [first] = databases.filter(({ vpc }) => vpc);
-    databases.forEach(({ vpc, login, secret_key_arn, rotate_password_days }, index) => {
+    databases.forEach(({ vpc, login, direct, secret_key_arn, rotate_password_days }, index) => {
       for (const [field, value] of Object.entries({ ...login, secret_key_arn })) {
         if (!/[*?]/.test(value ?? '')) continue;
         context.addIssue({
@@ -167,6 +167,20 @@ export const deploymentSchema = runtimeConfigurationSchema
           code: 'custom',
           path: ['databases', index, 'vpc', 'availability_zones'],
           message: 'must name one zone for each subnet',
+        });
+      }
+      if (direct?.resource_id !== undefined && login.type !== 'iam') {
+        context.addIssue({
+          code: 'custom',
+          path: ['databases', index, 'direct', 'resource_id'],
+          message: 'is for a login of type iam',
+        });
+      }
+      if (direct && !direct.resource_id && login.type === 'iam' && login.resource_id.startsWith('prx-')) {
+        context.addIssue({
+          code: 'custom',
+          path: ['databases', index, 'direct', 'resource_id'],
+          message: 'must name the server: the resource id of the login is that of its proxy',
         });
       }
       if (secret_key_arn && login.type !== 'secret') {

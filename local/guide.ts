@@ -16,10 +16,12 @@ export function writeTokens(system: LocalSystem, stateFolder: string): string {
   const { postgres } = system;
   const database = postgres
     ? [
-        `export DATABASE_URL=postgres://${postgres.user}:${postgres.password}@${postgres.host}:${postgres.port}/${sampleDatabase}`,
+        `DATABASE_URL=postgres://${postgres.user}:${postgres.password}@${postgres.host}:${postgres.port}/${sampleDatabase}`,
       ]
     : [];
-  writeFileSync(path, `${[...assignments(system), ...database].join('\n')}\n`, { mode: 0o600 });
+  // Exported, so that programs of one's own and those of package.json see them too.
+  const lines = [...assignments(system), ...database].map((line) => `export ${line}\n`);
+  writeFileSync(path, lines.join(''), { mode: 0o600 });
   return path;
 }
 

@@ -15,6 +15,7 @@ import { provision } from './provision.ts';
 import { createSampleDatabase, sampleDatabase } from './sample/sample.ts';
 import { runSchedules } from './schedules.ts';
 import { synthesize } from './synthesize.ts';
+import { readListers } from './template/listers.ts';
 import { readApp } from './template/read.ts';
 
 const audience = 'database-management-system';
@@ -121,6 +122,7 @@ export async function startSystem(options: SystemOptions): Promise<LocalSystem> 
     const app = readApp(cdkOut);
     if (!app.api) throw new Error('The synthesized app has no REST API');
     await provision(app.resources, services);
+    await services.setListers(readListers(app.resources));
     options.signal?.throwIfAborted();
 
     let lambdaServer: Listening | null = null;

@@ -111,6 +111,8 @@ export const deploymentSchema = runtimeConfigurationSchema
       .strictObject({
         requests_per_second: z.int().min(1).max(10_000).default(50),
         burst: z.int().min(1).max(5_000).default(100),
+        /** Metrics of each method, which CloudWatch bills as custom metrics; those of the whole API are free. */
+        detailed_metrics: z.boolean().default(false),
       })
       .prefault({}),
     /** Longest time of one backup or restore, over all its invocations. */

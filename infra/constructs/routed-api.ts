@@ -58,7 +58,8 @@ export class RoutedApi extends Construct {
         accessLogDestination: new apigateway.LogGroupLogDestination(accessLog),
         accessLogFormat,
         loggingLevel: apigateway.MethodLoggingLevel.ERROR,
-        metricsEnabled: true,
+        // Those of the API as a whole are free; those of each method are custom metrics.
+        metricsEnabled: deployment.api.detailed_metrics,
         tracingEnabled: true,
         throttlingRateLimit: deployment.api.requests_per_second,
         throttlingBurstLimit: deployment.api.burst,

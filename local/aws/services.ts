@@ -8,6 +8,7 @@ import { type Listening, listen } from './http.ts';
 import { serveJson } from './json-service.ts';
 import { type NewKey, openKms } from './kms.ts';
 import { type LocalRds, openRds } from './rds/rds.ts';
+import type { Listers } from './s3/server.ts';
 import { startS3 } from './s3/start.ts';
 import { type LocalScheduler, openScheduler, type Schedules } from './scheduler.ts';
 import { openSecretsManager } from './secrets-manager.ts';
@@ -34,6 +35,8 @@ export type LocalServices = {
   putCluster: LocalRds['putCluster'];
   /** Makes the next calls of a service fail as AWS would; set once the promise resolves. */
   faults: { set(fault: Fault): Promise<void>; clear(): Promise<void> };
+  /** Which buckets callers may list, by their access key id; S3 tells nobody else that an object is missing. */
+  setListers(listers: Listers): Promise<void>;
   /** The environment variables that direct the AWS SDK to these endpoints. */
   environment(): Record<string, string>;
   close(): Promise<void>;
@@ -117,6 +120,7 @@ export async function startServices({
           await s3.clearFaults();
         },
       },
+      setListers: s3.setListers,
       environment: () => environmentOf(endpoints),
       close,
     };

@@ -53,6 +53,8 @@ export function createPool(definition: FunctionDefinition, options: PoolOptions)
       ...passedOn(),
       ...relocateOpt(definition.environment, opt),
       ...options.awsEnvironment(),
+      // By which the stand-ins tell whose role it is.
+      AWS_ACCESS_KEY_ID: definition.name,
       ...(opt === null
         ? {}
         : { NODE_PATH: [join(opt, 'nodejs/node24/node_modules'), join(opt, 'nodejs/node_modules')].join(':') }),

@@ -69,14 +69,14 @@ test('the first start prints all one needs, and Ctrl-C leaves nothing running', 
   const { viewer, operator, admin, auditor } = first.tokens;
   const assigned = (await readFile(tokens, 'utf8')).trim().split('\n');
   expect(assigned.slice(0, 5)).toEqual([
-    `API=${first.apiUrl}${basePath}`,
-    `VIEWER=${viewer}`,
-    `OPERATOR=${operator}`,
-    `ADMIN=${admin}`,
-    `AUDITOR=${auditor}`,
+    `export API=${first.apiUrl}${basePath}`,
+    `export VIEWER=${viewer}`,
+    `export OPERATOR=${operator}`,
+    `export ADMIN=${admin}`,
+    `export AUDITOR=${auditor}`,
   ]);
   // A shell takes in every line as it is.
-  for (const line of assigned) expect(line).toMatch(/^(export )?[A-Z_]+=[\w:/.@~-]+$/);
+  for (const line of assigned) expect(line).toMatch(/^export [A-Z_]+=[\w:/.@~-]+$/);
   for (const role of ['viewer', 'operator', 'admin', 'auditor'] as const) {
     expect((await call(first, '/backups', { as: role })).status, role).toBe(200);
   }

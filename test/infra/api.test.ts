@@ -116,8 +116,9 @@ describe('the API', () => {
         },
       ],
     });
+    // Metrics of each method are billed.
     expect(pooled.one('AWS::ApiGateway::Stage').properties.MethodSettings).toMatchObject([
-      { ThrottlingRateLimit: 50, ThrottlingBurstLimit: 100 },
+      { ThrottlingRateLimit: 50, ThrottlingBurstLimit: 100, MetricsEnabled: false },
     ]);
   });
 

@@ -4,7 +4,7 @@ import type * as kms from 'aws-cdk-lib/aws-kms';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
 import { AUDIT_PREFIX } from '../../../shared/security/audit/layout.ts';
 import { headKey } from '../../../shared/security/audit/record.ts';
-import { allow } from './allow.ts';
+import { allow, listAndMiss } from './allow.ts';
 
 /** Archives and digests of all audit trails, in a bucket of their own; see shared/security/audit/layout.ts. */
 export const AUDIT_PATHS = `${AUDIT_PREFIX}*`;
@@ -32,7 +32,7 @@ export function readAudit(table: dynamodb.Table, bucket: s3.Bucket, key: kms.Key
   return [
     allow(['dynamodb:GetItem', 'dynamodb:Query'], [table.tableArn]),
     allow(['s3:GetObject'], [bucket.arnForObjects(AUDIT_PATHS)]),
-    allow(['s3:ListBucket'], [bucket.bucketArn], { StringLike: { 's3:prefix': AUDIT_PATHS } }),
+    listAndMiss(bucket, AUDIT_PATHS),
     allow(['kms:Decrypt'], [key.keyArn]),
   ];
 }

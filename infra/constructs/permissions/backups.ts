@@ -2,7 +2,7 @@ import type * as iam from 'aws-cdk-lib/aws-iam';
 import type * as kms from 'aws-cdk-lib/aws-kms';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
 import { MANIFEST, WORK } from '../../../shared/backup/layout.ts';
-import { allow } from './allow.ts';
+import { allow, listAndMiss } from './allow.ts';
 
 /** Where all backups lie; see shared/backup/layout.ts. A wildcard, because a backup's path is made when the backup is. */
 export const BACKUP_PATHS = 'databases/*';
@@ -32,8 +32,7 @@ export function useMaskingKey(key: kms.Key): iam.PolicyStatement[] {
 export function readBackups(bucket: s3.Bucket, key: kms.Key): iam.PolicyStatement[] {
   return [
     allow(['s3:GetObject'], [bucket.arnForObjects(BACKUP_PATHS)]),
-    // S3 says of a missing object that it is missing only to whoever may list the bucket; to others, that access is denied.
-    allow(['s3:ListBucket'], [bucket.bucketArn]),
+    listAndMiss(bucket, BACKUP_PATHS),
     allow(['kms:Decrypt'], [key.keyArn]),
   ];
 }
@@ -42,19 +41,19 @@ export function readBackups(bucket: s3.Bucket, key: kms.Key): iam.PolicyStatemen
 export function readWork(bucket: s3.Bucket, key: kms.Key): iam.PolicyStatement[] {
   return [
     allow(['s3:GetObject'], [bucket.arnForObjects(WORK_PATHS)]),
-    allow(['s3:ListBucket'], [bucket.bucketArn], { StringLike: { 's3:prefix': WORK_PATHS } }),
+    listAndMiss(bucket, WORK_PATHS),
     allow(['kms:Decrypt'], [key.keyArn]),
   ];
 }
 
 /** Opens manifests, for who may decrypt. */
 export function readManifests(bucket: s3.Bucket): iam.PolicyStatement[] {
-  return [allow(['s3:GetObject'], [bucket.arnForObjects(MANIFEST_PATHS)])];
+  return [allow(['s3:GetObject'], [bucket.arnForObjects(MANIFEST_PATHS)]), listAndMiss(bucket, MANIFEST_PATHS)];
 }
 
 /** Asks until when S3 keeps an object from being deleted. */
 export function readLocks(bucket: s3.Bucket): iam.PolicyStatement[] {
-  return [allow(['s3:GetObjectRetention'], [bucket.arnForObjects(BACKUP_PATHS)])];
+  return [allow(['s3:GetObjectRetention'], [bucket.arnForObjects(BACKUP_PATHS)]), listAndMiss(bucket, BACKUP_PATHS)];
 }
 
 /** Deletes a backup's objects and aborts its unfinished uploads. Former versions are beyond it: the bucket keeps them. */

@@ -2,7 +2,7 @@ import type * as iam from 'aws-cdk-lib/aws-iam';
 import type * as kms from 'aws-cdk-lib/aws-kms';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
 import { changesPrefix } from '../../../shared/changes/segments/layout.ts';
-import { allow } from './allow.ts';
+import { allow, listAndMiss } from './allow.ts';
 
 /** Captured changes of all databases; see shared/changes/segments/layout.ts. */
 export const CHANGE_PATHS = changesPrefix('*').concat('*');
@@ -11,7 +11,7 @@ export const CHANGE_PATHS = changesPrefix('*').concat('*');
 export function readChanges(bucket: s3.Bucket, key: kms.Key): iam.PolicyStatement[] {
   return [
     allow(['s3:GetObject'], [bucket.arnForObjects(CHANGE_PATHS)]),
-    allow(['s3:ListBucket'], [bucket.bucketArn], { StringLike: { 's3:prefix': CHANGE_PATHS } }),
+    listAndMiss(bucket, CHANGE_PATHS),
     allow(['kms:Decrypt'], [key.keyArn]),
   ];
 }
@@ -20,7 +20,7 @@ export function readChanges(bucket: s3.Bucket, key: kms.Key): iam.PolicyStatemen
 export function captureChanges(bucket: s3.Bucket, key: kms.Key): iam.PolicyStatement[] {
   return [
     allow(['s3:PutObject', 's3:AbortMultipartUpload', 's3:GetObject'], [bucket.arnForObjects(CHANGE_PATHS)]),
-    allow(['s3:ListBucket'], [bucket.bucketArn], { StringLike: { 's3:prefix': CHANGE_PATHS } }),
+    listAndMiss(bucket, CHANGE_PATHS),
     allow(['kms:GenerateDataKey', 'kms:Decrypt'], [key.keyArn]),
   ];
 }

@@ -1,7 +1,7 @@
 import type * as iam from 'aws-cdk-lib/aws-iam';
 import type * as kms from 'aws-cdk-lib/aws-kms';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
-import { allow } from './allow.ts';
+import { allow, listAndMiss } from './allow.ts';
 
 /** All of the bucket of downloads, which holds nothing else. */
 export const DOWNLOAD_PATHS = '*';
@@ -21,7 +21,11 @@ export function writeDownloads(downloads: s3.Bucket, key: kms.Key): iam.PolicySt
 
 /** Reads the files of downloads, and so may sign addresses of them. */
 export function readDownloads(downloads: s3.Bucket, key: kms.Key): iam.PolicyStatement[] {
-  return [allow(['s3:GetObject'], [downloads.arnForObjects(DOWNLOAD_PATHS)]), allow(['kms:Decrypt'], [key.keyArn])];
+  return [
+    allow(['s3:GetObject'], [downloads.arnForObjects(DOWNLOAD_PATHS)]),
+    listAndMiss(downloads, DOWNLOAD_PATHS),
+    allow(['kms:Decrypt'], [key.keyArn]),
+  ];
 }
 
 /** Deletes files of downloads and aborts their unfinished uploads. */

@@ -12,22 +12,35 @@ import { uploadOperations } from './upload-operations.ts';
 
 const operations = { ...bucketOperations, ...objectOperations, ...uploadOperations };
 
+/** Which buckets a caller may list, by its access key id. Whoever is not among them may list all. */
+export type Listers = Map<string, readonly string[]>;
+
 /** Amazon S3's REST API over a store on disk. */
-export function serveS3(store: Store, faults: FaultList): RequestListener {
+export function serveS3(store: Store, faults: FaultList, listers: Listers = new Map()): RequestListener {
   return async (request, response) => {
     response.setHeader('x-amz-request-id', randomUUID());
+    const url = new URL(request.url ?? '/', 'http://localhost');
+    const route = routeOf(request.method ?? 'GET', url, request.headers);
     try {
-      const url = new URL(request.url ?? '/', 'http://localhost');
-      const route = routeOf(request.method ?? 'GET', url, request.headers);
       requireCredentials(request, url, route.operation);
       faults.check('s3', route.operation);
       const run = operations[route.operation];
       if (!run) throw new AwsError('NotImplemented', `The local S3 has no ${route.operation}`, 501);
       await run({ store, request, response, bucketName: route.bucketName, key: route.key, query: url.searchParams });
     } catch (error) {
-      await sendError(request, response, error);
+      const isHidden = asAwsError(error).code === 'NoSuchKey' && !mayList(listers, request, url, route.bucketName);
+      await sendError(request, response, isHidden ? new AwsError('AccessDenied', 'Access Denied', 403) : error);
     }
   };
+}
+
+/** Who may not list a bucket is not told either that an object is missing in it. */
+function mayList(listers: Listers, request: IncomingMessage, url: URL, bucket: string): boolean {
+  const credential =
+    /Credential=([^/]+)\//.exec(request.headers.authorization ?? '')?.[1] ??
+    url.searchParams.get('X-Amz-Credential')?.split('/')[0];
+  const buckets = listers.get(credential ?? '');
+  return buckets === undefined || buckets.includes(bucket);
 }
 
 /** Signatures are not checked, but a call without any would be refused by a private bucket, and so would an expired link. */

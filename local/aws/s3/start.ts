@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import type { Fault } from '../faults.ts';
+import type { Listers } from './server.ts';
 import type { WorkerReply, WorkerRequest } from './worker.ts';
 
 type Command = WorkerRequest extends infer Request
@@ -13,6 +14,8 @@ export type LocalS3 = {
   url: string;
   addFault(fault: Fault): Promise<void>;
   clearFaults(): Promise<void>;
+  /** Which buckets some callers may list. */
+  setListers(listers: Listers): Promise<void>;
   close(): Promise<void>;
 };
 
@@ -38,6 +41,7 @@ export async function startS3({ folder, port }: { folder: string; port: number }
     url: first.url,
     addFault: (fault) => ask({ type: 'add fault', fault }),
     clearFaults: () => ask({ type: 'clear faults' }),
+    setListers: (listers) => ask({ type: 'set listers', listers }),
     close: async () => {
       const ended = once(worker, 'exit');
       await ask({ type: 'close' });

@@ -1,20 +1,22 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { createFaultList, type Fault } from '../faults.ts';
 import { listen } from '../http.ts';
-import { serveS3 } from './server.ts';
+import { type Listers, serveS3 } from './server.ts';
 import { openStore } from './store.ts';
 
 /** What the starting thread asks of the worker; every message is answered with its `id`. */
 export type WorkerRequest = { id: number } & (
   | { type: 'add fault'; fault: Fault }
   | { type: 'clear faults' }
+  | { type: 'set listers'; listers: Listers }
   | { type: 'close' }
 );
 export type WorkerReply = { type: 'listening'; url: string } | { type: 'done'; id: number };
 
 const { folder, port } = workerData as { folder: string; port: number };
 const faults = createFaultList();
-const server = await listen(port, serveS3(await openStore(folder), faults));
+const listers: Listers = new Map();
+const server = await listen(port, serveS3(await openStore(folder), faults, listers));
 
 function reply(message: WorkerReply): void {
   parentPort?.postMessage(message);
@@ -23,6 +25,8 @@ function reply(message: WorkerReply): void {
 parentPort?.on('message', async (request: WorkerRequest) => {
   if (request.type === 'add fault') faults.add(request.fault);
   else if (request.type === 'clear faults') faults.clear();
+  else if (request.type === 'set listers')
+    for (const [caller, buckets] of request.listers) listers.set(caller, buckets);
   else await server.close();
   reply({ type: 'done', id: request.id });
   if (request.type === 'close') parentPort?.close();

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import '../../support/function-bundles.ts';
 import { eventually } from './api.ts';
 
 const startPath = fileURLToPath(new URL('../../../local/start.ts', import.meta.url));

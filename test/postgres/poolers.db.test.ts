@@ -15,6 +15,7 @@ import { withConnection } from '../../shared/postgres/with-connection.ts';
 import { changeLogin } from '../../shared/security/access/change-login.ts';
 import { readLogins } from '../../shared/security/access/logins.ts';
 import { readSqlSection, sqlSectionNames } from '../../shared/security/compliance/readings/sql-sections.ts';
+import { startWatched } from '../alerts/support/watched.ts';
 import { createScratchDatabase, forEachServer, type ScratchDatabase, type TestServer } from '../support/servers.ts';
 import { type PgBouncer, pgBouncerOrSkip, startPgBouncer } from './support/pgbouncer.ts';
 
@@ -245,6 +246,28 @@ describe.skipIf(!program)('through PgBouncer', () => {
         expect(performance.now() - began).toBeLessThan(5000);
         await busy.end();
       });
+    });
+
+    test('a sampler keeps its session, notes the pooler, and goes on when the pooler has been restarted', async () => {
+      const watched = await startWatched();
+      const first = await start('transaction');
+      const watcher = watched.watcher(through(first, { applicationName: 'dbms sample' }));
+      try {
+        expect(await watcher.sample()).toMatchObject({ unreachable: null, pooler: { name: expect.any(String) } });
+        await first.stop();
+        expect(await watcher.sample()).toMatchObject({ unreachable: { code: 'database_unreachable' } });
+        const second = await startPgBouncer(program ?? '', {
+          ...{ serverPort: server.port, mode: 'session', users: { [LOGIN]: PASSWORD } },
+          settings: { listen_port: first.port },
+        });
+        expect(await watcher.sample()).toMatchObject({ unreachable: null, latest: { values: { up: 1 } } });
+        expect((await watcher.sample())?.latest?.values.commits_per_second).toEqual(expect.any(Number));
+        await second.stop();
+      } finally {
+        await watcher.close();
+        await first.stop();
+        await watched.close();
+      }
     });
 
     test('refuses a pooler that pools statements, in words', async () => {

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { connect } from '../../shared/postgres/connect.ts';
 import { limitsOf, sessionKinds, sessionSettings, settingsOf } from '../../shared/postgres/session-settings.ts';
 import { withConnection } from '../../shared/postgres/with-connection.ts';
-import { createScratchDatabase, forEachServer, type ScratchDatabase } from '../support/servers.ts';
+import { createScratchDatabase, forEachServer, type ScratchDatabase, withClient } from '../support/servers.ts';
 
 /** From the version on that has them. */
 const SINCE: Readonly<Record<string, number>> = {
@@ -51,7 +51,12 @@ forEachServer((server) => {
         extra_float_digits: '-10',
         timezone: "'+05'",
       },
-      ...{ statement_timeout: 3_600_000, lock_timeout: 3_600_000, default_transaction_isolation: 'serializable', jit: 'on' },
+      ...{
+        statement_timeout: 3_600_000,
+        lock_timeout: 3_600_000,
+        default_transaction_isolation: 'serializable',
+        jit: 'on',
+      },
       ...{
         default_transaction_read_only: 'on',
         quote_all_identifiers: 'on',
@@ -65,8 +70,7 @@ forEachServer((server) => {
   afterAll(async () => {
     await admin?.end();
     await database?.drop();
-    const client = await (await createScratchDatabase(server)).connect();
-    await client.query(`DROP ROLE ${LOGIN}`).finally(() => client.end());
+    await withClient(server, 'postgres', (client) => client.query(`DROP ROLE ${LOGIN}`));
   });
 
   test.each(sessionKinds)('a session for %s has just its settings, whatever the login has of its own', async (kind) => {

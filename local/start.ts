@@ -1,72 +1,81 @@
-import { once } from 'node:events';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { describeFirstBackup, takeFirstBackup } from './first-backup.ts';
-import { guide, writeTokens } from './guide.ts';
-import { lockStateFolder } from './lock.ts';
-import { removePostgres } from './postgres.ts';
-import { sampleDatabase } from './sample/sample.ts';
-import { makeTrouble } from './sample/trouble.ts';
-import { runWorkload } from './sample/workload.ts';
-import { type LocalSystem, type ManagedDatabase, startSystem } from './system.ts';
+import { DatabaseUrlError } from './database-url/error.ts';
+import { type GivenDatabase, openDatabaseUrl } from './database-url/open.ts';
+import { form } from './database-url/parse.ts';
+import { lockStateFolder, refuseSecond } from './lock.ts';
+import { freePort, PortTaken, requireFreePort } from './ports.ts';
+import { removePostgres } from './postgres/folder.ts';
+import type { Options } from './run.ts';
+import { describeDiskTrouble, diskTrouble, requireFreeSpace, StateNotWritten } from './state-disk.ts';
 
 const stateFolder = '.local';
 
-const usage = `npm start -- [--fresh] [--idle] [--trouble] [--port 4000] [--database-url postgres://user:password@host:port/name]
+const usage = `npm start -- [--fresh] [--idle] [--trouble] [--port 4000] [--database-url ${form}]
 
   --fresh         clears .local/ first: databases, backups, keys and tokens
   --idle          leaves the sample shop at rest, so that it can be compared with a copy
   --trouble       makes each kind of trouble in the sample shop, to be watched being found (15 minutes)
   --port          where the API listens (4000)
-  --database-url  manages a database of your own in place of the sample shop`;
+  --database-url  manages a database of your own in place of the sample shop; the address means what it means to psql, and the
+                  password may be left to PGPASSWORD or ~/.pgpass, where no list of processes shows it`;
+
+/** What a first start writes, and a later one: data, programs, bundles. Bytes. */
+const neededSpace = { first: 300_000_000, later: 100_000_000 };
 
 /** `npm start`: the whole system on this machine, until Ctrl-C. */
 async function main(): Promise<void> {
   const options = readOptions();
   if (!options) return;
+  // Whatever this and its children write is for this user alone.
+  process.umask(0o077);
   const ending = new AbortController();
-  let system: LocalSystem | null = null;
-  let stopWorkload: (() => Promise<void>) | null = null;
-  let trouble: Promise<void> | null = null;
+  let failure: unknown = null;
+  const fail = (error: unknown): void => {
+    failure ??= error;
+    ending.abort();
+  };
   // A second key press changes nothing: it does not cut short what keeps the data whole.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => ending.abort());
+  for (const event of ['uncaughtException', 'unhandledRejection'] as const) process.on(event, fail);
   endWithNpm(() => ending.abort());
 
   try {
+    // What can be refused is refused before anything is started, cleared or even loaded.
+    refuseSecond(stateFolder);
+    await requireFreePort(options.port);
+    requireFreeSpace(existingPart(stateFolder), isFirst(options) ? neededSpace.first : neededSpace.later);
+    const given = await openGiven(options.databaseUrl, ending.signal);
     if (options.fresh) clear();
-    const started = Date.now();
-    const database = options.database?.id ?? sampleDatabase;
-    console.log('Starting the database management system (Ctrl-C stops it)');
-    system = await startSystem({
-      stateFolder,
-      gatewayPort: options.port,
-      signal: ending.signal,
-      note: (text) => console.log(`  ${text}`),
-      ...(options.database ? { databases: [options.database] } : {}),
-    });
-    if (system.postgres && !options.idle) stopWorkload = runWorkload(system.postgres);
-    const backup = await firstBackup(system, join(stateFolder, `first-backup-${database}`), ending.signal);
-    ending.signal.throwIfAborted();
-    const tokensPath = writeTokens(system, stateFolder);
-    console.log(backup + guide({ system, database, stateFolder, tokensPath, seconds: (Date.now() - started) / 1000 }));
-    if (options.trouble && system.postgres) {
-      const { postgres, apiUrl, tokens } = system;
-      const note = (text: string) => console.log(text);
-      trouble = makeTrouble({ postgres, apiUrl, token: tokens.admin, note, signal: ending.signal });
-    }
-    await once(ending.signal, 'abort');
+    const { runSystem } = await import('./run.ts');
+    await runSystem({ options, given, stateFolder, signal: ending.signal, failed: fail });
   } catch (error) {
-    if (!ending.signal.aborted) {
-      console.error(`\n${explain(error, options.port)}`);
-      process.exitCode = 1;
-    }
+    if (!ending.signal.aborted) fail(error);
   }
-  if (system) console.log('\nStopping');
-  await trouble;
-  await stopWorkload?.();
-  await system?.stop();
+  if (failure !== null) {
+    const isMalformed = failure instanceof DatabaseUrlError && failure.isMalformed;
+    console.error(`\n${await explain(failure)}${isMalformed ? `\n\n${usage}` : ''}`);
+    process.exitCode = isMalformed ? 2 : 1;
+  }
   process.exit();
+}
+
+/** The database that `--database-url` names, once it can be logged in to; null without that option. */
+async function openGiven(url: string | null, signal: AbortSignal): Promise<GivenDatabase | null> {
+  if (url === null) return null;
+  // Takes the place of the arguments in the list of processes, which everybody on the machine may read.
+  process.title = 'database management system';
+  return openDatabaseUrl(url, { environment: process.env, signal });
+}
+
+function isFirst({ fresh }: Options): boolean {
+  return fresh || !existsSync(stateFolder);
+}
+
+/** The folder itself, or the one that it will be made in. */
+function existingPart(folder: string): string {
+  return existsSync(folder) ? resolve(folder) : resolve('.');
 }
 
 /** npm that is killed does not pass it on to the shell and this process below it: here its going is noticed. */
@@ -85,24 +94,6 @@ function firstProcess(): string {
   } catch {
     return '';
   }
-}
-
-/** What the first backup took, once. When it fails the system stays up, so that one can look into it. */
-async function firstBackup(system: LocalSystem, marker: string, signal: AbortSignal): Promise<string> {
-  if (existsSync(marker)) return '';
-  try {
-    return describeFirstBackup(await takeFirstBackup(system, { marker, signal }));
-  } catch (error) {
-    return `\n${error instanceof Error ? error.message : String(error)}\n`;
-  }
-}
-
-interface Options {
-  fresh: boolean;
-  idle: boolean;
-  trouble: boolean;
-  port: number;
-  database: ManagedDatabase | null;
 }
 
 function readOptions(): Options | null {
@@ -130,39 +121,13 @@ function readOptions(): Options | null {
       idle: values.idle,
       trouble: values.trouble,
       port,
-      database: values['database-url'] === undefined ? null : databaseOf(values['database-url']),
+      databaseUrl: values['database-url'] ?? null,
     };
   } catch (error) {
     console.error(`${error instanceof Error ? error.message : String(error)}\n\n${usage}`);
     process.exitCode = 2;
     return null;
   }
-}
-
-/** The database that an address names. TLS is verified unless the address says `sslmode=disable` or is this machine's own. */
-function databaseOf(address: string): ManagedDatabase {
-  const url = URL.canParse(address) ? new URL(address) : null;
-  const name = decodeURIComponent(url?.pathname.slice(1) ?? '');
-  if (!url || !/^postgres(ql)?:$/.test(url.protocol) || name === '' || url.username === '' || url.hostname === '') {
-    throw new Error('--database-url must be of the form postgres://user:password@host:port/name');
-  }
-  const id =
-    name
-      .toLowerCase()
-      .replaceAll(/[^a-z0-9-]+/g, '-')
-      .replace(/^[^a-z]+/, '')
-      .slice(0, 40) || 'database';
-  const isLocal = ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname);
-  const plain = url.searchParams.get('sslmode') === 'disable' || (isLocal && !url.searchParams.has('sslmode'));
-  return {
-    id,
-    name,
-    host: url.hostname.replaceAll(/[[\]]/g, ''),
-    port: Number(url.port || 5432),
-    user: decodeURIComponent(url.username),
-    password: decodeURIComponent(url.password),
-    tls: { mode: plain ? 'disable' : 'verify' },
-  };
 }
 
 /** Clears the state, which nobody may be using. */
@@ -173,10 +138,18 @@ function clear(): void {
   rmSync(stateFolder, { recursive: true, force: true });
 }
 
-function explain(error: unknown, port: number): string {
-  if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
-    return `Port ${port} is taken. Give another one: npm start -- --port ${port + 1}`;
+async function explain(error: unknown): Promise<string> {
+  if (error instanceof StateNotWritten) return error.message;
+  if (error instanceof PortTaken) {
+    const hint =
+      error.code === 'EACCES'
+        ? 'Ports below 1024 are for root; give another one'
+        : 'End that program, or give another port';
+    const other = await freePort(error.port < 1024 ? 4000 : error.port + 1);
+    return `${error.message}, and the API should listen there (--port). Nothing was started.\n${hint}: npm start -- --port ${other}`;
   }
+  const trouble = diskTrouble(error);
+  if (trouble !== null) return describeDiskTrouble(resolve(stateFolder), trouble);
   return error instanceof Error ? error.message : String(error);
 }
 

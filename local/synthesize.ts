@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { closeBelow } from './private-folder.ts';
 
 const projectFolder = fileURLToPath(new URL('..', import.meta.url));
 
@@ -38,5 +39,7 @@ export async function synthesize(options: {
     child.on('close', resolve);
   });
   if (code !== 0) throw new Error(`The CDK app could not be synthesized:\n${said.trim()}`);
+  // Assets are copied with the modes of their sources.
+  closeBelow(cdkOut);
   return cdkOut;
 }

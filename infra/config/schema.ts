@@ -8,6 +8,7 @@ import {
   runtimeConfigurationSchema,
 } from '../../shared/configuration/runtime.ts';
 import { cronSchema } from '../../shared/configuration/schedules.ts';
+import { verifiesCertificate } from '../../shared/configuration/tls.ts';
 
 const arnOf = (service: string, kind: string) =>
   z.string().regex(new RegExp(`^arn:[^:]+:${service}:`), `must be the ARN of a ${kind}`);
@@ -148,7 +149,28 @@ export const deploymentSchema = runtimeConfigurationSchema
       });
     }
     const [first] = databases.filter(({ vpc }) => vpc);
-    databases.forEach(({ vpc, login, direct, secret_key_arn, rotate_password_days }, index) => {
+    databases.forEach(({ kind, vpc, login, tls, direct, secret_key_arn, rotate_password_days }, index) => {
+      if (login.type === 'passwordless' && kind !== 'self-managed') {
+        context.addIssue({
+          code: 'custom',
+          path: ['databases', index, 'login', 'type'],
+          message: 'is for a server of your own (kind self-managed): those of RDS always ask for a password or a token',
+        });
+      }
+      if (login.type === 'iam' && !verifiesCertificate(tls)) {
+        context.addIssue({
+          code: 'custom',
+          path: ['databases', index, 'tls', 'mode'],
+          message: 'must be verify-full or verify-ca: an IAM token is sent as it is, to whoever answers',
+        });
+      }
+      if (login.type === 'iam' && direct?.tls && !verifiesCertificate(direct.tls)) {
+        context.addIssue({
+          code: 'custom',
+          path: ['databases', index, 'direct', 'tls', 'mode'],
+          message: 'must be verify-full or verify-ca: an IAM token is sent as it is, to whoever answers',
+        });
+      }
       for (const [field, value] of Object.entries({ ...login, secret_key_arn })) {
         if (!/[*?]/.test(value ?? '')) continue;
         context.addIssue({

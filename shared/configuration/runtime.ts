@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { schedulesSchema, timeZoneSchema } from './schedules.ts';
+import { tlsSchema } from './tls.ts';
 
 /** Identifies a configured database in the API (`?database=`), in the bucket's paths and in the state table. */
 export const databaseIdSchema = z
@@ -11,11 +12,14 @@ const resourceIdSchema = z
   .string()
   .regex(/^(db|cluster|prx)-[A-Za-z0-9]+$/, 'must be a DB, cluster or proxy resource id');
 
-/** How a function logs in: a Secrets Manager secret in the RDS form, or an IAM authentication token. */
+/** How a function logs in: by a Secrets Manager secret in the RDS form, by an IAM authentication token, or without either. */
 const loginSchema = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('secret'),
-    /** ARN of a secret holding at least `{"username": ..., "password": ...}`. */
+    /**
+     * ARN of a secret holding at least `{"username": ..., "password": ...}`. A login by certificate has
+     * `"client_certificate"` and `"client_key"` (PEM texts) in place of the password, or beside it.
+     */
     secret_arn: z.string().regex(/^arn:[^:]+:secretsmanager:/, 'must be the ARN of a Secrets Manager secret'),
   }),
   z.strictObject({
@@ -24,13 +28,12 @@ const loginSchema = z.discriminatedUnion('type', [
     /** Of what `host` names; it is in the name of the `rds-db:connect` resource. */
     resource_id: resourceIdSchema,
   }),
+  z.strictObject({
+    /** The server of your own asks for no password: `trust` or `peer` in its pg_hba.conf. */
+    type: z.literal('passwordless'),
+    user: z.string().min(1).max(63),
+  }),
 ]);
-
-const tlsSchema = z.strictObject({
-  mode: z.enum(['verify', 'disable']).default('verify'),
-  /** PEM text of the certificate authority; without it, the RDS bundle and the system's authorities. */
-  ca: z.string().optional(),
-});
 
 const portSchema = z.int().min(1).max(65_535).default(5432);
 
@@ -184,6 +187,8 @@ export const identitySchema = z.strictObject({
   roles_claim: z.string().min(1).default('cognito:groups'),
   /** Longest age of a session, counted from `auth_time` (or `iat`). */
   session_max_age_seconds: z.int().min(60).max(604_800).default(43_200),
+  /** How a caller gets a new token, for the answer to an expired one; by default it names the issuer. */
+  token_help: z.string().min(1).max(300).optional(),
 });
 
 /** What the deployed functions read at run time: everything but the shape of the deployment itself. */

@@ -119,7 +119,17 @@ const wrong: [what: string, change: Change, line: string | RegExp][] = [
     },
     'databases.1.direct.resource_id: must name the server: the resource id of the login is that of its proxy',
   ],
-  ['TLS that verifies nothing', (c) => (c.databases[0].tls = { mode: 'require' }), /^databases\.0\.tls\.mode: /],
+  ['TLS of no known mode', (c) => (c.databases[0].tls = { mode: 'no-verify' }), /^databases\.0\.tls\.mode: /],
+  [
+    'an IAM token for a server that is not verified',
+    (c) => (c.databases[1].tls = { mode: 'require' }),
+    'databases.1.tls.mode: must be verify-full or verify-ca: an IAM token is sent as it is, to whoever answers',
+  ],
+  [
+    'a login without a password on RDS',
+    (c) => (c.databases[0].login = { type: 'passwordless', user: 'dbms' }),
+    /^databases\.0\.login\.type: is for a server of your own/,
+  ],
   [
     'two VPCs',
     (c) => (c.databases[1].vpc.vpc_id = 'vpc-1'),
@@ -271,7 +281,7 @@ describe('defaults', () => {
   it('are the safe ones', () => {
     const deployment = checkDeployment(smallest, 'smallest');
     expect(deployment).toMatchObject({ removal_policy: 'retain', deletion_protection: true });
-    expect(deployment.databases[0]).toMatchObject({ port: 5432, tls: { mode: 'verify' } });
+    expect(deployment.databases[0]).toMatchObject({ port: 5432, tls: { mode: 'verify-full' } });
     expect(deployment.identity).toBeUndefined();
   });
 

@@ -18,7 +18,7 @@ test('monitoring goes to the pooler and jobs to the server, each with a token fo
   const database = databaseOf({ port: 6432, direct: { host: SERVER, tls: { ca: 'of the server' } } });
   const watching = monitoringTarget(database, limits, clients, 'dbms sample');
   const working = connectionTarget(database, limits, clients, 'dbms backup');
-  expect(watching).toMatchObject({ host: PROXY, port: 6432, setting: 'host', tls: { mode: 'verify' } });
+  expect(watching).toMatchObject({ host: PROXY, port: 6432, setting: 'host', tls: { mode: 'verify-full' } });
   expect(working).toMatchObject({ host: SERVER, port: 5432, setting: 'direct.host', tls: { ca: 'of the server' } });
   expect((await watching.credentials()).password).toMatch(`${PROXY}:6432/`);
   expect((await working.credentials()).password).toMatch(`${SERVER}:5432/`);

@@ -8,7 +8,8 @@ import type { ConnectionTarget } from '../../shared/postgres/connect.ts';
 export async function plainSession(target: ConnectionTarget, database = target.database): Promise<pg.Client> {
   const { host, port, applicationName: application_name } = target;
   const { user, password } = await target.credentials();
-  const client = new pg.Client({ host, port, database, user, password, application_name });
+  const login = { user, ...(password === null ? {} : { password }) };
+  const client = new pg.Client({ host, port, database, application_name, ...login });
   // A connection that the server ends reports it as an event.
   client.on('error', () => undefined);
   await client.connect();

@@ -1,10 +1,11 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
-import { chown, cp, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { type Owner, reachablePrograms, serverOwner } from '../../local/postgres/programs.ts';
 import type { PostgresBinaries } from './postgres-binaries.ts';
 
 const run = promisify(execFile);
@@ -30,8 +31,6 @@ export interface RunningServer {
   /** Stops it and removes its data. */
   stop(): Promise<void>;
 }
-
-type Owner = { uid: number; gid: number };
 
 const PASSWORD = 'the superuser of the tests';
 
@@ -63,7 +62,7 @@ export async function makeServerTemplate(binaries: PostgresBinaries): Promise<Se
     await rm(folder, { recursive: true, force: true, maxRetries: 5 });
   };
   try {
-    const programs = await reachable(binaries.folder, folder, owner);
+    const programs = await reachablePrograms(binaries.folder, folder, owner);
     return { binaries, programs, data: await initialize(programs, folder, owner), remove };
   } catch (error) {
     await remove();
@@ -98,7 +97,7 @@ export async function startServer(
     await rm(folder, { recursive: true, force: true, maxRetries: 5 });
   };
   try {
-    const programs = template?.programs ?? (await reachable(binaries.folder, folder, owner));
+    const programs = template?.programs ?? (await reachablePrograms(binaries.folder, folder, owner));
     const data = template ? await copyData(template.data, folder, owner) : await initialize(programs, folder, owner);
     const port = await freePort();
     const settings = {
@@ -132,13 +131,13 @@ export async function startServer(
 }
 
 /** As the server's user, to whom the copies are to belong. */
-async function copyData(from: string, folder: string, owner: Owner | undefined): Promise<string> {
+async function copyData(from: string, folder: string, owner: Owner | null): Promise<string> {
   const data = join(folder, 'data');
   await run('cp', ['-R', from, data], { ...owner, cwd: folder });
   return data;
 }
 
-async function initialize(programs: string, folder: string, owner: Owner | undefined): Promise<string> {
+async function initialize(programs: string, folder: string, owner: Owner | null): Promise<string> {
   const data = join(folder, 'data');
   const passwordFile = join(folder, 'password');
   await writeFile(passwordFile, PASSWORD, { mode: 0o600 });
@@ -189,33 +188,6 @@ done`;
   guard.on('error', () => undefined);
   guard.unref();
   return guard;
-}
-
-/** PostgreSQL refuses to run as root: then the system's user `postgres` runs it, which is made where it is missing. */
-export async function serverOwner(): Promise<Owner | undefined> {
-  if (process.getuid?.() !== 0) return undefined;
-  const id = async (flag: string): Promise<number> => Number((await run('id', [flag, 'postgres'])).stdout);
-  const ids = async (): Promise<Owner> => ({ uid: await id('-u'), gid: await id('-g') });
-  return await ids().catch(async () => {
-    await run('groupadd', ['--system', '--force', 'postgres']);
-    await run('useradd', ['--system', '--gid', 'postgres', '--no-create-home', 'postgres']);
-    return await ids();
-  });
-}
-
-/** The programs' folder, or that of a copy where a folder above is closed to the server's user, as /root is. */
-export async function reachable(programs: string, folder: string, owner: Owner | undefined): Promise<string> {
-  if (!owner || (await isOpen(programs))) return programs;
-  const copy = join(folder, 'native');
-  await cp(dirname(programs), copy, { recursive: true, verbatimSymlinks: true });
-  return join(copy, 'bin');
-}
-
-async function isOpen(path: string): Promise<boolean> {
-  for (let at = resolve(path); ; at = dirname(at)) {
-    if (((await stat(at)).mode & 0o001) === 0) return false;
-    if (at === dirname(at)) return true;
-  }
 }
 
 /** Below those that the system gives to outgoing connections, which take a port meanwhile when many tests run at once. */

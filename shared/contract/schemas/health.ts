@@ -66,6 +66,9 @@ export const healthSchema = z
       })
       .nullable()
       .meta({ description: 'The connection pooler that it is watched through; null: the server itself.' }),
+    unsampled: z.string().nullable().meta({
+      description: 'Why no sample is fresh: one is taken when this is asked for and the last one is too old.',
+    }),
     checks: z.array(checkSchema),
     metrics: z.array(
       z.object({

@@ -3,7 +3,8 @@ import { chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { freePort, serverOwner } from '../../support/postgres-server.ts';
+import { serverOwner } from '../../../local/postgres/programs.ts';
+import { freePort } from '../../support/postgres-server.ts';
 
 const run = promisify(execFile);
 

@@ -73,6 +73,6 @@ async function capture(): Promise<number> {
 async function replay(): Promise<number> {
   const { base, into, lsn } = step;
   if (!base || !into || !lsn) throw new Error('A replay needs its base, its target and its end');
-  const plan = await planReplay(store, of, base, { lsn }, signal, 0);
+  const plan = await planReplay(store, of, base, { lsn }, signal, { settledMs: 0 });
   return (await replayChanges(plan, { target, database: into, store, signal })).changes;
 }

@@ -4,7 +4,7 @@ import { readEnvironment } from '../shared/configuration/environment.ts';
 import { findDatabase, loadConfiguration } from '../shared/configuration/load.ts';
 import type { Database } from '../shared/configuration/runtime.ts';
 import { createApiHandler } from '../shared/http/api-handler.ts';
-import { connectionTarget } from '../shared/postgres/target.ts';
+import { monitoringTarget } from '../shared/postgres/target.ts';
 import { withConnection } from '../shared/postgres/with-connection.ts';
 import { changeLogin } from '../shared/security/access/change-login.ts';
 import { describeAccess } from '../shared/security/access/describe-access.ts';
@@ -19,8 +19,8 @@ const LOCK_MS = 2_000;
 
 const onServer = <Result>(database: Database, work: (client: pg.Client) => Promise<Result>): Promise<Result> =>
   withConnection(
-    connectionTarget(database, configuration.connections, { secretsManager: secretsManagerClient() }, 'dbms access'),
-    { statementTimeoutMs: STATEMENT_MS, lockTimeoutMs: LOCK_MS },
+    monitoringTarget(database, configuration.connections, { secretsManager: secretsManagerClient() }, 'dbms access'),
+    { kind: 'monitoring', statementTimeoutMs: STATEMENT_MS, lockTimeoutMs: LOCK_MS },
     work,
   );
 

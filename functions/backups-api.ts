@@ -5,6 +5,7 @@ import { retentionPolicy } from '../shared/backup/retention/policy.ts';
 import { readEnvironment } from '../shared/configuration/environment.ts';
 import { findDatabase, loadConfiguration } from '../shared/configuration/load.ts';
 import type { Backup } from '../shared/contract/schemas/backup.ts';
+import { serverObstacle } from '../shared/health/server-obstacle.ts';
 import { acceptedJob } from '../shared/http/accepted.ts';
 import { createApiHandler } from '../shared/http/api-handler.ts';
 import { withProgress } from '../shared/jobs/backup-progress.ts';
@@ -44,8 +45,11 @@ async function describe(backups: readonly Backup[]): Promise<Backup[]> {
 export const handler = createApiHandler('backups-api', {
   createBackup: async (request) => {
     const { query, body, caller, claim } = request;
-    const database = findDatabase(configuration, query.database).id;
-    const obstacle = body.backup_type === 'incremental' ? await incrementObstacle(table, database) : null;
+    const configured = findDatabase(configuration, query.database);
+    const database = configured.id;
+    const obstacle =
+      (await serverObstacle(table, configured, 'exporting')) ??
+      (body.backup_type === 'incremental' ? await incrementObstacle(table, database) : null);
     const started = await startBackup(
       { table, startFunction },
       {
@@ -81,6 +85,11 @@ export const handler = createApiHandler('backups-api', {
   },
   validateBackup: async (request) => {
     const { params, body, caller, claim } = request;
+    if (body.level === 'restore' && configuration.drills.server !== null) {
+      const server = findDatabase(configuration, configuration.drills.server);
+      const obstacle = await serverObstacle(table, server, 'restoring');
+      if (obstacle) throw obstacle;
+    }
     const started = await startValidation({ table, startFunction: startValidateFunction }, configuration, {
       backupId: params.id,
       level: body.level,

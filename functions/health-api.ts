@@ -10,7 +10,7 @@ import { describeHealth, isFresh } from '../shared/health/describe-health.ts';
 import { readHistory } from '../shared/health/history.ts';
 import { samplerOf, watchOnDemand } from '../shared/health/sample-on-demand.ts';
 import { createApiHandler } from '../shared/http/api-handler.ts';
-import { connectionTarget } from '../shared/postgres/target.ts';
+import { monitoringTarget } from '../shared/postgres/target.ts';
 import { withConnection } from '../shared/postgres/with-connection.ts';
 import { openTable } from '../shared/state/table.ts';
 
@@ -26,8 +26,8 @@ const LOOK_TIMEOUT_MS = 10_000;
 async function onDatabase<Result>(id: string | undefined, work: (client: pg.Client) => Promise<Result>) {
   const database = findDatabase(configuration, id);
   const clients = { secretsManager: secretsManagerClient() };
-  const target = connectionTarget(database, configuration.connections, clients, 'dbms look');
-  const limits = { statementTimeoutMs: LOOK_TIMEOUT_MS, lockTimeoutMs: 1_000 };
+  const target = monitoringTarget(database, configuration.connections, clients, 'dbms look');
+  const limits = { kind: 'monitoring' as const, statementTimeoutMs: LOOK_TIMEOUT_MS, lockTimeoutMs: 1_000 };
   return { database: database.id, ...(await withConnection(target, limits, work)) };
 }
 

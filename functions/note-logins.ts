@@ -2,7 +2,7 @@ import { dynamodbClient, secretsManagerClient } from '../shared/aws/clients.ts';
 import { readEnvironment } from '../shared/configuration/environment.ts';
 import { loadConfiguration } from '../shared/configuration/load.ts';
 import { createLogger } from '../shared/http/log.ts';
-import { connectionTarget } from '../shared/postgres/target.ts';
+import { monitoringTarget } from '../shared/postgres/target.ts';
 import { withConnection } from '../shared/postgres/with-connection.ts';
 import { noteSightings } from '../shared/security/access/sightings.ts';
 import { openTable } from '../shared/state/table.ts';
@@ -23,9 +23,9 @@ export async function handler(): Promise<void> {
   const failed: string[] = [];
   for (const database of configuration.databases) {
     const clients = { secretsManager: secretsManagerClient() };
-    const target = connectionTarget(database, configuration.connections, clients, 'dbms logins');
+    const target = monitoringTarget(database, configuration.connections, clients, 'dbms logins');
     try {
-      await withConnection(target, { statementTimeoutMs: LOOK_MS }, (client) =>
+      await withConnection(target, { kind: 'monitoring', statementTimeoutMs: LOOK_MS }, (client) =>
         noteSightings(client, table, database.id),
       );
     } catch (error) {

@@ -30,6 +30,7 @@ const dependenciesOf = (database: Database) => ({
   table,
   configuration,
   limits: guardLimits(configuration, database),
+  captureMinutes: configuration.recovery.capture_minutes,
   waitMs: WAIT_MS,
   signal: AbortSignal.timeout(REQUEST_MS),
 });

@@ -1,6 +1,7 @@
 import { dynamodbClient, lambdaClient, s3Client } from '../shared/aws/clients.ts';
 import { readEnvironment } from '../shared/configuration/environment.ts';
 import { loadConfiguration } from '../shared/configuration/load.ts';
+import { serverObstacle } from '../shared/health/server-obstacle.ts';
 import { acceptedJob } from '../shared/http/accepted.ts';
 import { createApiHandler } from '../shared/http/api-handler.ts';
 import { restoreTarget } from '../shared/jobs/restore-target.ts';
@@ -26,6 +27,8 @@ export const handler = createApiHandler('restore-api', {
     const { backup_id, confirm: _, mode, target_database: __, environment: ___, ...rest } = body;
     const { recovery: named, options } = splitMoment(rest);
     const target = restoreTarget(configuration, query, body);
+    const obstacle = await serverObstacle(table, target.server, 'restoring');
+    if (obstacle) throw obstacle;
     const signal = AbortSignal.timeout(PLANNING_MS);
     const { database } = target;
     const wanted = await resolveRestore(table, database, { backupId: backup_id, recovery: named }, body);

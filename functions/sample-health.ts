@@ -7,7 +7,7 @@ import { loadConfiguration } from '../shared/configuration/load.ts';
 import { isMinuteOfSamples } from '../shared/health/sampling-interval.ts';
 import { createWatcher } from '../shared/health/watch-database.ts';
 import { createLogger } from '../shared/http/log.ts';
-import { connectionTarget } from '../shared/postgres/target.ts';
+import { monitoringTarget } from '../shared/postgres/target.ts';
 import { openTable } from '../shared/state/table.ts';
 
 const environment = readEnvironment([
@@ -26,7 +26,7 @@ const logger = createLogger('sample-health');
 const watchers = new Map(
   configuration.databases.map((database) => {
     const clients = { secretsManager: secretsManagerClient() };
-    const target = connectionTarget(database, configuration.connections, clients, 'dbms sample');
+    const target = monitoringTarget(database, configuration.connections, clients, 'dbms sample');
     return [
       database.id,
       createWatcher({ table, cloudwatch: cloudwatchClient(), database, target, configuration }),

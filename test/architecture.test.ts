@@ -88,3 +88,15 @@ describe('the arrows between folders', () => {
     expect([...edges.keys()].map((start) => circle([start])).find(Boolean)).toBeUndefined();
   });
 });
+
+describe('sessions on watched databases', () => {
+  it('are opened in one place, which brings them into a clean state', () => {
+    const opening = ['shared', 'functions'].flatMap((folder) =>
+      readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+        .filter((name) => name.endsWith('.ts'))
+        .map((name) => join(folder, name))
+        .filter((name) => /new (pg\.)?(Client|Pool)\(/.test(readFileSync(join(root, name), 'utf8'))),
+    );
+    expect(opening).toEqual(['shared/postgres/connect.ts']);
+  });
+});

@@ -2,7 +2,7 @@ import { dynamodbClient, kmsClient, rdsClient, s3Client, secretsManagerClient } 
 import { readEnvironment } from '../../shared/configuration/environment.ts';
 import { loadConfiguration } from '../../shared/configuration/load.ts';
 import type { Database } from '../../shared/configuration/runtime.ts';
-import { connectionTarget } from '../../shared/postgres/target.ts';
+import { monitoringTarget } from '../../shared/postgres/target.ts';
 import { effectiveSchedules, takesFullBackups } from '../../shared/schedules/effective.ts';
 import { chainOf } from '../../shared/security/audit/chain-names.ts';
 import { readPublicKey } from '../../shared/security/audit/digest.ts';
@@ -29,7 +29,7 @@ const schedules = createScheduleStore(table);
 export function readDependencies(database: Database, signal: AbortSignal): ReadDependencies {
   const secretsManager = secretsManagerClient();
   return {
-    target: connectionTarget(database, configuration.connections, { secretsManager }, 'dbms compliance'),
+    target: monitoringTarget(database, configuration.connections, { secretsManager }, 'dbms compliance'),
     table,
     configuration,
     hasSchedule: async () => takesFullBackups(effectiveSchedules(configuration, await schedules.read(database.id))),

@@ -17,7 +17,8 @@ const example: DeploymentInput = {
       // In the API (?database=shop) and in the bucket's paths. The first database is the default.
       id: 'shop',
       kind: 'rds',
-      // Names the instance, too, whose free storage is read before a restore; `instance_id` does where the host does not.
+      // The server, or a connection pooler in front of it: then `direct: { host: ..., port: 5432 }` names the server; see docs/poolers.md.
+      // It names the instance, too, whose free storage is read before a restore; `instance_id` does where the host does not.
       host: 'shop.cabcdefghijk.eu-central-1.rds.amazonaws.com',
       name: 'shop',
       // Logins and, with pgaudit, statements join the audit trail. The instance must publish its log to CloudWatch.

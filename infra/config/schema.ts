@@ -5,7 +5,6 @@ import {
   databasesOf,
   drillSettingsSchema,
   identitySchema,
-  recoverySettingsSchema,
   runtimeConfigurationSchema,
 } from '../../shared/configuration/runtime.ts';
 import { cronSchema } from '../../shared/configuration/schedules.ts';
@@ -72,12 +71,6 @@ export const deploymentSchema = runtimeConfigurationSchema
         schedule: cronSchema.nullable().default('0 5 * * 0'),
         /** An alarm is raised when the newest backup that a drill has restored is older than this. */
         alarm_after_days: z.int().min(1).max(365).default(14),
-      })
-      .prefault({}),
-    recovery: recoverySettingsSchema
-      .extend({
-        /** Minutes between two captures of changes. */
-        capture_minutes: z.int().min(1).max(60).default(1),
       })
       .prefault({}),
     compliance: z
@@ -183,7 +176,7 @@ export const deploymentSchema = runtimeConfigurationSchema
       });
     }
     const [first] = databases.filter(({ vpc }) => vpc);
-    databases.forEach(({ kind, vpc, login, tls, secret_key_arn, rotate_password_days }, index) => {
+    databases.forEach(({ kind, vpc, login, tls, direct, secret_key_arn, rotate_password_days }, index) => {
       if (login.type === 'passwordless' && kind !== 'self-managed') {
         context.addIssue({
           code: 'custom',
@@ -195,6 +188,13 @@ export const deploymentSchema = runtimeConfigurationSchema
         context.addIssue({
           code: 'custom',
           path: ['databases', index, 'tls', 'mode'],
+          message: 'must be verify-full or verify-ca: an IAM token is sent as it is, to whoever answers',
+        });
+      }
+      if (login.type === 'iam' && direct?.tls && !verifiesCertificate(direct.tls)) {
+        context.addIssue({
+          code: 'custom',
+          path: ['databases', index, 'direct', 'tls', 'mode'],
           message: 'must be verify-full or verify-ca: an IAM token is sent as it is, to whoever answers',
         });
       }
@@ -218,6 +218,20 @@ export const deploymentSchema = runtimeConfigurationSchema
           code: 'custom',
           path: ['databases', index, 'vpc', 'availability_zones'],
           message: 'must name one zone for each subnet',
+        });
+      }
+      if (direct?.resource_id !== undefined && login.type !== 'iam') {
+        context.addIssue({
+          code: 'custom',
+          path: ['databases', index, 'direct', 'resource_id'],
+          message: 'is for a login of type iam',
+        });
+      }
+      if (direct && !direct.resource_id && login.type === 'iam' && login.resource_id.startsWith('prx-')) {
+        context.addIssue({
+          code: 'custom',
+          path: ['databases', index, 'direct', 'resource_id'],
+          message: 'must name the server: the resource id of the login is that of its proxy',
         });
       }
       if (secret_key_arn && login.type !== 'secret') {
@@ -251,7 +265,6 @@ export function runtimePart(deployment: Deployment): Record<string, unknown> {
     databases,
     drills: { server: deployment.drills.server },
     audit: { enabled: deployment.audit.enabled, retention_days: deployment.retention.audit_days },
-    recovery: { max_retained_wal_gigabytes: deployment.recovery.max_retained_wal_gigabytes },
     metrics_retention_hours: deployment.retention.metrics_hours,
     concurrency: concurrencyBudget(deployment.concurrency),
   };

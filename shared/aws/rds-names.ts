@@ -6,6 +6,12 @@ export interface RdsNames {
   cluster: string | null;
 }
 
+interface RdsAddress {
+  host: string;
+  direct?: { host: string } | undefined;
+  instance_id?: string | undefined;
+}
+
 /** A name of one's own (CNAME) says nothing. The second label begins with what kind of endpoint it is, if it is none of an instance. */
 const ENDPOINT =
   /^([a-z][a-z0-9-]*)\.(cluster-custom-|cluster-ro-|cluster-|proxy-)?[a-z0-9]+\.[a-z0-9-]+\.rds\.amazonaws\.com(?:\.cn)?$/;
@@ -14,10 +20,11 @@ const ENDPOINT =
  * The identifiers in an endpoint of RDS. The first label names an instance or, in the cluster's endpoints for its writer and its
  * readers, a cluster; in custom endpoints and in those of proxies it names only these.
  *
- * @param database - `instance_id`: the configured one, which goes before that of the endpoint
+ * @param database - `instance_id`: the configured one, which goes before that of the endpoint; `direct`: the server itself, where the
+ * host is a connection pooler
  */
-export function rdsNamesOf({ host, instance_id }: { host: string; instance_id?: string | undefined }): RdsNames {
-  const [, label = null, kind] = ENDPOINT.exec(host.toLowerCase()) ?? [];
+export function rdsNamesOf({ host, direct, instance_id }: RdsAddress): RdsNames {
+  const [, label = null, kind] = ENDPOINT.exec((direct?.host ?? host).toLowerCase()) ?? [];
   return {
     instance: instance_id ?? (kind === undefined ? label : null),
     cluster: kind === 'cluster-' || kind === 'cluster-ro-' ? label : null,

@@ -7,6 +7,11 @@ export const databaseIdSchema = z
   .string()
   .regex(/^[a-z][a-z0-9-]{0,39}$/, 'must be 1 to 40 lower-case letters, digits and hyphens, starting with a letter');
 
+/** `db-...` (RDS), `cluster-...` (Aurora) or `prx-...` (RDS Proxy). */
+const resourceIdSchema = z
+  .string()
+  .regex(/^(db|cluster|prx)-[A-Za-z0-9]+$/, 'must be a DB, cluster or proxy resource id');
+
 /** How a function logs in: by a Secrets Manager secret in the RDS form, by an IAM authentication token, or without either. */
 const loginSchema = z.discriminatedUnion('type', [
   z.strictObject({
@@ -20,8 +25,8 @@ const loginSchema = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('iam'),
     user: z.string().min(1).max(63),
-    /** `db-...` (RDS) or `cluster-...` (Aurora); names the `rds-db:connect` resource. */
-    resource_id: z.string().regex(/^(db|cluster)-[A-Za-z0-9]+$/, 'must be a DB or cluster resource id'),
+    /** Of what `host` names; it is in the name of the `rds-db:connect` resource. */
+    resource_id: resourceIdSchema,
   }),
   z.strictObject({
     /** The server of your own asks for no password: `trust` or `peer` in its pg_hba.conf. */
@@ -29,6 +34,21 @@ const loginSchema = z.discriminatedUnion('type', [
     user: z.string().min(1).max(63),
   }),
 ]);
+
+const portSchema = z.int().min(1).max(65_535).default(5432);
+
+/**
+ * The server itself, where `host` is a connection pooler: backups, restores, recovery, masking, drills and password rotation go there,
+ * monitoring stays with `host`. See docs/poolers.md.
+ */
+const directSchema = z.strictObject({
+  host: z.string().min(1).max(253),
+  port: portSchema,
+  /** By default as of the pooler. */
+  tls: tlsSchema.optional(),
+  /** For a login of type `iam`, where it differs from that of the pooler. */
+  resource_id: resourceIdSchema.optional(),
+});
 
 const countSchema = z.int().min(0).max(1000).default(0);
 
@@ -52,17 +72,19 @@ export const trustLevels = ['production', 'staging', 'development'] as const;
 export const databaseSchema = z.strictObject({
   id: databaseIdSchema,
   kind: z.enum(['rds', 'aurora', 'self-managed']).default('rds'),
+  /** The server, or a connection pooler in front of it; then `direct` names the server. */
   host: z.string().min(1).max(253),
   /** DB instance identifier, where the host is not the instance's own endpoint: CloudWatch knows its metrics by it. */
   instance_id: z
     .string()
     .regex(/^[a-z][a-z0-9-]{0,62}$/, 'must be a DB instance identifier')
     .optional(),
-  port: z.int().min(1).max(65_535).default(5432),
+  port: portSchema,
   /** The database's name on the server. */
   name: z.string().min(1).max(63),
   login: loginSchema,
   tls: tlsSchema.prefault({}),
+  direct: directSchema.optional(),
   /** Size of the disk that was given to it. SQL and CloudWatch tell what is used or free, never this. */
   storage_gigabytes: z.number().positive().optional(),
   /** CloudWatch Logs group that the server writes its log to: logins and pgaudit's statements join the audit trail. */
@@ -125,9 +147,11 @@ const downloadsSchema = z.strictObject({
 });
 
 /** Point-in-time recovery, where it is turned on; see docs/point-in-time.md. */
-export const recoverySettingsSchema = z.strictObject({
+const recoverySettingsSchema = z.strictObject({
   /** Log that a server may keep for changes which are not captured yet. Beyond it the window is given up. */
   max_retained_wal_gigabytes: z.number().positive().max(65_536).default(10),
+  /** Minutes between two captures of changes. */
+  capture_minutes: z.int().min(1).max(60).default(1),
 });
 
 /** Drills: restores of backups into a scratch database, which is dropped afterwards; see docs/validation.md. */

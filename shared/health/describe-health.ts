@@ -13,7 +13,7 @@ export type Standings = Partial<
 >;
 
 export interface HealthContext {
-  database: Pick<Database, 'id' | 'kind'>;
+  database: Pick<Database, 'id' | 'kind' | 'direct'>;
   checks: Readonly<Record<CheckName, EffectiveCheck>>;
   standings: Standings;
   intervalSeconds: number;
@@ -34,7 +34,7 @@ export function isFresh({ latest }: Pick<WatchState, 'latest'>, intervalSeconds:
 /** How a database is, by its latest sample. */
 export function describeHealth(state: WatchState, context: HealthContext, now = Date.now()): Health {
   const { database, intervalSeconds } = context;
-  const { latest, details, failures, unreachable } = state;
+  const { latest, details, failures, unreachable, pooler } = state;
   const age = latest === null ? null : Math.max(0, (now - latest.at) / 1000);
   const fresh = isFresh(state, intervalSeconds, now);
   const detailsAt = details && detailsReadAt(details);
@@ -48,6 +48,7 @@ export function describeHealth(state: WatchState, context: HealthContext, now = 
     interval_seconds: intervalSeconds,
     details_at: detailsAt === null ? null : new Date(detailsAt).toISOString(),
     unreachable,
+    pooler: pooler && { ...pooler, jobs_go_directly: database.direct !== undefined },
     unsampled: fresh ? null : (context.unsampled ?? null),
     checks: described,
     metrics: metricNames.map((metric) => ({

@@ -10,7 +10,7 @@ const LOOK_BACK_MS = 30 * 60_000;
 const PERIOD_SECONDS = 60;
 
 type Metric = 'CPUUtilization' | 'FreeableMemory' | 'FreeStorageSpace' | 'VolumeBytesUsed';
-type Place = Pick<Database, 'kind' | 'host' | 'instance_id'>;
+type Place = Pick<Database, 'kind' | 'host' | 'direct' | 'instance_id'>;
 
 /**
  * What CloudWatch is asked for, and under which dimensions it knows it ("Amazon CloudWatch dimensions for Aurora" in its guide): the
@@ -19,8 +19,9 @@ type Place = Pick<Database, 'kind' | 'host' | 'instance_id'>;
  *
  * @returns without what no name leads to, such as a DNS name of one's own
  */
-function rdsDimensions({ kind, host, instance_id }: Place): Partial<Record<Metric, Dimension[]>> {
+function rdsDimensions({ kind, host: configured, direct, instance_id }: Place): Partial<Record<Metric, Dimension[]>> {
   if (kind === 'self-managed') return {};
+  const host = direct?.host ?? configured;
   const [name, cluster] =
     /^([a-z0-9-]+)\.(cluster-(?:ro-)?)?[a-z0-9]+\..*rds\.amazonaws\.com(?:\.cn)?$/.exec(host.toLowerCase())?.slice(1) ??
     [];

@@ -1,4 +1,5 @@
 import { GetCommand, PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
+import type { Pooler } from '../postgres/pooler.ts';
 import { pack, unpack } from '../state/packed.ts';
 import { type StateTable, stateKeys, wasWritten } from '../state/table.ts';
 import type { MetricValues } from './metrics.ts';
@@ -32,6 +33,8 @@ export interface WatchState {
   failures: Reading['failures'];
   /** Why the database could not be reached; null when it could. */
   unreachable: { code: string; message: string; next_step: string } | null;
+  /** The connection pooler that the sampler has gone through; null: it met the server itself, or has not met it yet. */
+  pooler: Pooler | null;
   /** The open period of each level of roll-ups. */
   open: (RollUp | null)[];
 }
@@ -48,6 +51,7 @@ export const emptyWatch: WatchState = {
   fits: {},
   failures: [],
   unreachable: null,
+  pooler: null,
   open: rollUpLevels.map(() => null),
 };
 

@@ -2,7 +2,7 @@ import type { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import type pg from 'pg';
 import type { Database, RuntimeConfiguration } from '../configuration/runtime.ts';
 import { OperationError } from '../errors.ts';
-import { type ConnectionTarget, connect } from '../postgres/connect.ts';
+import { type ConnectionTarget, connect, poolerOf } from '../postgres/connect.ts';
 import type { StateTable } from '../state/table.ts';
 import { readAges } from './ages.ts';
 import type { MetricValues } from './metrics.ts';
@@ -83,7 +83,7 @@ export function createWatcher({
   const connected = async (): Promise<pg.Client> => {
     client ??= await connect(
       { ...target, limits },
-      { statementTimeoutMs: STATEMENT_TIMEOUT_MS, lockTimeoutMs: LOCK_TIMEOUT_MS },
+      { kind: 'monitoring', statementTimeoutMs: STATEMENT_TIMEOUT_MS, lockTimeoutMs: LOCK_TIMEOUT_MS },
     );
     return client;
   };
@@ -131,7 +131,8 @@ export function createWatcher({
     const now = Date.now();
     const storage = selfManagedStorage(database);
     const due = before.slow_at === null || now - before.slow_at >= detailsOptions.everyMs;
-    const { reading, details, sessions } = await onConnection(async (session) => ({
+    const { reading, details, sessions, pooler } = await onConnection(async (session) => ({
+      pooler: poolerOf(session),
       reading: await takeReading(session, { slowQuerySeconds: thresholds.slow_query_seconds, poolLimit }),
       details: await readDetails(session, before.details ?? noDetails, { ...detailsOptions, storageBytes: storage }),
       sessions: due ? await groupsOf(session) : before.sessions,
@@ -152,6 +153,7 @@ export function createWatcher({
       fits,
       failures,
       unreachable: null,
+      pooler,
     };
   };
 

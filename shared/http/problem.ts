@@ -93,6 +93,8 @@ const failures: Readonly<Record<string, { status: number; fields?: readonly `${s
   unknown_environment: { status: 400, fields: ['body.settings'] },
   database_unreachable: { status: 503 },
   login_refused: { status: 503 },
+  server_needed: { status: 409 },
+  statement_pooling: { status: 409 },
   tls_failed: { status: 503 },
 };
 

@@ -5,6 +5,17 @@ import type { Tls } from '../configuration/tls.ts';
 import { OperationError } from '../errors.ts';
 import { singleBufferSocket } from './copy/byte-tap.ts';
 import { hasQueries } from './pooled-connection.ts';
+import {
+  type Place,
+  type Pooler,
+  poolerByAddress,
+  poolerRefusal,
+  serverNeededFor,
+  startUpRefused,
+  worksThroughPooler,
+} from './pooler.ts';
+import { limitsOf, type SessionKind, type SessionLimits } from './session-settings.ts';
+import { startSession } from './start-session.ts';
 import { type ClientCertificate, type Encryption, encryptionsOf, tlsOptions } from './tls.ts';
 import { SILENCE_MS, watchSession } from './watch-session.ts';
 
@@ -19,9 +30,7 @@ export interface Credentials {
 export type CredentialsSource = (options?: { refused?: Credentials }) => Promise<Credentials>;
 
 /** Where and as whom to connect. Credentials are asked for at each connection: a secret rotates, an IAM token ages. */
-export interface ConnectionTarget {
-  host: string;
-  port: number;
+export interface ConnectionTarget extends Place {
   database: string;
   credentials: CredentialsSource;
   tls: Tls;
@@ -31,13 +40,15 @@ export interface ConnectionTarget {
   silenceMs?: number;
 }
 
-/** What a single connection may differ in from its target. */
-export interface ConnectionOverrides {
+/** What a single connection is for, and what it may differ in from its target. */
+export interface ConnectionOverrides extends Partial<SessionLimits> {
+  /** Decides about the session's settings, and whether a pooler may be in between; by default `administering`. */
+  kind?: SessionKind;
   database?: string;
-  statementTimeoutMs?: number;
-  lockTimeoutMs?: number;
-  idleInTransactionTimeoutMs?: number;
-  /** How long the client itself waits for the answer to a query; by default without end. */
+  /**
+   * How long the client itself waits for the answer to a query: by default without end, and where a pooler may be in between a little
+   * longer than the server has, as one that has no session free lets everybody wait.
+   */
   queryTimeoutMs?: number;
   /** Whether the server owes a reply to somebody other than the driver, who uses the connection past it. */
   isWaiting?: () => boolean;
@@ -51,17 +62,33 @@ export interface ConnectionOverrides {
  */
 const KEEP_ALIVE_MS = 30_000;
 
+/** What an answer may take on its way, in milliseconds, beside the time that the server has for a statement. */
+const ANSWER_MS = 5000;
+
 /** How long a server may take to answer a goodbye before the connection is closed without it, in milliseconds. */
 const GOODBYE_MS = 1000;
 
+const DEFAULT_KIND: SessionKind = 'administering';
+
+const poolers = new WeakMap<pg.Client, Pooler>();
+
+/** The pooler that a connection goes through; null where it goes to the server itself. */
+export function poolerOf(client: pg.Client): Pooler | null {
+  return poolers.get(client) ?? null;
+}
+
 /**
- * Opens one connection. The caller ends it. When the server refuses the login and the credentials have been rotated
- * meanwhile, the new ones are tried once. A connection that is cut off without a word fails after a while (see
+ * Opens one connection, in the clean state that {@link startSession} brings it into. The caller ends it. When the server refuses the
+ * login and the credentials have been rotated meanwhile, the new ones are tried once. A connection that is cut off without a word fails after a while (see
  * {@link watchSession}), and `end` never waits longer than a second.
  *
- * @throws OperationError `database_unreachable`, `login_refused`, `database_missing` or `tls_failed`.
+ * @throws OperationError `database_unreachable`, `login_refused`, `database_missing` or `tls_failed`; `server_needed` or
+ * `statement_pooling` where a pooler is in between that does not do for this kind of session.
  */
 export async function connect(target: ConnectionTarget, overrides: ConnectionOverrides = {}): Promise<pg.Client> {
+  const { kind = DEFAULT_KIND } = overrides;
+  const pooler = poolerByAddress(target.host);
+  if (pooler && !worksThroughPooler(kind)) throw serverNeededFor(kind, target, pooler);
   const credentials = await target.credentials();
   try {
     return await logIn(target, credentials, overrides);
@@ -89,6 +116,7 @@ async function logIn(
       open: async () => {
         const now = await target.credentials();
         return openClient(target, now.user === credentials.user ? now : credentials, {
+          kind: 'monitoring',
           queryTimeoutMs: target.limits.connect_timeout_ms,
         });
       },
@@ -100,7 +128,8 @@ async function logIn(
 /** What the driver knows and its types do not tell. */
 interface DriverInternals {
   connection: { stream: Socket };
-  processID: number;
+  /** null when the server has told none. */
+  processID: number | null;
 }
 
 /** With TLS, without, or one after the other, as the target's mode says. */
@@ -140,6 +169,9 @@ async function openEncrypted(
   encryption: Encryption,
 ): Promise<pg.Client> {
   const database = overrides.database ?? target.database;
+  const { kind = DEFAULT_KIND } = overrides;
+  const limits = limitsOf(kind, target.limits, overrides);
+  const queryTimeoutMs = overrides.queryTimeoutMs ?? (worksThroughPooler(kind) ? waitFor(limits) : 0);
   const ssl = encryption === 'tls' && tlsOptions(target.tls, certificate);
   const options: pg.ClientConfig & { replication?: 'database' } = {
     host: target.host,
@@ -157,11 +189,7 @@ async function openEncrypted(
     connectionTimeoutMillis: target.limits.connect_timeout_ms,
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
-    ...(overrides.queryTimeoutMs ? { query_timeout: overrides.queryTimeoutMs } : {}),
-    statement_timeout: overrides.statementTimeoutMs ?? target.limits.statement_timeout_ms,
-    lock_timeout: overrides.lockTimeoutMs ?? target.limits.lock_timeout_ms,
-    idle_in_transaction_session_timeout:
-      overrides.idleInTransactionTimeoutMs ?? target.limits.idle_in_transaction_timeout_ms,
+    ...(queryTimeoutMs > 0 ? { query_timeout: queryTimeoutMs } : {}),
     ...(overrides.replication ? { replication: 'database' } : {}),
   };
   const client = new pg.Client(options);
@@ -170,12 +198,25 @@ async function openEncrypted(
   boundGoodbye(client);
   try {
     await client.connect();
+    const { processID: announced } = client as unknown as DriverInternals;
+    const pooler = await startSession(client, {
+      kind,
+      limits,
+      announced,
+      place: target,
+      timeoutMs: target.limits.connect_timeout_ms,
+    });
+    if (pooler) poolers.set(client, poolerByAddress(target.host) ?? pooler);
     return client;
   } catch (error) {
     await client.end().catch(() => undefined);
+    if (error instanceof OperationError) throw error;
     throw explainConnectionFailure(error, { ...target, database });
   }
 }
+
+const waitFor = ({ statementTimeoutMs }: SessionLimits): number =>
+  statementTimeoutMs === 0 ? 0 : statementTimeoutMs + ANSWER_MS;
 
 function boundGoodbye(client: pg.Client): void {
   const end = client.end.bind(client) as () => Promise<void>;
@@ -188,15 +229,17 @@ function boundGoodbye(client: pg.Client): void {
 
 const LOGIN_REFUSED = new Set(['28P01', '28000']);
 
+/** SQLSTATE of whatever PgBouncer refuses; a server sends it for nothing that can happen here. */
+const PROTOCOL_VIOLATION = '08P01';
+
 /** Turns a driver's or the network's error into words an administrator can act on. */
-export function explainConnectionFailure(
-  error: unknown,
-  where: Pick<ConnectionTarget, 'host' | 'port' | 'database'>,
-): OperationError {
+export function explainConnectionFailure(error: unknown, where: Place & { database: string }): OperationError {
   const place = `database "${where.database}" at ${where.host}:${where.port}`;
   const code = (error as { code?: string }).code ?? '';
   const message = error instanceof Error ? error.message : String(error);
-  if (LOGIN_REFUSED.has(code) || error instanceof PasswordRequired) {
+  const refusal = code === PROTOCOL_VIOLATION ? poolerRefusal(message) : null;
+  if (refusal === 'start_up') return startUpRefused(where, message, error);
+  if (LOGIN_REFUSED.has(code) || refusal === 'login' || error instanceof PasswordRequired) {
     return new OperationError(
       'login_refused',
       `The server refused the login to ${place}: ${message}`,
@@ -204,7 +247,7 @@ export function explainConnectionFailure(
       { cause: error },
     );
   }
-  if (code === '3D000') {
+  if (code === '3D000' || refusal === 'database') {
     return new OperationError('database_missing', `There is no ${place}`, 'Check the configured name.', {
       cause: error,
     });
@@ -220,7 +263,9 @@ export function explainConnectionFailure(
   return new OperationError(
     'database_unreachable',
     `No connection to ${place}: ${message || code}`,
-    'Check that the server runs, the address, the security group and the connection limit.',
+    refusal === null
+      ? 'Check that the server runs, the address, the security group and the connection limit.'
+      : 'A connection pooler has answered: check that the server behind it runs, and that the pooler has a session of it to give (default_pool_size, max_client_conn).',
     { cause: error },
   );
 }

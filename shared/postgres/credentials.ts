@@ -28,13 +28,16 @@ const secretSchema = z
       (password !== undefined || client_certificate !== undefined),
   );
 
+/** Whom to log in as, and where: a token is for one address. */
+export type LoginPlace = Pick<Database, 'host' | 'port' | 'login'>;
+
 /**
  * How to log in to a database: by its Secrets Manager secret, kept for up to five minutes, by an IAM token, made for each
  * connection (making one needs no call), or as a user whom the server asks for no password.
  *
  * The source rejects with an OperationError: `secret_unreadable`, `secret_malformed` or `iam_token_failed`.
  */
-export function credentialsFor(database: Database, clients: CredentialsClients): CredentialsSource {
+export function credentialsFor(database: LoginPlace, clients: CredentialsClients): CredentialsSource {
   const { login } = database;
   switch (login.type) {
     case 'secret':
@@ -126,7 +129,11 @@ function parseJson(text: string): unknown {
   }
 }
 
-function iamSource({ host, port }: Database, user: string, { rdsSigner = {} }: CredentialsClients): CredentialsSource {
+function iamSource(
+  { host, port }: LoginPlace,
+  user: string,
+  { rdsSigner = {} }: CredentialsClients,
+): CredentialsSource {
   const signer = new Signer({ hostname: host, port, username: user, ...rdsSigner });
   return async () => {
     try {

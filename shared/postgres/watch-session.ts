@@ -11,8 +11,8 @@ export const SILENCE_MS = 60_000;
 const SUSPICIONS = 2;
 
 export interface WatchedSession {
-  /** Number of the server's process, as the server told it at the login. */
-  processId: number;
+  /** Number of the server's process, as the server told it at the login; null when it told none. */
+  processId: number | null;
   stream: Socket;
   /** Whether the server owes a reply. */
   isWaiting(): boolean;

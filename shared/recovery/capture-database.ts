@@ -51,8 +51,10 @@ export async function captureDatabase(
   if (recovery.closed) return (await renewSlot(recovery, dependencies)) ? { status: 'renewed' } : { status: 'off' };
   const of = { database, slot: recovery.slot };
   const began = new Date();
-  const guarded = await withConnection(target, { statementTimeoutMs: GUARD_TIMEOUT_MS }, (client) =>
-    enforceGuard(client, of.slot, limits),
+  const guarded = await withConnection(
+    target,
+    { kind: 'administering', statementTimeoutMs: GUARD_TIMEOUT_MS },
+    (client) => enforceGuard(client, of.slot, limits),
   );
   if (guarded.action === 'drop' || guarded.action === 'lost') {
     return close(recovery, { reason: guarded.reason ?? '', isLost: guarded.action === 'lost' }, dependencies);
@@ -71,7 +73,7 @@ export async function captureDatabase(
 }
 
 async function close(
-  { database, slot, turned_on_at: since, ...recovery }: Recovery,
+  { database, slot, covered, turned_on_at: since, ...recovery }: Recovery,
   { reason, isLost }: { reason: string; isLost: boolean },
   dependencies: CaptureDatabaseDependencies,
 ): Promise<CaptureReport> {
@@ -81,7 +83,7 @@ async function close(
   // One that is lost again and again is made anew ever more seldom.
   const renewals = now.getTime() - Date.parse(since) > DAY_MS ? 0 : recovery.renewals;
   const closed = { at: now.toISOString(), reason };
-  await noteEndedWindow(dependencies.table, database, { slot, ...closed });
+  await noteEndedWindow(dependencies.table, database, { slot, covered, ...closed });
   const closing = {
     closed,
     renewals,

@@ -47,6 +47,7 @@ export async function beginWindow(
       turned_on_at: now,
       turned_on_by: by,
       captured_at: null,
+      covered: null,
       stored_at: null,
       definitions,
       closed: null,
@@ -72,7 +73,8 @@ export async function turnRecoveryOff(database: string, dependencies: ChangeDepe
   const known = await readRecovery(table, database);
   if (known && !known.closed) {
     const reason = 'Point-in-time recovery was turned off';
-    await noteEndedWindow(table, database, { slot: known.slot, at: now.toISOString(), reason });
+    const { slot, covered } = known;
+    await noteEndedWindow(table, database, { slot, covered, at: now.toISOString(), reason });
   }
   await removeRecovery(table, database);
   await resolveWindowAlert(dependencies, database, now);

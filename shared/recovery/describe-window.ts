@@ -1,20 +1,21 @@
 import type { ObjectStore } from '../backup/objects/object-store.ts';
 import type { Finding } from '../backup/restore/findings.ts';
 import type { GuardLimits } from '../changes/guard/decide.ts';
-import { readSlotHealth } from '../changes/guard/guard.ts';
-import type { ChangesOf } from '../changes/segments/stored-segments.ts';
-import { checkSetup, listCoverageGaps } from '../changes/setup/check-setup.ts';
-import { parseSnapshot } from '../changes/transaction-ids.ts';
-import { findBeginning } from '../changes/window/find-beginning.ts';
+import { type ReadHealth, readSlotHealth } from '../changes/guard/guard.ts';
+import { type CoverageGap, checkSetup, listCoverageGaps, type SetupCheck } from '../changes/setup/check-setup.ts';
 import { toMicroseconds } from '../changes/window/recovery-target.ts';
-import { findRecoveryWindow, type RecoveryWindow } from '../changes/window/recovery-window.ts';
+import { findRecoveryWindow, type RecoveryWindow, reachOf } from '../changes/window/recovery-window.ts';
 import type { RecoveryWindowAnswer } from '../contract/schemas/recovery.ts';
+import { OperationError } from '../errors.ts';
 import type { ConnectionTarget } from '../postgres/connect.ts';
 import { withConnection } from '../postgres/with-connection.ts';
+import { createJobStore } from '../state/jobs.ts';
 import { type Obstacle, type Recovery, readRecovery } from '../state/recovery.ts';
 import type { StateTable } from '../state/table.ts';
 import { type Base, listBases, readSnapshot } from './bases.ts';
-import { nextTry } from './ensure-base.ts';
+import { listCandidates, nextTry } from './ensure-base.ts';
+import { explainWindow, type WindowFacts } from './explain-window.ts';
+import { basesOf } from './increment-possible.ts';
 import { isAhead, latestBefore } from './obstacles.ts';
 
 export interface DescribeDependencies {
@@ -22,6 +23,8 @@ export interface DescribeDependencies {
   store: ObjectStore;
   table: StateTable;
   limits: GuardLimits;
+  /** Minutes between two runs of the capture. */
+  captureMinutes: number;
   signal: AbortSignal;
 }
 
@@ -34,28 +37,33 @@ const LOOK_TIMEOUT_MS = 10_000;
  */
 export async function describeRecovery(
   database: string,
-  { target, store, table, limits, signal }: DescribeDependencies,
+  { target, store, table, limits, captureMinutes, signal }: DescribeDependencies,
 ): Promise<RecoveryWindowAnswer> {
   const recovery = await readRecovery(table, database);
   const isOn = recovery !== null && recovery.closed === null;
-  const found = await withConnection(target, { statementTimeoutMs: LOOK_TIMEOUT_MS }, async (client) => ({
-    setup: await checkSetup(client),
-    gaps: await listCoverageGaps(client),
-    health: isOn ? await readSlotHealth(client, recovery.slot) : null,
-  }));
-  const { window, endedBy } = recovery
+  const { setup, gaps, health } = await askServer(target, isOn ? recovery.slot : null);
+  const { window, endedBy, capturedAt } = recovery
     ? await describeWindow(recovery, { store, table, signal })
-    : { window: null, endedBy: null };
-  const since = recovery?.captured_at ?? null;
-  const { setup, gaps, health } = found;
+    : { window: null, endedBy: null, capturedAt: null };
+  const now = new Date();
+  const problems = isOn ? [] : setup.problems.map(written);
   return {
     database,
     status: recovery === null ? 'off' : isOn ? 'on' : 'closed',
+    ...explainWindow({
+      recovery,
+      window,
+      isEnded: endedBy !== null,
+      problems: problems.length,
+      candidate: recovery?.base_wanted && isOn ? await candidateOf(table, database) : null,
+      captureMinutes,
+      now,
+    }),
     earliest: window && toMicroseconds(window.earliest),
     latest: window?.latest ?? null,
     base: window?.base ?? null,
-    captured_at: since,
-    lag_seconds: since === null ? null : Math.max(0, Math.round((Date.now() - Date.parse(since)) / 1000)),
+    captured_at: capturedAt,
+    lag_seconds: capturedAt === null ? null : Math.max(0, Math.round((now.getTime() - Date.parse(capturedAt)) / 1000)),
     slot:
       recovery && health
         ? {
@@ -78,9 +86,39 @@ export async function describeRecovery(
       explanation,
     })),
     // Of one that is on, such as that all slots are taken: by its own.
-    problems: isOn ? [] : setup.problems.map(written),
+    problems,
     warnings: setup.warnings.map(written),
   };
+}
+
+interface ServerFacts {
+  setup: Pick<SetupCheck, 'problems' | 'warnings'>;
+  gaps: CoverageGap[];
+  health: ReadHealth | null;
+}
+
+/** What the server says of itself. A pooler in its place is a problem among the others. */
+async function askServer(target: ConnectionTarget, slot: string | null): Promise<ServerFacts> {
+  try {
+    return await withConnection(
+      target,
+      { kind: 'administering', statementTimeoutMs: LOOK_TIMEOUT_MS },
+      async (client) => ({
+        setup: await checkSetup(client),
+        gaps: await listCoverageGaps(client),
+        health: slot === null ? null : await readSlotHealth(client, slot),
+      }),
+    );
+  } catch (error) {
+    if (!(error instanceof OperationError && error.code === 'server_needed') || slot !== null) throw error;
+    return { setup: { problems: [error], warnings: [] }, gaps: [], health: null };
+  }
+}
+
+/** The newest full backup that can be what the window waits for. */
+async function candidateOf(table: StateTable, database: string): Promise<WindowFacts['candidate']> {
+  const [backup] = await listCandidates(table, database);
+  return backup ? { backup, job: await createJobStore(table).find(backup.job_id) } : null;
 }
 
 const shown = ({ at, lsn, reason }: Obstacle) => ({ at: toMicroseconds(at), lsn, reason });
@@ -105,36 +143,46 @@ interface DescribedWindow {
   window: RecoveryWindow | null;
   /** What keeps moments after `latest` from being restored. */
   endedBy: Obstacle | null;
+  /** Until when all that was committed is stored. */
+  capturedAt: string | null;
 }
 
-/** The window, as far as a change of definitions does not end it after the newest backup. */
-async function describeWindow(recovery: Recovery, sources: WindowSources): Promise<DescribedWindow> {
-  const { database, slot, obstacles } = recovery;
-  const { store, signal } = sources;
-  // A minute for clocks that differ.
-  const since = Date.parse(recovery.turned_on_at) - 60_000;
-  const bases = (await listBases(sources.table, database)).filter((base) => Date.parse(base.snapshot_at) >= since);
-  const window = await windowOf({ database, slot }, bases, sources);
-  const newest = bases.at(-1);
-  if (!window || !newest || obstacles.length === 0) return { window, endedBy: null };
-  const snapshot = parseSnapshot((await readSnapshot(store, newest, signal)).transactions);
-  const { from } = await findBeginning(store, { database, slot }, snapshot, signal);
-  const endedBy = obstacles.find((obstacle) => isAhead(obstacle, { snapshot, from })) ?? null;
-  if (!endedBy) return { window, endedBy };
-  return { window: { ...window, latest: latestBefore(endedBy, window.latest) }, endedBy };
-}
-
-/** From the oldest backup that the slot's changes begin before. Those that were taken before the slot was made cannot be it. */
-async function windowOf(
-  { database, slot }: ChangesOf,
-  bases: readonly Base[],
-  { store, signal }: WindowSources,
-): Promise<RecoveryWindow | null> {
+/**
+ * The window, as far as a change of definitions does not end it after the newest backup: from the oldest backup that the slot's changes
+ * begin before. Those that were taken before the slot was made cannot be it.
+ */
+async function describeWindow(recovery: Recovery, { store, table, signal }: WindowSources): Promise<DescribedWindow> {
+  const { database, slot, covered } = recovery;
+  const of = { database, slot };
+  const bases = basesOf(recovery, await listBases(table, database));
+  const nothing = { window: null, endedBy: null, capturedAt: covered?.time ?? null };
   for (const base of bases) {
     const snapshot = await readSnapshot(store, base, signal);
-    const window = await findRecoveryWindow(store, { database, slot }, [{ id: base.id, snapshot }], signal);
-    // Right after a backup, no moment after it is known to be whole.
-    if (window && toMicroseconds(window.earliest) <= window.latest.time) return window;
+    const window = await findRecoveryWindow(store, of, [{ id: base.id, snapshot }], signal, covered);
+    if (!window) continue;
+    const capturedAt = [window.latest.time, covered?.time ?? ''].sort().at(-1) ?? null;
+    const endedBy = await obstacleAhead(recovery, bases, store, signal);
+    if (!endedBy) return { window, endedBy, capturedAt };
+    const latest = latestBefore(endedBy, window.latest);
+    const own = toMicroseconds(window.earliest);
+    // Only since when a change is known to be there may be before the backup: its own moment can be restored all the same.
+    const clamped = latest.time < own ? { time: own, lsn: null } : latest;
+    return { window: { ...window, latest: clamped }, endedBy, capturedAt };
+  }
+  return nothing;
+}
+
+/** The first change of definitions that cannot be repeated on the newest backup that the changes follow. */
+async function obstacleAhead(
+  { database, slot, obstacles, covered }: Recovery,
+  bases: readonly Base[],
+  store: ObjectStore,
+  signal: AbortSignal,
+): Promise<Obstacle | null> {
+  if (obstacles.length === 0) return null;
+  for (const base of bases.toReversed()) {
+    const reach = await reachOf(store, { database, slot }, await readSnapshot(store, base, signal), covered, signal);
+    if (reach) return obstacles.find((obstacle) => isAhead(obstacle, reach)) ?? null;
   }
   return null;
 }

@@ -5,6 +5,7 @@ import type { Backup } from '../contract/schemas/backup.ts';
 import { OperationError } from '../errors.ts';
 import { createBackupCatalog, isWhole } from '../state/backups.ts';
 import { type Recovery, readRecovery, recordBaseTaken, recordBaseTried } from '../state/recovery.ts';
+import type { StateTable } from '../state/table.ts';
 import { DAY_MS } from '../time.ts';
 import { readSnapshot } from './bases.ts';
 import { growingWaitMs } from './growing-wait.ts';
@@ -26,6 +27,14 @@ export type BaseState = 'taken' | 'running' | 'begun' | 'waiting';
 /** Whoever began it, and however it ends: a full backup of the whole database. */
 const canBeBase = (backup: Backup): boolean => isWhole({ ...backup, status: 'available' });
 
+/** Backups that are a base, or will be one when they succeed, whatever has become of them; the newest first. */
+export async function listCandidates(table: StateTable, database: string): Promise<Backup[]> {
+  return (await createBackupCatalog(table).entries(database))
+    .map(({ backup }) => backup)
+    .filter(canBeBase)
+    .sort((a, b) => Date.parse(b.created_at) - Date.parse(a.created_at));
+}
+
 /**
  * Sees to it that the window has a full backup to begin with: after recovery was turned on, after a slot was lost, and after a change of
  * definitions that cannot be repeated. One that anybody has begun since then will do. One that fails, or that cannot be a base because
@@ -40,10 +49,7 @@ export async function ensureBase(database: string, dependencies: EnsureBaseDepen
   const wanted = recovery?.base_wanted;
   if (!recovery || !wanted) return null;
   const now = new Date();
-  const backups = (await createBackupCatalog(table).entries(database))
-    .map(({ backup }) => backup)
-    .filter(canBeBase)
-    .sort((a, b) => Date.parse(b.created_at) - Date.parse(a.created_at));
+  const backups = await listCandidates(table, database);
   const newest = backups.find(
     ({ status, created_at: at }) => status === 'available' && Date.parse(at) >= Date.parse(wanted.since),
   );

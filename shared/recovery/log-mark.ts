@@ -12,5 +12,7 @@ const LOOKS = 50;
  * @throws OperationError of the connection
  */
 export async function markLog(target: ConnectionTarget): Promise<void> {
-  await withConnection(target, { statementTimeoutMs: TIMEOUT_MS }, (client) => extendLog(client, LOOKS));
+  await withConnection(target, { kind: 'administering', statementTimeoutMs: TIMEOUT_MS }, (client) =>
+    extendLog(client, LOOKS),
+  );
 }

@@ -1,7 +1,7 @@
 import { bytesToLsn, compareLsn, type Lsn, lsnToBytes } from '../changes/lsn.ts';
 import { isSeen, type TransactionSnapshot } from '../changes/transaction-ids.ts';
+import type { LatestMoment } from '../changes/window/coverage.ts';
 import { microsecondBefore } from '../changes/window/recovery-target.ts';
-import type { RecoveryWindow } from '../changes/window/recovery-window.ts';
 import type { Obstacle } from '../state/recovery.ts';
 
 /** Where the replay on a base begins. */
@@ -16,8 +16,9 @@ export function isAhead({ lsn, xid }: Pick<Obstacle, 'lsn' | 'xid'>, { snapshot,
 }
 
 /** The last moment before a change of definitions that ends the window, where that is earlier than the last one. */
-export function latestBefore({ at, lsn }: Obstacle, latest: RecoveryWindow['latest']): RecoveryWindow['latest'] {
+export function latestBefore({ at, lsn }: Obstacle, latest: LatestMoment): LatestMoment {
   const [time = latest.time] = [microsecondBefore(at), latest.time].sort();
   const before = bytesToLsn(lsnToBytes(lsn) - 1n);
+  if (latest.lsn === null) return { time, lsn: null };
   return { time, lsn: compareLsn(before, latest.lsn) < 0 ? before : latest.lsn };
 }

@@ -1,10 +1,12 @@
 import type { ObjectStore } from '../backup/objects/object-store.ts';
 import { type ChangesOf, listSlots } from '../changes/segments/stored-segments.ts';
+import type { Covered } from '../changes/window/coverage.ts';
 import { type PlannedReplay, planReplay } from '../changes/window/plan-replay.ts';
 import type { Backup } from '../contract/schemas/backup.ts';
 import type { RecoveryTargetFields } from '../contract/schemas/restore.ts';
 import { OperationError } from '../errors.ts';
 import { findEndedWindow } from '../state/ended-windows.ts';
+import { readRecovery } from '../state/recovery.ts';
 import type { StateTable } from '../state/table.ts';
 import { readSnapshot } from './bases.ts';
 import { recoveryTargetOf } from './moment.ts';
@@ -34,7 +36,8 @@ export async function planOnBase(
   for (const slot of (await listSlots(store, database)).reverse()) {
     const of = { database, slot };
     try {
-      return { of, plan: await planReplay(store, of, snapshot, target, signal) };
+      const covered = await coveredOf(table, of);
+      return { of, plan: await planReplay(store, of, snapshot, target, signal, { covered }) };
     } catch (error) {
       if (!(error instanceof OperationError)) throw error;
       if (error.code === 'target_not_covered') throw await explainEnd(error, table, of);
@@ -43,6 +46,13 @@ export async function planOnBase(
     }
   }
   throw refusal;
+}
+
+/** What the last run has found that captured the changes of a slot, be it in use or not. */
+async function coveredOf(table: StateTable, of: ChangesOf): Promise<Covered | null> {
+  const recovery = await readRecovery(table, of.database);
+  const known = recovery?.slot === of.slot ? recovery : await findEndedWindow(table, of);
+  return known?.covered ?? null;
 }
 
 /** What was not captured until a window ended never will be. */

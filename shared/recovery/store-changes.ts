@@ -44,6 +44,7 @@ export async function storeChanges(
   if (!summary.caughtUp && summary.segments === 0) return summary;
   await recordCapture(table, of, {
     ...(summary.caughtUp ? { captured_at: at } : {}),
+    ...(summary.coveredUntil === null ? {} : { covered: { time: summary.coveredUntil, lsn: summary.position } }),
     ...(summary.segments > 0 ? { stored_at: at } : {}),
     ...(isUntold ? { definitions: summary.definitions } : {}),
   });

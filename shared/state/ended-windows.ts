@@ -1,5 +1,6 @@
 import { GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
 import { z } from 'zod';
+import { coveredSchema } from './recovery.ts';
 import type { StateTable } from './table.ts';
 
 const endedWindowSchema = z.object({
@@ -7,6 +8,8 @@ const endedWindowSchema = z.object({
   slot: z.string(),
   at: z.string(),
   reason: z.string(),
+  /** What the last run that stored everything has found, as {@link Recovery} has it. */
+  covered: coveredSchema.nullable().default(null),
 });
 
 /** When and why the changes of a slot were captured no longer. */

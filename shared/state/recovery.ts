@@ -16,6 +16,8 @@ const obstacleSchema = z.object({
 /** A change of definitions that cannot be repeated. */
 export type Obstacle = z.output<typeof obstacleSchema>;
 
+export const coveredSchema = z.object({ time: z.string(), lsn: z.string() });
+
 const recoverySchema = z.object({
   database: z.string(),
   /** The replication slot whose changes are captured. */
@@ -25,6 +27,8 @@ const recoverySchema = z.object({
   turned_on_by: z.string(),
   /** When a run last began that stored everything there was; null before the first. */
   captured_at: z.string().nullable(),
+  /** What that run has found: until `time`, by the server's clock, nothing was committed but what is stored up to `lsn`. */
+  covered: coveredSchema.nullable().default(null),
   /** When a run last began that wrote a segment. */
   stored_at: z.string().nullable(),
   /** As the definitions of tables were last seen, where changes of them are not in the stream; null before the first time. */
@@ -68,7 +72,7 @@ export async function writeRecovery(table: StateTable, recovery: Recovery): Prom
 export function recordCapture(
   table: StateTable,
   of: OfSlot,
-  values: Partial<Pick<Recovery, 'captured_at' | 'stored_at' | 'definitions'>>,
+  values: Partial<Pick<Recovery, 'captured_at' | 'covered' | 'stored_at' | 'definitions'>>,
 ): Promise<boolean> {
   return change(table, of, values, '#slot = :slot');
 }

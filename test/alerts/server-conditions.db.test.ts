@@ -1,9 +1,10 @@
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Watcher } from '../../shared/health/watch-database.ts';
-import { type ConnectionTarget, connect } from '../../shared/postgres/connect.ts';
+import type { ConnectionTarget } from '../../shared/postgres/connect.ts';
 import { certificate, certificateUntil } from '../postgres/support/localhost-certificate.ts';
 import { type OwnServer, ownServer } from '../postgres/support/own-server.ts';
+import { plainSession } from '../support/plain-session.ts';
 import { embeddedBinaries } from '../support/postgres-binaries.ts';
 import { courseOf } from './support/course.ts';
 import { startWatched, type Watched } from './support/watched.ts';
@@ -28,7 +29,7 @@ afterAll(async () => {
 });
 
 async function run(...statements: [sql: string, values?: unknown[]][]): Promise<void> {
-  const client = await connect(target);
+  const client = await plainSession(target);
   for (const [sql, values] of statements) await client.query(sql, values);
   await client.end();
 }
@@ -43,7 +44,7 @@ async function showCertificate(pem: string): Promise<void> {
     ['SELECT pg_reload_conf()'],
   );
   for (let isLoaded = false; !isLoaded; await setTimeout(20)) {
-    const client = await connect(target);
+    const client = await plainSession(target);
     const { rows } = await client.query('SELECT pg_conf_load_time() >= $1 AS loaded', [before]);
     isLoaded = rows[0].loaded;
     await client.end();
@@ -102,7 +103,7 @@ test('a replica that lags, seen from itself', async () => {
   const standby = await server.standby();
   const there = standby.target({ applicationName: 'dbms sample' });
   const replica = watched.watcher(there);
-  const client = await connect(there);
+  const client = await plainSession(there);
   const isReplayed = async () =>
     (await client.query('SELECT pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() AS is')).rows[0].is;
   const write = () => run(['CREATE TABLE replayed (n int)'], ['DROP TABLE replayed']);

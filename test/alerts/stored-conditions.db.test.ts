@@ -53,7 +53,15 @@ test('changes are not captured', () =>
       const of = { database: DATABASE, slot: 'dbms_tested' };
       await writeRecovery(watched.table, {
         ...{ ...of, follows_definitions: true, turned_on_at: ago(2), turned_on_by: 'test', captured_at: ago(0.1) },
-        ...{ stored_at: null, definitions: null, closed: null, obstacles: [], base_wanted: null, base_attempts: 0 },
+        ...{
+          covered: null,
+          stored_at: null,
+          definitions: null,
+          closed: null,
+          obstacles: [],
+          base_wanted: null,
+          base_attempts: 0,
+        },
         ...{ base_tried_at: null, renewals: 0, renew_at: null },
       });
       return () => recordCapture(watched.table, of, { captured_at: ago(0) });

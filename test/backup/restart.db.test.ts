@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { connect } from '../../shared/postgres/connect.ts';
 import type { StateTable } from '../../shared/state/table.ts';
 import { type OwnServer, ownServer, PASSWORD } from '../postgres/support/own-server.ts';
 import { createStateTable } from '../state/support.ts';
 import { databaseDifferences } from '../support/compare/compare.ts';
+import { plainSession } from '../support/plain-session.ts';
 import { anyBinaries } from '../support/postgres-binaries.ts';
 import { databaseOf, type TestServer } from '../support/servers.ts';
 import { useBackupHarness } from './support/harness.ts';
@@ -28,10 +28,10 @@ beforeAll(async () => {
   });
   const { version } = binaries;
   server = { label: 'own', version, host: '127.0.0.1', port: own.port, user: 'postgres', password: PASSWORD };
-  const client = await connect(own.target());
+  const client = await plainSession(own.target());
   await client.query('CREATE DATABASE shop');
   await client.end();
-  const shop = await connect(own.target({ database: 'shop' }));
+  const shop = await plainSession(own.target({ database: 'shop' }));
   await shop.query(`CREATE TABLE item AS SELECT n, repeat(md5(n::text), 30) AS text FROM generate_series(1, 10000) AS n;
     CREATE TABLE other AS TABLE item`);
   await shop.end();
@@ -88,10 +88,10 @@ test('a server that stays down ends the job in words, and nothing is stored', as
 });
 
 test('a server without room for a lock on each table is named as such', async () => {
-  const client = await connect(own.target());
+  const client = await plainSession(own.target());
   await client.query('CREATE DATABASE many');
   await client.end();
-  const many = await connect(own.target({ database: 'many' }));
+  const many = await plainSession(own.target({ database: 'many' }));
   for (let batch = 0; batch < 40; batch++) {
     await many.query(`DO $$ BEGIN
       FOR n IN 1..50 LOOP EXECUTE format('CREATE TABLE batch_${batch}_%s (n int)', n); END LOOP;

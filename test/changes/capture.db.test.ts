@@ -22,11 +22,11 @@ import { createSlot, dropSlot } from '../../shared/changes/setup/slot.ts';
 import { turnOff, turnOn } from '../../shared/changes/setup/turn-on.ts';
 import { followSegments } from '../../shared/changes/window/chain.ts';
 import { planReplay } from '../../shared/changes/window/plan-replay.ts';
-import { connect } from '../../shared/postgres/connect.ts';
 import { quoteIdentifier } from '../../shared/postgres/identifiers.ts';
 import { DATABASE_ID, useBackupHarness } from '../backup/support/harness.ts';
 import { clientOptions } from '../local/aws/support.ts';
 import { ownServer } from '../postgres/support/own-server.ts';
+import { plainSession } from '../support/plain-session.ts';
 import { anyBinaries } from '../support/postgres-binaries.ts';
 import { createScratchDatabase, forEachServer, type ScratchDatabase, withClient } from '../support/servers.ts';
 import { type Protected, protect } from './support/recovery.ts';
@@ -320,7 +320,7 @@ forEachServer((server) => {
     const { position, segments } = await captureChanges(of, { ...run, definitions });
     s3.destroy();
     expect(segments).toBe(1);
-    const plan = planReplay(harness.store, of, rows[0], { lsn: position }, signal, 0);
+    const plan = planReplay(harness.store, of, rows[0], { lsn: position }, signal, { settledMs: 0 });
     await expect(plan).rejects.toMatchObject({ code: 'window_ends' });
     await dropSlot(on, slot);
     await on.end();
@@ -374,7 +374,7 @@ describe('a server of its own', () => {
   test('that cannot give changes is told by all that is missing', async () => {
     const server = await ownServer(await anyBinaries(), { wal_level: 'replica', max_replication_slots: '1' });
     try {
-      const client = await connect(server.target());
+      const client = await plainSession(server.target());
       await client.query(
         `CREATE ROLE plain LOGIN; SELECT pg_create_physical_replication_slot('taken'); SET ROLE plain`,
       );
@@ -396,7 +396,7 @@ describe('a server of its own', () => {
     const capture = () =>
       captureChanges(of, { target: server.target(), store: harness.store, settings: captureDefaults, signal });
     try {
-      const client = await connect(server.target());
+      const client = await plainSession(server.target());
       await client.query('CREATE TABLE t (id serial PRIMARY KEY, note text)');
       await createSlot(client, harness.store, { ...of, followsDefinitions: false }, signal);
       await client.query('CHECKPOINT');
@@ -410,7 +410,7 @@ describe('a server of its own', () => {
       await client.end().catch(() => undefined);
       await server.stop();
       await server.start();
-      const after = await connect(server.target());
+      const after = await plainSession(server.target());
       await after.query('INSERT INTO t SELECT FROM generate_series(1, 100)');
       await after.end();
       await capture();

@@ -91,6 +91,10 @@ forEachServer((server) => {
     // Older than the slot.
     const old = { id: 'old', snapshot: { ...base.snapshot, transactions: '3:3:' } };
     await refused({ lsn: second.lsn }, { ...base, ...old }).toMatchObject({ code: 'base_not_covered' });
+    // A second is left for transactions that have their time already.
+    await new Promise((resolve) => setTimeout(resolve, 1100));
+    await run(['INSERT INTO steps VALUES (5)']);
+    await guarded.capture();
     const bases = [old, { id: 'base', snapshot: base.snapshot }, { id: 'newer', snapshot: newer.snapshot }];
     const window = await findRecoveryWindow(harness.store, guarded.of, bases, signal);
     const { lastLsn } = (await listSegments(harness.store, guarded.of)).at(-1) ?? { lastLsn: '' };

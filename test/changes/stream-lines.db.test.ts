@@ -5,10 +5,10 @@ import { expect, test } from 'vitest';
 import { openLineSource } from '../../shared/changes/capture/line-source.ts';
 import { openCaptureSession, readSlot, untilSlotIsFree } from '../../shared/changes/capture/session.ts';
 import { streamLines } from '../../shared/changes/capture/stream-lines.ts';
-import { connect } from '../../shared/postgres/connect.ts';
 import { quoteIdentifier } from '../../shared/postgres/identifiers.ts';
 import { certificate } from '../postgres/support/localhost-certificate.ts';
 import { ownServer } from '../postgres/support/own-server.ts';
+import { plainSession } from '../support/plain-session.ts';
 import { anyBinaries } from '../support/postgres-binaries.ts';
 import type { TestServer } from '../support/postgres-server.ts';
 import { anyServer, databaseOf, forEachServer, type ScratchDatabase, withClient } from '../support/servers.ts';
@@ -170,7 +170,7 @@ test('a consumer that is slow holds the server back, and keeps it from giving up
 test('a server that refuses to stream is read by the SQL function, and it is told once', async () => {
   const server = await ownServer(await anyBinaries(), { wal_level: 'logical', max_wal_senders: '0' });
   try {
-    const client = await connect(server.target());
+    const client = await plainSession(server.target());
     await client.query("SELECT pg_create_logical_replication_slot('refused', 'test_decoding')");
     const { position: from } = await readSlot(client, 'refused');
     await client.query('CREATE TABLE t AS SELECT');

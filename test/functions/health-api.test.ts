@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openAlert } from '../../shared/alerts/alert-store.ts';
 import { emptyWatch, putRollUp, putSample, readWatch, writeWatch } from '../../shared/health/sample-store.ts';
-import { newAlertId } from '../../shared/state/ids.ts';
+import { newAlertId, newBackupId } from '../../shared/state/ids.ts';
 import { startApi, type TestApi } from './api.ts';
 
 let api: TestApi;
@@ -46,6 +46,31 @@ describe('health', () => {
     const { body } = await get('/health');
     expect(body).toMatchObject({ status: 'down', unreachable });
     expect(checkIn(body, 'availability')).toMatchObject({ state: 'CRITICAL', value: 0 });
+  });
+
+  test('tells the connection pooler that is in between, and refuses beforehand what needs the server itself', async () => {
+    const pooler = {
+      name: 'a connection pooler such as PgBouncer',
+      recognised_by: 'the login announced another process',
+    };
+    await writeWatch(api.table, 'crm', { ...emptyWatch, latest: { at: Date.now(), values: { up: 1 } }, pooler });
+    const query = { database: 'crm' };
+    expect((await api.call({ method: 'GET', path: '/health', query })).body).toMatchObject({
+      pooler: { ...pooler, jobs_go_directly: false },
+    });
+    const backup = await api.call({ method: 'POST', path: '/backups', query, body: { backup_type: 'full' } });
+    expect(backup.problem).toMatchObject({
+      ...{ status: 409, code: 'server_needed' },
+      detail: expect.stringMatching(
+        /^Backups, .* At db.example:5432 there is a connection pooler .*: the login announced/,
+      ),
+      next_step: expect.stringContaining('`direct: { host: "...", port: 5432 }`'),
+    });
+    const restored = { backup_id: newBackupId(), confirm: true, target_database: 'copy' };
+    const restore = await api.call({ method: 'POST', path: '/restore', query, body: restored });
+    expect(restore.problem).toMatchObject({ status: 409, code: 'server_needed' });
+    expect(api.invocations).toEqual([]);
+    expect((await get('/health')).body).toMatchObject({ database: 'shop', pooler: null });
   });
 
   test('of an old sample is unknown', async () => {

@@ -7,7 +7,7 @@ import {
   listSessions,
   terminateSession,
 } from '../../shared/health/connections/sessions.ts';
-import { connect } from '../../shared/postgres/connect.ts';
+import { plainSession } from '../support/plain-session.ts';
 import { createScratchDatabase, forEachServer, type ScratchDatabase } from '../support/servers.ts';
 
 forEachServer((server) => {
@@ -17,7 +17,7 @@ forEachServer((server) => {
   let others: pg.Client[] = [];
   beforeAll(async () => {
     database = await createScratchDatabase(server);
-    own = await connect(database.target({ applicationName: 'dbms look' }));
+    own = await plainSession(database.target({ applicationName: 'dbms look' }));
     await own.query('CREATE TABLE accounts (id int PRIMARY KEY, n int); INSERT INTO accounts VALUES (1, 0)');
   });
   afterAll(async () => {
@@ -30,7 +30,7 @@ forEachServer((server) => {
   });
 
   const open = async (application: string): Promise<{ session: pg.Client; pid: number }> => {
-    const session = await connect(database.target({ applicationName: application }));
+    const session = await plainSession(database.target({ applicationName: application }));
     others.push(session);
     const { rows } = await session.query('SELECT pg_backend_pid() AS pid');
     return { session, pid: rows[0].pid };

@@ -105,7 +105,20 @@ const wrong: [what: string, change: Change, line: string | RegExp][] = [
   [
     'a host as resource id',
     (c) => (c.databases[1].login.resource_id = 'ledger.cluster-x'),
-    'databases.1.login.resource_id: must be a DB or cluster resource id',
+    'databases.1.login.resource_id: must be a DB, cluster or proxy resource id',
+  ],
+  [
+    'the resource id of a server for a login by password',
+    (c) => (c.databases[0].direct = { host: 'db.example', resource_id: 'db-ABC' }),
+    'databases.0.direct.resource_id: is for a login of type iam',
+  ],
+  [
+    'a proxy in front of a server whose resource id is not said',
+    (c) => {
+      c.databases[1].login.resource_id = 'prx-ABC';
+      c.databases[1].direct = { host: 'ledger.cluster-x.eu-central-1.rds.amazonaws.com' };
+    },
+    'databases.1.direct.resource_id: must name the server: the resource id of the login is that of its proxy',
   ],
   ['TLS of no known mode', (c) => (c.databases[0].tls = { mode: 'no-verify' }), /^databases\.0\.tls\.mode: /],
   [

@@ -7,11 +7,12 @@ import { promisify } from 'node:util';
 import { build } from 'esbuild';
 import { loadModule, parseSync } from 'libpg-query';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type ConnectionTarget, connect } from '../../shared/postgres/connect.ts';
+import type { ConnectionTarget, connect } from '../../shared/postgres/connect.ts';
 import { ArchiveError, readArchive } from '../../shared/postgres/pg-dump/archive.ts';
 import { dumpSchema } from '../../shared/postgres/pg-dump/dump-schema.ts';
 import { runWasmPgDump } from '../../shared/postgres/pg-dump/wasm-pg-dump.ts';
 import { readScript } from '../../shared/postgres/statements.ts';
+import { plainSession } from '../support/plain-session.ts';
 import { embeddedBinaries, installedBinaries, testBinaries } from '../support/postgres-binaries.ts';
 import { certificate } from './support/localhost-certificate.ts';
 import { nastySchemaSql } from './support/nasty-schema.sql.ts';
@@ -59,7 +60,7 @@ async function execute(
   statements: readonly string[],
   database = target.database,
 ): Promise<void> {
-  const client = await connect(target, { database });
+  const client = await plainSession(target, database);
   try {
     for (const sql of statements) await client.query(sql);
   } finally {
@@ -71,7 +72,7 @@ async function execute(
 const quoteBody = (sql: string): string => sql.replace(/BEGIN ATOMIC(.*)END;?$/s, 'AS $body$$$1$body$$');
 
 async function openSessions(target: ConnectionTarget): Promise<number> {
-  const client = await connect(target, { database: 'postgres' });
+  const client = await plainSession(target, 'postgres');
   const { rows } = await client.query('SELECT count(*)::int AS n FROM pg_stat_activity WHERE datname = $1', [
     target.database,
   ]);
@@ -168,7 +169,7 @@ describe.each(servers)('dumping the schema of PostgreSQL $version', (binaries) =
   });
 
   test('sees what a snapshot sees', async () => {
-    const holder = await connect(target);
+    const holder = await plainSession(target);
     try {
       await holder.query('BEGIN ISOLATION LEVEL REPEATABLE READ');
       const { rows } = await holder.query<{ id: string }>('SELECT pg_export_snapshot() AS id');
@@ -186,7 +187,7 @@ describe.each(servers)('dumping the schema of PostgreSQL $version', (binaries) =
   });
 
   test('leaves nothing open when it is aborted, waits for a lock, or loses its session', async () => {
-    const holder = await connect(target);
+    const holder = await plainSession(target);
     try {
       await holder.query('BEGIN; LOCK TABLE base');
       const short = { ...target, limits: { ...target.limits, lock_timeout_ms: 200 } };

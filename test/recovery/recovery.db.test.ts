@@ -56,6 +56,7 @@ const dependencies = (more: object = {}) => ({
   table,
   configuration: { alert_emails: ['dba@example.com'] },
   limits: { mostRetainedBytes: 10 * 1_073_741_824, warnAt: 0.5 },
+  captureMinutes: 1,
   compressionLevel: 1,
   timeMs: 10_000,
   waitMs: 2_000,
@@ -332,7 +333,8 @@ test('where the login may not make event triggers, a change that no row shows en
   expect(begun).toBe(asked + 2);
   const after = await captureUntilCovered(plain);
   expect(after).toMatchObject({ base, obstacles: [obstacle], ended_by: null, next_base: null });
-  const { lsn = '', time = '' } = after.latest ?? {};
+  const time = after.latest?.time ?? '';
+  const lsn = after.latest?.lsn ?? '';
   // No row was changed until then.
   await expect(plan(base, { lsn: obstacle?.lsn ?? '' })).rejects.toMatchObject({ code: 'window_ends' });
   await expect(plan(base, { point_in_time: String(altered?.at) })).rejects.toMatchObject({

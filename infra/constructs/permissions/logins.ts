@@ -6,15 +6,18 @@ import { allow } from './allow.ts';
 
 /** Logs in to the configured databases: reads just their secrets, or signs in as just their users. */
 export function logInToDatabases(stack: Stack, databases: Deployment['databases']): iam.PolicyStatement[] {
-  return databases.flatMap(({ login, secret_key_arn }) => {
+  return databases.flatMap(({ login, secret_key_arn, direct }) => {
     if (login.type === 'iam') {
-      const user = stack.formatArn({
-        service: 'rds-db',
-        resource: 'dbuser',
-        resourceName: `${login.resource_id}/${login.user}`,
-        arnFormat: ArnFormat.COLON_RESOURCE_NAME,
-      });
-      return [allow(['rds-db:connect'], [user])];
+      const resources = new Set([login.resource_id, ...(direct?.resource_id ? [direct.resource_id] : [])]);
+      const users = [...resources].map((resource) =>
+        stack.formatArn({
+          service: 'rds-db',
+          resource: 'dbuser',
+          resourceName: `${resource}/${login.user}`,
+          arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+        }),
+      );
+      return [allow(['rds-db:connect'], users)];
     }
     if (login.type === 'passwordless') return [];
     const decrypt = secret_key_arn

@@ -1,12 +1,12 @@
 import { quoteIdentifier, quoteLiteral, quoteQualified } from '../../postgres/identifiers.ts';
 import { PREAMBLE } from '../../postgres/pg-dump/archive-entries.ts';
 import type { SchemaDump, SchemaEntry } from '../../postgres/pg-dump/schema-dump.ts';
+import { valueSettingsSql } from '../../postgres/session-settings.ts';
 import type { Manifest, StoredChunk } from '../manifest.ts';
 import { copyInSql } from '../plan/plan.ts';
 import { grantStatements } from '../restore/privileges.ts';
 import { closePublicSchemaSql } from '../restore/public-schema.ts';
 import { scheduleEntries } from '../restore/schedule-entries.ts';
-import { VALUE_SETTINGS } from '../restore/session.ts';
 import { loadTargets } from './load-targets.ts';
 import { scriptHeader } from './script-header.ts';
 
@@ -49,7 +49,7 @@ function* statementsAndRows(
   const { parallel, privileges, last } = scheduleEntries(preData, postData, () => 0);
 
   yield scriptHeader(manifest, schema, restrictKey);
-  yield `${schema.preamble || PREAMBLE}${VALUE_SETTINGS}\n\n`;
+  yield `${schema.preamble || PREAMBLE}${valueSettingsSql}\n\n`;
   if (manifest.backup_type !== 'data') yield `${closePublicSchemaSql};\n\n`;
   yield* preData.map(entryText);
   yield* tableRows(manifest, schema.entries);

@@ -8,28 +8,6 @@ import { changedTablesSql } from './changed-tables.sql.ts';
 import { tableChanged, UNDEFINED_SCHEMA, UNDEFINED_TABLE } from './explain-failure.ts';
 import type { SnapshotFacts } from './prepare.ts';
 
-/**
- * Settings under which every value's text is exact and means the same on any server; pg_dump sets the same ones.
- * An export may run for hours, so no statement time-out; the job's own limit ends it. The server asks after a client that is
- * silent: a function that is ended says no goodbye.
- */
-export const EXPORT_SETTINGS = `
-SELECT pg_catalog.set_config('search_path', '', false);
-SET datestyle = ISO;
-SET intervalstyle = postgres;
-SET extra_float_digits = 3;
-SET lc_monetary = 'C';
-SET bytea_output = hex;
-SET xmlbinary = base64;
-SET synchronize_seqscans = off;
-SET row_security = off;
-SET statement_timeout = 0;
-SET idle_in_transaction_session_timeout = 0;
-SET tcp_keepalives_idle = 60;
-SET tcp_keepalives_interval = 10;
-SET tcp_keepalives_count = 3;
-SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings WHERE name = 'transaction_timeout'`;
-
 const snapshotRowSchema = z.object({
   snapshot_id: z.string(),
   transactions: z.string(),
@@ -46,11 +24,7 @@ export interface Snapshot {
   holder: pg.Client;
 }
 
-async function openExportSession(target: ConnectionTarget): Promise<pg.Client> {
-  const client = await connect(target, { statementTimeoutMs: 0, idleInTransactionTimeoutMs: 0 });
-  await client.query(EXPORT_SETTINGS);
-  return client;
-}
+const openExportSession = (target: ConnectionTarget): Promise<pg.Client> => connect(target, { kind: 'exporting' });
 
 /** Begins a read-only transaction and exports its snapshot. The caller ends `holder`. */
 export async function takeSnapshot(target: ConnectionTarget): Promise<Snapshot> {

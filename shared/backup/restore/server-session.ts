@@ -16,9 +16,12 @@ export async function openServerSession(target: ConnectionTarget, besides: reado
   const databases = [...new Set([target.database, ...MAINTENANCE_DATABASES])].filter((name) => !besides.includes(name));
   for (const [index, database] of databases.entries()) {
     try {
-      const client = await connect(target, { database, statementTimeoutMs: 0, idleInTransactionTimeoutMs: 0 });
-      await client.query('SET statement_timeout = 0');
-      return client;
+      return await connect(target, {
+        kind: 'administering',
+        database,
+        statementTimeoutMs: 0,
+        idleInTransactionTimeoutMs: 0,
+      });
     } catch (error) {
       if (index === databases.length - 1 || !isOfDatabase(error)) throw error;
     }

@@ -5,7 +5,7 @@ import type { Database } from '../../configuration/runtime.ts';
 import { type ReadFreeSpace, spaceUnknown } from './free-space.ts';
 
 /** The identifier of an RDS instance: the configured one, or that of its endpoint. Null when neither tells. */
-export function instanceIdOf(database: Pick<Database, 'host' | 'instance_id'>): string | null {
+export function instanceIdOf(database: Pick<Database, 'host' | 'direct' | 'instance_id'>): string | null {
   return rdsNamesOf(database).instance;
 }
 
@@ -16,7 +16,8 @@ export function freeSpaceOf(server: Database, cloudwatch: CloudWatchClient): Rea
   return async () => {
     const instanceId = instanceIdOf(server);
     if (instanceId === null) {
-      return { is: 'unknown', reason: `The address ${server.host} does not name an RDS instance (set instance_id)` };
+      const host = server.direct?.host ?? server.host;
+      return { is: 'unknown', reason: `The address ${host} does not name an RDS instance (set instance_id)` };
     }
     try {
       const bytes = await readFreeStorage(cloudwatch, instanceId);

@@ -5,7 +5,7 @@ import type { DefinitionsSeen } from '../../postgres/table-definitions.ts';
 import { compareLsn, type Lsn, lsnToBytes } from '../lsn.ts';
 import type { DefinitionChange, SegmentDescription } from '../segments/description.ts';
 import { type ChangesOf, writeDescription } from '../segments/stored-segments.ts';
-import { coveredUntil } from '../window/plan-replay.ts';
+import { coveredUntil } from '../window/coverage.ts';
 import { describeSegments } from './describe.ts';
 import { noticeDrift } from './drift.ts';
 import type { EndOfLog } from './end-of-log.ts';
@@ -31,6 +31,8 @@ export interface CaptureSummary {
   position: Lsn;
   /** Whether everything is stored that there was when the run began. */
   caughtUp: boolean;
+  /** Until when, by the server's clock, nothing was committed but what is stored up to `position`; null unless it has caught up. */
+  coveredUntil: string | null;
   /** As the catalog says them by now; null where nobody asked. */
   definitions: DefinitionsSeen | null;
 }
@@ -68,14 +70,12 @@ const nextSchema = z.object({ next_xid: z.string() });
 /** Reads once, stores what was read, and moves the slot past it. */
 export async function captureOnce(client: pg.Client, run: Run): Promise<void> {
   const { of, store, settings, signal, onDefinitions, onObstacle, facts, summary, end } = run;
-  if (compareLsn(end.lsn, summary.position) <= 0) {
-    summary.caughtUp = true;
-    return;
-  }
+  if (compareLsn(end.lsn, summary.position) <= 0) return catchUp(run);
+
   const { segments, reachedEnd } = await readBounded(run);
   const last = segments.at(-1);
   if (!last) throw new Error('The server decoded lines without a commit');
-  summary.caughtUp = reachedEnd;
+  if (reachedEnd) catchUp(run);
   const capturedAt = reachedEnd ? end.captured_at : (last.tally.lastCommitAt ?? end.captured_at);
   const drift = run.looksForDrift ? await lookForDrift(client, run, capturedAt) : null;
   const isEmpty = segments.every(({ object }) => object === null);
@@ -107,6 +107,11 @@ export async function captureOnce(client: pg.Client, run: Run): Promise<void> {
   signal.throwIfAborted();
   await advanceSlot(client, of.slot, last.range.lastLsn);
   summary.position = last.range.lastLsn;
+}
+
+function catchUp({ summary, end }: Run): void {
+  summary.caughtUp = true;
+  summary.coveredUntil = coveredUntil(end);
 }
 
 /** @param capturedAt - as the last segment of the read will say */

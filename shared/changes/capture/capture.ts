@@ -52,6 +52,7 @@ export async function captureChanges(of: ChangesOf, dependencies: CaptureDepende
       bytes: 0,
       position: facts.position,
       caughtUp: false,
+      coveredUntil: null,
       definitions: definitions ?? null,
     };
     if (!(await lockSlot(client, of.slot))) return { ...summary, status: 'busy' };
@@ -85,6 +86,7 @@ const emptySummary = {
   changes: 0,
   bytes: 0,
   caughtUp: false,
+  coveredUntil: null,
   definitions: null,
 } as const;
 

@@ -1,10 +1,9 @@
 import { setTimeout } from 'node:timers/promises';
 import type pg from 'pg';
-import { EXPORT_SETTINGS } from '../../backup/export/snapshot.ts';
 import { OperationError } from '../../errors.ts';
 import { type ConnectionOverrides, type ConnectionTarget, connect } from '../../postgres/connect.ts';
 import type { Lsn } from '../lsn.ts';
-import { sessionSettingsSql, slotSql } from './slot.sql.ts';
+import { slotSql } from './slot.sql.ts';
 
 /**
  * Opens a session in which decoded values have exact texts. A server that has lost its client must not go on with decoding, as
@@ -15,15 +14,7 @@ export async function openCaptureSession(
   target: ConnectionTarget,
   overrides: Pick<ConnectionOverrides, 'replication'> = {},
 ): Promise<pg.Client> {
-  const client = await connect(target, { ...overrides, statementTimeoutMs: 0, idleInTransactionTimeoutMs: 0 });
-  try {
-    await client.query(`${EXPORT_SETTINGS}; SET "TimeZone" = 'UTC'; SET client_min_messages = error`);
-    await client.query(sessionSettingsSql);
-    return client;
-  } catch (error) {
-    await client.end().catch(() => undefined);
-    throw error;
-  }
+  return connect(target, { ...overrides, kind: 'capturing' });
 }
 
 export interface SlotFacts {

@@ -16,12 +16,6 @@ export const endOfLogSql = `
 SELECT pg_catalog.to_char(pg_catalog.clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS captured_at,
        pg_catalog.pg_current_wal_flush_lsn()::text AS lsn`;
 
-/** What a session sets where the version has it: both settings came with 14. */
-export const sessionSettingsSql = `
-SELECT pg_catalog.set_config(name, CASE name WHEN 'idle_session_timeout' THEN '0' ELSE '2s' END, false)
-  FROM pg_catalog.pg_settings
- WHERE name IN ('client_connection_check_interval', 'idle_session_timeout')`;
-
 /** A slot of this database, by its name. */
 export const slotSql = `
 SELECT confirmed_flush_lsn::text AS position, wal_status, active,

@@ -32,7 +32,7 @@ export async function turnOn(
   { target, store, signal, waitMs = 0 }: SetupDependencies,
 ): Promise<SlotRecord> {
   // The server itself ends the wait: one that has lost its client would go on, and make a slot that nobody reads.
-  const client = await connect(target, { statementTimeoutMs: waitMs });
+  const client = await connect(target, { kind: 'administering', statementTimeoutMs: waitMs });
   const stop = (): void => void client.end().catch(() => undefined);
   signal.addEventListener('abort', stop, { once: true });
   try {
@@ -78,7 +78,7 @@ function transactionsRunning(waitMs: number): OperationError {
 
 /** Removes everything again. Stored changes stay in the bucket. Answers the names of the slots that were there. */
 export async function turnOff(database: string, { target }: Pick<SetupDependencies, 'target'>): Promise<string[]> {
-  const client = await connect(target);
+  const client = await connect(target, { kind: 'administering' });
   try {
     return await removeAll(client, database);
   } finally {

@@ -5,6 +5,7 @@ import { type CommittedTransaction, readCommits } from '../replay/transactions.t
 import type { DefinitionChange, SegmentDescription } from '../segments/description.ts';
 import { type ChangesOf, readDescriptions } from '../segments/stored-segments.ts';
 import { isSeen, parseSnapshot, type TransactionSnapshot } from '../transaction-ids.ts';
+import { type Covered, coveredUntil, isReached, latestMoment, type Stored, storedAfter } from './coverage.ts';
 import { findBeginning } from './find-beginning.ts';
 import { type RecoveryTarget, toMicroseconds } from './recovery-target.ts';
 
@@ -28,7 +29,8 @@ export interface PlannedReplay {
 /**
  * Finds what is to be replayed on a base: the segments from the first transaction that it did not see, and the last commit.
  *
- * @param settledMs - how long after its commit a transaction may still be missing in the changes
+ * @param more.covered - what the last run of the capture has found beyond the last segment
+ * @param more.settledMs - how long after its commit a transaction may still be missing in the changes; by default a second
  * @throws OperationError `base_not_covered` when the slot's changes do not begin before the base, or have a gap after it;
  *   `target_before_base`; `window_ends` at a change of definitions that cannot be repeated; `target_not_covered` when the target is beyond what is stored
  */
@@ -38,7 +40,7 @@ export async function planReplay(
   base: BaseSnapshot,
   target: RecoveryTarget,
   signal: AbortSignal,
-  settledMs = SETTLED_MS,
+  { covered = null, settledMs }: { covered?: Covered | null; settledMs?: number } = {},
 ): Promise<PlannedReplay> {
   const snapshot = parseSnapshot(base.transactions);
   if ('time' in target && toMicroseconds(target.time) < toMicroseconds(base.taken_at)) throw beforeBase();
@@ -50,9 +52,11 @@ export async function planReplay(
   let knowsBase = false;
   let lastCommit: CommittedTransaction | null = null;
   let stopped = false;
+  let last: SegmentDescription | undefined;
   /** The first that is left out. */
   let leftOut: CommittedTransaction | null = null;
   for await (const description of readDescriptions(store, of, ranges, signal)) {
+    last = description;
     if (!stopped) {
       segments.push(description);
       if (mayHoldStop(description, target)) {
@@ -77,8 +81,9 @@ export async function planReplay(
     if (stopped && knowsBase) break;
   }
   const isTheBase = 'time' in target && toMicroseconds(target.time) === toMicroseconds(base.taken_at);
-  if (!isTheBase && !(knowsBase && (stopped || isCovered(target, segments, settledMs))))
-    throw notCovered(segments, base);
+  const stored = storedAfter(from, last, covered, settledMs);
+  knowsBase ||= stored.time !== null && stored.time >= toMicroseconds(base.taken_at);
+  if (stopped ? !(isTheBase || knowsBase) : !isReached(base, stored, target)) throw notCovered(base, stored);
   const applies = lastCommit !== null;
   if (applies || !isTheBase) assertRepeatable(segments, snapshot, { target, lastCommit, leftOut });
   return {
@@ -157,33 +162,11 @@ function beforeBase(): OperationError {
   );
 }
 
-/**
- * A transaction gets its time just before it is written to the log, and with `synchronous_commit = off` is on disk up to three times
- * `wal_writer_delay` later, 0.6 s by default. By a second later it is there to be decoded.
- */
-const SETTLED_MS = 1000;
-
-/**
- * Until when all that was committed is stored, by the last segment: the server's time before the end of the log was looked up, less
- * a second, in which a transaction that has its time already may not have reached the log.
- */
-export function coveredUntil({ captured_at }: Pick<SegmentDescription, 'captured_at'>, settledMs = SETTLED_MS): string {
-  return settledMs === 0 ? captured_at : toMicroseconds(new Date(Date.parse(captured_at) - settledMs).toISOString());
-}
-
-function isCovered(target: RecoveryTarget, segments: readonly SegmentDescription[], settledMs: number): boolean {
-  const last = segments.at(-1);
-  if (!last) return false;
-  if ('time' in target) return toMicroseconds(target.time) <= coveredUntil(last, settledMs);
-  return 'lsn' in target && compareLsn(target.lsn, last.last_lsn) <= 0;
-}
-
-function notCovered(segments: readonly SegmentDescription[], base: BaseSnapshot): OperationError {
-  const last = segments.at(-1);
-  const until = last ? `${coveredUntil(last)} (${last.last_lsn})` : base.taken_at;
+function notCovered(base: BaseSnapshot, stored: Stored): OperationError {
+  const { time, lsn } = latestMoment(base, stored);
   return new OperationError(
     'target_not_covered',
-    `Changes are stored until ${until}; what is asked for is not among them`,
+    `Changes are stored until ${time}${lsn === null ? '' : ` (${lsn})`}; what is asked for is not among them`,
     'Ask for an earlier moment, or again when the changes have been captured.',
   );
 }

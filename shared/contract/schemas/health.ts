@@ -55,6 +55,17 @@ export const healthSchema = z
       .object({ code: z.string(), message: z.string(), next_step: z.string() })
       .nullable()
       .meta({ description: 'Why it cannot be reached.' }),
+    pooler: z
+      .object({
+        name: z.string(),
+        recognised_by: z.string(),
+        jobs_go_directly: z.boolean().meta({
+          description:
+            'Whether `direct` names the server itself; without it backups, restores and recovery are refused.',
+        }),
+      })
+      .nullable()
+      .meta({ description: 'The connection pooler that it is watched through; null: the server itself.' }),
     unsampled: z.string().nullable().meta({
       description: 'Why no sample is fresh: one is taken when this is asked for and the last one is too old.',
     }),

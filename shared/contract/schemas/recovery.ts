@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { databaseIdSchema } from '../../configuration/runtime.ts';
 import { backupIdSchema } from './backup.ts';
+import { progressSchema } from './job.ts';
 import { findingSchema } from './restore.ts';
 
 export const recoveryChangeSchema = z.strictObject({
@@ -21,14 +22,45 @@ export const recoveryWindowSchema = z
     status: z.enum(['off', 'on', 'closed']).meta({
       description: '`closed`: it was on, and something ended it; moments until then can still be restored.',
     }),
-    earliest: timeSchema.meta({ description: 'The first moment that can be restored; null while there is none.' }),
-    latest: z
-      .object({ time: z.iso.datetime(), lsn: z.string() })
+    phase: z.enum(['off', 'waiting_for_backup', 'backup_running', 'waiting_for_capture', 'open', 'closed']).meta({
+      description:
+        'How far it is. `waiting_for_backup`: the slot is there, and the full backup that the window begins with is not begun. `waiting_for_capture`: that backup is there, and the changes after it are not captured yet.',
+    }),
+    explanation: z.string().meta({
+      description: 'Which step is under way, why what is null is null, and what comes next.',
+    }),
+    base_job: z
+      .object({ job_id: z.string(), backup_id: z.string(), status: z.string(), progress: progressSchema.nullable() })
       .nullable()
-      .meta({ description: 'The last moment, and the position in the log until which changes are stored.' }),
+      .meta({ description: 'The full backup that is running for the window; null: none is.' }),
+    next: z
+      .object({
+        step: z.enum(['slot', 'full_backup', 'capture']),
+        due_at: timeSchema.meta({
+          description: 'By when it begins; null while a backup cannot say how long it takes.',
+        }),
+      })
+      .nullable()
+      .meta({ description: 'What happens next by itself; null: nothing does.' }),
+    earliest: timeSchema.meta({
+      description: 'The first moment that can be restored; null while there is none, for the reason in `explanation`.',
+    }),
+    latest: z
+      .object({
+        time: z.iso.datetime(),
+        lsn: z
+          .string()
+          .nullable()
+          .meta({ description: 'Where the stored changes end; null before the first of them after the full backup.' }),
+      })
+      .nullable()
+      .meta({ description: 'The last moment. `POST restore/check` accepts every moment from `earliest` to here.' }),
     base: backupIdSchema.nullable().meta({ description: 'The full backup that the window begins with.' }),
-    captured_at: timeSchema.meta({ description: 'When a run last stored everything there was.' }),
-    lag_seconds: z.number().nullable().meta({ description: 'How long ago that was: what would be lost now.' }),
+    captured_at: timeSchema.meta({
+      description:
+        "Until when all that was committed is stored, by the server's clock: `latest`, unless `ended_by` is before it. null before the first capture.",
+    }),
+    lag_seconds: z.number().nullable().meta({ description: 'How long ago that is: what would be lost now.' }),
     slot: z
       .object({
         name: z.string(),

@@ -17,8 +17,8 @@ import type { DumpRun } from './wasm-pg-dump.ts';
  */
 export async function runNativePgDump({ target, args, signal }: DumpRun, pgDumpPath: string): Promise<Uint8Array> {
   signal?.throwIfAborted();
-  // A login of our own first: it says what is wrong in our words, and has rotated credentials read anew.
-  await (await connect(target)).end();
+  // A login of our own first: it says what is wrong in our words, a pooler in between included, and has rotated credentials read anew.
+  await (await connect(target, { kind: 'exporting' })).end();
   const { user, password, certificate } = await target.credentials();
   const folder = await mkdtemp(join(tmpdir(), 'pg-dump-'));
   try {

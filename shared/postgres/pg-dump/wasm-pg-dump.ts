@@ -31,7 +31,7 @@ type WorkerResult = { archive: Uint8Array } | { failure: string };
 export async function runWasmPgDump({ target, args, signal }: DumpRun, postgresToolsPath: string): Promise<Uint8Array> {
   signal?.throwIfAborted();
   let bridge: WireBridge | undefined;
-  const client = await connect(target, { isWaiting: () => bridge?.isWaiting() === true });
+  const client = await connect(target, { kind: 'exporting', isWaiting: () => bridge?.isWaiting() === true });
   let worker: Worker | undefined;
   const channel = new MessageChannel();
   const { connection, processID } = client as unknown as DriverInternals;
@@ -93,7 +93,7 @@ function workerResult(worker: Worker, signal: AbortSignal | undefined): Promise<
 /** A server that waits for a lock does not notice that its client has gone, so it is told over a second connection. */
 async function endSession(target: ConnectionTarget, processId: number): Promise<void> {
   try {
-    const other = await connect(target, { statementTimeoutMs: 5000 });
+    const other = await connect(target, { kind: 'administering', statementTimeoutMs: 5000 });
     await other.query('SELECT pg_catalog.pg_terminate_backend($1)', [processId]).finally(() => other.end());
   } catch {
     // The session then ends by itself when its lock wait does.

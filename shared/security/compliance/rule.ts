@@ -24,7 +24,7 @@ export type Judgement =
 export interface Context {
   /** Milliseconds since the epoch. */
   now: number;
-  database: Pick<Database, 'id' | 'kind' | 'name' | 'host' | 'instance_id' | 'login' | 'tls'>;
+  database: Pick<Database, 'id' | 'kind' | 'name' | 'host' | 'direct' | 'instance_id' | 'login' | 'tls'>;
   /** Where RDS keeps the server; null: it is none of RDS's, or that could not be read. */
   instance: InstanceReading;
 }

@@ -10,10 +10,6 @@ import { withConnection } from '../../postgres/with-connection.ts';
 import { readMasking, type StoredMasking, writeMasking } from '../../state/masking.ts';
 import { type KeyDependencies, loadMaskingKey } from './masking-key.ts';
 
-/** Text as a backup reads it. */
-const SESSION =
-  "SELECT pg_catalog.set_config('search_path', '', false); SET datestyle = ISO; SET bytea_output = hex; SET extra_float_digits = 3; SET row_security = off";
-
 export interface MaskingDependencies extends KeyDependencies {
   target: ConnectionTarget;
   signal: AbortSignal;
@@ -56,10 +52,11 @@ export async function changeMasking(
   return [];
 }
 
-/** Works in a read-only transaction. */
+/** Works in a read-only transaction, where values are the texts that a backup reads. */
 function inSnapshot<Result>(target: ConnectionTarget, work: (client: pg.Client) => Promise<Result>): Promise<Result> {
-  return withConnection(target, {}, async (client) => {
-    await client.query(SESSION);
+  const { statement_timeout_ms: statementTimeoutMs, idle_in_transaction_timeout_ms } = target.limits;
+  const limits = { statementTimeoutMs, idleInTransactionTimeoutMs: idle_in_transaction_timeout_ms };
+  return withConnection(target, { kind: 'exporting', ...limits }, async (client) => {
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
     return work(client);
   });

@@ -74,13 +74,13 @@ export async function rotatePassword(
       }
       if (await logsIn(as(next))) return;
       const verifier = quoteLiteral(await scramVerifier(passwordOf(next, arn)));
-      await withConnection(as(current), {}, (client) =>
+      await withConnection(as(current), { kind: 'administering' }, (client) =>
         client.query(`ALTER ROLE ${quoteIdentifier(next.user)} PASSWORD ${verifier}`),
       );
       return;
     }
     case 'testSecret':
-      await withConnection(as(await pending()), {}, (client) => client.query('SELECT 1'));
+      await withConnection(as(await pending()), { kind: 'administering' }, (client) => client.query('SELECT 1'));
       return;
     case 'finishSecret': {
       const [former] = Object.entries(stages).find(([, labels]) => labels.includes('AWSCURRENT')) ?? [];
@@ -112,7 +112,7 @@ async function isThere(read: () => Promise<unknown>): Promise<boolean> {
 }
 
 async function logsIn(target: ConnectionTarget): Promise<boolean> {
-  return withConnection(target, {}, async () => true).catch((error: unknown) => {
+  return withConnection(target, { kind: 'administering' }, async () => true).catch((error: unknown) => {
     if (error instanceof OperationError && error.code === 'login_refused') return false;
     throw error;
   });

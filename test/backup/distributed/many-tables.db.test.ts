@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { connect } from '../../../shared/postgres/connect.ts';
 import type { StateTable } from '../../../shared/state/table.ts';
 import { type OwnServer, ownServer } from '../../postgres/support/own-server.ts';
 import { createStateTable } from '../../state/support.ts';
+import { plainSession } from '../../support/plain-session.ts';
 import { anyBinaries } from '../../support/postgres-binaries.ts';
 import { backUpDistributed } from '../support/distributed.ts';
 import { useBackupHarness } from '../support/harness.ts';
@@ -14,7 +14,7 @@ beforeAll(async () => {
   ({ table } = await createStateTable(harness.services));
   // Room for some hundreds of locks: as for 100,000 tables on a server with the usual settings.
   server = await ownServer(await anyBinaries(), { max_connections: '20', max_locks_per_transaction: '10' });
-  const client = await connect(server.target());
+  const client = await plainSession(server.target());
   await client.query(`
     CREATE PROCEDURE make_tables() LANGUAGE plpgsql AS $$ BEGIN
       FOR n IN 1..2000 LOOP EXECUTE format('CREATE TABLE table_%s (n int)', n); COMMIT; END LOOP;

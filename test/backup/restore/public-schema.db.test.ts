@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { closePublicSchema, closePublicSchemaSql } from '../../../shared/backup/restore/public-schema.ts';
-import { connect } from '../../../shared/postgres/connect.ts';
+import { plainSession } from '../../support/plain-session.ts';
 import { createScratchDatabase, forEachServer, type TestServer, targetFor, withClient } from '../../support/servers.ts';
 import { useBackupHarness } from '../support/harness.ts';
 
@@ -22,7 +22,7 @@ forEachServer((server) => {
       client.query(`CREATE ROLE ${login} LOGIN PASSWORD 'p'; ${OPEN}`),
     );
     const credentials = async () => ({ user: login, password: 'p' });
-    const client = await connect(targetFor(server, database.name, { credentials }));
+    const client = await plainSession(targetFor(server, database.name, { credentials }));
     const [warning = '', ...others] = await closePublicSchema(client, []);
     expect(others).toEqual([]);
     expect(warning).toMatch(/^SCHEMA public: everybody may create/);

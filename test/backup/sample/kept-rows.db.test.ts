@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import type pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { EXPORT_SETTINGS } from '../../../shared/backup/export/snapshot.ts';
 import { copyOutSql, listTables } from '../../../shared/backup/plan/plan.ts';
 import { hashCondition } from '../../../shared/backup/sample/hash.ts';
 import { planSample } from '../../../shared/backup/sample/plan-sample.ts';
+import { connect } from '../../../shared/postgres/connect.ts';
 import { anyServer, createScratchDatabase, type ScratchDatabase } from '../../support/servers.ts';
 import { createSql, foreignKeysSql, type RandomTable, randomTables, tableName } from './random-schema.ts';
 
@@ -12,8 +12,7 @@ let database: ScratchDatabase;
 let client: pg.Client;
 beforeAll(async () => {
   database = await createScratchDatabase(anyServer());
-  client = await database.connect();
-  await client.query(EXPORT_SETTINGS);
+  client = await connect(database.target(), { kind: 'exporting' });
 });
 afterAll(async () => {
   await client?.end();

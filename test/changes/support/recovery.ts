@@ -110,7 +110,7 @@ export async function replayTo(
   { as = {}, selection, signal: ended = signal, onProgress = () => undefined, into }: ReplayOptions = {},
 ): Promise<ReplayedDatabase> {
   const name = into ?? `replayed_${randomBytes(6).toString('hex')}`;
-  const plan = await planReplay(harness.store, of, snapshot, target, signal, 0);
+  const plan = await planReplay(harness.store, of, snapshot, target, signal, { settledMs: 0 });
   if (into === undefined) {
     const owner = as.credentials ? ` OWNER ${quoteIdentifier((await as.credentials()).user)}` : '';
     const sql = `CREATE DATABASE ${quoteIdentifier(name)} TEMPLATE ${quoteIdentifier(base)}${owner}`;

@@ -1,7 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import type pg from 'pg';
 import type { ConnectionTarget } from '../../../postgres/connect.ts';
-import { quoteLiteral } from '../../../postgres/identifiers.ts';
 import { openRestoreSession } from '../session.ts';
 
 /** Where rows are loaded to, and by which job. */
@@ -22,9 +21,10 @@ export async function openRowsSession(
   { target, database, record }: RowsPlace,
   { replica = false }: { replica?: boolean } = {},
 ): Promise<pg.Client> {
-  const client = await openRestoreSession({ ...target, applicationName: applicationOf(record) }, database, 'UTF8');
+  const named = { ...target, applicationName: applicationOf(record) };
+  const limits = { lockTimeoutMs: target.limits.lock_timeout_ms };
+  const client = await openRestoreSession(named, database, 'UTF8', limits);
   try {
-    await client.query(`SET lock_timeout = ${quoteLiteral(String(target.limits.lock_timeout_ms))}`);
     if (replica) await client.query('SET session_replication_role = replica');
     return client;
   } catch (error) {

@@ -2,10 +2,10 @@ import type { KMSClient } from '@aws-sdk/client-kms';
 import type { RDSClient } from '@aws-sdk/client-rds';
 import type { S3Client } from '@aws-sdk/client-s3';
 import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import type pg from 'pg';
 import { rdsNamesOf } from '../../../aws/rds-names.ts';
 import type { Database } from '../../../configuration/runtime.ts';
 import { type ConnectionTarget, connect } from '../../../postgres/connect.ts';
+import { withConnection } from '../../../postgres/with-connection.ts';
 import { noteSightings } from '../../access/sightings.ts';
 import { readAccessSection } from './access.ts';
 import { readBucket, readKey, readSecretRotation } from './aws.ts';
@@ -63,21 +63,16 @@ export async function readSections(database: Database, dependencies: ReadDepende
 type Attempt = <Value>(read: () => Promise<Value>) => Promise<Reading<Value>>;
 type FromServer = Pick<Readings, keyof SqlSections | 'sightings'>;
 
-/** One connection, one section after the other: compliance must not weigh on the server. */
+/** One section after the other, so that compliance does not weigh on the server. */
 async function readFromServer(
   id: string,
   { target, table }: ReadDependencies,
   attempt: Attempt,
   now: number,
 ): Promise<FromServer> {
-  // Without limits of this system's own, so that the server's are seen as they are for everybody.
+  const queryTimeoutMs = 2 * QUERY_MS;
   const opened = await attempt(() =>
-    connect(target, {
-      statementTimeoutMs: 0,
-      lockTimeoutMs: 0,
-      idleInTransactionTimeoutMs: 0,
-      queryTimeoutMs: 2 * QUERY_MS,
-    }),
+    connect(target, { kind: 'catalog', statementTimeoutMs: QUERY_MS, lockTimeoutMs: LOCK_MS, queryTimeoutMs }),
   );
   if ('why' in opened) {
     const names: (keyof FromServer)[] = [...sqlSectionNames, 'sightings'];
@@ -87,8 +82,11 @@ async function readFromServer(
   try {
     const found: Partial<Record<keyof SqlSections, Reading<unknown>>> = {};
     for (const name of sqlSectionNames) {
-      found[name] = await attempt(() => readSqlSection(client, name));
-      if (name === 'server') await attempt(() => limitQueries(client));
+      found[name] = await attempt<unknown>(async () => {
+        if (name !== 'server') return readSqlSection(client, name);
+        // Without settings of this system's own, so that the server's are seen as they are for everybody.
+        return withConnection(target, { kind: 'inspecting', queryTimeoutMs }, (other) => readSqlSection(other, name));
+      });
     }
     const sightings = await attempt(() => noteSightings(client, table, id, now));
     const roles = found.roles as Reading<Sections['roles']>;
@@ -100,13 +98,6 @@ async function readFromServer(
   } finally {
     await client.end().catch(() => undefined);
   }
-}
-
-/** Types are then written with their schema, as no other is searched. */
-async function limitQueries(client: pg.Client): Promise<void> {
-  await client.query(
-    `SET statement_timeout = ${QUERY_MS}; SET lock_timeout = ${LOCK_MS}; SET search_path = pg_catalog; SET default_transaction_read_only = on`,
-  );
 }
 
 /** What is under way goes on, and is not waited for. */

@@ -59,7 +59,7 @@ export function setParameter(
   );
 }
 
-type NamedPlace = Pick<Context['database'], 'kind' | 'host' | 'instance_id'>;
+type NamedPlace = Pick<Context['database'], 'kind' | 'host' | 'direct' | 'instance_id'>;
 
 function readPlace({ id, isCluster, instances, parameterGroup }: Exclude<Context['instance'], null>): Place {
   return {
@@ -75,8 +75,9 @@ const found = (command: string, query: string): string =>
   `"$(aws rds ${command} --query ${quoteShell(query)} --output text)"`;
 
 /** What could not be read, as commands that ask for it. */
-function askedPlace({ kind, host, instance_id }: NamedPlace): Place {
-  const names = rdsNamesOf({ host, instance_id });
+function askedPlace({ kind, host: configured, direct, instance_id }: NamedPlace): Place {
+  const names = rdsNamesOf({ host: configured, direct, instance_id });
+  const host = direct?.host ?? configured;
   const instance = quoteShell(names.instance ?? host.split('.')[0] ?? host);
   const ofInstance = (query: string) => found(`describe-db-instances --db-instance-identifier ${instance}`, query);
   if (names.cluster === null && kind !== 'aurora') {

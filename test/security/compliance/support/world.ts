@@ -8,6 +8,7 @@ import { RDSClient } from '@aws-sdk/client-rds';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { PutCommand } from '@aws-sdk/lib-dynamodb';
+import type pg from 'pg';
 import { type RuntimeConfiguration, runtimeConfigurationSchema } from '../../../../shared/configuration/runtime.ts';
 import type { ConnectionTarget } from '../../../../shared/postgres/connect.ts';
 import { withConnection } from '../../../../shared/postgres/with-connection.ts';
@@ -28,6 +29,7 @@ import { clientOptions } from '../../../local/aws/support.ts';
 import { certificate } from '../../../postgres/support/localhost-certificate.ts';
 import { type OwnServer, ownServer } from '../../../postgres/support/own-server.ts';
 import { type StateService, startState } from '../../../state/support.ts';
+import { plainSession } from '../../../support/plain-session.ts';
 import { anyBinaries } from '../../../support/postgres-binaries.ts';
 import { type AwsClients, runAws } from './aws-cli.ts';
 
@@ -117,9 +119,14 @@ export class World {
 
   /** Runs statements, each by itself, as a superuser. */
   sql(...statements: string[]): Promise<void> {
-    return withConnection({ ...this.target(), tls: { mode: 'disable' } }, {}, async (client) => {
+    return this.asPlainClient(async (client) => {
       for (const statement of statements) await client.query(statement);
     });
+  }
+
+  private async asPlainClient(work: (client: pg.Client) => Promise<void>): Promise<void> {
+    const client = await plainSession(this.target());
+    await work(client).finally(() => client.end());
   }
 
   async restart(): Promise<void> {
@@ -275,6 +282,7 @@ export class World {
       turned_on_at: new Date().toISOString(),
       turned_on_by: 'alice',
       captured_at: null,
+      covered: null,
       stored_at: null,
       definitions: null,
       closed: closed ? { at: new Date().toISOString(), reason: 'test' } : null,

@@ -1,0 +1,27 @@
+import type { Database } from '../configuration/runtime.ts';
+import type { OperationError } from '../errors.ts';
+import { serverNeededFor } from '../postgres/pooler.ts';
+import type { SessionKind } from '../postgres/session-settings.ts';
+import { configuredPooler } from '../postgres/target.ts';
+import type { StateTable } from '../state/table.ts';
+import { readWatch } from './sample-store.ts';
+
+/**
+ * Says before a job is begun that it needs the server itself and the configuration leads to a connection pooler: by the address, or
+ * by what the sampler has met there. The job's own sessions look again.
+ *
+ * @param kind - of the job's sessions
+ * @returns `server_needed`; null where nothing is known of a pooler
+ * @throws the SDK's errors
+ */
+export async function serverObstacle(
+  table: StateTable,
+  database: Database,
+  kind: SessionKind,
+): Promise<OperationError | null> {
+  const configured = configuredPooler(database);
+  if (configured) return serverNeededFor(kind, configured.place, configured.pooler);
+  if (database.direct) return null;
+  const { pooler } = await readWatch(table, database.id);
+  return pooler && serverNeededFor(kind, database, pooler);
+}

@@ -19,7 +19,7 @@ afterEach(() => network.close());
 
 const target = (silenceMs = 200) => {
   const own = targetFor(server, 'postgres', { port: network.port, silenceMs, applicationName: APPLICATION });
-  return { ...own, limits: { ...own.limits, connect_timeout_ms: 300 } };
+  return { ...own, limits: { ...own.limits, connect_timeout_ms: 1500 } };
 };
 const never = new AbortController().signal;
 const sessions = () =>

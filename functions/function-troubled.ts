@@ -3,10 +3,10 @@ import { troublesOf } from '../shared/alerts/function-reports.ts';
 import { linksFrom } from '../shared/alerts/link.ts';
 import { openTroubles } from '../shared/alerts/troubled-functions.ts';
 import { dynamodbClient, sesClient } from '../shared/aws/clients.ts';
+import { readSubscription } from '../shared/aws/read-subscription.ts';
 import { readEnvironment } from '../shared/configuration/environment.ts';
 import { loadConfiguration } from '../shared/configuration/load.ts';
 import { createLogger } from '../shared/http/log.ts';
-import { readSubscription } from '../shared/security/audit/database-log/read-subscription.ts';
 import { openTable } from '../shared/state/table.ts';
 
 const environment = readEnvironment(['stateTable', 'alertLink', 'mailEvents']);

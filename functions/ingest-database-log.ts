@@ -1,7 +1,7 @@
+import { readSubscription } from '../shared/aws/read-subscription.ts';
 import { loadConfiguration } from '../shared/configuration/load.ts';
 import { createLogger } from '../shared/http/log.ts';
 import { ingestLog } from '../shared/security/audit/database-log/ingest.ts';
-import { readSubscription } from '../shared/security/audit/database-log/read-subscription.ts';
 import { openAuditor } from '../shared/security/audit/open-auditor.ts';
 
 const { databases } = loadConfiguration();

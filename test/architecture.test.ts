@@ -27,7 +27,8 @@ const folderOf = (path: string, depth: number): string => path.split('/').slice(
 /** What each top-level folder may import from, besides itself. */
 const ALLOWED: Record<string, string[]> = {
   functions: ['shared/'],
-  commands: ['shared/contract/'],
+  // What is run before a deployment reads its configuration, as the app does.
+  commands: ['shared/', 'infra/'],
   infra: ['shared/', 'layers/'],
   layers: [],
   // The troubles it makes are named after the checks that find them. An address is tried, and a database compared, with the

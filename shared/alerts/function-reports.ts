@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { LogEvents } from '../security/audit/database-log/read-subscription.ts';
+import type { LogEvents } from '../aws/read-subscription.ts';
 
 /** What can be wrong with a function: it failed, took nearly all of its time, or was not started for want of concurrency. */
 export type FunctionTrouble = 'errors' | 'duration' | 'throttles';

@@ -7,8 +7,8 @@ import { reportFilter, troublesOf } from '../../shared/alerts/function-reports.t
 import { LOOK_EVERY_MS } from '../../shared/alerts/throttled-functions.ts';
 import { openTroubles, QUIET_MS } from '../../shared/alerts/troubled-functions.ts';
 import { watchFunctions } from '../../shared/alerts/watch-functions.ts';
+import { readSubscription } from '../../shared/aws/read-subscription.ts';
 import { runtimeConfigurationSchema } from '../../shared/configuration/runtime.ts';
-import { readSubscription } from '../../shared/security/audit/database-log/read-subscription.ts';
 import { clientOptions } from '../local/aws/support.ts';
 import { type StateService, startState } from '../state/support.ts';
 

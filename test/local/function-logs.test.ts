@@ -4,8 +4,8 @@ import { createFunctionLogs } from '../../local/events/function-logs.ts';
 import { reportLine, reportOf } from '../../local/lambda/reports.ts';
 import type { Resource } from '../../local/template/intrinsics.ts';
 import { reportFilter, troublesOf } from '../../shared/alerts/function-reports.ts';
+import { readSubscription } from '../../shared/aws/read-subscription.ts';
 import { embeddedMetrics } from '../../shared/health/publish.ts';
-import { readSubscription } from '../../shared/security/audit/database-log/read-subscription.ts';
 import { clientOptions, useServices } from './aws/support.ts';
 
 const services = useServices();

@@ -1,11 +1,11 @@
 import { gzipSync } from 'node:zlib';
 import { QueryCommand } from '@aws-sdk/lib-dynamodb';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readSubscription } from '../../shared/aws/read-subscription.ts';
 import { runtimeConfigurationSchema } from '../../shared/configuration/runtime.ts';
 import { createAuditor } from '../../shared/security/audit/auditor.ts';
 import { ingestLog } from '../../shared/security/audit/database-log/ingest.ts';
 import { readLogLine } from '../../shared/security/audit/database-log/read-line.ts';
-import { readSubscription } from '../../shared/security/audit/database-log/read-subscription.ts';
 import { chainPartition } from '../../shared/security/audit/record.ts';
 import { type StateService, startState } from '../state/support.ts';
 

@@ -1,7 +1,7 @@
+import type { LogEvents } from '../../../aws/read-subscription.ts';
 import type { RuntimeConfiguration } from '../../../configuration/runtime.ts';
 import type { Auditor } from '../auditor.ts';
 import { readLogLine } from './read-line.ts';
-import type { LogEvents } from './read-subscription.ts';
 
 /** Records that are handed over at a time: the chain takes them in few transactions. */
 const AT_A_TIME = 100;

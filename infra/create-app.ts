@@ -1,4 +1,4 @@
-import { App, Tags, Validations } from 'aws-cdk-lib';
+import { App, Stack, type StackProps, Tags, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import type { Deployment } from './config/schema.ts';
 import { bundleFunctions } from './constructs/bundle.ts';
@@ -8,6 +8,7 @@ import { ApiStack } from './stacks/api.ts';
 import { BackupsStack } from './stacks/backups.ts';
 import { CopiesStack } from './stacks/copies.ts';
 import { MonitoringStack } from './stacks/monitoring.ts';
+import { NetworkStack } from './stacks/network.ts';
 import { StorageStack } from './stacks/storage.ts';
 
 export interface AppOptions {
@@ -23,6 +24,23 @@ const featureFlags = {
   '@aws-cdk/aws-s3:serverAccessLogsUseBucketPolicy': true,
   '@aws-cdk/aws-lambda:recognizeLayerVersion': true,
 };
+
+/** The endpoints of the functions' VPC, where the configuration asks for them, before all functions. */
+function addNetwork(
+  app: App,
+  { deployment, ...props }: StackProps & { deployment: Deployment },
+  functions: readonly NodeFunction[],
+): void {
+  const vpc = deployment.databases.find((database) => database.vpc)?.vpc;
+  if (vpc?.endpoints === undefined) return;
+  const services = new Set(functions.flatMap((each) => [...each.services]));
+  const network = new NetworkStack(app, `${deployment.prefix}-network`, {
+    ...props,
+    vpc: { ...vpc, endpoints: vpc.endpoints },
+    services,
+  });
+  for (const stack of new Set(functions.map((each) => Stack.of(each)))) stack.addStackDependency(network);
+}
 
 /**
  * The whole app for one deployment. Synthesis needs no network, account or Docker; it fails when a resource breaks one of
@@ -57,6 +75,7 @@ export function createApp(deployment: Deployment, { buildFolder, outdir }: AppOp
   const monitoring = new MonitoringStack(app, `${prefix}-monitoring`, { ...props, storage });
   const functions = app.node.findAll().filter((construct) => construct instanceof NodeFunction);
   monitoring.watch(deployment, functions);
+  addNetwork(app, props, functions);
   assertStacksFit(app, deployment);
   Tags.of(app).add('application', prefix);
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));

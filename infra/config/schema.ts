@@ -9,6 +9,7 @@ import {
   runtimeConfigurationSchema,
 } from '../../shared/configuration/runtime.ts';
 import { cronSchema } from '../../shared/configuration/schedules.ts';
+import { endpointNames } from '../constructs/vpc-services.ts';
 
 const arnOf = (service: string, kind: string) =>
   z.string().regex(new RegExp(`^arn:[^:]+:${service}:`), `must be the ARN of a ${kind}`);
@@ -24,6 +25,19 @@ const vpcSchema = z.strictObject({
   availability_zones: z
     .array(z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d[a-z]$/, 'must be a zone such as eu-central-1a'))
     .min(1),
+  /**
+   * Makes the endpoints that the functions need in this VPC; see docs/vpc.md. Without it the VPC must have them, or a NAT gateway.
+   */
+  endpoints: z
+    .strictObject({
+      /** Route tables of the subnets, for S3 and DynamoDB. */
+      route_table_ids: z.array(z.string().regex(/^rtb-[0-9a-f]+$/, 'must be a route table id')).min(1),
+      /** Endpoints that the VPC has already: it takes no second one of the same service. */
+      existing: z.array(z.enum(endpointNames)).default([]),
+      /** In how many availability zones; each is paid for. Without it, in all zones of the subnets. */
+      zones: z.int().min(1).optional(),
+    })
+    .optional(),
 });
 
 const deployedDatabaseSchema = databaseSchema.extend({

@@ -52,6 +52,8 @@ export class NodeFunction extends Construct {
   readonly deployedName: string;
   readonly timeout: Duration;
   readonly isDurable: boolean;
+  /** By IAM's names, as `s3`: the services that it may call from within a VPC; none outside of one. */
+  readonly services: ReadonlySet<string>;
 
   constructor(scope: Construct, id: string, props: NodeFunctionProps) {
     super(scope, id);
@@ -59,6 +61,10 @@ export class NodeFunction extends Construct {
     this.deployedName = `${deployment.prefix}-${name}`;
     this.timeout = props.timeout;
     this.isDurable = durableFor !== undefined;
+    const actions = (props.statements ?? []).flatMap((statement) => statement.actions);
+    // A durable function reads and writes its steps through Lambda's API.
+    const called = [...actions, ...(durableFor ? ['lambda:CheckpointDurableExecution'] : [])];
+    this.services = new Set(vpc ? called.map((action) => action.split(':')[0] ?? action) : []);
     const logGroup = new logs.LogGroup(this, 'Logs', {
       retention: deployment.retention.log_days,
       removalPolicy: RemovalPolicy.DESTROY,

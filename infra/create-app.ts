@@ -9,6 +9,7 @@ import { BackupsStack } from './stacks/backups.ts';
 import { CopiesStack } from './stacks/copies.ts';
 import { MonitoringStack } from './stacks/monitoring.ts';
 import { NetworkStack } from './stacks/network.ts';
+import { ReplicaKeyStack } from './stacks/replica-key.ts';
 import { StorageStack } from './stacks/storage.ts';
 
 export interface AppOptions {
@@ -69,12 +70,16 @@ export function createApp(deployment: Deployment, { buildFolder, outdir }: AppOp
     const env = { ...props.env, region: deployment.copies.region };
     // S3 takes the rule that copies only when there is a bucket to copy to.
     storage.addStackDependency(new CopiesStack(app, `${prefix}-copies`, { ...props, env }));
+    new ReplicaKeyStack(app, `${prefix}-replica-key`, { ...props, env, storage });
   }
   const backups = new BackupsStack(app, `${prefix}-backups`, { ...props, storage });
   new ApiStack(app, `${prefix}-api`, { ...props, storage, backups });
   const monitoring = new MonitoringStack(app, `${prefix}-monitoring`, { ...props, storage });
   const functions = app.node.findAll().filter((construct) => construct instanceof NodeFunction);
-  monitoring.watch(deployment, functions);
+  monitoring.watch(
+    deployment,
+    functions.filter(({ isWatched }) => isWatched),
+  );
   addNetwork(app, props, functions);
   assertStacksFit(app, deployment);
   Tags.of(app).add('application', prefix);

@@ -127,7 +127,26 @@ export const deploymentSchema = runtimeConfigurationSchema
       })
       .prefault({}),
     /** A second region, into whose bucket S3 copies every object; see docs/retention.md. Needs `region` and `account`. */
-    copies: z.strictObject({ region: regionSchema }).optional(),
+    copies: z
+      .strictObject({
+        region: regionSchema,
+        /** S3 Replication Time Control: copies within 15 minutes by contract, and word of those that were late; billed by the gigabyte. */
+        time_control: z.boolean().default(false),
+      })
+      .optional(),
+    /**
+     * A bucket of backups that is there, with its keys, in place of a new one: the copies of a region that is lost. See
+     * docs/disaster-recovery.md.
+     */
+    existing_backups: z
+      .strictObject({
+        bucket: z.string().regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'must be the name of a bucket'),
+        /** Opens the backups: in a second region, the replica of the key that encrypted them. */
+        key_arn: arnOf('kms', 'KMS key'),
+        /** Opens the bucket's objects, for S3. */
+        bucket_key_arn: arnOf('kms', 'KMS key'),
+      })
+      .optional(),
     api: z
       .strictObject({
         requests_per_second: z.int().min(1).max(10_000).default(50),
@@ -144,7 +163,7 @@ export const deploymentSchema = runtimeConfigurationSchema
     removal_policy: z.enum(['retain', 'destroy']).default('retain'),
     deletion_protection: z.boolean().default(true),
   })
-  .superRefine(({ prefix, databases, copies, region, account, drills }, context) => {
+  .superRefine(({ prefix, databases, copies, existing_backups, region, account, drills }, context) => {
     if (drills.server !== null && !databases.some(({ id }) => id === drills.server)) {
       context.addIssue({
         code: 'custom',
@@ -166,6 +185,13 @@ export const deploymentSchema = runtimeConfigurationSchema
         path: ['copies', 'region'],
         message:
           region === copies.region ? 'is the region of the backups itself' : 'needs region and account to be set',
+      });
+    }
+    if (copies && existing_backups) {
+      context.addIssue({
+        code: 'custom',
+        path: ['copies'],
+        message: 'cannot be made of existing_backups: the bucket belongs to another deployment',
       });
     }
     const [first] = databases.filter(({ vpc }) => vpc);

@@ -26,6 +26,8 @@ export interface NodeFunctionProps {
   readonly durableFor?: Duration;
   /** Rows pass through it as buffers; see bufferMemory. Durable ones always do. */
   readonly passesRows?: boolean;
+  /** Whether alarms and dashboards are about it; one that runs only when a stack is removed has none. Default true. */
+  readonly isWatched?: boolean;
   /** The network it runs in. */
   readonly vpc?: Deployment['databases'][number]['vpc'];
 }
@@ -52,6 +54,7 @@ export class NodeFunction extends Construct {
   readonly deployedName: string;
   readonly timeout: Duration;
   readonly isDurable: boolean;
+  readonly isWatched: boolean;
   /** By IAM's names, as `s3`: the services that it may call from within a VPC; none outside of one. */
   readonly services: ReadonlySet<string>;
 
@@ -61,6 +64,7 @@ export class NodeFunction extends Construct {
     this.deployedName = `${deployment.prefix}-${name}`;
     this.timeout = props.timeout;
     this.isDurable = durableFor !== undefined;
+    this.isWatched = props.isWatched ?? true;
     const actions = (props.statements ?? []).flatMap((statement) => statement.actions);
     // A durable function reads and writes its steps through Lambda's API.
     const called = [...actions, ...(durableFor ? ['lambda:CheckpointDurableExecution'] : [])];

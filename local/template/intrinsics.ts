@@ -111,6 +111,14 @@ export function resolveResources(assembly: Assembly, names: ReadonlyMap<string, 
       if (!exported) throw new Error(`Stack ${stack.name} imports ${name}, which no stack exports`);
       return exported();
     },
+    'Fn::GetStackOutput': (stack, argument) => {
+      const { StackName, OutputName } = value(stack, argument) as { StackName: string; OutputName: string };
+      const producer = assembly.stacks.find(({ name }) => name === StackName);
+      const output = producer?.template.Outputs[OutputName];
+      if (!producer || !output)
+        throw new Error(`Stack ${stack.name} reads ${OutputName} of ${StackName}, which has none`);
+      return value(producer, output.Value);
+    },
     'Fn::FindInMap': (stack, argument) => {
       const [map, first, second] = (argument as unknown[]).map((part) => String(value(stack, part)));
       return stack.template.Mappings[map ?? '']?.[first ?? '']?.[second ?? ''];

@@ -1,6 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { createFaultList, type Fault } from '../faults.ts';
 import { listen } from '../http.ts';
+import { withReplication } from './replication.ts';
 import { type Listers, serveS3 } from './server.ts';
 import { openStore } from './store.ts';
 
@@ -16,7 +17,7 @@ export type WorkerReply = { type: 'listening'; url: string } | { type: 'done'; i
 const { folder, port } = workerData as { folder: string; port: number };
 const faults = createFaultList();
 const listers: Listers = new Map();
-const server = await listen(port, serveS3(await openStore(folder), faults, listers));
+const server = await listen(port, serveS3(withReplication(await openStore(folder)), faults, listers));
 
 function reply(message: WorkerReply): void {
   parentPort?.postMessage(message);

@@ -1,4 +1,4 @@
-import { CustomResource, Duration, Tags } from 'aws-cdk-lib';
+import { CustomResource, Duration, Stack, Tags, Validations } from 'aws-cdk-lib';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
 import { EMPTIED_ON_REMOVAL } from '../../shared/aws/bucket-removal.ts';
@@ -48,6 +48,11 @@ export class EmptiedBuckets extends Construct {
       });
       // Its policy goes first: what it refuses, as the deletion of archived audit records, and what it lets S3 write, as access logs.
       bucket.policy?.node.addDependency(resource);
+      const logicalId = Stack.of(this).getLogicalId(bucket.node.defaultChild as s3.CfnBucket);
+      Validations.of(this).acknowledge({
+        id: `AwsSolutions-IAM5[Resource::<${logicalId}.Arn>/*]`,
+        reason: 'All of the bucket is deleted, with the bucket.',
+      });
       Tags.of(bucket).add(EMPTIED_ON_REMOVAL.key, EMPTIED_ON_REMOVAL.value);
     }
   }

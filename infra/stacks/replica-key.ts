@@ -1,4 +1,4 @@
-import { CfnOutput, Fn, Stack, type StackProps } from 'aws-cdk-lib';
+import { CfnOutput, Fn, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
 import * as kms from 'aws-cdk-lib/aws-kms';
 import type { Construct } from 'constructs';
 import type { Deployment } from '../config/schema.ts';
@@ -36,7 +36,8 @@ export class ReplicaKeyStack extends Stack {
       },
       pendingWindowInDays: DELETION_DAYS,
     });
-    if (deployment.removal_policy === 'retain') replica.applyRemovalPolicy(undefined);
+    const isRetained = deployment.removal_policy === 'retain';
+    replica.applyRemovalPolicy(isRetained ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY);
     new kms.CfnAlias(this, 'Alias', {
       aliasName: `alias/${deployment.prefix}-backups`,
       targetKeyId: replica.attrKeyId,

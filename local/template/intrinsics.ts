@@ -39,7 +39,13 @@ export function resolveResources(assembly: Assembly, names: ReadonlyMap<string, 
     if (inProgress.has(key)) throw new Error(`Stack ${stack.name}: ${logicalId} refers to itself`);
     inProgress.add(key);
     const properties = value(stack, definition.Properties) as Record<string, unknown>;
-    const place: Place = { stack: stack.name, logicalId, type: definition.Type, properties };
+    const place: Place = {
+      stack: stack.name,
+      logicalId,
+      type: definition.Type,
+      properties,
+      ...(stack.region === null ? {} : { region: stack.region }),
+    };
     const name = names.get(key) ?? physicalName(place);
     const made: Resource = { ...place, name, ref: reference(place, name), arn: attribute(place, name, 'Arn') };
     inProgress.delete(key);

@@ -55,6 +55,11 @@ export function readLocks(bucket: AnyBucket): iam.PolicyStatement[] {
   return [allow(['s3:GetObjectRetention'], [bucket.arnForObjects(BACKUP_PATHS)]), listAndMiss(bucket, BACKUP_PATHS)];
 }
 
+/** Asks S3 how far an object's copy is. S3 has no right for that but the one to read; without the key nothing of it opens. */
+export function readObjectStates(bucket: AnyBucket): iam.PolicyStatement[] {
+  return [allow(['s3:GetObject'], [bucket.arnForObjects(BACKUP_PATHS)]), listAndMiss(bucket, BACKUP_PATHS)];
+}
+
 /** Deletes a backup's objects and aborts its unfinished uploads. Former versions are beyond it: the bucket keeps them. */
 export function removeBackups(bucket: AnyBucket): iam.PolicyStatement[] {
   return [

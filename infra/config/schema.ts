@@ -17,7 +17,7 @@ const arnOf = (service: string, kind: string) =>
 /** The network a database is reached in; without it, functions reach it over the internet. */
 const vpcSchema = z.strictObject({
   vpc_id: z.string().regex(/^vpc-[0-9a-f]+$/, 'must be a VPC id such as vpc-0a1b2c3d'),
-  /** Private subnets with a route to S3, DynamoDB, KMS and Secrets Manager: a NAT gateway or VPC endpoints. */
+  /** Private subnets with a way to AWS: VPC endpoints or a NAT gateway; see docs/vpc.md. */
   subnet_ids: z.array(z.string().regex(/^subnet-[0-9a-f]+$/, 'must be a subnet id')).min(1),
   /** Security groups of the functions: the database's own must let them in. */
   security_group_ids: z.array(z.string().regex(/^sg-[0-9a-f]+$/, 'must be a security group id')).min(1),
@@ -159,7 +159,7 @@ export const deploymentSchema = runtimeConfigurationSchema
     job_timeout_hours: z.int().min(1).max(8784).default(24),
     /** Longest time of one invocation of the functions that back up and restore; Lambda allows 15 minutes. */
     invocation_seconds: z.int().min(15).max(900).default(900),
-    /** What deleting the app does to the bucket, the tables and the key. */
+    /** What deleting the app does to buckets, tables and keys; `destroy` empties the buckets. See docs/disaster-recovery.md. */
     removal_policy: z.enum(['retain', 'destroy']).default('retain'),
     deletion_protection: z.boolean().default(true),
   })

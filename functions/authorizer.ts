@@ -3,7 +3,7 @@ import { createAccessControl } from '../shared/access/authorize.ts';
 import { dynamodbClient } from '../shared/aws/clients.ts';
 import { readEnvironment } from '../shared/configuration/environment.ts';
 import { loadConfiguration } from '../shared/configuration/load.ts';
-import { callerContext } from '../shared/http/caller.ts';
+import { callerContext, refusedContext } from '../shared/http/caller.ts';
 import { createLogger } from '../shared/http/log.ts';
 import { isRevoked } from '../shared/security/access/revocations.ts';
 import { readSecuritySettings } from '../shared/security/settings/read-settings.ts';
@@ -19,7 +19,8 @@ const logger = createLogger('authorizer');
 
 /**
  * REQUEST authorizer of the whole API. API Gateway caches the answer, so it speaks of the stage as a whole; the least role of
- * each route is enforced where it is served. The cache must be keyed by the token and the caller's address, both.
+ * each route is enforced where it is served, and so is an expired token's refusal: it comes there without a caller, as the 401 of API
+ * Gateway could not say why. The cache must be keyed by the token and the caller's address, both.
  *
  * @throws Error `Unauthorized`, the word by which API Gateway answers 401
  */
@@ -32,6 +33,8 @@ export async function handler(event: APIGatewayRequestAuthorizerEvent): Promise<
     return policy(event.methodArn, 'Allow', decision.token.sub, callerContext(decision.token));
   }
   logger.warn('Access was not given', { outcome: decision.outcome, reason: decision.reason });
+  if (decision.outcome === 'expired')
+    return policy(event.methodArn, 'Allow', 'nobody', refusedContext(decision.refusal));
   if (decision.outcome === 'denied') return policy(event.methodArn, 'Deny', decision.sub, {});
   throw new Error('Unauthorized');
 }

@@ -1,21 +1,23 @@
 import type pg from 'pg';
 import { effectiveChecks, readSettings } from '../shared/alerts/settings.ts';
 import { readStanding } from '../shared/alerts/watch-alerts.ts';
-import { dynamodbClient, secretsManagerClient } from '../shared/aws/clients.ts';
+import { dynamodbClient, lambdaClient, secretsManagerClient } from '../shared/aws/clients.ts';
 import { readEnvironment } from '../shared/configuration/environment.ts';
 import { findDatabase, loadConfiguration } from '../shared/configuration/load.ts';
 import { readBlocking } from '../shared/health/connections/blocking-tree.ts';
 import { closeIdle, connectionStats, listSessions, terminateSession } from '../shared/health/connections/sessions.ts';
-import { describeHealth } from '../shared/health/describe-health.ts';
+import { describeHealth, isFresh } from '../shared/health/describe-health.ts';
 import { readHistory } from '../shared/health/history.ts';
-import { readWatch } from '../shared/health/sample-store.ts';
+import { samplerOf, watchOnDemand } from '../shared/health/sample-on-demand.ts';
 import { createApiHandler } from '../shared/http/api-handler.ts';
 import { connectionTarget } from '../shared/postgres/target.ts';
 import { withConnection } from '../shared/postgres/with-connection.ts';
 import { openTable } from '../shared/state/table.ts';
 
 const configuration = loadConfiguration();
-const table = openTable(dynamodbClient(), readEnvironment(['stateTable']).stateTable);
+const environment = readEnvironment(['stateTable', 'samplerFunctionArn']);
+const table = openTable(dynamodbClient(), environment.stateTable);
+const ask = samplerOf(lambdaClient(), environment.samplerFunctionArn);
 
 /** Looking must not take long where something else already does. */
 const LOOK_TIMEOUT_MS = 10_000;
@@ -34,11 +36,19 @@ export const handler = createApiHandler('health-api', {
     const database = findDatabase(configuration, query.database);
     const { settings } = await readSettings(table, database.id);
     const { trackers } = await readStanding(table, database.id);
-    const body = describeHealth(await readWatch(table, database.id), {
+    const intervalSeconds = configuration.thresholds.health_check_interval_seconds;
+    const { state, unsampled } = await watchOnDemand({
+      table,
+      database: database.id,
+      isFresh: (known) => isFresh(known, intervalSeconds),
+      ask,
+    });
+    const body = describeHealth(state, {
       database,
       checks: effectiveChecks(settings, configuration.thresholds),
       standings: trackers,
-      intervalSeconds: configuration.thresholds.health_check_interval_seconds,
+      intervalSeconds,
+      unsampled,
     });
     return { status: 200, body };
   },

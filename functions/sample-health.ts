@@ -4,6 +4,7 @@ import { watchMinute } from '../shared/alerts/watch-minute.ts';
 import { cloudwatchClient, dynamodbClient, secretsManagerClient, sesClient } from '../shared/aws/clients.ts';
 import { readEnvironment } from '../shared/configuration/environment.ts';
 import { loadConfiguration } from '../shared/configuration/load.ts';
+import { roundsOfMinute } from '../shared/health/sampling-interval.ts';
 import { createWatcher } from '../shared/health/watch-database.ts';
 import { createLogger } from '../shared/http/log.ts';
 import { connectionTarget } from '../shared/postgres/target.ts';
@@ -30,15 +31,19 @@ const watchers = new Map(
 const CLOSING_TIME_MS = 8_000;
 
 /**
- * Samples every database, some times within a minute; a rule calls it each minute.
+ * Samples every database: some times within a minute when the rule of each minute calls it, once when anybody else does, as after a
+ * deployment or for one who asks how a database is.
  *
  * @throws Error naming what failed
  */
-export async function handler(_event: unknown, context: Pick<Context, 'getRemainingTimeInMillis'>): Promise<void> {
+export async function handler(event: unknown, context: Pick<Context, 'getRemainingTimeInMillis'>): Promise<void> {
   const failures: string[] = [];
   await watchMinute({
     table,
     watchers,
+    rounds: isScheduled(event)
+      ? roundsOfMinute(configuration.thresholds.health_check_interval_seconds, Date.now())
+      : [0],
     configuration,
     cloudwatch: cloudwatchClient(),
     namespace: environment.metricNamespace,
@@ -53,3 +58,6 @@ export async function handler(_event: unknown, context: Pick<Context, 'getRemain
   });
   if (failures.length > 0) throw new Error(`Sampling failed: ${failures.join(', ')}; the log says why`);
 }
+
+const isScheduled = (event: unknown): boolean =>
+  typeof event === 'object' && event !== null && 'detail-type' in event && event['detail-type'] === 'Scheduled Event';

@@ -1,5 +1,5 @@
-import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { writeWhole } from './aws/state-file.ts';
 import { sampleDatabase } from './sample/sample.ts';
 import type { LocalSystem } from './system.ts';
 
@@ -9,22 +9,26 @@ import type { LocalSystem } from './system.ts';
  *
  * @returns the path of the file.
  */
-export function writeTokens(system: LocalSystem, stateFolder: string): string {
+export async function writeTokens(
+  system: LocalSystem,
+  stateFolder: string,
+  tokens: LocalSystem['tokens'] = system.tokens,
+): Promise<string> {
   const path = join(stateFolder, 'tokens');
-  // The mode counts only for a file that is made.
-  rmSync(path, { force: true });
   const { postgres } = system;
   const database = postgres
     ? [
-        `export DATABASE_URL=postgres://${postgres.user}:${postgres.password}@${postgres.host}:${postgres.port}/${sampleDatabase}`,
+        `DATABASE_URL=postgres://${postgres.user}:${postgres.password}@${postgres.host}:${postgres.port}/${sampleDatabase}`,
       ]
     : [];
-  writeFileSync(path, `${[...assignments(system), ...database].join('\n')}\n`, { mode: 0o600 });
+  // Exported, so that programs of one's own and those of package.json see them too.
+  const lines = [...assignments(system, tokens), ...database].map((line) => `export ${line}\n`);
+  await writeWhole(path, lines.join(''));
   return path;
 }
 
-function assignments(system: LocalSystem): string[] {
-  const tokens = Object.entries(system.tokens).map(([role, token]) => `${role.toUpperCase()}=${token}`);
+function assignments(system: LocalSystem, given: LocalSystem['tokens'] = system.tokens): string[] {
+  const tokens = Object.entries(given).map(([role, token]) => `${role.toUpperCase()}=${token}`);
   return [`API=${apiOf(system)}`, ...tokens];
 }
 

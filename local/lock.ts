@@ -1,8 +1,21 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { closeFolder } from './private-folder.ts';
 
 /** Folders this process holds itself: a file with its own process number may also stem from before a reboot. */
 const held = new Set<string>();
+
+const pathIn = (stateFolder: string): string => join(stateFolder, 'running.pid');
+
+/** @throws Error when a running process has the state folder. */
+export function refuseSecond(stateFolder: string): void {
+  const path = pathIn(stateFolder);
+  const holder = held.has(path) ? process.pid : runningHolder(path);
+  if (holder === null) return;
+  throw new Error(
+    `A local system already runs on ${stateFolder} (process ${holder}). Stop it with Ctrl-C in its terminal, or: kill ${holder}`,
+  );
+}
 
 /**
  * Takes the state folder for this process.
@@ -11,15 +24,11 @@ const held = new Set<string>();
  * @throws Error when a running process has it.
  */
 export function lockStateFolder(stateFolder: string): () => void {
-  mkdirSync(stateFolder, { recursive: true, mode: 0o711 });
-  const path = join(stateFolder, 'running.pid');
-  const holder = held.has(path) ? process.pid : runningHolder(path);
-  if (holder !== null)
-    throw new Error(
-      `A local system already runs on ${stateFolder} (process ${holder}). Stop it with Ctrl-C in its terminal, or: kill ${holder}`,
-    );
+  refuseSecond(stateFolder);
+  closeFolder(stateFolder);
+  const path = pathIn(stateFolder);
   rmSync(path, { force: true });
-  writeFileSync(path, String(process.pid), { flag: 'wx' });
+  writeFileSync(path, String(process.pid), { flag: 'wx', mode: 0o600 });
   held.add(path);
   return () => {
     held.delete(path);

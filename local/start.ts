@@ -1,15 +1,12 @@
-import { once } from 'node:events';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { describeFirstBackup, takeFirstBackup } from './first-backup.ts';
-import { guide, writeTokens } from './guide.ts';
-import { lockStateFolder } from './lock.ts';
-import { removePostgres } from './postgres.ts';
-import { sampleDatabase } from './sample/sample.ts';
-import { makeTrouble } from './sample/trouble.ts';
-import { runWorkload } from './sample/workload.ts';
-import { type LocalSystem, type ManagedDatabase, startSystem } from './system.ts';
+import { lockStateFolder, refuseSecond } from './lock.ts';
+import { freePort, PortTaken, requireFreePort } from './ports.ts';
+import { removePostgres } from './postgres/folder.ts';
+import type { Options } from './run.ts';
+import { describeDiskTrouble, diskTrouble, requireFreeSpace, StateNotWritten } from './state-disk.ts';
+import type { ManagedDatabase } from './system.ts';
 
 const stateFolder = '.local';
 
@@ -21,52 +18,51 @@ const usage = `npm start -- [--fresh] [--idle] [--trouble] [--port 4000] [--data
   --port          where the API listens (4000)
   --database-url  manages a database of your own in place of the sample shop`;
 
+/** What a first start writes, and a later one: data, programs, bundles. Bytes. */
+const neededSpace = { first: 300_000_000, later: 100_000_000 };
+
 /** `npm start`: the whole system on this machine, until Ctrl-C. */
 async function main(): Promise<void> {
   const options = readOptions();
   if (!options) return;
+  // Whatever this and its children write is for this user alone.
+  process.umask(0o077);
   const ending = new AbortController();
-  let system: LocalSystem | null = null;
-  let stopWorkload: (() => Promise<void>) | null = null;
-  let trouble: Promise<void> | null = null;
+  let failure: unknown = null;
+  const fail = (error: unknown): void => {
+    failure ??= error;
+    ending.abort();
+  };
   // A second key press changes nothing: it does not cut short what keeps the data whole.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => ending.abort());
+  for (const event of ['uncaughtException', 'unhandledRejection'] as const) process.on(event, fail);
   endWithNpm(() => ending.abort());
 
   try {
+    // What can be refused is refused before anything is started, cleared or even loaded.
+    refuseSecond(stateFolder);
+    await requireFreePort(options.port);
+    requireFreeSpace(existingPart(stateFolder), isFirst(options) ? neededSpace.first : neededSpace.later);
     if (options.fresh) clear();
-    const started = Date.now();
-    const database = options.database?.id ?? sampleDatabase;
-    console.log('Starting the database management system (Ctrl-C stops it)');
-    system = await startSystem({
-      stateFolder,
-      gatewayPort: options.port,
-      signal: ending.signal,
-      note: (text) => console.log(`  ${text}`),
-      ...(options.database ? { databases: [options.database] } : {}),
-    });
-    if (system.postgres && !options.idle) stopWorkload = runWorkload(system.postgres);
-    const backup = await firstBackup(system, join(stateFolder, `first-backup-${database}`), ending.signal);
-    ending.signal.throwIfAborted();
-    const tokensPath = writeTokens(system, stateFolder);
-    console.log(backup + guide({ system, database, stateFolder, tokensPath, seconds: (Date.now() - started) / 1000 }));
-    if (options.trouble && system.postgres) {
-      const { postgres, apiUrl, tokens } = system;
-      const note = (text: string) => console.log(text);
-      trouble = makeTrouble({ postgres, apiUrl, token: tokens.admin, note, signal: ending.signal });
-    }
-    await once(ending.signal, 'abort');
+    const { runSystem } = await import('./run.ts');
+    await runSystem({ options, stateFolder, signal: ending.signal, failed: fail });
   } catch (error) {
-    if (!ending.signal.aborted) {
-      console.error(`\n${explain(error, options.port)}`);
-      process.exitCode = 1;
-    }
+    if (!ending.signal.aborted) fail(error);
   }
-  if (system) console.log('\nStopping');
-  await trouble;
-  await stopWorkload?.();
-  await system?.stop();
+  if (failure !== null) {
+    console.error(`\n${await explain(failure)}`);
+    process.exitCode = 1;
+  }
   process.exit();
+}
+
+function isFirst({ fresh }: Options): boolean {
+  return fresh || !existsSync(stateFolder);
+}
+
+/** The folder itself, or the one that it will be made in. */
+function existingPart(folder: string): string {
+  return existsSync(folder) ? resolve(folder) : resolve('.');
 }
 
 /** npm that is killed does not pass it on to the shell and this process below it: here its going is noticed. */
@@ -85,24 +81,6 @@ function firstProcess(): string {
   } catch {
     return '';
   }
-}
-
-/** What the first backup took, once. When it fails the system stays up, so that one can look into it. */
-async function firstBackup(system: LocalSystem, marker: string, signal: AbortSignal): Promise<string> {
-  if (existsSync(marker)) return '';
-  try {
-    return describeFirstBackup(await takeFirstBackup(system, { marker, signal }));
-  } catch (error) {
-    return `\n${error instanceof Error ? error.message : String(error)}\n`;
-  }
-}
-
-interface Options {
-  fresh: boolean;
-  idle: boolean;
-  trouble: boolean;
-  port: number;
-  database: ManagedDatabase | null;
 }
 
 function readOptions(): Options | null {
@@ -173,10 +151,18 @@ function clear(): void {
   rmSync(stateFolder, { recursive: true, force: true });
 }
 
-function explain(error: unknown, port: number): string {
-  if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
-    return `Port ${port} is taken. Give another one: npm start -- --port ${port + 1}`;
+async function explain(error: unknown): Promise<string> {
+  if (error instanceof StateNotWritten) return error.message;
+  if (error instanceof PortTaken) {
+    const hint =
+      error.code === 'EACCES'
+        ? 'Ports below 1024 are for root; give another one'
+        : 'End that program, or give another port';
+    const other = await freePort(error.port < 1024 ? 4000 : error.port + 1);
+    return `${error.message}, and the API should listen there (--port). Nothing was started.\n${hint}: npm start -- --port ${other}`;
   }
+  const trouble = diskTrouble(error);
+  if (trouble !== null) return describeDiskTrouble(resolve(stateFolder), trouble);
   return error instanceof Error ? error.message : String(error);
 }
 

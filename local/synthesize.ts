@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { closeBelow } from './private-folder.ts';
 
 const projectFolder = fileURLToPath(new URL('..', import.meta.url));
 
@@ -22,7 +23,8 @@ export async function synthesize(options: {
   rmSync(cdkOut, { recursive: true, force: true });
   const child = spawn(process.execPath, ['infra/app.ts'], {
     cwd: projectFolder,
-    env: { ...process.env, DEPLOYMENT: deploymentPath, CDK_OUTDIR: cdkOut },
+    // CDK's check of the template against CloudFormation's schemas takes as long as all the rest, and is for deployments.
+    env: { CDK_VALIDATION: 'false', ...process.env, DEPLOYMENT: deploymentPath, CDK_OUTDIR: cdkOut },
     stdio: ['ignore', 'pipe', 'pipe'],
     ...(options.signal ? { signal: options.signal } : {}),
   });
@@ -37,5 +39,7 @@ export async function synthesize(options: {
     child.on('close', resolve);
   });
   if (code !== 0) throw new Error(`The CDK app could not be synthesized:\n${said.trim()}`);
+  // Assets are copied with the modes of their sources.
+  closeBelow(cdkOut);
   return cdkOut;
 }

@@ -1,19 +1,22 @@
-import { mkdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, statfsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { runAlarms } from './alarms.ts';
 import type { Listening } from './aws/http.ts';
 import { type LocalServices, startServices } from './aws/services.ts';
 import { createEventBus, deployedEvent } from './events/bus.ts';
-import { serveGateway } from './gateway/server.ts';
+import { openFront } from './gateway/front.ts';
+import { createGateway } from './gateway/server.ts';
 import { type LocalIssuer, startIssuer } from './identity/issuer.ts';
 import { openLogFile } from './lambda/logs.ts';
 import { serveLambda } from './lambda/server.ts';
 import { createLambdaService, type LambdaService, statusChangeEvent } from './lambda/service.ts';
 import { lockStateFolder } from './lock.ts';
-import { type LocalPostgres, startPostgres } from './postgres.ts';
+import { knownPorts } from './ports.ts';
+import { type LocalPostgres, startPostgres } from './postgres/server.ts';
 import { provision } from './provision.ts';
 import { createSampleDatabase, sampleDatabase } from './sample/sample.ts';
 import { runSchedules } from './schedules.ts';
+import { describeDiskTrouble, diskTrouble, StateNotWritten, watchDisk } from './state-disk.ts';
 import { synthesize } from './synthesize.ts';
 import { readListers } from './template/listers.ts';
 import { readApp } from './template/read.ts';
@@ -57,13 +60,19 @@ export type SystemOptions = {
   readonly note?: (text: string) => void;
   /** Ends a start that is under way. */
   readonly signal?: AbortSignal;
+  /** Told, once, why the running system cannot go on: its state cannot be written, or PostgreSQL is gone. It is then to be stopped. */
+  readonly failed?: (error: Error) => void;
 };
+
+type Tokens = Readonly<Record<(typeof roles)[number], string>>;
 
 export type LocalSystem = {
   /** Such as `http://127.0.0.1:4000`; routes are below `/api/database`, with and without the stage before it. */
   readonly apiUrl: string;
   /** A ready token for each role. */
-  readonly tokens: Readonly<Record<(typeof roles)[number], string>>;
+  readonly tokens: Tokens;
+  /** New ones, valid for twelve hours from now. */
+  readonly freshTokens: () => Promise<Tokens>;
   readonly services: LocalServices;
   readonly issuer: LocalIssuer;
   readonly lambda: LambdaService;
@@ -87,43 +96,76 @@ export async function startSystem(options: SystemOptions): Promise<LocalSystem> 
     for (const close of opened.splice(0).reverse()) {
       await Promise.resolve()
         .then(close)
-        .catch((error: unknown) => note(`Stopping: ${error instanceof Error ? error.message : String(error)}`));
+        .catch((error: unknown) => {
+          // The disk's failure has been told before.
+          if (diskTrouble(error) === null) note(`Stopping: ${error instanceof Error ? error.message : String(error)}`);
+        });
     }
+  };
+  const failing = new AbortController();
+  const signal = AbortSignal.any([failing.signal, ...(options.signal ? [options.signal] : [])]);
+  let freeze: () => void = () => {};
+  const fail = (error: Error): void => {
+    if (failing.signal.aborted) return;
+    failing.abort(error);
+    // Before anything else: what jobs would make of the failing calls must not become their end.
+    freeze();
+    options.failed?.(error);
   };
   /** Remembers how to end what has just been started, then goes on unless the start was ended meanwhile. */
   const keep = <Part>(part: Part, close: (part: Part) => unknown): Part => {
     opened.push(() => close(part));
-    options.signal?.throwIfAborted();
+    signal.throwIfAborted();
     return part;
   };
 
   try {
     keep(lockStateFolder(stateFolder), (unlock) => unlock());
+    const front = keep(await openFront(options.gatewayPort ?? 0), (one) => one.close());
     rmSync(join(stateFolder, 'opt'), { recursive: true, force: true });
-    const services = keep(await startServices({ stateFolder: join(stateFolder, 'aws') }), (all) => all.close());
-    const issuer = keep(await startIssuerOnKnownPort(stateFolder), (one) => one.close());
+    const disk = keep(watchDisk(stateFolder, fail), (one) => one.close());
+    const ports = knownPorts(stateFolder, note);
+    const services = keep(await startServices({ stateFolder: join(stateFolder, 'aws'), ports, disk }), (all) =>
+      all.close(),
+    );
+    const identity = join(stateFolder, 'identity');
+    mkdirSync(identity, { recursive: true, mode: 0o700 });
+    // Tokens name the issuer's port, and stay valid over restarts with it.
+    const issuer = keep(
+      await ports.open('issuer', (port) => startIssuer({ stateFolder: identity, audience, port, disk })),
+      (one) => one.close(),
+    );
 
     let postgres: LocalPostgres | null = null;
     if (!options.databases) {
       note('Starting PostgreSQL');
-      postgres = keep(await startPostgres({ stateFolder }), (server) => server.stop());
+      postgres = keep(await ports.open('postgres', (port) => startPostgres({ stateFolder, port, signal })), (server) =>
+        server.stop(),
+      );
+      void postgres.lost.then((lines) => fail(lostServer(stateFolder, lines)));
       if (await createSampleDatabase(postgres)) note('Made the sample database');
     }
-    options.signal?.throwIfAborted();
+    signal.throwIfAborted();
 
     const databases =
       options.databases ??
       (postgres
         ? [{ ...postgres, id: sampleDatabase, name: sampleDatabase, storage_gigabytes: diskGigabytes(stateFolder) }]
         : []);
-    const deployment = await deploymentOf(databases, services, issuer, options.deployment ?? {});
+    const deployment = await deploymentOf(
+      databases,
+      services,
+      issuer,
+      join(options.stateFolder, 'tokens'),
+      options.deployment ?? {},
+    );
     if (options.cdkOut === undefined) note('Synthesizing the app');
-    const cdkOut = options.cdkOut ?? (await synthesize({ stateFolder, deployment, signal: options.signal }));
+    const cdkOut = options.cdkOut ?? (await synthesize({ stateFolder, deployment, signal }));
     const app = readApp(cdkOut);
     if (!app.api) throw new Error('The synthesized app has no REST API');
     await provision(app.resources, services);
     await services.setListers(readListers(app.resources));
-    options.signal?.throwIfAborted();
+    signal.throwIfAborted();
 
     let lambdaServer: Listening | null = null;
     const log = openLogFile(join(stateFolder, 'logs', 'system.log'));
@@ -139,6 +181,7 @@ export async function startSystem(options: SystemOptions): Promise<LocalSystem> 
       timeouts: options.timeouts ?? {},
       executionChanged: (execution) => bus.put(statusChangeEvent(execution)),
       note: background,
+      disk,
       ...(options.asyncRetryDelaysSeconds ? { asyncRetryDelaysSeconds: options.asyncRetryDelaysSeconds } : {}),
       ...(options.durableRetryMilliseconds === undefined
         ? {}
@@ -148,6 +191,7 @@ export async function startSystem(options: SystemOptions): Promise<LocalSystem> 
     lambdaServer = keep(await serveLambda(lambda), (server) => server.close());
     // Stopped before the endpoints that functions call, or one that is at work would take their silence for a failure.
     keep(lambda, (service) => service.close());
+    freeze = () => lambda.durable.close();
     lambda.durable.recover();
     if (options.schedules !== false) {
       keep(runSchedules({ schedules: services.schedules, rules: app.rules, lambda, note: background }), (end) => end());
@@ -156,40 +200,26 @@ export async function startSystem(options: SystemOptions): Promise<LocalSystem> 
     }
     for (const stack of app.stacks) bus.put(deployedEvent(stack));
     const accessLog = openLogFile(join(stateFolder, 'logs', 'api.log'));
-    const gateway = keep(
-      await serveGateway({ api: app.api, lambda, port: options.gatewayPort ?? 0, accessLog }),
-      (server) => server.close(),
-    );
-    const tokens = Object.fromEntries(
-      await Promise.all(roles.map(async (role) => [role, await issuer.tokenFor(role)] as const)),
-    );
-    return { apiUrl: gateway.url, tokens: tokens as LocalSystem['tokens'], services, issuer, lambda, postgres, stop };
+    front.serve(createGateway({ api: app.api, lambda, accessLog }));
+    opened.push(() => front.serve(null));
+    const freshTokens = async () =>
+      Object.fromEntries(
+        await Promise.all(roles.map(async (role) => [role, await issuer.tokenFor(role)] as const)),
+      ) as Tokens;
+    const tokens = await freshTokens();
+    return { apiUrl: front.url, tokens, freshTokens, services, issuer, lambda, postgres, stop };
   } catch (error) {
     await stop();
-    throw error;
+    throw failing.signal.aborted ? failing.signal.reason : error;
   }
 }
 
-/** The issuer keeps its port over restarts where it can, so that tokens stay valid. */
-async function startIssuerOnKnownPort(stateFolder: string): Promise<LocalIssuer> {
-  const path = join(stateFolder, 'issuer-port');
-  const folder = join(stateFolder, 'identity');
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const known = readNumber(path);
-  const issuer = await startIssuer({ stateFolder: folder, audience, port: known }).catch((error: unknown) => {
-    if (known === 0) throw error;
-    return startIssuer({ stateFolder: folder, audience, port: 0 });
-  });
-  writeFileSync(path, new URL(issuer.issuer).port);
-  return issuer;
-}
-
-function readNumber(path: string): number {
-  try {
-    return Number(readFileSync(path, 'utf8')) || 0;
-  } catch {
-    return 0;
-  }
+/** Why a server that nobody has stopped is gone, as far as its last lines tell. */
+function lostServer(stateFolder: string, lines: string): Error {
+  const trouble = diskTrouble(new Error(lines));
+  return trouble === null
+    ? new Error(`PostgreSQL ended without having been stopped. Its last lines:\n${lines}`)
+    : new StateNotWritten(describeDiskTrouble(stateFolder, trouble));
 }
 
 /** The size of the disk on which a folder is. */
@@ -203,6 +233,7 @@ async function deploymentOf(
   databases: readonly ManagedDatabase[],
   services: LocalServices,
   issuer: LocalIssuer,
+  tokensPath: string,
   further: Readonly<Record<string, unknown>>,
 ): Promise<Record<string, unknown>> {
   const described = await Promise.all(
@@ -217,7 +248,13 @@ async function deploymentOf(
     databases: described,
     // Nothing leaves the machine: the mailbox shows what is sent.
     alert_emails: ['administrator@example.com'],
-    identity: { issuer: issuer.issuer, audience, jwks_uri: issuer.jwksUri, roles_claim: 'cognito:groups' },
+    identity: {
+      issuer: issuer.issuer,
+      audience,
+      jwks_uri: issuer.jwksUri,
+      roles_claim: 'cognito:groups',
+      token_help: `Take in the new ones: . ${tokensPath}`,
+    },
     // On this machine the managed server takes the drills as well.
     ...(described[0] ? { drills: { server: described[0].id } } : {}),
     ...further,

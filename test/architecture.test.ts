@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { dirname, join, relative, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { importsOf } from './support/imports.ts';
 
 const root = resolve(import.meta.dirname, '..');
 
@@ -17,13 +18,7 @@ function ownImports(): Import[] {
       .filter((name) => name.endsWith('.ts'))
       .map((name) => join(folder, name)),
   );
-  return files.flatMap((from) => {
-    const text = readFileSync(join(root, from), 'utf8');
-    return [...text.matchAll(/(?:from|import)\s*\(?\s*'(\.{1,2}\/[^']+)'/g)].map(([, target = '']) => ({
-      from,
-      to: relative(root, resolve(root, dirname(from), target)),
-    }));
-  });
+  return files.flatMap((from) => importsOf(join(root, from)).map((to) => ({ from, to: relative(root, to) })));
 }
 
 const imports = ownImports();

@@ -76,6 +76,8 @@ const example: DeploymentInput = {
     audience: 'database-management',
     jwks_uri: 'https://login.example.com/realms/main/protocol/openid-connect/certs',
     roles_claim: 'roles',
+    // In the answer to a token that has expired.
+    token_help: 'Sign in again: https://login.example.com',
   },
 };
 

@@ -18,8 +18,9 @@ const problems: readonly GatewayProblem[] = [
     type: ResponseType.UNAUTHORIZED,
     status: 401,
     code: 'no_token',
-    detail: 'The request carries no valid token',
-    nextStep: 'Send a token as Authorization: Bearer <token>.',
+    detail:
+      'The request carries no token, or one that is malformed, revoked, of another issuer or for another audience',
+    nextStep: 'Send a token of the identity provider of this system as Authorization: Bearer <token>.',
     headers: { 'WWW-Authenticate': 'Bearer' },
   },
   {

@@ -6,6 +6,7 @@ import * as logs from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { basePath, type RouteDefinition } from '../../shared/contract/define-route.ts';
 import { type ApiFunction, routes } from '../../shared/contract/routes.ts';
+import { entrances } from '../../shared/http/entrances.ts';
 import type { Deployment } from '../config/schema.ts';
 import { answerWithProblems } from './gateway-problems.ts';
 
@@ -95,6 +96,12 @@ export class RoutedApi extends Construct {
         new apigateway.LambdaIntegration(fn, { allowTestInvoke: false }),
       ]),
     );
+    for (const path of entrances) {
+      this.api.root.resourceForPath(path).addMethod('GET', integrations.get('docs-api'), {
+        authorizationType: apigateway.AuthorizationType.NONE,
+        requestValidator,
+      });
+    }
     for (const route of routes as readonly RouteDefinition[]) {
       const isPublic = route.leastRole === 'public';
       this.api.root.resourceForPath(basePath + route.path).addMethod(route.method, integrations.get(route.servedBy), {

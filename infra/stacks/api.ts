@@ -1,4 +1,4 @@
-import { CfnOutput, Duration, Stack, type StackProps, Validations } from 'aws-cdk-lib';
+import { ArnFormat, CfnOutput, Duration, Stack, type StackProps, Validations } from 'aws-cdk-lib';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import type * as lambda from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
@@ -20,10 +20,11 @@ import { readDownloads, removeDownloads } from '../constructs/permissions/downlo
 import { logInToDatabases } from '../constructs/permissions/logins.ts';
 import { readFreeStorage } from '../constructs/permissions/metrics.ts';
 import { readProtection } from '../constructs/permissions/protection.ts';
-import { countCalls, readSamples, useState } from '../constructs/permissions/state.ts';
+import { askForSamples, countCalls, readSamples, useState } from '../constructs/permissions/state.ts';
 import { RoutedApi } from '../constructs/routed-api.ts';
 import { UserPool } from '../constructs/user-pool.ts';
 import type { BackupsStack } from './backups.ts';
+import { SAMPLER_NAME } from './monitoring.ts';
 import type { StorageStack } from './storage.ts';
 
 export interface ApiStackProps extends StackProps {
@@ -85,6 +86,13 @@ export class ApiStack extends Stack {
       vpc,
       changeSchedules,
       protection: readProtection(this, storage.bucket, storage.key, deployment.databases),
+      // By its name, as it is of a stack that comes after this one.
+      samplerArn: this.formatArn({
+        service: 'lambda',
+        resource: 'function',
+        resourceName: `${deployment.prefix}-${SAMPLER_NAME}`,
+        arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+      }),
     });
     const functions = Object.fromEntries(
       Object.entries(shapes).map(([name, shape]) => [name, make(name, REQUEST, audited(name, shape, storage))]),
@@ -127,12 +135,14 @@ function shapesOf(
     vpc,
     changeSchedules,
     protection,
+    samplerArn,
   }: {
     logIn: readonly iam.PolicyStatement[];
     freeStorage: readonly iam.PolicyStatement[];
     vpc: ApiFunctionShape['vpc'];
     changeSchedules: readonly iam.PolicyStatement[];
     protection: readonly iam.PolicyStatement[];
+    samplerArn: string;
   },
 ): Record<ApiFunction, ApiFunctionShape> {
   const state = { stateTable: stateTable.tableName };
@@ -225,8 +235,14 @@ function shapesOf(
     },
     'health-api': {
       description: 'Shows how databases are, their sessions and locks, and ends sessions',
-      environment: state,
-      statements: [...useState(stateTable, ['Get']), ...readSamples(stateTable), ...logIn],
+      environment: { ...state, samplerFunctionArn: samplerArn },
+      statements: [
+        ...useState(stateTable, ['Get']),
+        ...readSamples(stateTable),
+        ...askForSamples(stateTable),
+        ...logIn,
+        new iam.PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: [samplerArn] }),
+      ],
       ...(vpc ? { vpc } : {}),
     },
     'alerts-api': {

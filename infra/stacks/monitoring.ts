@@ -23,6 +23,9 @@ export interface MonitoringStackProps extends StackProps {
   readonly storage: StorageStack;
 }
 
+/** Known by it to the API, which asks for samples. */
+export const SAMPLER_NAME = 'sample-health';
+
 /** Within its minute, so that two of them never work side by side. */
 const SAMPLER = Duration.seconds(58);
 
@@ -46,7 +49,7 @@ export class MonitoringStack extends Stack {
     };
     const sampler = new NodeFunction(this, 'SampleHealth', {
       ...common,
-      name: 'sample-health',
+      name: SAMPLER_NAME,
       environment: { ...common.environment, metricNamespace: metricNamespace(prefix) },
       description: 'Samples the databases, opens alerts and mails them',
       timeout: SAMPLER,
@@ -65,6 +68,19 @@ export class MonitoringStack extends Stack {
     new events.Rule(this, 'EachMinute', {
       description: 'Samples of the databases',
       schedule: events.Schedule.rate(Duration.minutes(1)),
+      targets: [new targets.LambdaFunction(sampler.fn, { retryAttempts: 0, maxEventAge: Duration.minutes(1) })],
+    });
+
+    new events.Rule(this, 'Deployed', {
+      description: 'A first sample as soon as this stack is deployed',
+      eventPattern: {
+        source: ['aws.cloudformation'],
+        detailType: ['CloudFormation Stack Status Change'],
+        detail: {
+          'stack-id': [this.stackId],
+          'status-details': { status: ['CREATE_COMPLETE', 'UPDATE_COMPLETE', 'UPDATE_ROLLBACK_COMPLETE'] },
+        },
+      },
       targets: [new targets.LambdaFunction(sampler.fn, { retryAttempts: 0, maxEventAge: Duration.minutes(1) })],
     });
 

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { z } from 'zod';
+import type { StateDisk } from '../state-disk.ts';
 import { localArn } from './account.ts';
 import { AwsError } from './errors.ts';
 import { type JsonService, operation } from './json-service.ts';
@@ -59,8 +60,8 @@ function pointOf(sample: z.output<typeof datum>): Point {
 }
 
 /** Amazon CloudWatch metrics and alarms, bounded to a week of minutes per metric. Alarms are kept here and evaluated in local/alarms.ts. */
-export async function openCloudWatch(stateFolder: string): Promise<LocalCloudWatch> {
-  const file = await openStateFile<State>(join(stateFolder, 'cloudwatch.json'), { series: {}, alarms: {} });
+export async function openCloudWatch(stateFolder: string, disk: StateDisk): Promise<LocalCloudWatch> {
+  const file = await openStateFile<State>(join(stateFolder, 'cloudwatch.json'), { series: {}, alarms: {} }, disk);
   const { series, alarms } = file.value;
 
   const pointsOf = (

@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { z } from 'zod';
+import type { StateDisk } from '../state-disk.ts';
 import { localAccount, localArn } from './account.ts';
 import { AwsError } from './errors.ts';
 import { type JsonService, operation } from './json-service.ts';
@@ -75,8 +76,8 @@ const signing = keyId.extend({
 const macing = keyId.extend({ Message: blob, MacAlgorithm: z.string() });
 
 /** AWS KMS with real AES-256-GCM, HMAC, RSA and elliptic-curve keys, kept in one file that only its owner can read. */
-export async function openKms(stateFolder: string): Promise<LocalKms> {
-  const file = await openStateFile<State>(join(stateFolder, 'kms.json'), { keys: {}, aliases: {} });
+export async function openKms(stateFolder: string, disk: StateDisk): Promise<LocalKms> {
+  const file = await openStateFile<State>(join(stateFolder, 'kms.json'), { keys: {}, aliases: {} }, disk);
   const { keys, aliases } = file.value;
 
   const arnOf = (key: Key) => localArn('kms', `key/${key.id}`, key.region);

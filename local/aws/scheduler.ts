@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import type { RequestListener } from 'node:http';
 import { join } from 'node:path';
 import { z } from 'zod';
+import type { StateDisk } from '../state-disk.ts';
 import { localArn } from './account.ts';
 import { AwsError, asAwsError } from './errors.ts';
 import type { FaultList } from './faults.ts';
@@ -51,8 +52,8 @@ export type LocalScheduler = {
 type Call = { name: string; query: URLSearchParams; body: unknown };
 
 /** Amazon EventBridge Scheduler: keeps schedules and tells of changes; running them is the schedule runner's part. */
-export async function openScheduler(stateFolder: string): Promise<LocalScheduler> {
-  const file = await openStateFile<State>(join(stateFolder, 'scheduler.json'), { schedules: {}, groups: {} });
+export async function openScheduler(stateFolder: string, disk: StateDisk): Promise<LocalScheduler> {
+  const file = await openStateFile<State>(join(stateFolder, 'scheduler.json'), { schedules: {}, groups: {} }, disk);
   const { schedules, groups } = file.value;
   const changes = new EventEmitter();
   const notFound = (what: string) => new AwsError('ResourceNotFoundException', `${what} does not exist.`, 404);

@@ -1,6 +1,7 @@
 import { randomBytes, randomInt, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { z } from 'zod';
+import type { StateDisk } from '../state-disk.ts';
 import { localArn } from './account.ts';
 import { AwsError } from './errors.ts';
 import { type JsonService, operation } from './json-service.ts';
@@ -41,8 +42,8 @@ const content = z.object({
 });
 
 /** AWS Secrets Manager: versions with their staging labels, kept in a file that only its owner can read. */
-export async function openSecretsManager(stateFolder: string): Promise<LocalSecretsManager> {
-  const file = await openStateFile<State>(join(stateFolder, 'secrets.json'), { secrets: {} });
+export async function openSecretsManager(stateFolder: string, disk: StateDisk): Promise<LocalSecretsManager> {
+  const file = await openStateFile<State>(join(stateFolder, 'secrets.json'), { secrets: {} }, disk);
   const { secrets } = file.value;
 
   function find(id: string, deletedToo = false): Secret {

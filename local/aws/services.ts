@@ -1,5 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { KnownPorts } from '../ports.ts';
+import { type StateDisk, unwatchedDisk } from '../state-disk.ts';
 import { localAccount } from './account.ts';
 import { openCloudWatch } from './cloudwatch.ts';
 import { openDynamoDb } from './dynamodb/dynamodb.ts';
@@ -13,6 +15,7 @@ import { startS3 } from './s3/start.ts';
 import { type LocalScheduler, openScheduler, type Schedules } from './scheduler.ts';
 import { openSecretsManager } from './secrets-manager.ts';
 import { type Email, openSes } from './ses.ts';
+import { removeUnfinished } from './state-file.ts';
 
 export type LocalServices = {
   /** `http://127.0.0.1:<port>` by service. */
@@ -46,17 +49,21 @@ export type LocalServices = {
  * Starts S3, DynamoDB, KMS, SES, CloudWatch, Secrets Manager, Scheduler and RDS on loopback ports.
  *
  * @param stateFolder where they keep their state, across restarts; made when it is not there
- * @param ports wanted ports by service; a free one where none is given
- * @throws Error when a wanted port is taken or the state is damaged; what was started by then is stopped
+ * @param ports keeps the services' ports over restarts; by default they are free ones
+ * @param disk told of writes that fail
+ * @throws Error when the state is damaged or in use; what was started by then is stopped
  */
 export async function startServices({
   stateFolder,
-  ports = {},
+  ports = { open: (_name, open) => open(0) },
+  disk = unwatchedDisk,
 }: {
   stateFolder: string;
-  ports?: Partial<Record<ServiceName, number>>;
+  ports?: KnownPorts;
+  disk?: StateDisk;
 }): Promise<LocalServices> {
   await mkdir(stateFolder, { recursive: true, mode: 0o700 });
+  await removeUnfinished(stateFolder);
   const faults = createFaultList();
   const opened: { close(): Promise<void> }[] = [];
   async function keep<T extends { close(): Promise<void> }>(opening: Promise<T>): Promise<T> {
@@ -71,14 +78,14 @@ export async function startServices({
 
   try {
     // First, as its lock on the folder keeps a second start away from the state of all.
-    const dynamodb = await keep(openDynamoDb(stateFolder));
-    const s3 = await keep(startS3({ folder: join(stateFolder, 's3'), port: ports.s3 ?? 0 }));
-    const kms = await keep(openKms(stateFolder));
-    const ses = await keep(openSes(stateFolder));
-    const cloudwatch = await keep(openCloudWatch(stateFolder));
-    const secrets = await keep(openSecretsManager(stateFolder));
-    const scheduler = await keep(openScheduler(stateFolder));
-    const rds = await keep(openRds(stateFolder));
+    const dynamodb = await keep(openDynamoDb(stateFolder, disk));
+    const s3 = await keep(ports.open('s3', (port) => startS3({ folder: join(stateFolder, 's3'), port, disk })));
+    const kms = await keep(openKms(stateFolder, disk));
+    const ses = await keep(openSes(stateFolder, disk));
+    const cloudwatch = await keep(openCloudWatch(stateFolder, disk));
+    const secrets = await keep(openSecretsManager(stateFolder, disk));
+    const scheduler = await keep(openScheduler(stateFolder, disk));
+    const rds = await keep(openRds(stateFolder, disk));
 
     const endpoints: Record<ServiceName, string> = {
       s3: s3.url,
@@ -91,7 +98,9 @@ export async function startServices({
       rds: '',
     };
     const expose = async (name: ServiceName, listener: Parameters<typeof listen>[1]): Promise<void> => {
-      const listening: Listening = await keep(listen(ports[name] ?? 0, listener));
+      const listening: Listening = await keep(
+        ports.open(name === 'ses' ? 'mailbox' : name, (port) => listen(port, listener)),
+      );
       endpoints[name] = listening.url;
     };
     for (const { service } of [dynamodb, kms, cloudwatch, secrets])

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { RequestListener } from 'node:http';
 import { join } from 'node:path';
+import type { StateDisk } from '../state-disk.ts';
 import { AwsError } from './errors.ts';
 import type { FaultList } from './faults.ts';
 import { showMailbox } from './mailbox-page.ts';
@@ -35,8 +36,8 @@ const keptEmails = 500;
 /**
  * Amazon SES version 1 (SendEmail, SendRawEmail) with pages of what was sent; see {@link showMailbox}.
  */
-export async function openSes(stateFolder: string): Promise<LocalSes> {
-  const file = await openStateFile<{ emails: Email[] }>(join(stateFolder, 'ses.json'), { emails: [] });
+export async function openSes(stateFolder: string, disk: StateDisk): Promise<LocalSes> {
+  const file = await openStateFile<{ emails: Email[] }>(join(stateFolder, 'ses.json'), { emails: [] }, disk);
   const { emails } = file.value;
 
   async function keep(email: Omit<Email, 'id' | 'sentAt'>): Promise<string> {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { StateDisk } from '../state-disk.ts';
 
 /** A service's state: one JSON document held in memory and kept in a file that only its owner can read. */
 export type StateFile<T> = {
@@ -13,11 +14,28 @@ export type StateFile<T> = {
   close(): Promise<void>;
 };
 
-/** Writes a file whole or not at all: to a temporary name beside it, then renamed. Mode 0600. */
+/**
+ * Writes a file whole or not at all: to a temporary name beside it, then renamed. Mode 0600. What a write that failed has left is removed,
+ * as the room may be needed.
+ */
 export async function writeWhole(path: string, text: string): Promise<void> {
-  const temporary = `${path}.${randomUUID()}.tmp`;
-  await writeFile(temporary, text, { mode: 0o600 });
-  await rename(temporary, path);
+  const temporary = `${path}.${randomUUID()}${unfinished}`;
+  try {
+    await writeFile(temporary, text, { mode: 0o600 });
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw error;
+  }
+}
+
+const unfinished = '.tmp';
+
+/** Removes what writes that were cut short have left in a folder. */
+export async function removeUnfinished(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (name.endsWith(unfinished)) await rm(join(folder, name), { force: true });
+  }
 }
 
 /**
@@ -25,7 +43,7 @@ export async function writeWhole(path: string, text: string): Promise<void> {
  *
  * @throws Error naming the file when it holds no JSON.
  */
-export async function openStateFile<T>(path: string, initial: T): Promise<StateFile<T>> {
+export async function openStateFile<T>(path: string, initial: T, disk: StateDisk): Promise<StateFile<T>> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const value = await readState(path, initial);
   let writing = Promise.resolve();
@@ -38,7 +56,7 @@ export async function openStateFile<T>(path: string, initial: T): Promise<StateF
       .catch(() => undefined)
       .then(() => {
         next = undefined;
-        writing = writeWhole(path, JSON.stringify(value));
+        writing = disk.written(writeWhole(path, JSON.stringify(value)));
         return writing;
       });
     return next;

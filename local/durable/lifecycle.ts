@@ -20,6 +20,13 @@ export function createLifecycle(held: Held) {
 
   /** Invokes the function until the execution ends or has nothing to do but wait. */
   async function run(running: Running): Promise<void> {
+    await goOn(running).catch((error: unknown) => {
+      running.invoking = false;
+      dependencies.failed(error);
+    });
+  }
+
+  async function goOn(running: Running): Promise<void> {
     const { execution, changed } = running;
     if (running.invoking || execution.end) return;
     running.invoking = true;
@@ -50,6 +57,15 @@ export function createLifecycle(held: Held) {
     if (changed.size > 0 && !execution.end && !closing.aborted) void run(running);
   }
 
+  /** For what a timer starts. */
+  function safely(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      dependencies.failed(error);
+    }
+  }
+
   /** Something other than the function changes an operation: keep it, and go on with the execution. */
   function change(running: Running, operationId: string, next: (operation: Operation) => Operation): void {
     const { execution, changed } = running;
@@ -76,7 +92,10 @@ export function createLifecycle(held: Held) {
     if (execution.end || closing.aborted) return;
     const times = [...execution.operations.values()].map(dueAt).filter((time) => time !== null);
     const next = Math.min(execution.start.timeoutAt, ...times);
-    running.timer = setTimeout(() => elapseDue(running), Math.min(Math.max(0, next - Date.now()), longestTimer));
+    running.timer = setTimeout(
+      () => safely(() => elapseDue(running)),
+      Math.min(Math.max(0, next - Date.now()), longestTimer),
+    );
   }
 
   function elapseDue(running: Running): void {

@@ -16,6 +16,8 @@ export type DurableDependencies = {
   readonly find: (nameOrArn: string) => { definition: FunctionDefinition; qualifier: string };
   /** Told of every start and end of an execution. */
   readonly statusChanged: (execution: Execution) => void;
+  /** Told of what went wrong where no caller hears of it. */
+  readonly failed: (error: unknown) => void;
   /** Invocations that may fail in a row without any progress before the execution fails. */
   readonly maximumFailures?: number;
   /** Before the first repetition of a failed invocation; doubled for each further one. */

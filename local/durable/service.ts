@@ -116,7 +116,7 @@ export function createDurableService(dependencies: DurableDependencies): Durable
         ...(final.Error ? { Error: final.Error } : {}),
       });
     }
-    for (const operation of started) void goInto(running, operation);
+    for (const operation of started) goInto(running, operation).catch(dependencies.failed);
     schedule(running);
     running.token = newToken('');
     const answer = { token: running.token, operations };
@@ -169,7 +169,7 @@ export function createDurableService(dependencies: DurableDependencies): Durable
       for (const operation of execution.operations.values()) {
         if (operation.Type !== 'CHAINED_INVOKE' || operation.Status !== 'STARTED') continue;
         const child = children.get(`${execution.start.id}/${operation.Id}`);
-        if (!child) void goInto(running, operation);
+        if (!child) goInto(running, operation).catch(dependencies.failed);
         else if (child.end) settleParent(child, child.end);
       }
       elapseDue(running);

@@ -1,5 +1,6 @@
-import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
+import type { StateDisk } from '../state-disk.ts';
 import type { Execution, ExecutionEnd, ExecutionStart, HistoryEvent, Operation } from './model.ts';
 
 type Entry = { start?: ExecutionStart; operations?: Operation[]; events?: HistoryEvent[]; end?: ExecutionEnd };
@@ -11,8 +12,8 @@ export type ExecutionStore = {
 };
 
 /** @param folder where the files are; made when absent. Executions ended longer ago than their retention are removed on load. */
-export function openExecutionStore(folder: string): ExecutionStore {
-  mkdirSync(folder, { recursive: true });
+export function openExecutionStore(folder: string, disk: StateDisk): ExecutionStore {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
   const pathOf = (id: string) => join(folder, `${id}.jsonl`);
 
   function load(): Execution[] {
@@ -25,7 +26,25 @@ export function openExecutionStore(folder: string): ExecutionStore {
     return executions.sort((a, b) => a.start.startedAt - b.start.startedAt);
   }
 
-  return { load, append: (id, entry) => appendFileSync(pathOf(id), `${JSON.stringify(entry)}\n`, { mode: 0o600 }) };
+  function append(id: string, entry: Entry): void {
+    const path = pathOf(id);
+    const before = statSync(path, { throwIfNoEntry: false })?.size;
+    try {
+      appendFileSync(path, `${JSON.stringify(entry)}\n`, { mode: 0o600 });
+    } catch (error) {
+      // A full disk may take a part of it, to which the next entry would be joined.
+      disk.report(error);
+      try {
+        if (before === undefined) rmSync(path, { force: true });
+        else truncateSync(path, before);
+      } catch {
+        // Then the part is a line of its own when it is read again; see `read`.
+      }
+      throw error;
+    }
+  }
+
+  return { load, append };
 }
 
 function read(path: string): Execution | null {

@@ -1,6 +1,5 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { z } from 'zod';
-import { type Listening, listen } from '../aws/http.ts';
 import { LambdaServiceError } from '../lambda/errors.ts';
 import type { LogFile } from '../lambda/logs.ts';
 import type { LambdaService } from '../lambda/service.ts';
@@ -34,15 +33,14 @@ type Reply = {
 export type GatewayOptions = {
   readonly api: RestApi;
   readonly lambda: LambdaService;
-  readonly port?: number;
   readonly accessLog?: LogFile;
 };
 
 /**
- * Serves the REST API of the template on the loopback address as API Gateway does: resource policy, throttling, authorizer, validation,
- * Lambda proxy integration, and its own answers when one of them refuses.
+ * Answers for the REST API of the template as API Gateway does: resource policy, throttling, authorizer, validation, Lambda proxy
+ * integration, and its own answers when one of them refuses.
  */
-export function serveGateway({ api, lambda, port = 0, accessLog }: GatewayOptions): Promise<Listening> {
+export function createGateway({ api, lambda, accessLog }: GatewayOptions): RequestListener {
   const parts = {
     isAllowed: createAddressCheck(api),
     authorize: createAuthorization(api, lambda),
@@ -50,7 +48,7 @@ export function serveGateway({ api, lambda, port = 0, accessLog }: GatewayOption
     throttle: createThrottle(api.stage),
   };
 
-  return listen(port, (incoming, response) => {
+  return (incoming, response) => {
     void (async () => {
       const url = new URL(incoming.url ?? '/', 'http://localhost');
       const path = withoutStage(api, url.pathname);
@@ -67,7 +65,7 @@ export function serveGateway({ api, lambda, port = 0, accessLog }: GatewayOption
       );
       send(response, reply);
     })();
-  });
+  };
 }
 
 async function handle(

@@ -6,6 +6,7 @@ import type Provider from 'oidc-provider';
 import type { Role } from '../../shared/contract/roles.ts';
 import { type Listening, listen, readBody } from '../aws/http.ts';
 import { openStateFile } from '../aws/state-file.ts';
+import { type StateDisk, unwatchedDisk } from '../state-disk.ts';
 import { loginPage } from './login-page.ts';
 import { createProvider } from './provider.ts';
 import { localUsers, userClaims } from './users.ts';
@@ -20,6 +21,7 @@ export type LocalIssuer = {
    * @param overrides claims to add or replace, e.g. `exp`; `undefined` leaves one out
    */
   tokenFor(role: Role, overrides?: Readonly<Record<string, unknown>>): Promise<string>;
+  port: number;
   close(): Promise<void>;
 };
 
@@ -31,6 +33,8 @@ export type IssuerOptions = {
   audience: string;
   /** Where browsers may be sent back to; on loopback, with any port. */
   redirectPaths?: readonly string[];
+  /** Told of writes that fail. */
+  disk?: StateDisk;
 };
 
 type State = { signingKey: JWK | null; cookieKey: string };
@@ -44,11 +48,16 @@ export async function startIssuer({
   port = 0,
   audience,
   redirectPaths = ['/', '/callback', '/dashboard/'],
+  disk = unwatchedDisk,
 }: IssuerOptions): Promise<LocalIssuer> {
-  const file = await openStateFile<State>(join(stateFolder, 'identity.json'), {
-    signingKey: null,
-    cookieKey: randomBytes(32).toString('base64'),
-  });
+  const file = await openStateFile<State>(
+    join(stateFolder, 'identity.json'),
+    {
+      signingKey: null,
+      cookieKey: randomBytes(32).toString('base64'),
+    },
+    disk,
+  );
   file.value.signingKey ??= await newSigningKey();
   await file.save();
   const { signingKey, cookieKey } = file.value;
@@ -69,6 +78,7 @@ export async function startIssuer({
 
   return {
     issuer: server.url,
+    port: server.port,
     jwksUri: `${server.url}/jwks`,
     tokenFor: (role, overrides = {}) => {
       const user = localUsers.find((one) => one.role === role);

@@ -9,7 +9,7 @@ export type LogFile = (text: string) => void;
  * A log that cannot be written is dropped: the function goes on.
  */
 export function openLogFile(path: string, maximumBytes = 5_000_000): LogFile {
-  mkdirSync(dirname(path), { recursive: true });
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   let size = sizeOf(path);
   return (text) => {
     try {
@@ -17,7 +17,7 @@ export function openLogFile(path: string, maximumBytes = 5_000_000): LogFile {
         renameSync(path, `${path}.1`);
         size = 0;
       }
-      appendFileSync(path, text);
+      appendFileSync(path, text, { mode: 0o600 });
       size += Buffer.byteLength(text);
     } catch {
       size = 0;

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { type Execution, type ExecutionEnd, statusOf } from '../durable/model.ts';
 import { createDurableService, type DurableService } from '../durable/service.ts';
 import { openExecutionStore } from '../durable/store.ts';
+import { type StateDisk, unwatchedDisk } from '../state-disk.ts';
 import type { FunctionDefinition } from '../template/functions.ts';
 import { createAsynchronousQueue } from './asynchronous.ts';
 import { type DeadLetters, openDeadLetters } from './dead-letters.ts';
@@ -23,6 +24,8 @@ export type LambdaOptions = {
   readonly executionChanged?: (execution: Execution) => void;
   /** What an operator of this system should read. */
   readonly note?: (text: string) => void;
+  /** Told of writes that fail. */
+  readonly disk?: StateDisk;
 };
 
 export type InvokeRequest = {
@@ -57,7 +60,8 @@ export type LambdaService = {
 export function createLambdaService(options: LambdaOptions): LambdaService {
   const byName = new Map(options.functions.map((definition) => [definition.name, definition]));
   const pools = new Map<string, FunctionPool>();
-  const deadLetters = openDeadLetters(join(options.stateFolder, 'dead-letters'), options.note ?? (() => {}));
+  const { disk = unwatchedDisk, note = () => {} } = options;
+  const deadLetters = openDeadLetters(join(options.stateFolder, 'dead-letters'), note, disk);
 
   function timeoutOf(name: string): number | undefined {
     return Object.entries(options.timeouts ?? {}).find(([prefix]) => name.startsWith(prefix))?.[1];
@@ -91,7 +95,11 @@ export function createLambdaService(options: LambdaOptions): LambdaService {
   }
 
   const durable = createDurableService({
-    store: openExecutionStore(join(options.stateFolder, 'durable')),
+    store: openExecutionStore(join(options.stateFolder, 'durable'), disk),
+    failed: (error) => {
+      disk.report(error);
+      note(`A durable execution could not go on: ${error instanceof Error ? error.message : String(error)}`);
+    },
     invoke: (definition, qualifier, payload, requestId) =>
       poolOf(definition).invoke(payload, qualifier, { wait: true, requestId }),
     find,

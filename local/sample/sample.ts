@@ -1,5 +1,5 @@
 import pg from 'pg';
-import type { LocalPostgres } from '../postgres.ts';
+import type { LocalPostgres } from '../postgres/server.ts';
 import { dataSql } from './data.sql.ts';
 import { schemaSql } from './schema.sql.ts';
 

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import type { LocalPostgres } from '../postgres.ts';
+import type { LocalPostgres } from '../postgres/server.ts';
 import { sampleDatabase } from './sample.ts';
 
 /** Sessions of those who make trouble. */

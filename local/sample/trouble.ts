@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { basePath } from '../../shared/contract/define-route.ts';
 import type { Alert } from '../../shared/contract/schemas/alert.ts';
-import type { LocalPostgres } from '../postgres.ts';
+import type { LocalPostgres } from '../postgres/server.ts';
 import { openTroubleSessions } from './trouble-sessions.ts';
 import { type Trouble, troubleRounds } from './troubles.ts';
 

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import type { LocalPostgres } from '../postgres.ts';
+import type { LocalPostgres } from '../postgres/server.ts';
 import { sampleDatabase } from './sample.ts';
 
 /** Orders that the workload adds before it begins to remove its oldest: a system left running stays small. */

@@ -1,6 +1,6 @@
 import type { Identity } from '../configuration/runtime.ts';
 import { addressFilter } from './address.ts';
-import { createTokenVerifier, TokenRefused, type VerifiedToken } from './verify-token.ts';
+import { createTokenVerifier, TokenExpired, TokenRefused, type VerifiedToken } from './verify-token.ts';
 
 export interface AccessRequest {
   /** The `Authorization` header. */
@@ -9,11 +9,19 @@ export interface AccessRequest {
   address: string;
 }
 
-/** `refused`: no valid token (401). `denied`: a valid one, but not from here or without any role (403). */
+/** `refused`: no valid token (401). `expired`: one that was valid (401, and the caller is told). `denied`: a valid one, but not from here or without any role (403). */
 export type AccessDecision =
   | { outcome: 'allowed'; token: VerifiedToken }
   | { outcome: 'denied'; sub: string; reason: string }
+  | { outcome: 'expired'; reason: string; refusal: ToldRefusal }
   | { outcome: 'refused'; reason: string };
+
+/** What a caller is told of a refusal. */
+export interface ToldRefusal {
+  code: 'token_expired' | 'session_expired';
+  detail: string;
+  hint: string;
+}
 
 /** What may change while the system runs. */
 export interface AccessRules {
@@ -57,8 +65,18 @@ export function createAccessControl({
       if (await isRevoked(token)) return { outcome: 'refused', reason: 'The token was revoked' };
       return { outcome: 'allowed', token };
     } catch (error) {
+      if (error instanceof TokenExpired && addressFilter(rules.allowed_address_ranges)(address))
+        return { outcome: 'expired', reason: error.message, refusal: tell(error, identity) };
       if (error instanceof TokenRefused) return { outcome: 'refused', reason: error.message };
       throw error;
     }
   };
+}
+
+function tell({ what, endedAt }: TokenExpired, { issuer, token_help }: Identity): ToldRefusal {
+  const time = new Date(endedAt * 1000).toISOString().replace('.000Z', 'Z');
+  const hint = token_help ?? `Get a new one from ${issuer}.`;
+  return what === 'token'
+    ? { code: 'token_expired', detail: `The token expired at ${time}`, hint }
+    : { code: 'session_expired', detail: `The token's session may be used until ${time}; sign in anew`, hint };
 }

@@ -1,5 +1,5 @@
 import { JwtVerifier } from 'aws-jwt-verify';
-import { FetchError, JwtBaseError } from 'aws-jwt-verify/error';
+import { FetchError, JwtBaseError, JwtExpiredError } from 'aws-jwt-verify/error';
 import { SimpleJwksCache } from 'aws-jwt-verify/jwk';
 import { z } from 'zod';
 import type { Identity } from '../configuration/runtime.ts';
@@ -19,7 +19,24 @@ export interface VerifiedToken {
 
 /** The token is no token of this system, or no longer. Says why, for the log; the caller learns only that it is refused. */
 export class TokenRefused extends Error {
-  override readonly name = 'TokenRefused';
+  override readonly name: string = 'TokenRefused';
+}
+
+/**
+ * The issuer made the token for this system, but its time is over. Only this kind of refusal is told to the caller: whoever holds such a token
+ * learns nothing that it does not say itself.
+ */
+export class TokenExpired extends TokenRefused {
+  /** `token`: by its `exp`; `session`: by the age that a session may have. */
+  readonly what: 'token' | 'session';
+  /** Seconds since the epoch. */
+  readonly endedAt: number;
+
+  constructor(what: 'token' | 'session', endedAt: number) {
+    super(what === 'token' ? 'The token has expired' : 'The session is too old');
+    this.what = what;
+    this.endedAt = endedAt;
+  }
 }
 
 /** Clocks of issuer and verifier may differ a little. */
@@ -53,6 +70,8 @@ export function createTokenVerifier(
       issuer: identity.issuer,
       // Checked below: Cognito's access tokens name their client in `client_id`.
       audience: null,
+      // An expired token is looked at all the same, to tell its holder from anybody.
+      includeRawJwtInErrors: true,
       ...(identity.jwks_uri === undefined ? {} : { jwksUri: identity.jwks_uri }),
     },
     { jwksCache: new SimpleJwksCache({ fetcher: keyFetcher() }) },
@@ -60,23 +79,32 @@ export function createTokenVerifier(
 
   return async (token, maxAgeSeconds = identity.session_max_age_seconds) => {
     const payload = await verifier.verify(token).catch((error: unknown) => {
+      // The signature has been verified by then, the rest of the claims has not.
+      if (error instanceof JwtExpiredError && isFor(identity, error.rawJwt?.payload))
+        throw new TokenExpired('token', Number(error.rawJwt?.payload.exp));
       if (error instanceof JwtBaseError && !(error instanceof FetchError)) throw new TokenRefused(error.message);
       throw error;
     });
     const parsed = claimsSchema.safeParse(payload);
     if (!parsed.success) throw new TokenRefused(`Claims are missing or malformed: ${z.prettifyError(parsed.error)}`);
     const claims = parsed.data;
-    if (![claims.aud, claims.client_id].flat().includes(identity.audience)) {
+    if (!isFor(identity, claims)) {
       throw new TokenRefused('The token is for another audience');
     }
     const began = claims.auth_time ?? claims.iat;
     if (began === undefined) throw new TokenRefused('The token does not say when its session began');
     const age = now() / 1000 - began;
     if (age < -CLOCK_SKEW_SECONDS) throw new TokenRefused('The session begins in the future');
-    if (age > maxAgeSeconds) throw new TokenRefused('The session is too old');
+    if (age > maxAgeSeconds) throw new TokenExpired('session', began + maxAgeSeconds);
     const { sub, email = null, jti = null } = claims;
     return { sub, email, roles: rolesOf(claims, identity.roles_claim), jti, began };
   };
+}
+
+/** Whether a token is of the issuer and for this system's audience. */
+function isFor({ issuer, audience }: Identity, claims: object | undefined): boolean {
+  const { iss, aud, client_id } = (claims ?? {}) as { iss?: unknown; aud?: unknown; client_id?: unknown };
+  return iss === issuer && [aud, client_id].flat().includes(audience);
 }
 
 /**

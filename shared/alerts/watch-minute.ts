@@ -3,7 +3,6 @@ import type { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import type { RuntimeConfiguration } from '../configuration/runtime.ts';
 import { publishSamples } from '../health/publish.ts';
 import type { Sample } from '../health/sample-store.ts';
-import { roundsOfMinute } from '../health/sampling-interval.ts';
 import type { Watcher } from '../health/watch-database.ts';
 import { deliverMails, type MailDependencies } from './deliver-mails.ts';
 import { watchAlerts } from './watch-alerts.ts';
@@ -13,6 +12,8 @@ export interface MinuteDependencies extends Omit<MailDependencies, 'configuratio
   cloudwatch: CloudWatchClient;
   /** Of the metrics that are published. */
   namespace: string;
+  /** When samples are taken, in seconds from now. */
+  rounds: readonly number[];
   /** By the id of their database. */
   watchers: ReadonlyMap<string, Watcher>;
   /** Told of what failed, which does not hold up the rest. */
@@ -29,13 +30,13 @@ const AT_A_TIME = 10;
  * the end publishes the samples to CloudWatch and closes the connections. A database that fails holds up no other.
  */
 export async function watchMinute(dependencies: MinuteDependencies): Promise<void> {
-  const { watchers, configuration, cloudwatch, namespace, signal, failed } = dependencies;
+  const { watchers, cloudwatch, namespace, signal, failed } = dependencies;
   const began = Date.now();
   const taken = new Map<string, Sample[]>([...watchers.keys()].map((database) => [database, []]));
   const guarded = (what: string, work: Promise<unknown>): Promise<unknown> =>
     work.catch((error: unknown) => failed(what, error));
 
-  for (const offset of roundsOfMinute(configuration.thresholds.health_check_interval_seconds, began)) {
+  for (const offset of dependencies.rounds) {
     const pause = began + offset * 1000 - Date.now();
     if (pause > 0) await sleep(pause, undefined, { signal }).catch(() => undefined);
     if (signal.aborted) break;

@@ -36,6 +36,8 @@ export const environmentNames = {
   deadLetterQueueArn: 'DEAD_LETTER_QUEUE_ARN',
   downloadFunctionArn: 'DOWNLOAD_FUNCTION_ARN',
   validateFunctionArn: 'VALIDATE_FUNCTION_ARN',
+  /** Samples the databases, each minute and when somebody asks. */
+  samplerFunctionArn: 'SAMPLER_FUNCTION_ARN',
   /** Namespace of this deployment's own metrics in CloudWatch; see shared/health/metrics.ts. */
   metricNamespace: 'METRIC_NAMESPACE',
   /** `node_modules` folder of the postgres-tools layer. */

@@ -160,6 +160,8 @@ export const identitySchema = z.strictObject({
   roles_claim: z.string().min(1).default('cognito:groups'),
   /** Longest age of a session, counted from `auth_time` (or `iat`). */
   session_max_age_seconds: z.int().min(60).max(604_800).default(43_200),
+  /** How a caller gets a new token, for the answer to an expired one; by default it names the issuer. */
+  token_help: z.string().min(1).max(300).optional(),
 });
 
 /** What the deployed functions read at run time: everything but the shape of the deployment itself. */

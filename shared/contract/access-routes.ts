@@ -38,7 +38,7 @@ export const accessRoutes = [
     params: z.strictObject({ role: loginNameSchema }),
     query: databaseQuerySchema,
     body: loginChangeSchema,
-    bodyExample: { connection_limit: 20, valid_until: '2027-06-30T00:00:00Z', timeouts: { statement_timeout: 60_000 } },
+    bodyExample: { connection_limit: 100, timeouts: { idle_in_transaction_session_timeout: 600_000 } },
     responses: { 200: { description: 'The login before and after.', schema: loginChangedSchema } },
     refusals: {
       404: 'There is no such login.',

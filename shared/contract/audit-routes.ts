@@ -59,7 +59,7 @@ export const auditRoutes = [
     description:
       'What is not named stays as it is. What is set here goes before the configuration, and is known everywhere within some seconds. Audit that is turned off opens an alert; this call is in the audit trail all the same.',
     body: settingsChangeSchema,
-    bodyExample: { version: 0, settings: { max_audit_retention_days: 365, session_max_age_minutes: 480 } },
+    bodyExample: { version: 0, settings: { max_audit_retention_days: 365 } },
     alwaysAudited: true,
     responses: { 200: { description: 'The settings as they are now.', schema: settingsViewSchema } },
     refusals: {

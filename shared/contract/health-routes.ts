@@ -187,11 +187,10 @@ export const healthRoutes = [
     body: thresholdsRequestSchema,
     bodyExample: {
       checks: {
-        connections: { levels: { WARNING: 0.7, CRITICAL: 0.95 }, for_seconds: 120 },
-        cache: { enabled: false },
+        connections: { levels: { WARNING: 0.7, ERROR: 0.85, CRITICAL: 0.95 }, for_seconds: 120 },
       },
       escalate_after_seconds: 1800,
-      quiet_hours: { from: '22:00', to: '06:30' },
+      digest_at: '07:30',
       time_zone: 'Europe/Berlin',
     },
     responses: { 200: { description: 'The thresholds.', schema: thresholdsSchema } },

@@ -31,8 +31,8 @@ export const maskingRoutes = [
     bodyExample: {
       version: 0,
       rules: [
-        { table: 'sales.customers', column: 'email', mask: { rule: 'email' } },
-        { table: 'sales.customers', column: 'phone', mask: { rule: 'phone', keep_first: 2 } },
+        { table: 'shop.customers', column: 'email', mask: { rule: 'email' } },
+        { table: 'shop.customers', column: 'name', mask: { rule: 'name', part: 'full' } },
       ],
     },
     responses: { 200: { description: 'The rules as they are now.', schema: maskingSchema } },

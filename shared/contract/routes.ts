@@ -93,8 +93,7 @@ export const routes = [
     body: scheduleChangeSchema,
     bodyExample: {
       version: 0,
-      schedules: { full: { cron: '30 3 * * 0', time_zone: 'Europe/Vienna' }, data: null },
-      as_configured: ['schema'],
+      schedules: { full: { cron: '30 3 * * 0', time_zone: 'Europe/Vienna' } },
     },
     responses: { 200: { description: 'The schedules as they are now.', schema: scheduleSetSchema } },
     refusals: { 409: 'The schedules were changed since that version.' },
@@ -238,7 +237,7 @@ export const routes = [
     bodyExample: {
       backup_id: 'bkp-01JZ8Q4F7M3N5P6R8S9T0V1W2X',
       target_database: 'shop_orders',
-      tables: ['sales.orders'],
+      tables: ['shop.orders'],
     },
     responses: { 200: { description: 'What the restore would meet.', schema: restoreCheckSchema } },
     refusals: { 404: 'There is no such backup of this database.', 409: 'The backup is not available.' },

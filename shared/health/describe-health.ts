@@ -17,6 +17,8 @@ export interface HealthContext {
   checks: Readonly<Record<CheckName, EffectiveCheck>>;
   standings: Standings;
   intervalSeconds: number;
+  /** Why no sample is fresh although one was asked for. */
+  unsampled?: string | null;
 }
 
 /** A sample is fresh for so many intervals: one may be late, one may be missed. */
@@ -24,12 +26,17 @@ const FRESH_INTERVALS = 3;
 /** EventBridge starts the sampler once a minute, and may be late with it. */
 const LEAST_FRESH_SECONDS = 90;
 
+/** Whether the latest sample is young enough to say how a database is. */
+export function isFresh({ latest }: Pick<WatchState, 'latest'>, intervalSeconds: number, now = Date.now()): boolean {
+  return latest !== null && now - latest.at <= Math.max(LEAST_FRESH_SECONDS, FRESH_INTERVALS * intervalSeconds) * 1000;
+}
+
 /** How a database is, by its latest sample. */
 export function describeHealth(state: WatchState, context: HealthContext, now = Date.now()): Health {
   const { database, intervalSeconds } = context;
   const { latest, details, failures, unreachable } = state;
   const age = latest === null ? null : Math.max(0, (now - latest.at) / 1000);
-  const fresh = age !== null && age <= Math.max(LEAST_FRESH_SECONDS, FRESH_INTERVALS * intervalSeconds);
+  const fresh = isFresh(state, intervalSeconds, now);
   const detailsAt = details && detailsReadAt(details);
   const described = checkNames.map((name) => describeCheck(name, state, context));
   return {
@@ -41,6 +48,7 @@ export function describeHealth(state: WatchState, context: HealthContext, now = 
     interval_seconds: intervalSeconds,
     details_at: detailsAt === null ? null : new Date(detailsAt).toISOString(),
     unreachable,
+    unsampled: fresh ? null : (context.unsampled ?? null),
     checks: described,
     metrics: metricNames.map((metric) => ({
       metric,

@@ -1,3 +1,4 @@
+import type { ToldRefusal } from '../access/authorize.ts';
 import type { RouteDefinition } from '../contract/define-route.ts';
 import { type Role, roleIncludes, roleSchema } from '../contract/roles.ts';
 import type { ApiEvent } from './event.ts';
@@ -18,6 +19,31 @@ export function callerContext({ sub, roles, email }: Caller): Record<string, str
   return { sub, roles: roles.join(SEPARATOR), ...(email === null ? {} : { email }) };
 }
 
+const REFUSED = 'refused';
+
+/**
+ * The authorizer's context for a caller who is told why their token is refused. It names no caller, so every route that needs one refuses it.
+ * API Gateway itself can tell all that are unauthorized only the same.
+ */
+export function refusedContext({ code, detail, hint }: ToldRefusal): Record<string, string> {
+  return { [REFUSED]: code, detail, hint };
+}
+
+/** @throws Refusal 401 */
+function refuseToken(code: unknown, detail: unknown, hint: unknown): never {
+  const told = typeof code === 'string' && typeof detail === 'string' && typeof hint === 'string';
+  const headers = { 'WWW-Authenticate': told ? `Bearer error="invalid_token", error_description="${code}"` : 'Bearer' };
+  throw told
+    ? new Refusal(401, code, detail, hint, { headers })
+    : new Refusal(
+        401,
+        'no_token',
+        'The request carries no valid token',
+        'Send a token as Authorization: Bearer <token>.',
+        { headers },
+      );
+}
+
 /**
  * The caller of a route, when the route needs one.
  *
@@ -25,18 +51,9 @@ export function callerContext({ sub, roles, email }: Caller): Record<string, str
  */
 export function readCaller(route: RouteDefinition, event: ApiEvent): Caller | null {
   if (route.leastRole === 'public') return null;
-  const { sub, roles: text, email } = event.requestContext.authorizer ?? {};
-  if (typeof sub !== 'string' || sub === '' || typeof text !== 'string') {
-    throw new Refusal(
-      401,
-      'no_token',
-      'The request carries no valid token',
-      'Send a token as Authorization: Bearer <token>.',
-      {
-        headers: { 'WWW-Authenticate': 'Bearer' },
-      },
-    );
-  }
+  const { sub, roles: text, email, [REFUSED]: refused, detail, hint } = event.requestContext.authorizer ?? {};
+  if (refused !== undefined || typeof sub !== 'string' || sub === '' || typeof text !== 'string')
+    refuseToken(refused, detail, hint);
   const roles = text.split(SEPARATOR).flatMap((name) => roleSchema.safeParse(name).data ?? []);
   if (!roleIncludes(roles, route.leastRole)) {
     throw new Refusal(

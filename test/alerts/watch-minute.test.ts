@@ -7,6 +7,7 @@ import { listAlerts } from '../../shared/alerts/alert-store.ts';
 import { watchMinute } from '../../shared/alerts/watch-minute.ts';
 import { runtimeConfigurationSchema } from '../../shared/configuration/runtime.ts';
 import { DATABASE_DIMENSION, metricOf } from '../../shared/health/metrics.ts';
+import { roundsOfMinute } from '../../shared/health/sampling-interval.ts';
 import { createWatcher, type Watcher } from '../../shared/health/watch-database.ts';
 import { clientOptions } from '../local/aws/support.ts';
 import { type StateService, startState } from '../state/support.ts';
@@ -62,6 +63,7 @@ test('once its time is over it begins no sample, tells of those it took, and clo
   const failed: string[] = [];
   await watchMinute({
     ...{ table, configuration, cloudwatch, ses, watchers, namespace: 'Tested', signal: ending.signal },
+    rounds: roundsOfMinute(configuration.thresholds.health_check_interval_seconds, Date.now()),
     linkTo: () => null,
     failed: (what, error) => failed.push(`${what}: ${error}`),
   });

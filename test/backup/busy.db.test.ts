@@ -4,7 +4,7 @@ import { quoteQualified } from '../../shared/postgres/identifiers.ts';
 import { beginComparison, databaseDifferences } from '../support/compare/compare.ts';
 import { contentDifferences } from '../support/compare/content.ts';
 import { schemaDifferences } from '../support/compare/schema.ts';
-import { createScratchDatabase, forEachServer, type ScratchDatabase } from '../support/servers.ts';
+import { createScratchDatabase, forOneServer, type ScratchDatabase } from '../support/servers.ts';
 import { createAccounts, INVARIANT, invariantSql, startWriter } from '../support/writer.ts';
 import { type RestoredDatabase, useBackupHarness } from './support/harness.ts';
 import { type SnapshotWitness, witnessSnapshot } from './support/snapshot-witness.ts';
@@ -21,7 +21,7 @@ const upheaval = [
   'INSERT INTO grows SELECT n FROM generate_series(1, 200000) AS n',
 ];
 
-forEachServer((server) => {
+forOneServer((server) => {
   let source: ScratchDatabase;
   let witness: SnapshotWitness;
   let manifest: Manifest;

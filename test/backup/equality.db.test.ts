@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Manifest } from '../../shared/backup/manifest.ts';
 import { databaseDifferences } from '../support/compare/compare.ts';
 import { beyondVersions } from '../support/compare/version-differences.ts';
 import { createEverything, createEverythingRoles } from '../support/everything/create-everything.ts';
 import { createNorthwind, northwindIsPresent } from '../support/northwind.ts';
-import { databaseOf, forEachServer, type ScratchDatabase, withClient } from '../support/servers.ts';
+import { allServers, databaseOf, forEachServer, type ScratchDatabase, withClient } from '../support/servers.ts';
 import { useBackupHarness } from './support/harness.ts';
 
 const harness = useBackupHarness();
@@ -30,7 +30,7 @@ forEachServer((server) => {
       await restored.drop();
     });
 
-    test.for(inject('allServers').filter(({ version }) => version > server.version))(
+    test.for(allServers.filter(({ version }) => version > server.version))(
       'comes back equal on $label',
       async (newer) => {
         await createEverythingRoles(newer);

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { newBackupId } from '../../shared/state/ids.ts';
 import {
   createScratchDatabase,
-  forEachServer,
+  forOneServer,
   type ScratchDatabase,
   type TestServer,
   withClient,
@@ -60,7 +60,7 @@ async function terminateWhen(server: TestServer, condition: string): Promise<voi
     .toBeGreaterThan(0);
 }
 
-forEachServer((server) => {
+forOneServer((server) => {
   test.each([
     [
       'the session that keeps the snapshot',

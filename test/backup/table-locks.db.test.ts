@@ -3,7 +3,7 @@ import { newBackupId } from '../../shared/state/ids.ts';
 import {
   anyServer,
   createScratchDatabase,
-  forEachServer,
+  forOneServer,
   type ScratchDatabase,
   type TestServer,
   withClient,
@@ -17,7 +17,7 @@ const APPLICATION = 'dbms lock test';
 const sessions = <Row>(server: TestServer, sql: string) =>
   withClient(server, 'postgres', async (client) => (await client.query(sql, [APPLICATION])).rows as Row[]);
 
-forEachServer((server) => {
+forOneServer((server) => {
   let source: ScratchDatabase;
   beforeAll(async () => {
     source = await createScratchDatabase(server);

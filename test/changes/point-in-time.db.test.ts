@@ -1,9 +1,15 @@
 import type pg from 'pg';
-import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Manifest } from '../../shared/backup/manifest.ts';
 import { useBackupHarness } from '../backup/support/harness.ts';
 import { databaseDifferences } from '../support/compare/compare.ts';
-import { anyServer, createScratchDatabase, forEachServer, type ScratchDatabase } from '../support/servers.ts';
+import {
+  allServers,
+  anyServer,
+  createScratchDatabase,
+  forEachServer,
+  type ScratchDatabase,
+} from '../support/servers.ts';
 import { contentOf, contentOfDatabase, type Protected, protect, replayTo, restoreBase } from './support/recovery.ts';
 import { DEFINITIONS_LOCK, workloadTablesSql } from './support/workload.sql.ts';
 import { startWorkload } from './support/workload.ts';
@@ -101,7 +107,7 @@ forEachServer((server) => {
     }
   });
 
-  test.for(inject('allServers').filter(({ version }) => version !== server.version))(
+  test.for(allServers.filter(({ version }) => version !== server.version))(
     'the last moment comes back equal on $label',
     async (other) => {
       const base = await restoreBase(harness, manifest, other);

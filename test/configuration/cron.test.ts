@@ -86,8 +86,9 @@ it('runs at the same times as the Unix expression it was made of', () => {
     fc.property(unixCron, zone, start, ({ unix, plain }, tz, from) => {
       const cron = new Cron(plain, { timezone: tz, paused: true });
       // croner makes up for a time that clocks have jumped over, EventBridge does not.
-      const due = cron.nextRuns(200, new Date(from)).filter((date) => cron.match(date));
-      const expected = due.slice(0, 5).map((date) => date.toISOString());
+      const expected: string[] = [];
+      for (let at = cron.nextRun(new Date(from)); at && expected.length < 5; at = cron.nextRun(at))
+        if (cron.match(at)) expected.push(at.toISOString());
       expect(runsOf(toEventBridgeCron(unix), tz, from, 5)).toEqual(expected);
     }),
     { numRuns: 300 },

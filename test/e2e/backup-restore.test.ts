@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Job } from '../../shared/contract/schemas/job.ts';
 import { databaseDifferences } from '../support/compare/compare.ts';
 import { createEverything } from '../support/everything/create-everything.ts';
@@ -11,6 +11,7 @@ import {
   type ScratchDatabase,
   type TestServer,
   targetFor,
+  testedServers,
   withClient,
 } from '../support/servers.ts';
 import {
@@ -35,7 +36,7 @@ const databases = new Map<string, ScratchDatabase>();
 let system: TestSystem;
 
 beforeAll(async () => {
-  for (const server of inject('servers')) {
+  for (const server of testedServers) {
     databases.set(idOf('everything', server), await createEverything(server));
     if (northwindIsPresent) databases.set(idOf('northwind', server), await createNorthwind(server));
   }

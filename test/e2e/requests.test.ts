@@ -51,8 +51,11 @@ describe('who may call', () => {
     for (const token of ['garbage', `${head}.${body}.${signature}`, `${head}.${body}.`, expired, foreign]) {
       const answer = await send('/backups', { token });
       expect(answer.status, token.slice(0, 20)).toBe(401);
-      problemOf(answer);
+      expect(problemOf(answer).code, token.slice(0, 20)).toBe(token === expired ? 'token_expired' : 'no_token');
     }
+    const told = problemOf(await send('/backups', { token: expired }));
+    expect(told.detail).toContain(`expired at ${new Date(past * 1000).toISOString().slice(0, 19)}`);
+    expect(told.next_step).toContain('/tokens');
   });
 
   test.each([

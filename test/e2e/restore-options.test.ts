@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { jobSchema } from '../../shared/contract/schemas/job.ts';
 import { restoreCheckSchema } from '../../shared/contract/schemas/restore.ts';
 import { expand } from '../support/expand.ts';
@@ -9,6 +9,7 @@ import {
   dropDatabase,
   type ScratchDatabase,
   type TestServer,
+  testedServers,
   withClient,
 } from '../support/servers.ts';
 import { accepted, call, endOf, getJob, problemOf, startBackup, uniqueName } from './support/api.ts';
@@ -16,7 +17,7 @@ import { managed, sessionsOn, startTestSystem, type TestSystem } from './support
 
 const server = anyServer();
 /** Another version where there is one, to which the same database goes as another environment. */
-const otherServer = inject('servers').at(-1) ?? server;
+const otherServer = testedServers.at(-1) ?? server;
 
 let shop: ScratchDatabase;
 let staging: ScratchDatabase;

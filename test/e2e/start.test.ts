@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { basePath } from '../../shared/contract/routes.ts';
 import { anyServer, createScratchDatabase } from '../support/servers.ts';
 import { call, listBackups } from './support/api.ts';
-import { processesIn, runStart, type Started } from './support/start.ts';
+import { processesIn, readStart, runStart, type Started } from './support/start.ts';
 
 /** In place of the project's own folder: `.local` comes to be below it. */
 let folder: string;
@@ -26,23 +26,12 @@ afterAll(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
 async function start(...options: string[]) {
   running = runStart(folder, '--port', '0', ...options);
   const printed = await running.ready();
-  const value = (name: string): string => new RegExp(`^  ${name}=(\\S+)$`, 'm').exec(printed)?.[1] ?? '';
-  const row = (name: string): string => new RegExp(`^  ${name}  +(\\S+)`, 'm').exec(printed)?.[1] ?? '';
-  const apiUrl = value('API').replace(basePath, '');
-  const [viewer, operator, admin, auditor] = ['VIEWER', 'OPERATOR', 'ADMIN', 'AUDITOR'].map(value) as [
-    string,
-    string,
-    string,
-    string,
-  ];
   const firstBackup = /^First backup (bkp-\w+)\n {2}(.+)$/m.exec(printed);
   return {
     printed,
-    row,
+    ...readStart(printed),
     firstBackup: firstBackup?.[1] ?? null,
     facts: firstBackup?.[2] ?? '',
-    apiUrl,
-    tokens: { viewer, operator, admin, auditor },
   };
 }
 
@@ -60,6 +49,17 @@ test('the first start prints all one needs, and Ctrl-C leaves nothing running', 
   expect(first.facts).toMatch(/^\d+ tables · [\d,]+ rows · .+ of data · .+ stored · [\d.]+ s$/);
   expect(first.printed).toMatch(/^Ready in [\d.]+ s$/m);
 
+  // The first sample is taken at the start, or for the first who asks.
+  const health = await call(first, '/health?database=shop', { as: 'viewer' });
+  expect(health.json).toMatchObject({ database: 'shop', fresh: true, unsampled: null });
+  expect(health.json.status).not.toBe('unknown');
+
+  for (const path of ['/', '/docs', '/v1/', basePath]) {
+    const led = await fetch(`${first.apiUrl}${path}`, { redirect: 'manual' });
+    expect([led.status, led.headers.get('location')], path).toEqual([302, `/v1${basePath}/docs`]);
+    expect(await led.text()).toContain(`/v1${basePath}/docs`);
+    expect((await fetch(`${first.apiUrl}${path}`)).headers.get('content-type')).toBe('text/html; charset=utf-8');
+  }
   const docs = await fetch(first.row('Docs'));
   expect([docs.status, docs.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8']);
   expect((await fetch(first.row('Mailbox'))).status).toBe(200);
@@ -69,14 +69,14 @@ test('the first start prints all one needs, and Ctrl-C leaves nothing running', 
   const { viewer, operator, admin, auditor } = first.tokens;
   const assigned = (await readFile(tokens, 'utf8')).trim().split('\n');
   expect(assigned.slice(0, 5)).toEqual([
-    `API=${first.apiUrl}${basePath}`,
-    `VIEWER=${viewer}`,
-    `OPERATOR=${operator}`,
-    `ADMIN=${admin}`,
-    `AUDITOR=${auditor}`,
+    `export API=${first.apiUrl}${basePath}`,
+    `export VIEWER=${viewer}`,
+    `export OPERATOR=${operator}`,
+    `export ADMIN=${admin}`,
+    `export AUDITOR=${auditor}`,
   ]);
   // A shell takes in every line as it is.
-  for (const line of assigned) expect(line).toMatch(/^(export )?[A-Z_]+=[\w:/.@~-]+$/);
+  for (const line of assigned) expect(line).toMatch(/^export [A-Z_]+=[\w:/.@~-]+$/);
   for (const role of ['viewer', 'operator', 'admin', 'auditor'] as const) {
     expect((await call(first, '/backups', { as: role })).status, role).toBe(200);
   }
@@ -104,6 +104,9 @@ test('the second start goes on with what is there', async () => {
   const second = await start();
   expect(second.firstBackup).toBeNull();
   expect(second.printed).not.toContain('Made the sample database');
+  // Addresses of the first start still hold.
+  expect([second.row('Mailbox'), second.row('Database')]).toEqual([first.row('Mailbox'), first.row('Database')]);
+  expect((await stat(join(folder, '.local'))).mode & 0o067).toBe(0);
   // A token of the first start, too.
   const backups = await listBackups({ ...second, tokens: first.tokens }, 'shop');
   expect(backups.map(({ id }) => id)).toEqual([first.firstBackup]);

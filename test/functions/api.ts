@@ -23,6 +23,8 @@ export interface Call {
   path: string;
   /** null: nobody; otherwise the caller's roles. */
   as?: Role[] | null;
+  /** The authorizer's context as it is, in place of those. */
+  authorizer?: Record<string, string>;
   sub?: string;
   query?: Record<string, string>;
   body?: unknown;
@@ -111,6 +113,7 @@ export async function startApi(
     [environmentNames.deadLetterQueueArn]: 'arn:aws:sqs:eu-west-1:111122223333:dead-letters',
     [environmentNames.downloadFunctionArn]: 'arn:aws:lambda:eu-west-1:111122223333:function:download:live',
     [environmentNames.validateFunctionArn]: 'arn:aws:lambda:eu-west-1:111122223333:function:validate:live',
+    [environmentNames.samplerFunctionArn]: 'arn:aws:lambda:eu-west-1:111122223333:function:sample-health',
     [environmentNames.restoreFunctionArn]: 'arn:aws:lambda:eu-west-1:111122223333:function:restore:live',
   });
   const handlers = {
@@ -138,7 +141,7 @@ export async function startApi(
     downloadBucket,
     invocations: lambda.invocations,
     refuseInvocations: lambda.refuse,
-    async call({ method, path, as = ['admin'], sub = 'alice', query = {}, body, headers = {}, raw = {} }) {
+    async call({ method, path, as = ['admin'], sub = 'alice', query = {}, body, headers = {}, authorizer, raw = {} }) {
       const pattern = (template: string): RegExp => new RegExp(`^${template.replace(/\{\w+\}/g, '([^/]+)')}$`);
       const there = routes.filter((route) => pattern(route.path).test(path));
       const route = there.find((candidate) => candidate.method === method) ?? there[0];
@@ -159,7 +162,7 @@ export async function startApi(
         requestContext: {
           requestId: 'request-1',
           path: `/v1${basePath}${path}`,
-          authorizer: as === null ? null : { sub, roles: as.join(' ') },
+          authorizer: authorizer ?? (as === null ? null : { sub, roles: as.join(' ') }),
           identity: { sourceIp: '10.1.2.3' },
         },
         ...raw,
@@ -197,6 +200,11 @@ async function startLambda() {
       return;
     }
     const [, functionArn = ''] = /functions\/([^/]+)\/invocations/.exec(request.url ?? '') ?? [];
+    // Nobody would sample, and who asks would wait for it.
+    if (decodeURIComponent(functionArn).endsWith(':sample-health')) {
+      response.writeHead(404, { 'x-amzn-errortype': 'ResourceNotFoundException' }).end('{"Message":"no"}');
+      return;
+    }
     invocations.push({
       functionArn: decodeURIComponent(functionArn),
       executionName: String(request.headers['x-amz-durable-execution-name']),

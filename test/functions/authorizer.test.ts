@@ -1,4 +1,5 @@
 import type { APIGatewayRequestAuthorizerEvent } from 'aws-lambda';
+import { generateKeyPair } from 'jose';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { now, startIssuer, type TestIssuer } from '../access/issuer.ts';
 import { startApi, type TestApi } from './api.ts';
@@ -56,6 +57,33 @@ test.each([
   await expect(handler(event(headers as Record<string, string>))).rejects.toThrow(/^Unauthorized$/);
 });
 
+test('an expired token comes to the functions without a caller, and they can say why', async () => {
+  const exp = now() - 5;
+  const { context, principalId } = await handler(event({ Authorization: `Bearer ${await issuer.token({ exp })}` }));
+  expect([principalId, context]).toEqual([
+    'nobody',
+    {
+      refused: 'token_expired',
+      detail: `The token expired at ${new Date(exp * 1000).toISOString().replace('.000Z', 'Z')}`,
+      hint: `Get a new one from ${issuer.url}.`,
+    },
+  ]);
+});
+
+test('an expired token tells nothing when it is also for another audience, of another issuer, signed by another, or from elsewhere', async () => {
+  const exp = now() - 5;
+  const { privateKey } = await generateKeyPair('RS256');
+  for (const token of [
+    await issuer.token({ exp, aud: 'other' }),
+    await issuer.token({ exp, iss: 'https://other.example' }),
+    await issuer.token({ exp }, { key: privateKey }),
+  ])
+    await expect(handler(event({ Authorization: `Bearer ${token}` }))).rejects.toThrow(/^Unauthorized$/);
+  await expect(
+    handler(event({ Authorization: `Bearer ${await issuer.token({ exp })}` }, '203.0.113.9')),
+  ).rejects.toThrow(/^Unauthorized$/);
+});
+
 test('a good token from an address in no allowed range is denied, whatever a header says', async () => {
   const token = await issuer.token();
   const headers = { Authorization: `Bearer ${token}`, 'X-Forwarded-For': '10.1.2.3' };
@@ -69,7 +97,7 @@ test('a good token without any of the roles is denied', async () => {
 
 const authorize = async (claims: Record<string, unknown>, sourceIp?: string): Promise<string> =>
   handler(event({ Authorization: `Bearer ${await issuer.token(claims)}` }, sourceIp)).then(
-    ({ policyDocument }) => policyDocument.Statement[0]?.Effect ?? '',
+    ({ policyDocument, context }) => String(context?.refused ?? policyDocument.Statement[0]?.Effect ?? ''),
     (error: Error) => error.message,
   );
 const revoke = (body: unknown) => api.call({ method: 'POST', path: '/security/access/revocations', body });
@@ -120,7 +148,7 @@ test('settings hold within seconds: the age of sessions, and where callers may c
   };
   expect(await authorize({ auth_time: now() - 600 })).toBe('Allow');
   await change({ session_max_age_minutes: 5 });
-  expect(await authorize({ auth_time: now() - 600 })).toBe('Unauthorized');
+  expect(await authorize({ auth_time: now() - 600 })).toBe('session_expired');
   expect(await authorize({ auth_time: now() - 100 })).toBe('Allow');
   await change({ session_max_age_minutes: 720, allowed_address_ranges: ['10.1.0.0/16'] });
   expect([await authorize({}, '10.1.2.3'), await authorize({}, '10.2.0.1')]).toEqual(['Allow', 'Deny']);

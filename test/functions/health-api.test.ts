@@ -19,6 +19,7 @@ describe('health', () => {
   test('of a database that nobody has sampled is unknown', async () => {
     const { status, body } = await get('/health', { database: 'crm' });
     expect([status, body.status, body.fresh, body.sampled_at]).toEqual([200, 'unknown', false, null]);
+    expect(body.unsampled).toMatch(/could not be asked \(ResourceNotFoundException\)/);
     expect(checkIn(body, 'connections')).toMatchObject({ state: 'unknown', value: null, threshold: 0.8 });
     expect(checkIn(body, 'disk')).toMatchObject({
       source: expect.stringContaining('CloudWatch AWS/RDS FreeStorageSpace'),
@@ -30,6 +31,7 @@ describe('health', () => {
     await writeWatch(api.table, 'shop', { ...emptyWatch, latest: { at: Date.now(), values } });
     const { body } = await get('/health');
     expect(body).toMatchObject({ database: 'shop', status: 'warning', fresh: true, interval_seconds: 30 });
+    expect(body.unsampled).toBeNull();
     expect(checkIn(body, 'connections')).toMatchObject({ state: 'ERROR', value: 0.92, threshold: 0.9, unit: 'Ratio' });
     expect(checkIn(body, 'connections')).toMatchObject({ what_to_do: expect.stringContaining('close-idle') });
     expect(checkIn(body, 'sequence')).toMatchObject({ state: 'ok', threshold: 0.75 });

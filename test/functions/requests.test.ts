@@ -26,6 +26,15 @@ describe.each(guarded)('$method $path', ({ method, path, leastRole }) => {
     expect([status, headers['WWW-Authenticate'], problem.code]).toEqual([401, 'Bearer', 'no_token']);
   });
 
+  test('is 401 for an expired token, and says so, whatever else the authorizer gives', async () => {
+    const refused = { refused: 'token_expired', detail: 'The token expired', hint: 'Get a new one' };
+    for (const authorizer of [refused, { ...refused, sub: 'alice', roles: 'admin' }]) {
+      const { status, headers, problem } = await api.call({ method, path: pathOf(path), authorizer });
+      expect([status, problem.code, problem.detail, problem.next_step]).toEqual([401, ...Object.values(refused)]);
+      expect(headers['WWW-Authenticate']).toBe('Bearer error="invalid_token", error_description="token_expired"');
+    }
+  });
+
   test.each(roleSchema.options)('is 403 for a role that does not include its least one: %s', async (role) => {
     const { status } = await call([role]);
     if (leastRole === 'public' || roleIncludes([role], leastRole)) expect(status).not.toBe(403);

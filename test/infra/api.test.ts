@@ -6,6 +6,7 @@ import type { ApiMethod, RestApi } from '../../local/template/api.ts';
 import type { RouteDefinition } from '../../shared/contract/define-route.ts';
 import { roleSchema } from '../../shared/contract/roles.ts';
 import { basePath, routes } from '../../shared/contract/routes.ts';
+import { entrances } from '../../shared/http/entrances.ts';
 import { plain } from './support/plain.ts';
 import { type Synthesized, synthesize } from './support/synthesize.ts';
 
@@ -42,9 +43,13 @@ describe('each route', () => {
     return found;
   };
 
-  it('has exactly one method, and there are no others', () => {
+  it('has exactly one method, and there are no others but those that lead to the documentation', () => {
     for (const route of all) expect(methodOf(route).operationName).toBe(route.operationId);
-    expect(api.methods).toHaveLength(all.length);
+    const others = api.methods.filter(({ operationName }) => operationName === null);
+    expect(api.methods).toHaveLength(all.length + others.length);
+    expect(others.map(({ httpMethod, resourcePath, functionArn }) => [httpMethod, resourcePath, functionArn])).toEqual(
+      [...entrances].map((path) => ['GET', path, functionNamed(full, 'dbms-docs-api').arn]),
+    );
   });
 
   it.each(all.map((route) => [`${route.method} ${route.path}`, route] as const))(
@@ -77,7 +82,9 @@ describe('each route', () => {
   );
 
   it('of the public ones only describes the API', () => {
-    const open = api.methods.filter(({ authorizer }) => authorizer === null).map(({ operationName }) => operationName);
+    const open = api.methods
+      .filter(({ authorizer, operationName }) => authorizer === null && operationName !== null)
+      .map(({ operationName }) => operationName);
     expect(open.sort()).toEqual(['getDocs', 'getOpenapi']);
   });
 });

@@ -2,8 +2,8 @@ import { Duration, Stack } from 'aws-cdk-lib';
 import * as apigateway from 'aws-cdk-lib/aws-apigateway';
 import * as lambdaConstruct from 'aws-cdk-lib/aws-lambda';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Listening } from '../../local/aws/http.ts';
-import { serveGateway } from '../../local/gateway/server.ts';
+import { type Listening, listen } from '../../local/aws/http.ts';
+import { createGateway } from '../../local/gateway/server.ts';
 import { createLambdaService, type LambdaService } from '../../local/lambda/service.ts';
 import { readApp } from '../../local/template/read.ts';
 import { type MiniApp, miniApp } from './support/mini-app.ts';
@@ -97,7 +97,7 @@ beforeAll(async () => {
   const { functions, api } = readApp(mini.cdkOut);
   if (!api) throw new Error('no API');
   lambda = createLambdaService({ stateFolder: mini.stateFolder, functions, awsEnvironment: () => ({}) });
-  gateway = await serveGateway({ api, lambda });
+  gateway = await listen(0, createGateway({ api, lambda }));
 });
 
 afterAll(async () => {

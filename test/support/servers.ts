@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
-import { describe, inject } from 'vitest';
+import { describe } from 'vitest';
 import type { ConnectionTarget } from '../../shared/postgres/connect.ts';
 import { quoteIdentifier } from '../../shared/postgres/identifiers.ts';
+import { askFor } from './made-once/ask.ts';
+import type { WorkerServers } from './made-once/server-pool.ts';
 import type { TestServer } from './postgres-server.ts';
-import './servers.setup.ts';
 
 export type { TestServer } from './postgres-server.ts';
 
@@ -20,19 +21,37 @@ export interface ScratchDatabase {
   drop(): Promise<void>;
 }
 
+/** The servers of this worker, which no file shares that runs at the same time. */
+const servers = await askFor<WorkerServers>('servers', process.env.VITEST_POOL_ID);
+
+/** Those that tests are run against; the first is PostgreSQL 18, unless another was named. */
+export const testedServers: readonly TestServer[] = servers.tested;
+
+/** Those and the others, for restores from one version to another. */
+export const allServers: readonly TestServer[] = servers.all;
+
 /**
- * Describes the same tests for each server that they are run against.
+ * Describes the same tests for each version that is there: where SQL reads catalogs or statistics, or where what a database
+ * holds is exported, restored or replayed, which the versions do differently. Elsewhere, {@link anyServer}.
  *
  * @example
  * forEachServer((server) => { test('...', async () => { const database = await createScratchDatabase(server); }) })
  */
 export function forEachServer(body: (server: TestServer) => void): void {
-  describe.each(inject('servers'))('$label', body);
+  describe.each([...testedServers])('$label', body);
 }
 
-/** The first server: PostgreSQL 18, unless another was named. For tests in which the version plays no part. */
+/** Describes tests of what the versions do alike for the one server that {@link anyServer} gives. */
+export function forOneServer(body: (server: TestServer) => void): void {
+  describe.each(testedServers.slice(0, 1))('$label', body);
+}
+
+/**
+ * PostgreSQL 18, unless another was named: for tests of what the versions do alike. `npm run versions` runs them, as all others,
+ * against each version.
+ */
 export function anyServer(): TestServer {
-  const server = inject('servers')[0];
+  const [server] = testedServers;
   if (!server) throw new Error('No server was started');
   return server;
 }

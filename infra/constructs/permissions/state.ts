@@ -1,5 +1,6 @@
 import type * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
 import type * as iam from 'aws-cdk-lib/aws-iam';
+import { ASKED_PREFIX } from '../../../shared/health/sample-on-demand.ts';
 import { samplePartitions } from '../../../shared/health/sample-store.ts';
 import { CALLS_PREFIX } from '../../../shared/security/access/count-calls.ts';
 import { stateKeys } from '../../../shared/state/table.ts';
@@ -24,6 +25,16 @@ export function countCalls(table: dynamodb.Table): iam.PolicyStatement[] {
   return [
     allow(['dynamodb:UpdateItem'], [table.tableArn], {
       'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [`${CALLS_PREFIX}*`] },
+      Null: { 'dynamodb:LeadingKeys': 'false' },
+    }),
+  ];
+}
+
+/** Notes that somebody has asked for a sample, and changes nothing else. */
+export function askForSamples(table: dynamodb.Table): iam.PolicyStatement[] {
+  return [
+    allow(['dynamodb:PutItem'], [table.tableArn], {
+      'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [`${ASKED_PREFIX}*`] },
       Null: { 'dynamodb:LeadingKeys': 'false' },
     }),
   ];

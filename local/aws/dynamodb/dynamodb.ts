@@ -1,11 +1,12 @@
 import { join } from 'node:path';
 import { z } from 'zod';
+import type { StateDisk } from '../../state-disk.ts';
 import { AwsError } from '../errors.ts';
 import { type JsonService, type Operation, operation } from '../json-service.ts';
 import { openStateFile } from '../state-file.ts';
 import { type Engine, type EngineOperation, openEngine } from './engine.ts';
 import { createGate } from './gate.ts';
-import { createTransactWrite, keyOf, transactGet } from './transactions.ts';
+import { keyOf, openTransactions, transactGet } from './transactions.ts';
 
 /** By table name: what dynalite does not keep. */
 type TableSettings = { timeToLive?: string; pointInTimeRecovery?: boolean };
@@ -17,12 +18,12 @@ const table = z.object({ TableName: z.string() });
 const sweepEveryMs = 3_600_000;
 
 /** DynamoDB: dynalite on disk, with transactions and time to live added. */
-export async function openDynamoDb(stateFolder: string): Promise<LocalDynamoDb> {
-  const engine = await openEngine(join(stateFolder, 'dynamodb'));
-  const file = await openStateFile<State>(join(stateFolder, 'dynamodb.json'), { tables: {} });
+export async function openDynamoDb(stateFolder: string, disk: StateDisk): Promise<LocalDynamoDb> {
+  const engine = await openEngine(join(stateFolder, 'dynamodb'), disk);
+  const file = await openStateFile<State>(join(stateFolder, 'dynamodb.json'), { tables: {} }, disk);
   const { tables } = file.value;
   const gate = createGate();
-  const transactWrite = createTransactWrite(engine);
+  const transactWrite = await openTransactions(engine, join(stateFolder, 'dynamodb-transaction.json'), disk);
 
   const settings = (name: string): TableSettings => {
     tables[name] ??= {};

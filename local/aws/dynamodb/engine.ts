@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import database, { type DynaliteStore } from 'dynalite/db/index.js';
 import validations, { type Validation } from 'dynalite/validations/index.js';
+import type { StateDisk } from '../../state-disk.ts';
 import { localAccount } from '../account.ts';
 import { AwsError } from '../errors.ts';
 
@@ -44,7 +45,7 @@ export type Engine = {
  * dynalite without its HTTP server: called directly, so that transactions can be built of its operations, and so that an
  * error it did not expect becomes an answer instead of ending the process.
  */
-export async function openEngine(folder: string): Promise<Engine> {
+export async function openEngine(folder: string, disk: StateDisk): Promise<Engine> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const store = database.create({ path: folder, createTableMs: 0, deleteTableMs: 0, updateTableMs: 0 });
   try {
@@ -68,18 +69,20 @@ export async function openEngine(folder: string): Promise<Engine> {
   return {
     operations,
     call: (operation, input) =>
-      new Promise((resolve, reject) => {
-        const action = actions.get(operation);
-        if (!action) throw new AwsError('UnknownOperationException', `The local DynamoDB has no ${operation}`);
-        const { run, validation } = action;
-        try {
-          const checked = validations.checkTypes(structuredClone(input), validation.types);
-          validations.checkValidations(checked, validation.types, validation.custom, store);
-          run(store, checked, (error, answer) => (error ? reject(asAnswered(error)) : resolve(answer ?? {})));
-        } catch (error) {
-          reject(asAnswered(error));
-        }
-      }),
+      disk.written(
+        new Promise((resolve, reject) => {
+          const action = actions.get(operation);
+          if (!action) throw new AwsError('UnknownOperationException', `The local DynamoDB has no ${operation}`);
+          const { run, validation } = action;
+          try {
+            const checked = validations.checkTypes(structuredClone(input), validation.types);
+            validations.checkValidations(checked, validation.types, validation.custom, store);
+            run(store, checked, (error, answer) => (error ? reject(asAnswered(error)) : resolve(answer ?? {})));
+          } catch (error) {
+            reject(asAnswered(error));
+          }
+        }),
+      ),
     close: () => new Promise((resolve, reject) => store.db.close((error) => (error ? reject(error) : resolve()))),
   };
 }

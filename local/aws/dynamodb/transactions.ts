@@ -1,5 +1,9 @@
+import { existsSync } from 'node:fs';
+import { readFile, rm } from 'node:fs/promises';
 import { z } from 'zod';
+import type { StateDisk } from '../../state-disk.ts';
 import { AwsError } from '../errors.ts';
+import { writeWhole } from '../state-file.ts';
 import type { Answer, Engine } from './engine.ts';
 
 const attributes = z.record(z.string(), z.unknown());
@@ -28,28 +32,43 @@ const reads = z.object({
 });
 
 type Write = z.output<typeof writes>['TransactItems'][number];
-type Undo = () => Promise<unknown>;
+
+/** An item as it was before a transaction; `before` is null for one that was not there. */
+type Former = { TableName: string; Key: Record<string, unknown>; before: unknown };
 
 /**
- * TransactWriteItems made of single writes: each is undone when a later one is refused. The caller sees to it that nothing
- * else reads or writes meanwhile.
+ * TransactWriteItems made of single writes: all are undone when one is refused. Before the first, what undoes them is written to a file, so
+ * that a transaction that was cut short, or that a full disk let neither end nor undo, is undone when the tables are opened next. The caller
+ * sees to it that nothing else reads or writes meanwhile.
  *
  * @throws AwsError `TransactionCanceledException` with the reason of the first refused write
  */
-async function transactWrite(engine: Engine, input: unknown): Promise<Answer> {
+async function transactWrite(engine: Engine, journal: string, disk: StateDisk, input: unknown): Promise<Answer> {
   const { TransactItems: items } = writes.parse(input);
-  const undos: Undo[] = [];
+  const former: Former[] = [];
+  for (const item of items) former.push(...(await formerOf(engine, item)));
+  await disk.written(writeWhole(journal, JSON.stringify(former)));
   for (const [index, item] of items.entries()) {
     try {
-      undos.push(await write(engine, item));
+      await write(engine, item);
     } catch (error) {
-      for (const undo of undos.reverse()) await undo();
+      await undo(engine, journal, former);
       if (error instanceof AwsError && error.code === 'ConditionalCheckFailedException')
         throw cancelled(items.length, index, error);
       throw error;
     }
   }
+  await rm(journal);
   return {};
+}
+
+/** @throws the engine's errors; then the journal stays */
+async function undo(engine: Engine, journal: string, former: readonly Former[]): Promise<void> {
+  for (const { TableName, Key, before } of former.toReversed()) {
+    if (before) await engine.call('PutItem', { TableName, Item: before });
+    else await engine.call('DeleteItem', { TableName, Key });
+  }
+  await rm(journal);
 }
 
 /** What a token was sent with, and when; by the token. */
@@ -59,15 +78,25 @@ const TOKEN_MS = 600_000;
 
 /**
  * TransactWriteItems that knows what it has applied: a request that comes again with the token of one that was, as after a lost answer,
- * is answered as that one and changes nothing.
+ * is answered as that one and changes nothing. A transaction that was cut short is undone first.
  *
+ * @param journal - path of the file that keeps what undoes a transaction
  * @throws AwsError as {@link transactWrite}; `IdempotentParameterMismatchException` for another request with a known token
  */
-export function createTransactWrite(engine: Engine): (input: unknown) => Promise<Answer> {
+export async function openTransactions(
+  engine: Engine,
+  journal: string,
+  disk: StateDisk,
+): Promise<(input: unknown) => Promise<Answer>> {
+  const undoUnfinished = async (): Promise<void> => {
+    if (existsSync(journal)) await undo(engine, journal, JSON.parse(await readFile(journal, 'utf8')) as Former[]);
+  };
+  await undoUnfinished();
   const applied: Applied = new Map();
   return async (input) => {
+    await undoUnfinished();
     const { ClientRequestToken: token } = writes.parse(input);
-    if (token === undefined) return transactWrite(engine, input);
+    if (token === undefined) return transactWrite(engine, journal, disk, input);
     for (const [old, { at }] of applied) {
       if (at > Date.now() - TOKEN_MS) break;
       applied.delete(old);
@@ -78,7 +107,7 @@ export function createTransactWrite(engine: Engine): (input: unknown) => Promise
       throw new AwsError('IdempotentParameterMismatchException', 'The token was sent before, with another request');
     }
     if (known) return {};
-    const answer = await transactWrite(engine, input);
+    const answer = await transactWrite(engine, journal, disk, input);
     applied.set(token, { request, at: Date.now() });
     return answer;
   };
@@ -92,36 +121,34 @@ export async function transactGet(engine: Engine, input: unknown): Promise<Answe
   return { Responses: answers.map(({ Item }) => ({ Item })) };
 }
 
-async function write(engine: Engine, { Put, Update, Delete, ConditionCheck }: Write): Promise<Undo> {
-  if (Put) {
-    const { Attributes: before } = await engine.call('PutItem', { ...Put, ReturnValues: 'ALL_OLD' });
-    const Key = await keyOf(engine, Put.TableName, Put.Item);
-    return () => putBack(engine, Put.TableName, Key, before);
-  }
-  if (Update) {
-    const { Attributes: before } = await engine.call('UpdateItem', { ...Update, ReturnValues: 'ALL_OLD' });
-    return () => putBack(engine, Update.TableName, Update.Key, before);
-  }
-  if (Delete) {
-    const { Attributes: before } = await engine.call('DeleteItem', { ...Delete, ReturnValues: 'ALL_OLD' });
-    return () => putBack(engine, Delete.TableName, Delete.Key, before);
-  }
-  if (!ConditionCheck)
+/** What undoes a write; nothing for one that only tests a condition. */
+async function formerOf(engine: Engine, { Put, Update, Delete }: Write): Promise<Former[]> {
+  const TableName = (Put ?? Update ?? Delete)?.TableName;
+  if (TableName === undefined) return [];
+  const Key = Put ? await keyOf(engine, TableName, Put.Item) : ((Update ?? Delete)?.Key ?? {});
+  const { Item } = await engine.call('GetItem', { TableName, Key, ConsistentRead: true });
+  return [{ TableName, Key, before: Item ?? null }];
+}
+
+async function write(engine: Engine, { Put, Update, Delete, ConditionCheck }: Write): Promise<void> {
+  if (Put) await engine.call('PutItem', Put);
+  else if (Update) await engine.call('UpdateItem', Update);
+  else if (Delete) await engine.call('DeleteItem', Delete);
+  else if (ConditionCheck) await testCondition(engine, ConditionCheck);
+  else {
     throw new AwsError(
       'ValidationException',
       'A transaction item needs a Put, an Update, a Delete or a ConditionCheck',
     );
-  // A write that changes nothing tests the condition: the item as it is put again, or one that is not there deleted.
-  const { Key, ...condition } = ConditionCheck;
-  const { Item } = await engine.call('GetItem', { TableName: ConditionCheck.TableName, Key, ConsistentRead: true });
-  if (Item) await engine.call('PutItem', { ...condition, Item });
-  else await engine.call('DeleteItem', { ...condition, Key });
-  return async () => undefined;
+  }
 }
 
-async function putBack(engine: Engine, TableName: string, Key: object, before: unknown): Promise<void> {
-  if (before) await engine.call('PutItem', { TableName, Item: before });
-  else await engine.call('DeleteItem', { TableName, Key });
+/** A write that changes nothing tests the condition: the item as it is put again, or one that is not there deleted. */
+async function testCondition(engine: Engine, check: NonNullable<Write['ConditionCheck']>): Promise<void> {
+  const { Key, ...condition } = check;
+  const { Item } = await engine.call('GetItem', { TableName: check.TableName, Key, ConsistentRead: true });
+  if (Item) await engine.call('PutItem', { ...condition, Item });
+  else await engine.call('DeleteItem', { ...condition, Key });
 }
 
 const describedTable = z.object({ Table: z.object({ KeySchema: z.array(z.object({ AttributeName: z.string() })) }) });

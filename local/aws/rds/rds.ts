@@ -1,5 +1,6 @@
 import type { RequestListener } from 'node:http';
 import { join } from 'node:path';
+import type { StateDisk } from '../../state-disk.ts';
 import type { FaultList } from '../faults.ts';
 import { serveQuery } from '../query-service.ts';
 import { openStateFile } from '../state-file.ts';
@@ -27,8 +28,8 @@ const empty = (): RdsState => ({
 });
 
 /** Amazon RDS as far as compliance's mends call it: what is kept of instances, clusters and their parameters. No server is behind them. */
-export async function openRds(stateFolder: string): Promise<LocalRds> {
-  const file = await openStateFile(join(stateFolder, 'rds.json'), empty());
+export async function openRds(stateFolder: string, disk: StateDisk): Promise<LocalRds> {
+  const file = await openStateFile(join(stateFolder, 'rds.json'), empty(), disk);
   // A file that an earlier version has written knows fewer things.
   Object.assign(file.value, { ...empty(), ...file.value });
   const operations = {

@@ -15,8 +15,13 @@ const operations = { ...bucketOperations, ...objectOperations, ...uploadOperatio
 /** Which buckets a caller may list, by its access key id. Whoever is not among them may list all. */
 export type Listers = Map<string, readonly string[]>;
 
-/** Amazon S3's REST API over a store on disk. */
-export function serveS3(store: Store, faults: FaultList, listers: Listers = new Map()): RequestListener {
+/** Amazon S3's REST API over a store on disk. @param failed - told of errors that no S3 would answer with: those of this machine */
+export function serveS3(
+  store: Store,
+  faults: FaultList,
+  listers: Listers = new Map(),
+  failed: (error: Error) => void = () => undefined,
+): RequestListener {
   return async (request, response) => {
     response.setHeader('x-amz-request-id', randomUUID());
     const url = new URL(request.url ?? '/', 'http://localhost');
@@ -28,6 +33,7 @@ export function serveS3(store: Store, faults: FaultList, listers: Listers = new 
       if (!run) throw new AwsError('NotImplemented', `The local S3 has no ${route.operation}`, 501);
       await run({ store, request, response, bucketName: route.bucketName, key: route.key, query: url.searchParams });
     } catch (error) {
+      if (error instanceof Error && !(error instanceof AwsError)) failed(error);
       const isHidden = asAwsError(error).code === 'NoSuchKey' && !mayList(listers, request, url, route.bucketName);
       await sendError(request, response, isHidden ? new AwsError('AccessDenied', 'Access Denied', 403) : error);
     }

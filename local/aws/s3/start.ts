@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
+import type { StateDisk } from '../../state-disk.ts';
 import type { Fault } from '../faults.ts';
 import type { Listers } from './server.ts';
 import type { WorkerReply, WorkerRequest } from './worker.ts';
@@ -12,6 +13,7 @@ type Command = WorkerRequest extends infer Request
 
 export type LocalS3 = {
   url: string;
+  port: number;
   addFault(fault: Fault): Promise<void>;
   clearFaults(): Promise<void>;
   /** Which buckets some callers may list. */
@@ -20,7 +22,15 @@ export type LocalS3 = {
 };
 
 /** Starts S3 in a thread of its own, so that gigabytes passing through it do not hold up the other endpoints. */
-export async function startS3({ folder, port }: { folder: string; port: number }): Promise<LocalS3> {
+export async function startS3({
+  folder,
+  port,
+  disk,
+}: {
+  folder: string;
+  port: number;
+  disk: StateDisk;
+}): Promise<LocalS3> {
   const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: { folder, port } });
   const [first] = (await once(worker, 'message')) as [WorkerReply];
   if (first.type !== 'listening') throw new Error('The local S3 thread did not start');
@@ -29,6 +39,7 @@ export async function startS3({ folder, port }: { folder: string; port: number }
   let lastId = 0;
   worker.on('message', (reply: WorkerReply) => {
     if (reply.type === 'done') waiting.get(reply.id)?.();
+    if (reply.type === 'failed') disk.report(Object.assign(new Error(reply.message), { code: reply.code }));
   });
   const ask = (command: Command) =>
     new Promise<void>((resolve) => {
@@ -39,6 +50,7 @@ export async function startS3({ folder, port }: { folder: string; port: number }
 
   return {
     url: first.url,
+    port: first.port,
     addFault: (fault) => ask({ type: 'add fault', fault }),
     clearFaults: () => ask({ type: 'clear faults' }),
     setListers: (listers) => ask({ type: 'set listers', listers }),

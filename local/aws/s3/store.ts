@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AwsError } from '../errors.ts';
-import { writeWhole } from '../state-file.ts';
+import { removeUnfinished, writeWhole } from '../state-file.ts';
 
 /** A file of bytes; an object consists of one, or of one per part of its multipart upload, so that completing copies nothing. */
 export type Piece = { file: string; size: number };
@@ -110,8 +110,18 @@ export async function openStore(root: string): Promise<Store> {
   }
 
   async function putCurrent(bucket: Bucket, object: StoredObject): Promise<void> {
+    const before = bucket.objects.get(object.key);
     bucket.objects.set(object.key, object);
-    await inOrder(() => writeWhole(objectFile(bucket, object.key), JSON.stringify(object)));
+    try {
+      await inOrder(() => writeWhole(objectFile(bucket, object.key), JSON.stringify(object)));
+    } catch (error) {
+      // What is not on disk must not be answered with.
+      if (bucket.objects.get(object.key) === object) {
+        if (before) bucket.objects.set(object.key, before);
+        else bucket.objects.delete(object.key);
+      }
+      throw error;
+    }
   }
 
   async function putObject(bucket: Bucket, object: StoredObject): Promise<void> {
@@ -293,6 +303,8 @@ async function loadBucket(path: string): Promise<Bucket> {
     former: new Map(),
     uploads: new Map(),
   };
+  await removeUnfinished(path);
+  await removeUnfinished(join(path, 'objects'));
   // Made with the first of them.
   for (const name of await readdir(join(path, 'versions')).catch(() => [])) {
     if (!name.endsWith('.json')) continue;

@@ -12,12 +12,18 @@ export type WorkerRequest = { id: number } & (
   | { type: 'set listers'; listers: Listers }
   | { type: 'close' }
 );
-export type WorkerReply = { type: 'listening'; url: string } | { type: 'done'; id: number };
+export type WorkerReply =
+  | { type: 'listening'; url: string; port: number }
+  | { type: 'done'; id: number }
+  /** A call failed for a reason of this machine. */
+  | { type: 'failed'; message: string; code: string | undefined };
 
 const { folder, port } = workerData as { folder: string; port: number };
 const faults = createFaultList();
+const failed = ({ message, code }: NodeJS.ErrnoException) => reply({ type: 'failed', message, code });
 const listers: Listers = new Map();
-const server = await listen(port, serveS3(withReplication(await openStore(folder)), faults, listers));
+const store = withReplication(await openStore(folder));
+const server = await listen(port, serveS3(store, faults, listers, failed));
 
 function reply(message: WorkerReply): void {
   parentPort?.postMessage(message);
@@ -33,4 +39,4 @@ parentPort?.on('message', async (request: WorkerRequest) => {
   if (request.type === 'close') parentPort?.close();
 });
 
-reply({ type: 'listening', url: server.url });
+reply({ type: 'listening', url: server.url, port: server.port });

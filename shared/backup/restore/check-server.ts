@@ -1,7 +1,14 @@
 import type pg from 'pg';
 import type { SchemaEntry } from '../../postgres/pg-dump/schema-dump.ts';
 import type { Manifest } from '../manifest.ts';
-import { liveDatabaseSql, localeSql, missingExtensionsSql, rolesSql, serverFactsSql } from './check.sql.ts';
+import {
+  liveDatabaseSql,
+  localeSql,
+  missingExtensionsSql,
+  rolesSql,
+  serverFactsSql,
+  untrustedExtensionsSql,
+} from './check.sql.ts';
 import { type Finding, listed } from './findings.ts';
 import { checkFreeSpace, type ReadFreeSpace } from './free-space.ts';
 import { unsupportedEntries } from './newer-features.ts';
@@ -59,7 +66,7 @@ export async function checkServer(
   checkRights(facts, planned, problems);
   await checkNames(client, planned, problems, warnings);
   checkVersion(facts, backup, problems, warnings);
-  await checkExtensions(client, backup, problems);
+  await checkExtensions(client, backup, problems, warnings);
   const nameless = await checkRoles(client, backup, planned, facts, problems, warnings);
   await checkLocale(client, backup.manifest, facts, warnings);
   checkFreeSpace(backup.manifest, await readFreeSpace(), problems, warnings);
@@ -225,8 +232,21 @@ function checkVersion(
   });
 }
 
-async function checkExtensions(client: pg.Client, { schema }: TailoredBackup, problems: Finding[]): Promise<void> {
+async function checkExtensions(
+  client: pg.Client,
+  { schema }: TailoredBackup,
+  problems: Finding[],
+  warnings: Finding[],
+): Promise<void> {
   const names = schema.entries.filter(({ type }) => type === 'EXTENSION').map(({ name }) => name);
+  const { rows: untrusted } = await client.query<{ name: string }>(untrustedExtensionsSql, [names]);
+  if (untrusted.length > 0) {
+    warnings.push({
+      code: 'extension_not_created',
+      message: `Only a superuser may create the extensions ${listed(untrusted.map(({ name }) => name))}: they are left out, and what depends on them is refused`,
+      nextStep: 'Create them in the restored database as a superuser. Where objects depend on them, restore as one.',
+    });
+  }
   const { rows } = await client.query<{ name: string }>(missingExtensionsSql, [names]);
   if (rows.length === 0) return;
   problems.push({

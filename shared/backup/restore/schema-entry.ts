@@ -6,12 +6,16 @@ import { splitStatements } from '../../postgres/statements.ts';
 
 /**
  * What may be refused without harm to data or structure: owners, privileges and remarks that name a role which the server
- * lacks or that the login may not set. Everything else must succeed.
+ * lacks or that the login may not set; and extensions that only a superuser creates, such as pg_stat_statements: where something
+ * depends on one, that is refused in its turn. Everything else must succeed.
  */
 const FORGIVABLE_STATEMENT =
-  /^\s*(ALTER\s+.*\sOWNER\s+TO\s|GRANT\s|REVOKE\s|ALTER\s+DEFAULT\s+PRIVILEGES\s|COMMENT\s+ON\s+(EXTENSION|SCHEMA|EVENT\s+TRIGGER|LANGUAGE)\s|SET\s+SESSION\s+AUTHORIZATION\s)/is;
-/** undefined_object (a role), insufficient_privilege, invalid_grant_operation */
-const FORGIVABLE_CODES = new Set(['42704', '42501', '0LP01']);
+  /^\s*(CREATE\s+EXTENSION\s|ALTER\s+.*\sOWNER\s+TO\s|GRANT\s|REVOKE\s|ALTER\s+DEFAULT\s+PRIVILEGES\s|COMMENT\s+ON\s+(EXTENSION|SCHEMA|EVENT\s+TRIGGER|LANGUAGE)\s|SET\s+SESSION\s+AUTHORIZATION\s)/is;
+/**
+ * undefined_object (a role), insufficient_privilege, invalid_grant_operation; undefined_table and undefined_function (of an extension that
+ * was left out: whatever else is missing was an error before)
+ */
+const FORGIVABLE_CODES = new Set(['42704', '42501', '0LP01', '42P01', '42883']);
 
 export const isForgivable = (sql: string, error: unknown): boolean =>
   FORGIVABLE_STATEMENT.test(sql) && FORGIVABLE_CODES.has((error as { code?: string }).code ?? '');

@@ -55,7 +55,7 @@ export const backupSelectionFields = {
     .meta({
       description:
         'Only what matches one of these patterns; null: everything. The job fails when one matches nothing. A partitioned table stands for its partitions too.',
-      examples: [['sales.*', 'public.order_?', '"Odd.Schema"']],
+      examples: [['shop.*', 'public.order_?', '"Odd.Schema"']],
     }),
   exclude: z
     .array(patternSchema)
@@ -81,7 +81,7 @@ export const backupSampleSchema = z
       .meta({
         description:
           'Patterns that choose them. Best are the tables from which the others hang: what refers to a chosen table follows it. The job fails when one matches no table of the backup.',
-        examples: [['sales.customers']],
+        examples: [['shop.customers']],
       }),
   })
   .meta({

@@ -55,6 +55,9 @@ export const healthSchema = z
       .object({ code: z.string(), message: z.string(), next_step: z.string() })
       .nullable()
       .meta({ description: 'Why it cannot be reached.' }),
+    unsampled: z.string().nullable().meta({
+      description: 'Why no sample is fresh: one is taken when this is asked for and the last one is too old.',
+    }),
     checks: z.array(checkSchema),
     metrics: z.array(
       z.object({

@@ -98,7 +98,7 @@ const restoreFields = recoveryFields.extend({
     .meta({
       description:
         'Only these tables, with what they need: types, sequences, functions, indexes, keys, triggers, policies, privileges. A partitioned table comes with its partitions. Foreign keys whose parent is not selected are left out; warnings name them.',
-      examples: [['sales.orders', { schema: 'sales', table: 'Order.Items' }]],
+      examples: [['shop.orders', { schema: 'shop', table: 'Order.Items' }]],
     }),
   suffix: z
     .string()

@@ -19,7 +19,7 @@ import { contentDifferences } from '../../support/compare/content.ts';
 import {
   anyServer,
   createScratchDatabase,
-  forEachServer,
+  forOneServer,
   type ScratchDatabase,
   targetFor,
   withClient,
@@ -287,7 +287,7 @@ test('a backup takes fewer connections where the server has few, and says so', a
   ]);
 });
 
-forEachServer((server) => {
+forOneServer((server) => {
   test('tells a snapshot that is gone from other failures', async () => {
     const target = targetFor(server, 'postgres');
     const { id, holder } = await takeSnapshot(target);

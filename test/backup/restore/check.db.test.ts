@@ -1,3 +1,4 @@
+import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Manifest } from '../../../shared/backup/manifest.ts';
 import { checkRestore } from '../../../shared/backup/restore/check-restore.ts';
@@ -153,4 +154,13 @@ test('extensions and locales that the server lacks are named', async () => {
     'The server does not have the extensions no_such_extension',
   ]);
   expect(found.warnings[0]?.message).toContain('does not list the locale xx_XX.UTF-8');
+
+  const stranger = new pg.Client({ ...targetFor(server, 'postgres'), user: 'weak', password: PASSWORD });
+  await stranger.connect();
+  const entries = [entry('citext'), entry('pageinspect')];
+  const asWeak = await checkServer(stranger, { ...backup, schema: { preamble: '', entries } }, planned, spaceUnknown);
+  await stranger.end();
+  expect(asWeak.warnings.find(({ code }) => code === 'extension_not_created')?.message).toMatch(
+    /^Only a superuser may create the extensions pageinspect:/,
+  );
 });

@@ -4,28 +4,20 @@ import { RECORD_SCHEMA } from '../../../shared/backup/restore/restore-record.ts'
 import { stagingName } from '../../../shared/backup/restore/target-database.ts';
 import { newJobId } from '../../../shared/state/ids.ts';
 import { databaseDifferences } from '../../support/compare/compare.ts';
-import { createEverything } from '../../support/everything/create-everything.ts';
 import {
   createScratchDatabase,
   dropDatabase,
-  forEachServer,
+  forOneServer,
   type ScratchDatabase,
   type TestServer,
   withClient,
 } from '../../support/servers.ts';
 import { useBackupHarness } from '../support/harness.ts';
+import { ask, unfinishedOf } from '../support/unfinished.ts';
 import { watchedStore } from '../support/watched-store.ts';
 
 const harness = useBackupHarness();
 const APPLICATION = 'dbms resume test';
-
-const ask = <Row>(server: TestServer, database: string, sql: string): Promise<Row[]> =>
-  withClient(server, database, async (client) => (await client.query(sql)).rows as Row[]);
-
-async function unfinishedOf(server: TestServer): Promise<string[]> {
-  const sql = "SELECT datname AS name FROM pg_database WHERE datname LIKE 'dbms\\_restoring\\_%'";
-  return (await ask<{ name: string }>(server, 'postgres', sql)).map(({ name }) => name);
-}
 
 /** Tables whose rows fill several chunks, and an index that takes its time while it is built anew. */
 async function slowlyRestored(server: TestServer, seconds = 0): Promise<ScratchDatabase> {
@@ -49,7 +41,7 @@ async function slowlyRestored(server: TestServer, seconds = 0): Promise<ScratchD
   return source;
 }
 
-forEachServer((server) => {
+forOneServer((server) => {
   test('a restore goes on with the rows that were loaded when its session was ended', async () => {
     const source = await slowlyRestored(server);
     const manifest = await harness.backUp(source.target());
@@ -114,31 +106,6 @@ forEachServer((server) => {
     const copy = restored as unknown as ScratchDatabase;
     expect(await databaseDifferences(source, copy)).toEqual([]);
     await copy.drop();
-    await source.drop();
-  });
-
-  test('a database with one of everything comes back equal over many attempts, each cut off after a moment', async () => {
-    const source = await createEverything(server);
-    const manifest = await harness.backUp(source.target());
-    const jobId = newJobId();
-    let attempts = 0;
-    for (;;) {
-      attempts += 1;
-      const signal = AbortSignal.timeout(250 + attempts * 150);
-      const outcome = await harness
-        .restore(manifest, server, { jobId, signal, request: { resumable: true } })
-        .catch((error: unknown) => error);
-      // Before the database is begun there is nothing to keep.
-      if ((outcome as Error).name === 'TimeoutError' || outcome instanceof UnfinishedRestore) continue;
-      if (outcome instanceof Error) throw outcome;
-      const restored = outcome as ScratchDatabase & { summary: { warnings: string[] } };
-      expect(restored.summary.warnings).toEqual([]);
-      expect(await databaseDifferences(source, restored)).toEqual([]);
-      await restored.drop();
-      break;
-    }
-    expect(attempts).toBeGreaterThan(2);
-    expect(await unfinishedOf(server)).toEqual([]);
     await source.drop();
   });
 

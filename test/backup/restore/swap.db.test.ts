@@ -11,7 +11,7 @@ import {
   connectTo,
   createScratchDatabase,
   dropDatabase,
-  forEachServer,
+  forOneServer,
   type ScratchDatabase,
   type TestServer,
   targetFor,
@@ -48,7 +48,7 @@ function storeWith(before: () => Promise<void>): ObjectStore {
   return { ...rest, s3: Object.assign(Object.create(s3), { send }) };
 }
 
-forEachServer((server) => {
+forOneServer((server) => {
   describe('a swap', () => {
     let live: ScratchDatabase;
     let manifest: Manifest;

@@ -1,9 +1,16 @@
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Manifest } from '../../../shared/backup/manifest.ts';
 import { databaseDifferences } from '../../support/compare/compare.ts';
 import { beyondVersions } from '../../support/compare/version-differences.ts';
 import { createEverything, createEverythingRoles } from '../../support/everything/create-everything.ts';
-import { createScratchDatabase, type ScratchDatabase, type TestServer, withClient } from '../../support/servers.ts';
+import {
+  allServers,
+  createScratchDatabase,
+  type ScratchDatabase,
+  type TestServer,
+  testedServers,
+  withClient,
+} from '../../support/servers.ts';
 import { useBackupHarness } from '../support/harness.ts';
 
 /** Looks like what only newer servers have. */
@@ -86,9 +93,9 @@ CREATE TABLE pointing (n int, m int, CONSTRAINT to_points FOREIGN KEY (n, m) REF
 ];
 
 const harness = useBackupHarness();
-const tested = inject('servers').map(({ version }) => version);
-const steps = inject('allServers').flatMap((newer) =>
-  inject('allServers')
+const tested = testedServers.map(({ version }) => version);
+const steps = allServers.flatMap((newer) =>
+  allServers
     .filter((older) => older.version < newer.version)
     .filter((older) => tested.includes(newer.version) || tested.includes(older.version))
     .map((older) => ({ newer, older, title: `from ${newer.label} to ${older.label}` })),

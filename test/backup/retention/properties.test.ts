@@ -6,9 +6,6 @@ import type { RetentionPolicy } from '../../../shared/backup/retention/policy.ts
 import { DAY_MS } from '../../../shared/time.ts';
 import { policyOf, takenAt } from './support.ts';
 
-// A counterexample is made smaller for this long, which without a limit takes minutes.
-fc.configureGlobal({ interruptAfterTimeLimit: 15_000 });
-
 const HOUR_MS = 3_600_000;
 const START = Date.UTC(2025, 9, 1);
 

@@ -154,3 +154,16 @@ export async function contentOfDatabase(database: ScratchDatabase): Promise<Reco
   await client.end();
   return content;
 }
+
+/** With a connection as superuser, which is ended. */
+export async function using<Result>(
+  database: ScratchDatabase,
+  use: (client: pg.Client) => Promise<Result>,
+): Promise<Result> {
+  const client = await database.connect();
+  try {
+    return await use(client);
+  } finally {
+    await client.end();
+  }
+}

@@ -2,6 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { basePath } from '../../../shared/contract/routes.ts';
+import '../../support/function-bundles.ts';
 import { eventually } from './api.ts';
 
 const startPath = fileURLToPath(new URL('../../../local/start.ts', import.meta.url));
@@ -13,6 +15,8 @@ export interface Started {
   ready(): Promise<string>;
   /** Sends a signal and waits for the end. */
   end(signal: 'SIGINT' | 'SIGTERM'): Promise<number | null>;
+  /** Ctrl-C in its terminal: to it and all that it has started in its process group. */
+  interrupt(): Promise<number | null>;
   ended(): Promise<number | null>;
 }
 
@@ -21,6 +25,7 @@ export function runStart(folder: string, ...options: string[]): Started {
   const child: ChildProcess = spawn(process.execPath, [startPath, ...options], {
     cwd: folder,
     stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
   });
   let printed = '';
   for (const stream of [child.stdout, child.stderr])
@@ -43,8 +48,26 @@ export function runStart(folder: string, ...options: string[]): Started {
       child.kill(signal);
       return exit;
     },
+    interrupt() {
+      process.kill(-(child.pid ?? 0), 'SIGINT');
+      return exit;
+    },
     ended: () => exit,
   };
+}
+
+/** What the system prints when it is ready, as a person reads it. */
+export function readStart(printed: string) {
+  const value = (name: string): string => new RegExp(`^  ${name}=(\\S+)$`, 'm').exec(printed)?.[1] ?? '';
+  const row = (name: string): string => new RegExp(`^  ${name}  +(\\S+)`, 'm').exec(printed)?.[1] ?? '';
+  const apiUrl = value('API').replace(basePath, '');
+  const [viewer, operator, admin, auditor] = ['VIEWER', 'OPERATOR', 'ADMIN', 'AUDITOR'].map(value) as [
+    string,
+    string,
+    string,
+    string,
+  ];
+  return { row, apiUrl, tokens: { viewer, operator, admin, auditor } };
 }
 
 /** Processes that work in a folder or were told of it; none where the system does not say. */

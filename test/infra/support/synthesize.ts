@@ -7,6 +7,7 @@ import { createApp } from '../../../infra/create-app.ts';
 import { type Assembly, readAssembly } from '../../../local/template/assembly.ts';
 import { type Resource, resolveResources } from '../../../local/template/intrinsics.ts';
 import { type LocalApp, readApp } from '../../../local/template/read.ts';
+import '../../support/function-bundles.ts';
 
 export interface RawResource {
   readonly Type: string;

@@ -1,4 +1,6 @@
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import {
   DeleteTableCommand,
@@ -128,6 +130,30 @@ describe('items', () => {
 });
 
 describe('transactions', () => {
+  it('that were cut short are undone at the next start', async () => {
+    const [there, made] = [key('cut-1'), key('cut-2')];
+    // As it is after the second of three writes; what undoes them is written before the first.
+    await documents.send(new PutCommand({ TableName, Item: { ...there, count: 2 } }));
+    await documents.send(new PutCommand({ TableName, Item: { ...made, made: true } }));
+    const text = (item: Record<string, string>) =>
+      Object.fromEntries(Object.entries(item).map(([name, value]) => [name, { S: value }]));
+    const journal = services.stateFile('dynamodb-transaction.json');
+    await writeFile(
+      journal,
+      JSON.stringify([
+        { TableName, Key: text(there), before: { ...text(there), count: { N: '1' } } },
+        { TableName, Key: text(made), before: null },
+        { TableName, Key: text(key('cut-3')), before: null },
+      ]),
+    );
+    await services.restart();
+    connect();
+    const read = async (Key: object) =>
+      (await documents.send(new GetCommand({ TableName, Key: { ...Key }, ConsistentRead: true }))).Item;
+    expect([await read(there), await read(made)]).toEqual([{ ...there, count: 1 }, undefined]);
+    expect(existsSync(journal)).toBe(false);
+  });
+
   const put = (name: string) => ({
     Put: { TableName, Item: { ...key(name), made: true }, ConditionExpression: 'attribute_not_exists(pk)' },
   });

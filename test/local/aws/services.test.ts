@@ -11,6 +11,7 @@ import { ListSecretsCommand, SecretsManagerClient } from '@aws-sdk/client-secret
 import { GetSendQuotaCommand, SESClient } from '@aws-sdk/client-ses';
 import { afterEach, expect, it, vi } from 'vitest';
 import { startServices } from '../../../local/aws/services.ts';
+import type { KnownPorts } from '../../../local/ports.ts';
 import { useServices } from './support.ts';
 
 const services = useServices();
@@ -46,11 +47,13 @@ it('stops what it started when a port is taken', async () => {
   await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
   const address = other.address();
   const port = typeof address === 'object' ? (address?.port ?? 0) : 0;
+  /** Keeps one service to the port that is taken. */
+  const taken = (service: string): KnownPorts => ({ open: (name, open) => open(name === service ? port : 0) });
   const folder = await mkdtemp(join(tmpdir(), 'local-aws-'));
-  await expect(startServices({ stateFolder: folder, ports: { scheduler: port } })).rejects.toMatchObject({
+  await expect(startServices({ stateFolder: folder, ports: taken('scheduler') })).rejects.toMatchObject({
     code: 'EADDRINUSE',
   });
-  await expect(startServices({ stateFolder: folder, ports: { s3: port } })).rejects.toMatchObject({
+  await expect(startServices({ stateFolder: folder, ports: taken('s3') })).rejects.toMatchObject({
     code: 'EADDRINUSE',
   });
   // The state's lock is free again, so nothing is left running.

@@ -3,9 +3,10 @@ import { chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { reachablePrograms, serverOwner } from '../../../local/postgres/programs.ts';
 import type { ConnectionTarget } from '../../../shared/postgres/connect.ts';
 import type { PostgresBinaries } from '../../support/postgres-binaries.ts';
-import { freePort, guardFolder, reachable, serverOwner } from '../../support/postgres-server.ts';
+import { freePort, guardFolder } from '../../support/postgres-server.ts';
 import { certificate, privateKey } from './localhost-certificate.ts';
 
 /** A server of a test's own, which it may stop, restart and reconfigure. Its superuser is `postgres`. */
@@ -37,7 +38,7 @@ export async function ownServer(
   const passwordFile = join(folder, 'password');
   await writeFile(passwordFile, PASSWORD);
   await give(passwordFile);
-  const programs = await reachable(binaries.folder, folder, owner);
+  const programs = await reachablePrograms(binaries.folder, folder, owner);
   const initdb = ['-D', data, '-U', 'postgres', '-E', 'UTF8', '--locale=C', '--auth=scram-sha-256', '--no-sync'];
   await run(join(programs, 'initdb'), [...initdb, `--pwfile=${passwordFile}`], { ...owner, cwd: folder });
   for (const [name, text] of [

@@ -1,0 +1,40 @@
+-- The login of this system on a server of your own: PostgreSQL 13 to 18.
+-- Run it as a superuser in the database that is to be looked after, and again when there are new owners of tables or databases.
+-- Give the login a password afterwards, in psql with: \password dbms
+
+DO $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'dbms') THEN
+    CREATE ROLE dbms LOGIN;
+  END IF;
+END $$;
+
+-- Restores create databases. Point-in-time recovery reads a replication slot. Backups read tables with row-level security whole.
+ALTER ROLE dbms CREATEDB REPLICATION BYPASSRLS;
+
+-- Monitoring reads everybody's sessions and statistics. The API and restores in place end sessions.
+GRANT pg_monitor, pg_signal_backend TO dbms;
+
+-- Backups read all rows. Version 13 does not have this role: run read-13.sql there.
+DO $$
+BEGIN
+  IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'pg_read_all_data') THEN
+    GRANT pg_read_all_data TO dbms;
+  END IF;
+END $$;
+
+-- Restores give objects back to their owners, and exchange databases that belong to them. Leave it out where nothing is restored, or only
+-- with "without_owners".
+DO $$
+DECLARE
+  owner name;
+BEGIN
+  FOR owner IN
+    SELECT r.rolname FROM pg_roles r
+     WHERE NOT r.rolsuper AND r.rolname <> 'dbms' AND r.rolname !~ '^pg_'
+       AND EXISTS (SELECT FROM pg_shdepend d
+                    WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = r.oid AND d.deptype = 'o')
+  LOOP
+    EXECUTE format('GRANT %I TO dbms', owner);
+  END LOOP;
+END $$;

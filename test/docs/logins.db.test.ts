@@ -1,0 +1,201 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { checkSetup } from '../../shared/changes/setup/check-setup.ts';
+import { turnOff, turnOn } from '../../shared/changes/setup/turn-on.ts';
+import { noDetails, readDetails } from '../../shared/health/sample/read-details.ts';
+import { takeReading } from '../../shared/health/sample/take-reading.ts';
+import { DATABASE_ID, useBackupHarness } from '../backup/support/harness.ts';
+import { databaseDifferences } from '../support/compare/compare.ts';
+import { testBinaries } from '../support/postgres-binaries.ts';
+import { startServer } from '../support/postgres-server.ts';
+import {
+  createScratchDatabase,
+  type ScratchDatabase,
+  type TestServer,
+  targetFor,
+  withClient,
+} from '../support/servers.ts';
+
+const folder = join(import.meta.dirname, '../../docs/logins');
+const { tested } = await testBinaries();
+const stops: (() => Promise<void>)[] = [];
+// Before the harness: what it restored is dropped while the servers still run.
+afterAll(async () => {
+  for (const stop of stops) await stop();
+});
+const harness = useBackupHarness();
+const password = 'of the login';
+const signal = new AbortController().signal;
+
+/** What the master user of RDS has, as far as a server of one's own can have it. */
+const rdsSql = `
+CREATE ROLE rds_superuser;
+CREATE ROLE rds_replication;
+CREATE ROLE rds_iam;
+GRANT pg_monitor, pg_signal_backend, rds_replication, rds_iam TO rds_superuser WITH ADMIN OPTION;
+DO $$ BEGIN
+  IF current_setting('server_version_num')::int >= 140000 THEN GRANT pg_read_all_data TO rds_superuser WITH ADMIN OPTION; END IF;
+END $$;
+CREATE ROLE master LOGIN CREATEDB CREATEROLE PASSWORD '${password}';
+GRANT rds_superuser TO master`;
+
+/** A database of one owner with tables of two, one of them with row-level security. */
+const shopSql = `
+CREATE ROLE shop_owner;
+CREATE ROLE stock_owner;
+CREATE ROLE clerk;
+GRANT shop_owner, stock_owner, clerk TO CURRENT_USER;
+GRANT CREATE ON DATABASE shop TO shop_owner;
+CREATE SCHEMA sales AUTHORIZATION shop_owner;
+SET ROLE shop_owner;
+CREATE TABLE sales.orders (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, note text);
+INSERT INTO sales.orders (note) SELECT md5(n::text) FROM generate_series(1, 500) n;
+CREATE TABLE sales.secrets (id int PRIMARY KEY, owner text);
+INSERT INTO sales.secrets VALUES (1, 'somebody');
+ALTER TABLE sales.secrets ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON sales.secrets USING (owner = current_user);
+GRANT SELECT ON sales.orders TO clerk;
+RESET ROLE;
+GRANT CREATE ON DATABASE shop TO stock_owner;
+CREATE SCHEMA warehouse AUTHORIZATION stock_owner;
+SET ROLE stock_owner;
+CREATE TABLE warehouse.stock (n int);
+INSERT INTO warehouse.stock VALUES (1);
+RESET ROLE;
+ALTER DATABASE shop OWNER TO shop_owner;`;
+
+describe.each(tested)('PostgreSQL $version', (binaries) => {
+  describe.each(['self-managed', 'rds'] as const)('docs/logins/%s.sql', (platform) => {
+    let server: TestServer;
+    let shop: ScratchDatabase;
+
+    /** As the administrator: a superuser, or the master user of RDS. */
+    const asAdministrator = async (sql: string, database = shop.name): Promise<string[]> => {
+      const warnings: string[] = [];
+      const login =
+        platform === 'rds' ? { user: 'master', password } : { user: server.user, password: server.password };
+      const client = new pg.Client({ host: server.host, port: server.port, database, ...login });
+      client.on('notice', ({ severity, message }) => severity === 'WARNING' && warnings.push(message ?? ''));
+      await client.connect();
+      try {
+        await client.query(sql);
+      } finally {
+        await client.end();
+      }
+      return warnings;
+    };
+    const script = (name: string): string => readFileSync(join(folder, `${name}.sql`), 'utf8');
+    const asLogin = async () => ({ user: 'dbms', password });
+    const target = (name = shop.name) => targetFor(server, name, { credentials: asLogin });
+    const connectAsLogin = async (): Promise<pg.Client> => {
+      const { host, port } = server;
+      const client = new pg.Client({ host, port, database: shop.name, user: 'dbms', password });
+      await client.connect();
+      return client;
+    };
+
+    beforeAll(async () => {
+      const started = await startServer(binaries);
+      server = started.server;
+      stops.push(started.stop);
+      if (platform === 'rds') await withClient(server, 'postgres', (client) => client.query(rdsSql));
+      shop = await createScratchDatabase(server, 'shop');
+      if (platform === 'rds')
+        await withClient(server, 'postgres', (client) => client.query('ALTER DATABASE shop OWNER TO master'));
+      if (binaries.statements)
+        await withClient(server, 'shop', (client) => client.query('CREATE EXTENSION pg_stat_statements'));
+      await asAdministrator(shopSql);
+      expect(await asAdministrator(script(platform))).toEqual([]);
+      if (binaries.version === 13) expect(await asAdministrator(script('read-13'))).toEqual([]);
+      await asAdministrator(`ALTER ROLE dbms PASSWORD '${password}'`);
+    });
+
+    test('can be run again, for owners that have come', async () => {
+      await asAdministrator(
+        `CREATE ROLE newcomer; GRANT newcomer TO CURRENT_USER; GRANT CREATE ON DATABASE shop TO CURRENT_USER; CREATE SCHEMA later AUTHORIZATION newcomer`,
+      );
+      await asAdministrator(script(platform));
+      if (binaries.version === 13) await asAdministrator(script('read-13'));
+      const client = await connectAsLogin();
+      const { rows } = await client.query("SELECT pg_has_role('dbms', 'newcomer', 'USAGE') AS member");
+      await client.end();
+      expect(rows).toEqual([{ member: true }]);
+    });
+
+    test('makes a login that monitors: every value is known', async () => {
+      const client = await connectAsLogin();
+      const { values, failures } = await takeReading(client, { slowQuerySeconds: 1, poolLimit: 30 });
+      expect(failures).toEqual([]);
+      expect(Object.entries(values).filter(([, value]) => value === null)).toEqual([['replication_lag_seconds', null]]);
+      const limits = { storageBytes: 1e12, everyMs: 0, budgetMs: 60_000 };
+      expect((await readDetails(client, noDetails, limits)).failures).toEqual([]);
+      await client.end();
+    });
+
+    test('... ends the sessions of others', async () => {
+      const other = await asOther(server);
+      const client = await connectAsLogin();
+      const { rows } = await client.query(
+        "SELECT pg_terminate_backend(pid) AS ended FROM pg_stat_activity WHERE usename = 'somebody_else'",
+      );
+      await client.end();
+      await other.end().catch(() => undefined);
+      expect(rows).toEqual([{ ended: true }]);
+    });
+
+    test('... backs up every row and restores it with its owners', async () => {
+      const manifest = await harness.backUp(target());
+      expect(manifest.tables.map(({ name, rows }) => [name, rows]).sort()).toEqual([
+        ['orders', 500],
+        ['secrets', 1],
+        ['stock', 1],
+      ]);
+      const restored = await harness.restore(manifest, server, { target: target('postgres') });
+      const { warnings } = restored.summary;
+      // Superusers create this extension; on RDS the login may, where it is a member of rds_superuser.
+      const extension = warnings.filter((text) => text.startsWith('EXTENSION pg_stat_statements: permission denied'));
+      expect(extension).toHaveLength(binaries.statements ? 1 : 0);
+      if (binaries.statements)
+        await withClient(server, restored.name, (client) => client.query('CREATE EXTENSION pg_stat_statements'));
+      expect(await databaseDifferences(shop, restored)).toEqual([]);
+    });
+
+    test('... reads changes for point-in-time recovery', async () => {
+      // A test server lets only those replicate who have the attribute; on RDS the role gives it.
+      if (platform === 'rds')
+        await withClient(server, 'postgres', (client) => client.query('ALTER ROLE dbms REPLICATION'));
+      const client = await connectAsLogin();
+      const { problems, warnings } = await checkSetup(client);
+      await client.end();
+      expect(problems).toEqual([]);
+      expect(warnings.map(({ code }) => code)).toContain('definitions_not_followed');
+      await turnOn(DATABASE_ID, { target: target(), store: harness.store, signal });
+      expect(await turnOff(DATABASE_ID, { target: target() })).toHaveLength(1);
+    });
+
+    test('... is no superuser and makes no roles', async () => {
+      const [role] = await withClient(server, 'postgres', async (client) => {
+        const sql = "SELECT rolsuper, rolcreaterole FROM pg_roles WHERE rolname = 'dbms'";
+        return (await client.query(sql)).rows;
+      });
+      expect(role).toEqual({ rolsuper: false, rolcreaterole: false });
+      if (platform === 'rds') await asAdministrator(script('iam'));
+    });
+  });
+});
+
+/** A session of a login that has nothing to do with this system. */
+async function asOther(server: TestServer): Promise<pg.Client> {
+  await withClient(server, 'postgres', (client) =>
+    client.query(
+      `CREATE ROLE somebody_else LOGIN PASSWORD '${password}'; GRANT CONNECT ON DATABASE shop TO somebody_else`,
+    ),
+  );
+  const { host, port } = server;
+  const client = new pg.Client({ host, port, database: 'shop', user: 'somebody_else', password });
+  client.on('error', () => undefined);
+  await client.connect();
+  return client;
+}

@@ -1,0 +1,182 @@
+import { execFile } from 'node:child_process';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { RouteDefinition } from '../../shared/contract/define-route.ts';
+import { basePath, routes } from '../../shared/contract/routes.ts';
+import {
+  blocksOf,
+  documents,
+  neededBy,
+  placeOf,
+  projectFolder,
+  readDocument,
+  treatmentOf,
+} from '../docs/support/blocks.ts';
+import { commandsOf, optionsOf } from '../docs/support/commands.ts';
+import { type Ran, runDocument } from '../docs/support/run-document.ts';
+import { differencesOfForm, lastJson } from '../docs/support/same-form.ts';
+import { isInstalled } from '../support/psql.ts';
+import { call } from './support/api.ts';
+import { runStart, type Started } from './support/start.ts';
+
+/** In place of the clone that a reader has: all that is in the project, and a state of its own. */
+let folder: string;
+let running: Started | null = null;
+let api: Parameters<typeof call>[0];
+
+const commandBlocks = documents.flatMap(blocksOf);
+const missing = [...new Set(commandBlocks.flatMap(neededBy))].filter((program) => !isInstalled(program));
+const leftOut = missing.length === 0 ? '' : ` (what needs ${missing.join(', ')} is left out: this machine lacks it)`;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'e2e-documents-'));
+  // PostgreSQL may run as another user, who must get to its data.
+  chmodSync(folder, 0o755);
+  for (const name of readdirSync(projectFolder)) {
+    if (!['.local', '.git', 'cdk.out'].includes(name)) symlinkSync(join(projectFolder, name), join(folder, name));
+  }
+  // The command that the README starts its tour with; another port, as its own may be taken.
+  const start = blocksOf('README.md').find(
+    (block) => treatmentOf(block) === 'start' && block.text.startsWith('npm start'),
+  );
+  const [, options = ''] = /^npm start -- ([^#\n]*)/.exec(start?.text ?? '') ?? [];
+  running = runStart(folder, ...options.trim().split(/\s+/), '--port', '0');
+  const printed = await running.ready();
+  const value = (name: string): string => new RegExp(`^  ${name}=(\\S+)$`, 'm').exec(printed)?.[1] ?? '';
+  const tokens = {
+    viewer: value('VIEWER'),
+    operator: value('OPERATOR'),
+    admin: value('ADMIN'),
+    auditor: value('AUDITOR'),
+  };
+  api = { apiUrl: value('API').replace(basePath, ''), tokens };
+});
+afterAll(async () => {
+  await running?.end('SIGTERM');
+  rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+});
+
+const get = async (path: string) => (await call(api, path)).json;
+
+/** All that looks after the database and can be turned off over the API. */
+async function whatIsOn(): Promise<string[]> {
+  const { checks, quiet_hours, maintenance } = await get('/alerts/thresholds');
+  const { schedules } = await get('/backups/schedules');
+  const { settings } = await get('/security/settings');
+  const { masking } = { masking: await get('/security/masking') };
+  return [
+    ...Object.entries<{ enabled: boolean; levels: object }>(checks).flatMap(([name, { enabled, levels }]) =>
+      enabled ? Object.keys(levels).map((level) => `the check ${name} at ${level}`) : [],
+    ),
+    ...Object.entries<{ enabled: boolean; cron: string | null }>(schedules)
+      .filter(([, { enabled, cron }]) => enabled && cron !== null)
+      .map(([type]) => `the schedule of ${type} backups`),
+    ...masking.rules.map(({ table, column }: Record<string, string>) => `the mask of ${table}.${column}`),
+    ...(settings.enable_audit ? ['the audit trail'] : []),
+    ...(quiet_hours === null ? ['mails at every hour'] : []),
+    ...(maintenance.length === 0 ? ['alerts at every hour'] : []),
+    `sessions of ${settings.session_max_age_minutes} minutes`,
+    `calls from ${settings.allowed_address_ranges}`,
+  ];
+}
+
+const isOn = async (before: string[]) => expect(await whatIsOn()).toEqual(expect.arrayContaining(before));
+
+describe(`the commands of the documents, pasted one after the other${leftOut}`, () => {
+  const withCommands = documents.filter((document) => blocksOf(document).some((block) => treatmentOf(block) === 'run'));
+
+  test.each(withCommands)('%s', async (document) => {
+    const before = await whatIsOn();
+    const ran = await runDocument(document, folder, (program) => !missing.includes(program));
+    await isOn(before);
+    expect(answersThatDiffer(document, ran)).toEqual([]);
+  });
+});
+
+/** In what answers differ from those that the document shows below the commands. */
+function answersThatDiffer(document: string, ran: Ran[]): string[] {
+  const blocks = blocksOf(document);
+  return blocks.flatMap((block, at) => {
+    if (treatmentOf(block) !== 'answer') return [];
+    const of = ran.find(({ block: { line } }) => line === blocks[at - 1]?.line);
+    if (!of) return [`${placeOf(block)}: it stands below no command`];
+    return differencesOfForm(JSON.parse(block.text), lastJson(of.output)).map((text) => `${placeOf(block)}: ${text}`);
+  });
+}
+
+describe('docs/deploy.md', () => {
+  const guide = readDocument('docs/deploy.md');
+  /** What its own commands have synthesized. */
+  const templates = (): [string, { Outputs?: object; Resources: Record<string, Record<string, string>> }][] =>
+    readdirSync(join(folder, 'cdk.out'))
+      .filter((name) => name.endsWith('.template.json'))
+      .sort()
+      .map((name) => [name.split('.')[0] ?? '', JSON.parse(readFileSync(join(folder, 'cdk.out', name), 'utf8'))]);
+
+  test('reads outputs that the stack has', () => {
+    const outputs = Object.keys(Object.fromEntries(templates())['dbms-api']?.Outputs ?? {});
+    const read = [...guide.matchAll(/OutputKey(?:, |==)'(\w+)'/g)].map(([, name = '']) => name);
+    expect(read).not.toEqual([]);
+    for (const name of read)
+      expect(
+        outputs.filter((output) => output.includes(name)),
+        name,
+      ).toHaveLength(1);
+  });
+
+  test('lists what stays when the stacks are deleted', () => {
+    const rows = templates().flatMap(([stack, { Resources }]) => {
+      const kept = Object.values(Resources).filter(({ DeletionPolicy = '' }) => DeletionPolicy.startsWith('Retain'));
+      const types = kept.map(({ Type = '' }) => Type).sort();
+      const named = [...new Set(types)].map((type) => {
+        const count = types.filter((each) => each === type).length;
+        return `\`${type}\`${count > 1 ? ` (${count})` : ''}`;
+      });
+      return named.length === 0 ? [] : [`| \`${stack}\` | ${named.join(', ')} |`];
+    });
+    const [, listed = ''] = /<!-- retained -->\n(.*?)<!-- \/retained -->/s.exec(guide) ?? [];
+    // Versions of functions stay while executions may run on them; they cost nothing.
+    expect(listed.trim().split('\n').slice(2)).toEqual(rows);
+  });
+});
+
+test('commands of CDK are subcommands of its pinned command line, with such options', async () => {
+  const commands = documents
+    .flatMap(blocksOf)
+    .filter((block) => treatmentOf(block) === 'aws')
+    .flatMap((block) => commandsOf(block.text).map((command) => ({ command, place: placeOf(block) })))
+    .filter(({ command }) => command[0] === 'npx' && command[1] === 'cdk');
+  expect(commands).not.toEqual([]);
+  const help = new Map<string, string>();
+  for (const subcommand of new Set(commands.map(({ command }) => command[2] ?? ''))) {
+    const { stdout } = await promisify(execFile)(join(projectFolder, 'node_modules/.bin/cdk'), [subcommand, '--help']);
+    expect(stdout).toContain(`cdk ${subcommand}`);
+    help.set(subcommand, stdout);
+  }
+  const unknown = commands.flatMap(({ command, place }) =>
+    optionsOf(command)
+      .filter((option) => !help.get(command[2] ?? '')?.includes(`--${option}`))
+      .map((option) => `${place}: cdk ${command[2]} has no --${option}`),
+  );
+  expect(unknown).toEqual([]);
+});
+
+test('the examples of the API are accepted, and turn nothing off', async () => {
+  const before = await whatIsOn();
+  const examples = (routes as readonly RouteDefinition[]).filter(
+    ({ bodyExample, params }) => bodyExample !== undefined && params === undefined,
+  );
+  const answers: string[] = [];
+  for (const { method, path, bodyExample } of examples) {
+    const body = { ...(bodyExample as Record<string, unknown>) };
+    if ('version' in body) body.version = (await get(path)).version;
+    const { status, text } = await call(api, path, { method, body });
+    answers.push(`${method} ${path} ${status}${status < 300 ? '' : ` ${text}`}`);
+  }
+  const ofNoBackup = (answer: string) => /^POST \/restore(\/check)? 404/.test(answer);
+  expect(answers.filter((answer) => !/ 20\d$/.test(answer) && !ofNoBackup(answer))).toEqual([]);
+  await isOn(before);
+});

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import example from '../../infra/config/example.ts';
 import { checkDeployment } from '../../infra/config/load.ts';
 import type { DeploymentInput } from '../../infra/config/schema.ts';
+import { circlesIn } from './support/cycles.ts';
 import { statementsOf } from './support/policies.ts';
 import { type Synthesized, synthesize } from './support/synthesize.ts';
 
@@ -278,6 +279,10 @@ describe('backups that are there already', () => {
 });
 
 describe('removal', () => {
+  it('goes in an order that CloudFormation can find', () => {
+    for (const synthesized of [plain, withCopies, withLock]) expect(circlesIn(synthesized)).toEqual([]);
+  });
+
   it('empties each bucket once its policy is gone, and only where the configuration destroys', () => {
     const emptied = withLock.ofType('Custom::EmptiedBucket').map(({ properties }) => properties.BucketName);
     expect(emptied.toSorted()).toEqual(

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './test/support/longest-first.ts';
 import { unitTestFiles } from './test/support/unit-test-files.ts';
 
 const cores = availableParallelism();
@@ -10,7 +11,7 @@ const waitingWorkers = 2 * cores + 1;
 const database = 'test/**/*.db.test.ts';
 const endToEnd = 'test/e2e/**/*.test.ts';
 /** Tests that measure memory or time, and are disturbed by what runs beside them. */
-const alone = 'test/**/*.alone.db.test.ts';
+const alone = 'test/**/*.alone.{,db.}test.ts';
 
 const unit = unitTestFiles();
 
@@ -21,10 +22,12 @@ const unit = unitTestFiles();
  */
 export default defineConfig({
   test: {
-    testTimeout: 120_000,
-    hookTimeout: 180_000,
+    // Generous: it ends what hangs, and is no measure on machines where others compute too.
+    testTimeout: 240_000,
+    hookTimeout: 240_000,
     globalSetup: ['test/support/made-once.setup.ts'],
     setupFiles: ['test/support/property-tests.setup.ts'],
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         extends: true,
@@ -35,7 +38,7 @@ export default defineConfig({
         test: {
           name: 'services',
           include: ['test/**/*.test.ts'],
-          exclude: [...unit, database, endToEnd],
+          exclude: [...unit, database, endToEnd, alone],
           maxWorkers: waitingWorkers,
           sequence: { groupOrder: 1 },
         },

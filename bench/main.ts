@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { benchmarkBackup } from './backup.ts';
 import { benchmarkChanges } from './changes.ts';
 import { benchmarkMasking } from './masking.ts';
+import { benchmarkRound } from './round.ts';
 import { benchmarkSampling } from './sampling.ts';
 
 const USAGE = `npm run bench -- backup [options]
@@ -37,6 +38,12 @@ Measures the processor time that masking takes of COPY text: rows of customers w
 
   --megabytes 400      of COPY text in each run
   --runs 3             how often; the median counts
+
+npm run bench -- round [options]
+
+Measures what one round of the sampler takes of Lambda, DynamoDB and the log, for infra/costs/usage.ts.
+
+  --rounds 60          rounds measured; the mean counts
 `;
 
 const { values, positionals } = parseArgs({
@@ -54,6 +61,7 @@ const { values, positionals } = parseArgs({
     seconds: { type: 'string', default: '10' },
     changes: { type: 'string', default: '400000' },
     'large-rows': { type: 'string', default: '2000000' },
+    rounds: { type: 'string', default: '60' },
     megabytes: { type: 'string', default: '400' },
     help: { type: 'boolean', default: false },
   },
@@ -73,6 +81,8 @@ if (benchmark === 'sampling' && !values.help) {
   await benchmarkChanges({ changes: Number(values.changes), largeRows: Number(values['large-rows']), output });
 } else if (benchmark === 'masking' && !values.help) {
   benchmarkMasking({ megabytes: Number(values.megabytes), runs: Number(values.runs), output });
+} else if (benchmark === 'round' && !values.help) {
+  await benchmarkRound({ rounds: Number(values.rounds), output });
 } else if (benchmark !== 'backup' || values.help) {
   console.log(USAGE);
   process.exitCode = values.help ? 0 : 1;

@@ -25,6 +25,7 @@ import { executionClaim } from '../shared/jobs/execution-ended.ts';
 import { scheduledRun } from '../shared/jobs/scheduled-run.ts';
 import { registerBackup } from '../shared/jobs/start.ts';
 import { auditSteps } from '../shared/jobs/step-audit.ts';
+import { startIfFree } from '../shared/jobs/turns.ts';
 import { dumpSchema } from '../shared/postgres/pg-dump/dump-schema.ts';
 import { connectionTarget } from '../shared/postgres/target.ts';
 import { incrementObstacle } from '../shared/recovery/increment-possible.ts';
@@ -34,6 +35,7 @@ import { recordDefinitions } from '../shared/security/audit/subjects.ts';
 import { loadMaskingRules } from '../shared/security/masking/change-masking.ts';
 import { createExportStore } from '../shared/state/exports.ts';
 import { createJobStore } from '../shared/state/jobs.ts';
+import { createPlaceStore } from '../shared/state/places.ts';
 import { openTable } from '../shared/state/table.ts';
 import { distributedSteps, invocationSignal, workTime } from './durable/steps.ts';
 
@@ -48,6 +50,7 @@ const environment = readEnvironment([
 const configuration = loadConfiguration();
 const table = openTable(dynamodbClient(), environment.stateTable);
 const jobs = createJobStore(table);
+const turns = { jobs, places: createPlaceStore(table), capacity: configuration.concurrency.jobs };
 const exports = createExportStore(table);
 const auditor = openAuditor();
 const store = { s3: s3Client(), bucket: environment.backupBucket, keyArn: environment.backupKeyArn };
@@ -55,6 +58,9 @@ const { backups: settings } = configuration;
 const pgDumpPath = process.env[environmentNames.pgDumpPath];
 const logger = createLogger('backup');
 const tools = { postgresToolsPath: environment.postgresToolsPath, ...(pgDumpPath ? { pgDumpPath } : {}) };
+
+/** Keep the snapshot of a distributed backup by turns. */
+const HOLDERS = 2;
 
 /** Of a round of an incremental backup, for beginning to read more changes. */
 const CAPTURING_MS = 45_000;
@@ -139,7 +145,7 @@ export const handler = withDurableExecution(async (input: unknown, context) => {
       await run?.registered(job.id, begun.backup_id);
       return { jobId: job.id, backupId: begun.backup_id };
     },
-    start: (jobId) => jobs.start(jobId),
+    start: (jobId) => startIfFree(jobId, turns),
     report: async (jobId, progress) => {
       await jobs.reportProgress(jobId, progress);
     },
@@ -197,10 +203,26 @@ export const handler = withDurableExecution(async (input: unknown, context) => {
         holderFunction: environment.snapshotHolderFunctionArn,
         laneFunction: environment.exportLaneFunctionArn,
         begin: (id) => exports.create({ id, job_id: jobId, backup_id: backupId, database: request.database }),
-        plan: (id) => {
+        takeWorkers: async () => {
+          const most = settings.lanes + HOLDERS;
+          const capacity = configuration.concurrency.exports;
+          const taken = await turns.places.take('exports', { jobId, least: HOLDERS + 1, most, capacity });
+          return taken === 0 ? null : taken - HOLDERS;
+        },
+        plan: (id, workers) => {
           const time = invocationTime(() => context.lambdaContext.getRemainingTimeInMillis());
           return within(jobId, async (signal) =>
-            planExport(id, { ...request, ...(await maskingOf(event)) }, { ...shared, signal, time, application }),
+            planExport(
+              id,
+              { ...request, ...(await maskingOf(event)) },
+              {
+                ...shared,
+                settings: { ...settings, lanes: Math.min(settings.lanes, workers) },
+                signal,
+                time,
+                application,
+              },
+            ),
           );
         },
         define: (id) => within(jobId, (signal) => storeDefinitions(id, { ...shared, signal })),

@@ -8,18 +8,23 @@ import {
   writeDownload,
 } from '../shared/backup/download/write-download.ts';
 import { readEnvironment } from '../shared/configuration/environment.ts';
+import { loadConfiguration } from '../shared/configuration/load.ts';
 import { withCancellation } from '../shared/jobs/cancellation.ts';
 import { type DownloadEvent, downloadEventSchema, runDownloadJob } from '../shared/jobs/download-job.ts';
 import { cancelJob, failJob, succeedDownload } from '../shared/jobs/end.ts';
 import { auditSteps } from '../shared/jobs/step-audit.ts';
+import { startIfFree } from '../shared/jobs/turns.ts';
 import { openAuditor } from '../shared/security/audit/open-auditor.ts';
 import { createJobStore } from '../shared/state/jobs.ts';
+import { createPlaceStore } from '../shared/state/places.ts';
 import { openTable } from '../shared/state/table.ts';
 import { durableSteps, invocationSignal } from './durable/steps.ts';
 
 const environment = readEnvironment(['stateTable', 'backupBucket', 'backupKeyArn', 'downloadBucket']);
+const configuration = loadConfiguration();
 const table = openTable(dynamodbClient(), environment.stateTable);
 const jobs = createJobStore(table);
+const turns = { jobs, places: createPlaceStore(table), capacity: configuration.concurrency.jobs };
 const auditor = openAuditor();
 const store = { s3: s3Client(), bucket: environment.backupBucket, keyArn: environment.backupKeyArn };
 const downloads = { ...store, bucket: environment.downloadBucket };
@@ -45,7 +50,7 @@ export const handler = withDurableExecution(async (input: unknown, context) => {
   );
   const left = () => context.lambdaContext.getRemainingTimeInMillis();
   return runDownloadJob(event, durableSteps(context, audited), {
-    start: (jobId) => jobs.start(jobId),
+    start: (jobId) => startIfFree(jobId, turns),
     begin: (event) => beginDownload(requestOf(event), downloads),
     write: (event, state, report) =>
       withCancellation(jobs, event.job_id, async (cancelled) => {

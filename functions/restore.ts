@@ -13,12 +13,14 @@ import { cancelJob, failJob, succeedRestore } from '../shared/jobs/end.ts';
 import { type RestoreEvent, restoreEventSchema } from '../shared/jobs/events.ts';
 import { runRestoreJob } from '../shared/jobs/restore-job.ts';
 import { auditSteps } from '../shared/jobs/step-audit.ts';
+import { startIfFree } from '../shared/jobs/turns.ts';
 import { connectionTarget } from '../shared/postgres/target.ts';
 import { planOnBase } from '../shared/recovery/plan-on-base.ts';
 import { replayOf } from '../shared/recovery/replay.ts';
 import { openAuditor } from '../shared/security/audit/open-auditor.ts';
 import { loadMaskingRules } from '../shared/security/masking/change-masking.ts';
 import { createJobStore } from '../shared/state/jobs.ts';
+import { createPlaceStore } from '../shared/state/places.ts';
 import { openTable } from '../shared/state/table.ts';
 import { durableSteps, invocationSignal } from './durable/steps.ts';
 
@@ -26,6 +28,7 @@ const environment = readEnvironment(['stateTable', 'backupBucket', 'backupKeyArn
 const configuration = loadConfiguration();
 const table = openTable(dynamodbClient(), environment.stateTable);
 const jobs = createJobStore(table);
+const turns = { jobs, places: createPlaceStore(table), capacity: configuration.concurrency.jobs };
 const auditor = openAuditor();
 const maskingKey = { table, kms: kmsClient(), keyArn: environment.backupKeyArn };
 const store = { s3: s3Client(), bucket: environment.backupBucket, keyArn: environment.backupKeyArn };
@@ -59,7 +62,7 @@ export const handler = withDurableExecution(async (input: unknown, context) => {
     },
   );
   return runRestoreJob(event, durableSteps(context, audited), {
-    start: (jobId) => jobs.start(jobId),
+    start: (jobId) => startIfFree(jobId, turns),
     report: async (jobId, progress) => {
       await jobs.reportProgress(jobId, progress);
     },

@@ -1,21 +1,28 @@
 import type { Context } from 'aws-lambda';
 import { linksFrom } from '../shared/alerts/link.ts';
-import { watchMinute } from '../shared/alerts/watch-minute.ts';
+import { watchRound } from '../shared/alerts/watch-round.ts';
 import { cloudwatchClient, dynamodbClient, secretsManagerClient, sesClient } from '../shared/aws/clients.ts';
 import { readEnvironment } from '../shared/configuration/environment.ts';
 import { loadConfiguration } from '../shared/configuration/load.ts';
-import { roundsOfMinute } from '../shared/health/sampling-interval.ts';
+import { isMinuteOfSamples } from '../shared/health/sampling-interval.ts';
 import { createWatcher } from '../shared/health/watch-database.ts';
 import { createLogger } from '../shared/http/log.ts';
 import { connectionTarget } from '../shared/postgres/target.ts';
 import { openTable } from '../shared/state/table.ts';
 
-const environment = readEnvironment(['stateTable', 'alertLink', 'mailEvents', 'metricNamespace']);
+const environment = readEnvironment([
+  'stateTable',
+  'alertLink',
+  'mailEvents',
+  'metricNamespace',
+  'publishedMetrics',
+  'watchedFunctions',
+]);
 const configuration = loadConfiguration();
 const table = openTable(dynamodbClient(), environment.stateTable);
 const logger = createLogger('sample-health');
 
-/** Made once: a watcher remembers the times of statements from one minute to the next. */
+/** Made once: a watcher remembers the times of statements from one round to the next. */
 const watchers = new Map(
   configuration.databases.map((database) => {
     const clients = { secretsManager: secretsManagerClient() };
@@ -31,22 +38,25 @@ const watchers = new Map(
 const CLOSING_TIME_MS = 8_000;
 
 /**
- * Samples every database: some times within a minute when the rule of each minute calls it, once when anybody else does, as after a
- * deployment or for one who asks how a database is.
+ * Samples every database once. A rule calls it each minute, by itself and for the further samples of the minute through queues that keep
+ * each back for its time.
  *
  * @throws Error naming what failed
  */
 export async function handler(event: unknown, context: Pick<Context, 'getRemainingTimeInMillis'>): Promise<void> {
+  const interval = configuration.thresholds.health_check_interval_seconds;
+  if (isScheduled(event) && !isMinuteOfSamples(interval, Date.now())) return;
   const failures: string[] = [];
-  await watchMinute({
+  await watchRound({
     table,
     watchers,
-    rounds: isScheduled(event)
-      ? roundsOfMinute(configuration.thresholds.health_check_interval_seconds, Date.now())
-      : [0],
     configuration,
     cloudwatch: cloudwatchClient(),
+    functions: environment.watchedFunctions.split(','),
     namespace: environment.metricNamespace,
+    published: environment.publishedMetrics === 'all' ? 'all' : 'heartbeat',
+    // As it is: within a line of the logger CloudWatch would not find it.
+    publish: (metrics) => void process.stdout.write(`${JSON.stringify(metrics)}\n`),
     ses: sesClient(),
     linkTo: linksFrom(environment.alertLink),
     configurationSet: environment.mailEvents,
@@ -59,5 +69,6 @@ export async function handler(event: unknown, context: Pick<Context, 'getRemaini
   if (failures.length > 0) throw new Error(`Sampling failed: ${failures.join(', ')}; the log says why`);
 }
 
+/** Whether EventBridge's rule called by itself: who asks for a sample at another time gets one. */
 const isScheduled = (event: unknown): boolean =>
   typeof event === 'object' && event !== null && 'detail-type' in event && event['detail-type'] === 'Scheduled Event';

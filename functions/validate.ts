@@ -13,6 +13,7 @@ import { validationEventSchema } from '../shared/jobs/events.ts';
 import { executionClaim } from '../shared/jobs/execution-ended.ts';
 import { drillServer, registerScheduled } from '../shared/jobs/start-validation.ts';
 import { auditSteps } from '../shared/jobs/step-audit.ts';
+import { startIfFree } from '../shared/jobs/turns.ts';
 import { runValidationJob } from '../shared/jobs/validation-job.ts';
 import { connectionTarget } from '../shared/postgres/target.ts';
 import { checkIncrement } from '../shared/recovery/check-increment.ts';
@@ -22,6 +23,7 @@ import { endOfIncrement } from '../shared/recovery/resolve-restore.ts';
 import { openAuditor } from '../shared/security/audit/open-auditor.ts';
 import { createBackupCatalog } from '../shared/state/backups.ts';
 import { createJobStore, isEnded } from '../shared/state/jobs.ts';
+import { createPlaceStore } from '../shared/state/places.ts';
 import { openTable } from '../shared/state/table.ts';
 import { durableSteps, invocationSignal } from './durable/steps.ts';
 
@@ -29,6 +31,7 @@ const environment = readEnvironment(['stateTable', 'backupBucket', 'backupKeyArn
 const configuration = loadConfiguration();
 const table = openTable(dynamodbClient(), environment.stateTable);
 const jobs = createJobStore(table);
+const turns = { jobs, places: createPlaceStore(table), capacity: configuration.concurrency.jobs };
 const backups = createBackupCatalog(table);
 const auditor = openAuditor();
 const store = { s3: s3Client(), bucket: environment.backupBucket, keyArn: environment.backupKeyArn };
@@ -63,7 +66,7 @@ export const handler = withDurableExecution(async (input: unknown, context) => {
       const job = await registerScheduled(table, configuration, { database, level, requestedBy, claim });
       return { jobId: job.id, backupId: job.backup_id };
     },
-    start: (jobId) => jobs.start(jobId),
+    start: (jobId) => startIfFree(jobId, turns),
     report: async (jobId, progress) => {
       await jobs.reportProgress(jobId, progress);
     },

@@ -1,5 +1,6 @@
 import { App, Stack, type StackProps, Tags, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
+import { ConfigurationError } from './config/load.ts';
 import type { Deployment } from './config/schema.ts';
 import { bundleFunctions } from './constructs/bundle.ts';
 import { NodeFunction } from './constructs/node-function.ts';
@@ -43,6 +44,16 @@ function addNetwork(
   for (const stack of new Set(functions.map((each) => Stack.of(each)))) stack.addStackDependency(network);
 }
 
+/** @throws ConfigurationError when concurrency is reserved for a function that there is not */
+function assertReservedExist({ prefix, concurrency }: Deployment, functions: readonly NodeFunction[]): void {
+  const names = functions.map(({ deployedName }) => deployedName.slice(prefix.length + 1)).sort();
+  const unknown = Object.keys(concurrency.reserved).filter((name) => !names.includes(name));
+  if (unknown.length === 0) return;
+  throw new ConfigurationError(
+    unknown.map((name) => `concurrency.reserved.${name}: is no function; use one of: ${names.join(', ')}`).join('\n'),
+  );
+}
+
 /**
  * The whole app for one deployment. Synthesis needs no network, account or Docker; it fails when a resource breaks one of
  * AWS's rules for sound solutions (cdk-nag) without a reason given where the resource is made.
@@ -81,6 +92,7 @@ export function createApp(deployment: Deployment, { buildFolder, outdir }: AppOp
     functions.filter(({ isWatched }) => isWatched),
   );
   addNetwork(app, props, functions);
+  assertReservedExist(deployment, functions);
   assertStacksFit(app, deployment);
   Tags.of(app).add('application', prefix);
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));

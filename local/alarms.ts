@@ -50,13 +50,20 @@ const breaches: Record<Alarm['ComparisonOperator'], (value: number, threshold: n
   LessThanThreshold: (value, threshold) => value < threshold,
 };
 
-/** The template's alarms on single metrics. */
+/**
+ * The template's alarms, each on a single metric.
+ *
+ * @throws Error naming an alarm of another kind, rather than leaving out what the deployed one would see
+ */
 export function readAlarms(resources: readonly Resource[]): Alarm[] {
+  const composite = resources.find(({ type }) => type === 'AWS::CloudWatch::CompositeAlarm');
+  if (composite) throw new Error(`The alarm ${composite.name} is made of others, which does not run locally`);
   return resources
     .filter(({ type }) => type === 'AWS::CloudWatch::Alarm')
-    .flatMap(({ name, arn, properties }) => {
+    .map(({ name, arn, properties }) => {
       const parsed = alarmSchema.safeParse(properties);
-      return parsed.success ? [{ ...parsed.data, name: parsed.data.AlarmName ?? name, arn }] : [];
+      if (parsed.success) return { ...parsed.data, name: parsed.data.AlarmName ?? name, arn };
+      throw new Error(`The alarm ${name} does not run locally: ${z.prettifyError(parsed.error)}`);
     });
 }
 

@@ -1,26 +1,37 @@
 import { join } from 'node:path';
+import { quoteShell } from '../shared/security/compliance/quote-shell.ts';
 import { writeWhole } from './aws/state-file.ts';
 import { sampleDatabase } from './sample/sample.ts';
 import type { LocalSystem } from './system.ts';
 
+/** Where the managed database is: to be shown, and whole, with its password, for psql. */
+export interface ShownAddress {
+  readonly shown: string;
+  readonly whole: string;
+}
+
+/** The address of the sample shop in the embedded server. */
+export function sampleAddress({ postgres }: LocalSystem): ShownAddress | null {
+  if (!postgres) return null;
+  const { user, password, host, port } = postgres;
+  const place = `${host}:${port}/${sampleDatabase}`;
+  return { shown: `postgres://${user}@${place}`, whole: `postgres://${user}:${password}@${place}` };
+}
+
 /**
- * Writes `tokens` into the state folder, for nobody else to read: the API's address, a token for each role and the embedded
+ * Writes `tokens` into the state folder, for nobody else to read: the API's address, a new token for each role and the managed
  * database's address, password included, as assignments that a shell takes in.
  *
  * @returns the path of the file.
  */
 export async function writeTokens(
   system: LocalSystem,
+  address: ShownAddress | null,
   stateFolder: string,
   tokens: LocalSystem['tokens'] = system.tokens,
 ): Promise<string> {
   const path = join(stateFolder, 'tokens');
-  const { postgres } = system;
-  const database = postgres
-    ? [
-        `DATABASE_URL=postgres://${postgres.user}:${postgres.password}@${postgres.host}:${postgres.port}/${sampleDatabase}`,
-      ]
-    : [];
+  const database = address ? [`DATABASE_URL=${quoteShell(address.whole)}`] : [];
   // Exported, so that programs of one's own and those of package.json see them too.
   const lines = [...assignments(system, tokens), ...database].map((line) => `export ${line}\n`);
   await writeWhole(path, lines.join(''));
@@ -37,19 +48,19 @@ const apiOf = ({ apiUrl }: LocalSystem) => `${apiUrl}/api/database`;
 /** What a person needs to know once the system runs: addresses, a token for each role, and three calls to paste. */
 export function guide({
   system,
-  database,
+  address,
   stateFolder,
   tokensPath,
   seconds,
 }: {
   system: LocalSystem;
-  database: string;
+  address: ShownAddress | null;
   stateFolder: string;
   /** Where the tokens are written as well. */
   tokensPath: string;
   seconds: number;
 }): string {
-  const { services, postgres } = system;
+  const { services } = system;
   const api = apiOf(system);
   const rows: [string, string][] = [
     ['API', api],
@@ -57,12 +68,7 @@ export function guide({
     ['Mailbox', services.mailboxUrl],
     ['Logs', join(stateFolder, 'logs')],
   ];
-  if (postgres) {
-    rows.push([
-      'Database',
-      `postgres://${postgres.user}@${postgres.host}:${postgres.port}/${database}  (with its password in ${tokensPath})`,
-    ]);
-  }
+  if (address) rows.push(['Database', `${address.shown}  (whole, as DATABASE_URL, in ${tokensPath})`]);
   const width = Math.max(...rows.map(([name]) => name.length)) + 2;
   return [
     `\nReady in ${seconds.toFixed(1)} s\n`,

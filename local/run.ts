@@ -1,12 +1,13 @@
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import type { GivenDatabase } from './database-url/open.ts';
 import { describeFirstBackup, takeFirstBackup } from './first-backup.ts';
-import { guide, writeTokens } from './guide.ts';
+import { guide, sampleAddress, writeTokens } from './guide.ts';
 import { sampleDatabase } from './sample/sample.ts';
 import { makeTrouble } from './sample/trouble.ts';
 import { runWorkload } from './sample/workload.ts';
-import { type LocalSystem, type ManagedDatabase, startSystem } from './system.ts';
+import { type LocalSystem, startSystem } from './system.ts';
 
 /** What `npm start` was given. */
 export interface Options {
@@ -14,11 +15,13 @@ export interface Options {
   idle: boolean;
   trouble: boolean;
   port: number;
-  database: ManagedDatabase | null;
+  databaseUrl: string | null;
 }
 
 export interface RunOptions {
   readonly options: Options;
+  /** In place of the sample shop. */
+  readonly given: GivenDatabase | null;
   readonly stateFolder: string;
   /** Ends the start, or the system that runs. */
   readonly signal: AbortSignal;
@@ -34,10 +37,11 @@ const RENEW_TOKENS_MS = 3_600_000;
  *
  * @throws Error in words when a part does not start
  */
-export async function runSystem({ options, stateFolder, signal, failed }: RunOptions): Promise<void> {
+export async function runSystem({ options, given, stateFolder, signal, failed }: RunOptions): Promise<void> {
   const started = Date.now();
   const opened: (() => unknown)[] = [];
-  const database = options.database?.id ?? sampleDatabase;
+  const note = (text: string): void => console.log(`  ${text}`);
+  let database = sampleDatabase;
   console.log('Starting the database management system (Ctrl-C stops it)');
   try {
     const system = await startSystem({
@@ -45,23 +49,35 @@ export async function runSystem({ options, stateFolder, signal, failed }: RunOpt
       gatewayPort: options.port,
       signal,
       failed,
-      note: (text) => console.log(`  ${text}`),
-      ...(options.database ? { databases: [options.database] } : {}),
+      note,
+      ...(given
+        ? {
+            databases: () => {
+              const managed = given.manage(stateFolder, note);
+              database = managed.id;
+              return [managed];
+            },
+          }
+        : {}),
+      ...(given?.connectTimeoutMs
+        ? { deployment: { connections: { connect_timeout_ms: given.connectTimeoutMs } } }
+        : {}),
     });
     opened.push(() => system.stop());
     if (system.postgres && !options.idle) opened.push(runWorkload(system.postgres));
     const backup = await firstBackup(system, join(stateFolder, `first-backup-${database}`), signal);
     signal.throwIfAborted();
-    const tokensPath = await writeTokens(system, stateFolder);
-    const renew = async () => writeTokens(system, stateFolder, await system.freshTokens());
+    const address = given ?? sampleAddress(system);
+    const tokensPath = await writeTokens(system, address, stateFolder);
+    const renew = async () => writeTokens(system, address, stateFolder, await system.freshTokens());
     const renewal = setInterval(() => void renew().catch(failed), RENEW_TOKENS_MS);
     opened.push(() => clearInterval(renewal));
     const seconds = (Date.now() - started) / 1000;
-    console.log(backup + guide({ system, database, stateFolder, tokensPath, seconds }));
+    console.log(backup + guide({ system, address, stateFolder, tokensPath, seconds }));
     if (options.trouble && system.postgres) {
       const { postgres, apiUrl, tokens } = system;
-      const note = (text: string) => console.log(text);
-      const trouble = makeTrouble({ postgres, apiUrl, token: tokens.admin, note, signal });
+      const said = (text: string) => console.log(text);
+      const trouble = makeTrouble({ postgres, apiUrl, token: tokens.admin, note: said, signal });
       opened.push(() => trouble);
     }
     await once(signal, 'abort');

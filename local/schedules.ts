@@ -1,7 +1,6 @@
 import type { Schedules } from './aws/scheduler.ts';
-import { startTarget } from './events/bus.ts';
+import { startTarget, type Targets } from './events/bus.ts';
 import { nextRun } from './events/expressions.ts';
-import type { LambdaService } from './lambda/service.ts';
 import type { Rule, RuleTarget } from './template/rules.ts';
 
 type Planned = {
@@ -17,7 +16,7 @@ type Planned = {
 export type ScheduleOptions = {
   readonly schedules: Schedules;
   readonly rules: readonly Rule[];
-  readonly lambda: LambdaService;
+  readonly targets: Targets;
   /** What an operator of this system should read. */
   readonly note: (text: string) => void;
 };
@@ -31,7 +30,7 @@ const longestTimer = 86_400_000;
  *
  * @returns what ends it.
  */
-export function runSchedules({ schedules, rules, lambda, note }: ScheduleOptions): () => void {
+export function runSchedules({ schedules, rules, targets, note }: ScheduleOptions): () => void {
   const startedAt = Date.now();
   const timers = new Map<string, NodeJS.Timeout>();
 
@@ -45,7 +44,7 @@ export function runSchedules({ schedules, rules, lambda, note }: ScheduleOptions
         if (Date.now() >= next) {
           const time = new Date(next).toISOString().replace('.000Z', 'Z');
           for (const target of planned.targets)
-            startTarget(lambda, planned.name, withContext(target, time), planned.event(time), note);
+            startTarget(targets, planned.name, withContext(target, time), planned.event(time), note);
         }
         planSafely(planned);
       },

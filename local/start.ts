@@ -1,22 +1,26 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { DatabaseUrlError } from './database-url/error.ts';
+import { openDatabase } from './database-url/open.ts';
+import { form } from './database-url/parse.ts';
+import { type DatabaseAddress, readAddress } from './database-url/settings.ts';
 import { lockStateFolder, refuseSecond } from './lock.ts';
 import { freePort, PortTaken, requireFreePort } from './ports.ts';
 import { removePostgres } from './postgres/folder.ts';
 import type { Options } from './run.ts';
 import { describeDiskTrouble, diskTrouble, requireFreeSpace, StateNotWritten } from './state-disk.ts';
-import type { ManagedDatabase } from './system.ts';
 
 const stateFolder = '.local';
 
-const usage = `npm start -- [--fresh] [--idle] [--trouble] [--port 4000] [--database-url postgres://user:password@host:port/name]
+const usage = `npm start -- [--fresh] [--idle] [--trouble] [--port 4000] [--database-url ${form}]
 
   --fresh         clears .local/ first: databases, backups, keys and tokens
   --idle          leaves the sample shop at rest, so that it can be compared with a copy
   --trouble       makes each kind of trouble in the sample shop, to be watched being found (15 minutes)
   --port          where the API listens (4000)
-  --database-url  manages a database of your own in place of the sample shop`;
+  --database-url  manages a database of your own in place of the sample shop; the address means what it means to psql, and the
+                  password may be left to PGPASSWORD or ~/.pgpass, where no list of processes shows it`;
 
 /** What a first start writes, and a later one: data, programs, bundles. Bytes. */
 const neededSpace = { first: 300_000_000, later: 100_000_000 };
@@ -28,9 +32,11 @@ async function main(): Promise<void> {
   // Whatever this and its children write is for this user alone.
   process.umask(0o077);
   const ending = new AbortController();
-  let failure: unknown = null;
+  let told: Promise<void> | null = null;
+  /** Says why at once, and ends all that runs. */
   const fail = (error: unknown): void => {
-    failure ??= error;
+    told ??= explain(error).then((words) => console.error(`\n${words}`));
+    process.exitCode = isMalformed(error) ? 2 : 1;
     ending.abort();
   };
   // A second key press changes nothing: it does not cut short what keeps the data whole.
@@ -40,21 +46,32 @@ async function main(): Promise<void> {
 
   try {
     // What can be refused is refused before anything is started, cleared or even loaded.
+    const address = readGiven(options.databaseUrl);
     refuseSecond(stateFolder);
     await requireFreePort(options.port);
     requireFreeSpace(existingPart(stateFolder), isFirst(options) ? neededSpace.first : neededSpace.later);
+    const given = address && (await openDatabase(address, ending.signal));
     if (options.fresh) clear();
     const { runSystem } = await import('./run.ts');
-    await runSystem({ options, stateFolder, signal: ending.signal, failed: fail });
+    await runSystem({ options, given, stateFolder, signal: ending.signal, failed: fail });
   } catch (error) {
     if (!ending.signal.aborted) fail(error);
   }
-  if (failure !== null) {
-    console.error(`\n${await explain(failure)}`);
-    process.exitCode = 1;
-  }
+  await told;
   process.exit();
 }
+
+/** What `--database-url` says, with what libpq would find in the environment, which no other part is to meet; null without that option. */
+function readGiven(url: string | null): DatabaseAddress | null {
+  if (url === null) return null;
+  // Takes the place of the arguments in the list of processes, which everybody on the machine may read.
+  process.title = 'database management system';
+  const address = readAddress(url, process.env);
+  for (const name of Object.keys(process.env)) if (/^PG[A-Z]+$/.test(name)) delete process.env[name];
+  return address;
+}
+
+const isMalformed = (error: unknown): boolean => error instanceof DatabaseUrlError && error.isMalformed;
 
 function isFirst({ fresh }: Options): boolean {
   return fresh || !existsSync(stateFolder);
@@ -108,39 +125,13 @@ function readOptions(): Options | null {
       idle: values.idle,
       trouble: values.trouble,
       port,
-      database: values['database-url'] === undefined ? null : databaseOf(values['database-url']),
+      databaseUrl: values['database-url'] ?? null,
     };
   } catch (error) {
     console.error(`${error instanceof Error ? error.message : String(error)}\n\n${usage}`);
     process.exitCode = 2;
     return null;
   }
-}
-
-/** The database that an address names. TLS is verified unless the address says `sslmode=disable` or is this machine's own. */
-function databaseOf(address: string): ManagedDatabase {
-  const url = URL.canParse(address) ? new URL(address) : null;
-  const name = decodeURIComponent(url?.pathname.slice(1) ?? '');
-  if (!url || !/^postgres(ql)?:$/.test(url.protocol) || name === '' || url.username === '' || url.hostname === '') {
-    throw new Error('--database-url must be of the form postgres://user:password@host:port/name');
-  }
-  const id =
-    name
-      .toLowerCase()
-      .replaceAll(/[^a-z0-9-]+/g, '-')
-      .replace(/^[^a-z]+/, '')
-      .slice(0, 40) || 'database';
-  const isLocal = ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname);
-  const plain = url.searchParams.get('sslmode') === 'disable' || (isLocal && !url.searchParams.has('sslmode'));
-  return {
-    id,
-    name,
-    host: url.hostname.replaceAll(/[[\]]/g, ''),
-    port: Number(url.port || 5432),
-    user: decodeURIComponent(url.username),
-    password: decodeURIComponent(url.password),
-    tls: { mode: plain ? 'disable' : 'verify' },
-  };
 }
 
 /** Clears the state, which nobody may be using. */
@@ -161,6 +152,7 @@ async function explain(error: unknown): Promise<string> {
     const other = await freePort(error.port < 1024 ? 4000 : error.port + 1);
     return `${error.message}, and the API should listen there (--port). Nothing was started.\n${hint}: npm start -- --port ${other}`;
   }
+  if (error instanceof DatabaseUrlError) return isMalformed(error) ? `${error.message}\n\n${usage}` : error.message;
   const trouble = diskTrouble(error);
   if (trouble !== null) return describeDiskTrouble(resolve(stateFolder), trouble);
   return error instanceof Error ? error.message : String(error);

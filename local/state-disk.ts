@@ -27,7 +27,7 @@ export function diskTrouble(error: unknown): string | null {
 export function describeDiskTrouble(folder: string, trouble: string): string {
   return [
     `The disk that holds ${folder} ${trouble}, so the system's state could not be written.`,
-    'Everything was stopped. Jobs that were accepted are kept and go on at the next start; a request that was answered with an error was not accepted.',
+    'Everything is stopped. Jobs that were accepted are kept and go on at the next start; a request that was answered with an error was not accepted.',
     `See what the disk holds with: df -h ${folder}`,
     'Then start again: npm start',
   ].join('\n');

@@ -1,9 +1,13 @@
 import { mkdirSync, rmSync, statfsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import type { Tls } from '../shared/configuration/tls.ts';
+import type { ClientCertificate } from '../shared/postgres/tls.ts';
 import { runAlarms } from './alarms.ts';
 import type { Listening } from './aws/http.ts';
 import { type LocalServices, startServices } from './aws/services.ts';
 import { createEventBus, deployedEvent } from './events/bus.ts';
+import { createFunctionLogs } from './events/function-logs.ts';
+import { openQueues } from './events/queues.ts';
 import { openFront } from './gateway/front.ts';
 import { createGateway } from './gateway/server.ts';
 import { type LocalIssuer, startIssuer } from './identity/issuer.ts';
@@ -18,10 +22,15 @@ import { createSampleDatabase, sampleDatabase } from './sample/sample.ts';
 import { runSchedules } from './schedules.ts';
 import { describeDiskTrouble, diskTrouble, StateNotWritten, watchDisk } from './state-disk.ts';
 import { synthesize } from './synthesize.ts';
+import { readAssembly } from './template/assembly.ts';
+import { openAssetStore } from './template/asset-store.ts';
+import type { FunctionDefinition } from './template/functions.ts';
 import { readListers } from './template/listers.ts';
-import { readApp } from './template/read.ts';
+import { openVersions } from './template/versions.ts';
 
 const audience = 'database-management-system';
+/** Concurrent executions that the configuration counts on where none are given: this machine has no quota. */
+const LOCAL_QUOTA = 1000;
 const roles = ['viewer', 'operator', 'admin', 'auditor'] as const;
 
 /** A database for the system to manage. */
@@ -31,8 +40,11 @@ export type ManagedDatabase = {
   readonly port: number;
   readonly name: string;
   readonly user: string;
-  readonly password: string;
-  readonly tls?: { readonly mode: 'verify' | 'disable'; readonly ca?: string };
+  /** Null: the server asks for none. */
+  readonly password: string | null;
+  /** By which it logs in, in place of the password or beside it. */
+  readonly certificate?: ClientCertificate;
+  readonly tls?: Tls;
   /** Size of its disk, where that is known. */
   readonly storage_gigabytes?: number;
 };
@@ -44,8 +56,8 @@ export type SystemOptions = {
   readonly cdkOut?: string;
   /** 0, the default, takes a free one. */
   readonly gatewayPort?: number;
-  /** By default the sample shop in an embedded PostgreSQL 18, made on the first start. */
-  readonly databases?: readonly ManagedDatabase[];
+  /** By default the sample shop in an embedded PostgreSQL 18, made on the first start. A function is called once the state folder is locked. */
+  readonly databases?: readonly ManagedDatabase[] | (() => readonly ManagedDatabase[]);
   /** Further parts of the deployment configuration, such as `backups`. */
   readonly deployment?: Readonly<Record<string, unknown>>;
   /** Seconds in place of the template's timeouts, by function name or the beginning of it. */
@@ -54,6 +66,8 @@ export type SystemOptions = {
   readonly durableRetryMilliseconds?: number;
   /** How much of its time a wait of a durable function takes; by default all of it. */
   readonly durableWaitShare?: number;
+  /** The account's quota of concurrent executions of functions; by default as many as this machine bears. */
+  readonly accountConcurrency?: number;
   /** Whether schedules run and alarms are evaluated; default true. */
   readonly schedules?: boolean;
   /** Told what is being done, and what went wrong in the background. */
@@ -78,6 +92,13 @@ export type LocalSystem = {
   readonly lambda: LambdaService;
   /** The embedded server; null when the databases were given. */
   readonly postgres: LocalPostgres | null;
+  /**
+   * Deploys again while everything runs, as `npm run deploy` does after a change: the configuration with these parts in place of its
+   * own. What is at work ends with the version of its function that it began with.
+   *
+   * @throws Error when the configuration cannot be synthesized or deployed; what was deployed before then stays
+   */
+  readonly redeploy: (changed: Readonly<Record<string, unknown>>) => Promise<void>;
   /** Stops everything that was started; state stays. */
   readonly stop: () => Promise<void>;
 };
@@ -122,6 +143,7 @@ export async function startSystem(options: SystemOptions): Promise<LocalSystem> 
   try {
     keep(lockStateFolder(stateFolder), (unlock) => unlock());
     const front = keep(await openFront(options.gatewayPort ?? 0), (one) => one.close());
+    const given = typeof options.databases === 'function' ? options.databases() : options.databases;
     rmSync(join(stateFolder, 'opt'), { recursive: true, force: true });
     const disk = keep(watchDisk(stateFolder, fail), (one) => one.close());
     const ports = knownPorts(stateFolder, note);
@@ -137,7 +159,7 @@ export async function startSystem(options: SystemOptions): Promise<LocalSystem> 
     );
 
     let postgres: LocalPostgres | null = null;
-    if (!options.databases) {
+    if (!given) {
       note('Starting PostgreSQL');
       postgres = keep(await ports.open('postgres', (port) => startPostgres({ stateFolder, port, signal })), (server) =>
         server.stop(),
@@ -148,23 +170,27 @@ export async function startSystem(options: SystemOptions): Promise<LocalSystem> 
     signal.throwIfAborted();
 
     const databases =
-      options.databases ??
+      given ??
       (postgres
         ? [{ ...postgres, id: sampleDatabase, name: sampleDatabase, storage_gigabytes: diskGigabytes(stateFolder) }]
         : []);
-    const deployment = await deploymentOf(
-      databases,
-      services,
-      issuer,
-      join(options.stateFolder, 'tokens'),
-      options.deployment ?? {},
-    );
+    const quota = options.accountConcurrency ?? LOCAL_QUOTA;
+    const tokensPath = join(options.stateFolder, 'tokens');
+    const deployment = await deploymentOf(databases, services, issuer, tokensPath, quota, options.deployment ?? {});
     if (options.cdkOut === undefined) note('Synthesizing the app');
     const cdkOut = options.cdkOut ?? (await synthesize({ stateFolder, deployment, signal }));
-    const app = readApp(cdkOut);
-    if (!app.api) throw new Error('The synthesized app has no REST API');
-    await provision(app.resources, services);
-    await services.setListers(readListers(app.resources));
+    const versions = openVersions(join(stateFolder, 'lambda', 'versions.json'));
+    const assets = openAssetStore(join(stateFolder, 'lambda', 'assets'));
+    /** As CloudFormation deploys it: the assets first, then each resource. */
+    const deploy = async (folder: string) => {
+      const deployed = versions.deploy(assets.publish(readAssembly(folder)));
+      if (!deployed.api) throw new Error('The synthesized app has no REST API');
+      assets.keepOnly(assetsOf(deployed.functions));
+      await provision(deployed.resources, services);
+      await services.setListers(readListers(deployed.resources));
+      return { ...deployed, api: deployed.api };
+    };
+    let app = await deploy(cdkOut);
     signal.throwIfAborted();
 
     let lambdaServer: Listening | null = null;
@@ -173,7 +199,20 @@ export async function startSystem(options: SystemOptions): Promise<LocalSystem> 
       log(`${new Date().toISOString()} ${text}\n`);
       note(text);
     };
-    const bus = createEventBus(app.rules, () => lambda, background);
+    const bus = createEventBus(
+      () => app.rules,
+      () => targets,
+      background,
+    );
+    const logs = keep(
+      createFunctionLogs({
+        resources: app.resources,
+        endpoint: services.endpoints.cloudwatch,
+        submit: (functionName, payload) => lambda.submit({ functionName, payload }),
+        note: background,
+      }),
+      (all) => all.close(),
+    );
     const lambda = createLambdaService({
       stateFolder,
       functions: app.functions,
@@ -181,7 +220,10 @@ export async function startSystem(options: SystemOptions): Promise<LocalSystem> 
       timeouts: options.timeouts ?? {},
       executionChanged: (execution) => bus.put(statusChangeEvent(execution)),
       note: background,
+      logs,
       disk,
+      versionDeleted: versions.remove,
+      ...(options.accountConcurrency === undefined ? {} : { accountConcurrency: options.accountConcurrency }),
       ...(options.asyncRetryDelaysSeconds ? { asyncRetryDelaysSeconds: options.asyncRetryDelaysSeconds } : {}),
       ...(options.durableRetryMilliseconds === undefined
         ? {}
@@ -191,23 +233,43 @@ export async function startSystem(options: SystemOptions): Promise<LocalSystem> 
     lambdaServer = keep(await serveLambda(lambda), (server) => server.close());
     // Stopped before the endpoints that functions call, or one that is at work would take their silence for a failure.
     keep(lambda, (service) => service.close());
+    const queues = keep(openQueues(app.queues, lambda, background), (all) => all.close());
+    const targets = { submit: lambda.submit, deadLetters: lambda.deadLetters, send: queues.send };
     freeze = () => lambda.durable.close();
     lambda.durable.recover();
-    if (options.schedules !== false) {
-      keep(runSchedules({ schedules: services.schedules, rules: app.rules, lambda, note: background }), (end) => end());
+    let endSchedules = () => {};
+    const startSchedules = async (): Promise<void> => {
+      if (options.schedules === false) return;
+      endSchedules();
+      const endRules = runSchedules({ schedules: services.schedules, rules: app.rules, targets, note: background });
+      endSchedules = endRules;
       const endpoint = services.endpoints.cloudwatch;
-      keep(await runAlarms({ resources: app.resources, endpoint, bus, note: background }), (end) => end());
-    }
+      const endAlarms = await runAlarms({ resources: app.resources, endpoint, bus, note: background });
+      endSchedules = () => {
+        endAlarms();
+        endRules();
+      };
+    };
+    keep(null, () => endSchedules());
+    await startSchedules();
     for (const stack of app.stacks) bus.put(deployedEvent(stack));
     const accessLog = openLogFile(join(stateFolder, 'logs', 'api.log'));
-    front.serve(createGateway({ api: app.api, lambda, accessLog }));
+    const serve = () => front.serve(createGateway({ api: app.api, lambda, accessLog }));
+    serve();
     opened.push(() => front.serve(null));
     const freshTokens = async () =>
       Object.fromEntries(
         await Promise.all(roles.map(async (role) => [role, await issuer.tokenFor(role)] as const)),
       ) as Tokens;
     const tokens = await freshTokens();
-    return { apiUrl: front.url, tokens, freshTokens, services, issuer, lambda, postgres, stop };
+    const redeploy = async (changed: Readonly<Record<string, unknown>>): Promise<void> => {
+      app = await deploy(await synthesize({ stateFolder, deployment: { ...deployment, ...changed }, signal }));
+      await lambda.deploy(app.functions);
+      serve();
+      await startSchedules();
+      for (const stack of app.stacks) bus.put(deployedEvent(stack));
+    };
+    return { apiUrl: front.url, redeploy, tokens, freshTokens, services, issuer, lambda, postgres, stop };
   } catch (error) {
     await stop();
     throw failing.signal.aborted ? failing.signal.reason : error;
@@ -228,19 +290,38 @@ function diskGigabytes(folder: string): number {
   return Math.max(1, Math.round((blocks * bsize) / 1024 ** 3));
 }
 
+/** The login in the form of the configuration; what is secret of it goes into the local Secrets Manager. */
+async function loginOf(
+  { id, host, port, name, user, password, certificate }: ManagedDatabase,
+  services: LocalServices,
+): Promise<Record<string, unknown>> {
+  if (password === null && !certificate) return { type: 'passwordless', user };
+  const secret = {
+    engine: 'postgres',
+    host,
+    port,
+    dbname: name,
+    username: user,
+    ...(password === null ? {} : { password }),
+    ...(certificate ? { client_certificate: certificate.certificate, client_key: certificate.key } : {}),
+  };
+  return { type: 'secret', secret_arn: await services.putSecret(`databases/${id}`, JSON.stringify(secret)) };
+}
+
 /** The deployment configuration of this machine: the databases with their logins in the local Secrets Manager. */
 async function deploymentOf(
   databases: readonly ManagedDatabase[],
   services: LocalServices,
   issuer: LocalIssuer,
   tokensPath: string,
+  quota: number,
   further: Readonly<Record<string, unknown>>,
 ): Promise<Record<string, unknown>> {
   const described = await Promise.all(
-    databases.map(async ({ id, host, port, name, user, password, tls = { mode: 'disable' }, storage_gigabytes }) => {
-      const login = { engine: 'postgres', host, port, dbname: name, username: user, password };
-      const secret_arn = await services.putSecret(`databases/${id}`, JSON.stringify(login));
-      const described = { id, kind: 'self-managed', host, port, name, login: { type: 'secret', secret_arn }, tls };
+    databases.map(async (database) => {
+      const { id, host, port, name, tls = { mode: 'disable' }, storage_gigabytes } = database;
+      const login = await loginOf(database, services);
+      const described = { id, kind: 'self-managed', host, port, name, login, tls };
       return storage_gigabytes === undefined ? described : { ...described, storage_gigabytes };
     }),
   );
@@ -257,6 +338,13 @@ async function deploymentOf(
     },
     // On this machine the managed server takes the drills as well.
     ...(described[0] ? { drills: { server: described[0].id } } : {}),
+    concurrency: { quota },
     ...further,
   };
+}
+
+/** Everything of a deployment that a function may still be started from, old versions included. */
+function assetsOf(functions: readonly FunctionDefinition[]): Set<string> {
+  const versions = functions.flatMap((each) => [each, ...each.versions.values()]);
+  return new Set(versions.flatMap(({ codePath, layers }) => [...(codePath === null ? [] : [codePath]), ...layers]));
 }

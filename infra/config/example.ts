@@ -55,6 +55,9 @@ const example: DeploymentInput = {
   schedules: { full: '0 2 * * 0', time_zone: 'Europe/Berlin' },
   // Large databases: up to 8 functions export at the same time, over at most half of the free connections.
   backups: { retention_days: 30, compression_level: 1, lanes: 8, connection_share: 0.5 },
+  // A new account has 10 concurrent executions of functions, of which 4 stay free for the API and the monitoring; see
+  // docs/concurrency.md. `npm run check-account` says what yours has.
+  concurrency: { quota: 10, kept_free: 4 },
   // How long the address of a downloaded script serves whoever has it; at most an hour.
   downloads: { address_minutes: 15 },
 
@@ -65,6 +68,10 @@ const example: DeploymentInput = {
   // Point-in-time recovery is turned on for each database with PUT recovery. When a server has to keep more log than this for it, the
   // window is given up before the disk is full.
   recovery: { max_retained_wal_gigabytes: 10, capture_minutes: 1 },
+
+  // Metrics, an alarm for each check, and dashboards in CloudWatch cost more than all else (docs/costs.md) and are off: alerts do not
+  // depend on them.
+  cloudwatch: { metrics: false, alarms: false, dashboards: false },
 
   // Callers from anywhere else are refused before a function runs.
   allowed_address_ranges: ['198.51.100.0/24', '203.0.113.0/24'],

@@ -9,7 +9,9 @@ import {
   runtimeConfigurationSchema,
 } from '../../shared/configuration/runtime.ts';
 import { cronSchema } from '../../shared/configuration/schedules.ts';
+import { verifiesCertificate } from '../../shared/configuration/tls.ts';
 import { endpointNames } from '../constructs/vpc-services.ts';
+import { concurrencyBudget, concurrencyProblems, concurrencySchema } from './concurrency.ts';
 
 const arnOf = (service: string, kind: string) =>
   z.string().regex(new RegExp(`^arn:[^:]+:${service}:`), `must be the ARN of a ${kind}`);
@@ -61,7 +63,7 @@ const LONGEST_NAMES = 64 - '-drill-'.length;
 /** A deployment: what the functions read at run time, and the shape of what is deployed around them. */
 export const deploymentSchema = runtimeConfigurationSchema
   // Said among the other retentions.
-  .omit({ metrics_retention_hours: true, audit: true })
+  .omit({ metrics_retention_hours: true, audit: true, concurrency: true })
   .extend({
     databases: databasesOf(deployedDatabaseSchema),
     /** Begins the name of each stack and function. */
@@ -147,6 +149,20 @@ export const deploymentSchema = runtimeConfigurationSchema
         bucket_key_arn: arnOf('kms', 'KMS key'),
       })
       .optional(),
+    /**
+     * What CloudWatch holds beyond the heartbeat of each database and the alarms about this system itself; see docs/costs.md for what
+     * each costs. Alerts do not depend on it.
+     */
+    cloudwatch: z
+      .strictObject({
+        /** Publishes the metrics that docs/monitoring.md lists, for charts and alarms of your own. */
+        metrics: z.boolean().default(false),
+        /** An alarm for each check whose metric is published. */
+        alarms: z.boolean().default(false),
+        /** A dashboard for each database, and one for all. */
+        dashboards: z.boolean().default(false),
+      })
+      .prefault({}),
     api: z
       .strictObject({
         requests_per_second: z.int().min(1).max(10_000).default(50),
@@ -155,6 +171,8 @@ export const deploymentSchema = runtimeConfigurationSchema
         detailed_metrics: z.boolean().default(false),
       })
       .prefault({}),
+    /** How jobs share the account's concurrent executions. */
+    concurrency: concurrencySchema.prefault({}),
     /** Longest time of one backup or restore, over all its invocations. */
     job_timeout_hours: z.int().min(1).max(8784).default(24),
     /** Longest time of one invocation of the functions that back up and restore; Lambda allows 15 minutes. */
@@ -163,7 +181,19 @@ export const deploymentSchema = runtimeConfigurationSchema
     removal_policy: z.enum(['retain', 'destroy']).default('retain'),
     deletion_protection: z.boolean().default(true),
   })
-  .superRefine(({ prefix, databases, copies, existing_backups, region, account, drills }, context) => {
+  .superRefine((deployment, context) => {
+    const { prefix, databases, copies, existing_backups, region, account, drills, cloudwatch, concurrency } =
+      deployment;
+    for (const { path, message } of concurrencyProblems(concurrency))
+      context.addIssue({ code: 'custom', path: ['concurrency', ...path], message });
+    for (const option of ['alarms', 'dashboards'] as const) {
+      if (!cloudwatch[option] || cloudwatch.metrics) continue;
+      context.addIssue({
+        code: 'custom',
+        path: ['cloudwatch', option],
+        message: 'needs the published metrics: set cloudwatch.metrics to true as well',
+      });
+    }
     if (drills.server !== null && !databases.some(({ id }) => id === drills.server)) {
       context.addIssue({
         code: 'custom',
@@ -195,7 +225,21 @@ export const deploymentSchema = runtimeConfigurationSchema
       });
     }
     const [first] = databases.filter(({ vpc }) => vpc);
-    databases.forEach(({ vpc, login, secret_key_arn, rotate_password_days }, index) => {
+    databases.forEach(({ kind, vpc, login, tls, secret_key_arn, rotate_password_days }, index) => {
+      if (login.type === 'passwordless' && kind !== 'self-managed') {
+        context.addIssue({
+          code: 'custom',
+          path: ['databases', index, 'login', 'type'],
+          message: 'is for a server of your own (kind self-managed): those of RDS always ask for a password or a token',
+        });
+      }
+      if (login.type === 'iam' && !verifiesCertificate(tls)) {
+        context.addIssue({
+          code: 'custom',
+          path: ['databases', index, 'tls', 'mode'],
+          message: 'must be verify-full or verify-ca: an IAM token is sent as it is, to whoever answers',
+        });
+      }
       for (const [field, value] of Object.entries({ ...login, secret_key_arn })) {
         if (!/[*?]/.test(value ?? '')) continue;
         context.addIssue({
@@ -251,5 +295,6 @@ export function runtimePart(deployment: Deployment): Record<string, unknown> {
     audit: { enabled: deployment.audit.enabled, retention_days: deployment.retention.audit_days },
     recovery: { max_retained_wal_gigabytes: deployment.recovery.max_retained_wal_gigabytes },
     metrics_retention_hours: deployment.retention.metrics_hours,
+    concurrency: concurrencyBudget(deployment.concurrency),
   };
 }

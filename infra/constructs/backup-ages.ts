@@ -28,8 +28,8 @@ const HOUR = Duration.hours(1);
 const HOURS = 3;
 
 /**
- * Publishes every hour how old the newest backups are, and, where drills are configured, an alarm for each database whose newest
- * proven backup is too old. Its function is none of the others: it may read what is listed and send metrics, nothing else, and an
+ * Where drills are configured, publishes every hour how old the newest proven backups are, with an alarm for each database whose newest
+ * is too old. Its function is none of the others: it may read what is listed and send metrics, nothing else, and an
  * age must be sent also when no backup, drill or expiry runs.
  */
 export class BackupAges extends Construct {
@@ -39,7 +39,7 @@ export class BackupAges extends Construct {
     const { prefix, databases, drills } = deployment;
     const { fn } = new NodeFunction(this, 'BackupAges', {
       name: 'backup-ages',
-      description: 'Tells CloudWatch how old the newest backups are',
+      description: 'Tells CloudWatch how old the newest proven backups are',
       deployment,
       buildFolder,
       timeout: Duration.minutes(2),
@@ -54,6 +54,7 @@ export class BackupAges extends Construct {
     });
     // The next hour's run makes up for one that failed.
     fn.configureAsyncInvoke({ retryAttempts: 1, maxEventAge: HOUR });
+    if (drills.server === null) return;
     const role = new iam.Role(this, 'Role', {
       assumedBy: new iam.ServicePrincipal('scheduler.amazonaws.com'),
       description: `Lets a schedule of ${prefix} publish the ages of backups`,
@@ -71,7 +72,6 @@ export class BackupAges extends Construct {
         maxEventAge: HOUR,
       }),
     });
-    if (drills.server === null) return;
     for (const database of databases) {
       new cloudwatch.Metric({
         namespace: metricNamespace(prefix),

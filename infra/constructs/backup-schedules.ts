@@ -69,6 +69,7 @@ export class BackupSchedules extends Construct {
       buildFolder,
       timeout: Duration.minutes(5),
       memoryMegabytes: 512,
+      isTraced: false,
       layers: [configurationLayer(this, buildFolder, deployment)],
       environment: {
         configurationPath: layerPaths.configuration,

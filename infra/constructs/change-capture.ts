@@ -52,6 +52,7 @@ export class ChangeCapture extends Construct {
       timeout: Duration.seconds(deployment.invocation_seconds),
       memoryMegabytes: 1024,
       passesRows: true,
+      isTraced: false,
       vpc: deployment.databases.find(({ vpc }) => vpc)?.vpc,
       layers,
       environment: { ...environment, backupFunctionArn: backup.functionArn },

@@ -48,6 +48,7 @@ export class ComplianceChecks extends Construct {
       description: 'Notes which logins of the servers have sessions',
       timeout: Duration.minutes(2),
       memoryMegabytes: 256,
+      isTraced: false,
       environment: { configurationPath: layerPaths.configuration, stateTable: stateTable.tableName },
       statements: [...useState(stateTable, ['Get', 'Put']), ...logIn],
     });

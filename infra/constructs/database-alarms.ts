@@ -49,7 +49,7 @@ export class DatabaseAlarms extends Construct {
 
   constructor(scope: Construct, id: string, { deployment, database }: { deployment: Deployment; database: string }) {
     super(scope, id);
-    this.alarms = databaseAlarms(deployment.thresholds).map((alarm) => {
+    this.alarms = databaseAlarms(deployment.thresholds, deployment.cloudwatch.alarms).map((alarm) => {
       const { what, title, metric, statistic, threshold, periods } = alarm;
       return new cloudwatch.Alarm(this, what, {
         alarmName: databaseAlarmName(deployment.prefix, database, what),

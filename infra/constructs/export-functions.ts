@@ -1,5 +1,5 @@
 import * as iam from 'aws-cdk-lib/aws-iam';
-import * as lambda from 'aws-cdk-lib/aws-lambda';
+import type * as lambda from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
 import type { EnvironmentName } from '../../shared/configuration/environment.ts';
 import type { StorageStack } from '../stacks/storage.ts';
@@ -7,6 +7,7 @@ import { NodeFunction, type NodeFunctionProps } from './node-function.ts';
 import { writeAudit } from './permissions/audit.ts';
 import { readWork, writeBackups } from './permissions/backups.ts';
 import { useState } from './permissions/state.ts';
+import { anyVersionOf } from './permissions/versions.ts';
 
 export interface ExportFunctionsProps {
   readonly storage: StorageStack;
@@ -16,11 +17,15 @@ export interface ExportFunctionsProps {
   readonly logIn: readonly iam.PolicyStatement[];
 }
 
-/** The functions that a backup invokes when it is more than one invocation can do. Each is invoked by an alias. */
+/**
+ * The functions that a backup invokes when it is more than one invocation can do. It invokes the version that was deployed with it,
+ * so that the two always understand each other.
+ */
 export class ExportFunctions extends Construct {
-  readonly holder: lambda.Alias;
-  readonly lane: lambda.Alias;
-  /** Lets a role invoke them. */
+  readonly functions: readonly lambda.Function[];
+  readonly holder: lambda.IVersion;
+  readonly lane: lambda.IVersion;
+  /** Lets a role invoke them, in any version: a backup that runs while a deployment is made goes on with its own. */
   readonly invoke: iam.PolicyStatement;
 
   constructor(scope: Construct, id: string, { storage, shared, environment, logIn }: ExportFunctionsProps) {
@@ -49,18 +54,12 @@ export class ExportFunctions extends Construct {
         ...logIn,
       ],
     });
-    this.holder = this.liveAlias(holder);
-    this.lane = this.liveAlias(lane);
+    this.functions = [holder.fn, lane.fn];
+    this.holder = holder.fn.currentVersion as lambda.IVersion;
+    this.lane = lane.fn.currentVersion as lambda.IVersion;
     this.invoke = new iam.PolicyStatement({
       actions: ['lambda:InvokeFunction'],
-      resources: [this.holder.functionArn, this.lane.functionArn],
-    });
-  }
-
-  private liveAlias({ fn }: NodeFunction): lambda.Alias {
-    return new lambda.Alias(this, `${fn.node.scope?.node.id}Live`, {
-      aliasName: 'live',
-      version: fn.currentVersion as lambda.IVersion,
+      resources: this.functions.map((fn) => anyVersionOf(scope, fn, 'Of each version that backups still run with.')),
     });
   }
 }

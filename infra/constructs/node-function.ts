@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
@@ -8,6 +8,7 @@ import { Construct } from 'constructs';
 import { type EnvironmentName, environmentNames } from '../../shared/configuration/environment.ts';
 import type { Deployment } from '../config/schema.ts';
 import { networkInterfaces } from './network-interfaces.ts';
+import { anyVersionOf } from './permissions/versions.ts';
 
 export interface NodeFunctionProps {
   /** Name of the file in `functions/`, without its ending. */
@@ -28,6 +29,8 @@ export interface NodeFunctionProps {
   readonly passesRows?: boolean;
   /** Whether alarms and dashboards are about it; one that runs only when a stack is removed has none. Default true. */
   readonly isWatched?: boolean;
+  /** Whether X-Ray traces it: true, but for functions that a timer starts often, whose traces nobody asks for and AWS bills. */
+  readonly isTraced?: boolean;
   /** The network it runs in. */
   readonly vpc?: Deployment['databases'][number]['vpc'];
 }
@@ -52,6 +55,9 @@ export class NodeFunction extends Construct {
   readonly role: iam.Role;
   /** Its name once deployed, as text: another stack that watches it need not wait for it. */
   readonly deployedName: string;
+  readonly logGroup: logs.LogGroup;
+  /** Name of its log group once deployed. */
+  readonly logGroupName: string;
   readonly timeout: Duration;
   readonly isDurable: boolean;
   readonly isWatched: boolean;
@@ -60,8 +66,10 @@ export class NodeFunction extends Construct {
 
   constructor(scope: Construct, id: string, props: NodeFunctionProps) {
     super(scope, id);
-    const { name, deployment, vpc, durableFor } = props;
+    const { name, deployment, vpc, durableFor, isTraced = true } = props;
+    const reserved = deployment.concurrency.reserved[name];
     this.deployedName = `${deployment.prefix}-${name}`;
+    this.logGroupName = `/aws/lambda/${this.deployedName}`;
     this.timeout = props.timeout;
     this.isDurable = durableFor !== undefined;
     this.isWatched = props.isWatched ?? true;
@@ -69,7 +77,9 @@ export class NodeFunction extends Construct {
     // A durable function reads and writes its steps through Lambda's API.
     const called = [...actions, ...(durableFor ? ['lambda:CheckpointDurableExecution'] : [])];
     this.services = new Set(vpc ? called.map((action) => action.split(':')[0] ?? action) : []);
-    const logGroup = new logs.LogGroup(this, 'Logs', {
+    this.logGroup = new logs.LogGroup(this, 'Logs', {
+      // Named, so that what reads it (see function-reports.ts) need not import it from another stack.
+      logGroupName: this.logGroupName,
       retention: deployment.retention.log_days,
       removalPolicy: RemovalPolicy.DESTROY,
     });
@@ -77,7 +87,7 @@ export class NodeFunction extends Construct {
       assumedBy: new iam.ServicePrincipal('lambda.amazonaws.com'),
       description: `Role of the function ${deployment.prefix}-${name}`,
     });
-    logGroup.grantWrite(this.role);
+    this.logGroup.grantWrite(this.role);
     for (const statement of [...(vpc ? networkInterfaces(this, vpc) : []), ...(props.statements ?? [])]) {
       this.role.addToPolicy(statement);
     }
@@ -104,18 +114,22 @@ export class NodeFunction extends Construct {
       memorySize: props.memoryMegabytes,
       // Without write access to its own policy, CDK adds no managed policies and no statements of its own choice.
       role: this.role.withoutPolicyUpdates(),
-      logGroup,
+      logGroup: this.logGroup,
       loggingFormat: lambda.LoggingFormat.JSON,
-      tracing: lambda.Tracing.ACTIVE,
+      tracing: isTraced ? lambda.Tracing.ACTIVE : lambda.Tracing.DISABLED,
       environment: {
         ...environmentOf(props.environment ?? {}),
         ...(durableFor || props.passesRows ? bufferMemory : {}),
       },
       layers: [...(props.layers ?? [])],
+      ...(reserved === undefined ? {} : { reservedConcurrentExecutions: reserved }),
+      // Executions go on with the version that they began with, for as long as they take; see version-pruning.ts. But what a failed
+      // deployment published goes with it: Lambda would not publish the same again, and the next try would fail.
+      currentVersionOptions: { removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE },
       ...(durableFor ? { durableConfig: { executionTimeout: durableFor, retentionPeriod: HISTORY } } : {}),
       ...network,
     });
-    this.role.addToPolicy(traces());
+    if (isTraced) this.role.addToPolicy(traces());
     Validations.of(this).acknowledge({
       id: 'AwsSolutions-IAM5[Resource::*]',
       reason: 'See traces, networkInterfaces and readFreeStorage.',
@@ -127,20 +141,19 @@ export class NodeFunction extends Construct {
 
   /** A policy of its own, because it names the function, which the role's own policy must precede. */
   private allowDurableExecution(): void {
-    const policy = new iam.Policy(this, 'DurableExecution', {
+    new iam.Policy(this, 'DurableExecution', {
       roles: [this.role],
       statements: [
         new iam.PolicyStatement({
           actions: ['lambda:CheckpointDurableExecution', 'lambda:GetDurableExecutionState'],
           // The executions of each of its versions: `<arn>:<version>/durable-execution/<name>/<id>`.
-          resources: [`${this.fn.functionArn}:*`],
+          resources: [anyVersionOf(this, this.fn, 'The names of its executions are not known beforehand.')],
         }),
       ],
     });
-    const logicalId = Stack.of(this).getLogicalId(this.fn.node.defaultChild as lambda.CfnFunction);
-    Validations.of(policy).acknowledge({
-      id: `AwsSolutions-IAM5[Resource::<${logicalId}.Arn>:*]`,
-      reason: 'The names of its executions are not known beforehand.',
+    Validations.of(this.fn).acknowledge({
+      id: 'Annotation::aws-lambda:Function.DurableConfig',
+      reason: 'It is durable from its first deployment.',
     });
   }
 }

@@ -39,6 +39,7 @@ import { sendMails } from '../constructs/permissions/mails.ts';
 import { publishMetrics, readFreeStorage } from '../constructs/permissions/metrics.ts';
 import { readProtection } from '../constructs/permissions/protection.ts';
 import { useState } from '../constructs/permissions/state.ts';
+import { VersionPruning } from '../constructs/version-pruning.ts';
 import type { StorageStack } from './storage.ts';
 
 export interface BackupsStackProps extends StackProps {
@@ -231,6 +232,12 @@ export class BackupsStack extends Stack {
       sendMails: sendMails(this, deployment),
     });
     new PasswordRotation(this, 'Passwords', common);
+    new VersionPruning(this, 'Versions', {
+      ...common,
+      storage,
+      functions: [...exporting.functions, ...[backup, restore, validate, rebuild, download].map(({ fn }) => fn)],
+      deadLetterQueue: deadLetters.queue,
+    });
     new BackupAges(this, 'Ages', { ...common, storage, deadLetterQueue: deadLetters.queue });
     new DrillSchedules(this, 'Drills', { deployment, target: this.validate, deadLetterQueue: deadLetters.queue });
     if (storage.failedCopies) {

@@ -1,20 +1,23 @@
-import { Duration, Stack, type StackProps } from 'aws-cdk-lib';
+import { Duration, Lazy, Stack, type StackProps } from 'aws-cdk-lib';
 import * as events from 'aws-cdk-lib/aws-events';
 import * as targets from 'aws-cdk-lib/aws-events-targets';
 import type { Construct } from 'constructs';
-import { DATABASE_PLACE } from '../../shared/alerts/link.ts';
+import { DATABASE_PLACE, NO_LINK } from '../../shared/alerts/link.ts';
 import { metricNamespace } from '../../shared/health/metrics.ts';
+import type { Published } from '../../shared/health/publish.ts';
 import type { Deployment } from '../config/schema.ts';
 import { Dashboards, dashboardName } from '../constructs/dashboards.ts';
 import { DatabaseAlarms } from '../constructs/database-alarms.ts';
 import { FunctionAlarms } from '../constructs/function-alarms.ts';
+import { FunctionReports } from '../constructs/function-reports.ts';
 import { configurationLayer, layerPaths } from '../constructs/layers.ts';
 import { NodeFunction } from '../constructs/node-function.ts';
 import { logInToDatabases } from '../constructs/permissions/logins.ts';
 import { sendMails } from '../constructs/permissions/mails.ts';
-import { publishMetrics, readRdsMetrics } from '../constructs/permissions/metrics.ts';
-import { readSamples, useState } from '../constructs/permissions/state.ts';
+import { readMetrics } from '../constructs/permissions/metrics.ts';
+import { readSamples, readTroubledFunctions, useState } from '../constructs/permissions/state.ts';
 import { mailEvents, ReturnedMails } from '../constructs/returned-mails.ts';
+import { SamplingRounds } from '../constructs/sampling-rounds.ts';
 import type { StorageStack } from './storage.ts';
 
 export interface MonitoringStackProps extends StackProps {
@@ -26,11 +29,12 @@ export interface MonitoringStackProps extends StackProps {
 /** Known by it to the API, which asks for samples. */
 export const SAMPLER_NAME = 'sample-health';
 
-/** Within its minute, so that two of them never work side by side. */
-const SAMPLER = Duration.seconds(58);
-
-/** The function that watches the databases, what hears of alarms, the alarms, and the dashboards. */
+/** The function that watches the databases, what hears of alarms and of failing functions, the alarms, and the dashboards. */
 export class MonitoringStack extends Stack {
+  /** Hears of functions that fail. */
+  readonly #receiver: NodeFunction;
+  #watched: readonly NodeFunction[] = [];
+
   constructor(scope: Construct, id: string, { deployment, buildFolder, storage, ...props }: MonitoringStackProps) {
     super(scope, id, { ...props, description: 'Health, alerts and dashboards of PostgreSQL databases' });
     const { stateTable } = storage;
@@ -43,33 +47,37 @@ export class MonitoringStack extends Stack {
       environment: {
         configurationPath: layerPaths.configuration,
         stateTable: stateTable.tableName,
-        alertLink: this.linkTemplate(prefix),
+        alertLink: deployment.cloudwatch.dashboards ? this.linkTemplate(prefix) : NO_LINK,
         mailEvents: mailEvents(prefix),
       },
     };
+    // Known once all functions of the app are.
+    const watchedFunctions = Lazy.string({ produce: () => this.#watched.map((one) => one.deployedName).join(',') });
+    const rounds = new SamplingRounds(this, 'Sampling', deployment.thresholds.health_check_interval_seconds);
     const sampler = new NodeFunction(this, 'SampleHealth', {
       ...common,
       name: SAMPLER_NAME,
-      environment: { ...common.environment, metricNamespace: metricNamespace(prefix) },
+      environment: {
+        ...common.environment,
+        metricNamespace: metricNamespace(prefix),
+        publishedMetrics: (deployment.cloudwatch.metrics ? 'all' : 'heartbeat') satisfies Published,
+        watchedFunctions,
+      },
       description: 'Samples the databases, opens alerts and mails them',
-      timeout: SAMPLER,
+      timeout: rounds.timeout,
+      isTraced: false,
       vpc: databases.find(({ vpc }) => vpc)?.vpc,
       statements: [
         ...useState(stateTable, ['Get', 'Put', 'Update', 'Delete', 'Query']),
         ...readSamples(stateTable),
-        publishMetrics(prefix),
-        ...readRdsMetrics(databases),
+        ...readTroubledFunctions(stateTable),
+        readMetrics(),
+        ...rounds.statements,
         ...sendMails(this, deployment, mailEvents(prefix)),
         ...logInToDatabases(this, databases),
       ],
     });
-    // A minute that was missed is not made up for: what counts is how the database is now.
-    sampler.fn.configureAsyncInvoke({ retryAttempts: 0, maxEventAge: Duration.minutes(1) });
-    new events.Rule(this, 'EachMinute', {
-      description: 'Samples of the databases',
-      schedule: events.Schedule.rate(Duration.minutes(1)),
-      targets: [new targets.LambdaFunction(sampler.fn, { retryAttempts: 0, maxEventAge: Duration.minutes(1) })],
-    });
+    rounds.start(sampler.fn);
 
     new events.Rule(this, 'Deployed', {
       description: 'A first sample as soon as this stack is deployed',
@@ -87,10 +95,22 @@ export class MonitoringStack extends Stack {
     const alarmChanged = new NodeFunction(this, 'AlarmChanged', {
       ...common,
       name: 'alarm-changed',
+      environment: { ...common.environment, watchedFunctions },
       description: 'Takes alarms into the list of alerts and mails them',
       timeout: Duration.seconds(30),
       statements: [
         ...useState(stateTable, ['Get', 'Put', 'Update', 'Delete', 'Query']),
+        readMetrics(),
+        ...sendMails(this, deployment, mailEvents(prefix)),
+      ],
+    });
+    this.#receiver = new NodeFunction(this, 'FunctionTroubled', {
+      ...common,
+      name: 'function-troubled',
+      description: 'Takes functions that fail or take long into the list of alerts and mails them',
+      timeout: Duration.seconds(30),
+      statements: [
+        ...useState(stateTable, ['Get', 'Put', 'Update', 'Query']),
         ...sendMails(this, deployment, mailEvents(prefix)),
       ],
     });
@@ -116,15 +136,17 @@ export class MonitoringStack extends Stack {
     });
   }
 
-  /** Alarms and dashboards, once all functions of the app are known. */
+  /** Watches all functions of the app, once they are known, and makes the alarms and dashboards. */
   watch(deployment: Deployment, functions: readonly NodeFunction[]): void {
-    const { prefix, databases } = deployment;
+    const { prefix, databases, cloudwatch } = deployment;
+    this.#watched = functions;
     const alarms = new Map(
       databases.map(({ id }) => [id, new DatabaseAlarms(this, `alarms-${id}`, { deployment, database: id }).alarms]),
     );
-    for (const watched of functions) {
-      new FunctionAlarms(this, `function-${watched.deployedName}`, { prefix, watched });
-    }
+    const receiver = this.#receiver;
+    new FunctionReports(this, 'Reports', { prefix, watched: functions.filter((one) => one !== receiver), receiver });
+    new FunctionAlarms(this, 'FunctionAlarms', { prefix, watched: receiver });
+    if (!cloudwatch.dashboards) return;
     const names = functions.map(({ deployedName }) => deployedName);
     new Dashboards(this, 'Dashboards', { deployment, alarms, functions: names });
   }

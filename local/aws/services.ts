@@ -71,9 +71,11 @@ export async function startServices({
     opened.push(one);
     return one;
   }
-  /** Stops in reverse order: an endpoint before the state behind it. */
+  /** Stops in reverse order, an endpoint before the state behind it, also where one of them fails. @throws the first failure */
   async function close(): Promise<void> {
-    for (const one of opened.splice(0).reverse()) await one.close();
+    const failures: unknown[] = [];
+    for (const one of opened.splice(0).reverse()) await one.close().catch((error: unknown) => failures.push(error));
+    if (failures.length > 0) throw failures[0];
   }
 
   try {

@@ -1,6 +1,9 @@
 import pg from 'pg';
 import { definitions, positionOf, relationsWithRows, rowsOf } from './fingerprint.sql.ts';
 
+/** How long each statement of a comparison may take, in milliseconds. */
+export const STATEMENT_MS = 600_000;
+
 type Fingerprint = {
   /** By name: a sum over a relation's rows, a sequence's position, or an object's definition. */
   readonly values: ReadonlyMap<string, string>;
@@ -16,13 +19,16 @@ export type Comparison = {
   readonly definitions: number;
 };
 
+/** How to reach a database: with the driver's options, or by a function that opens a connection. */
+export type Source = pg.ClientConfig | (() => Promise<pg.Client>);
+
 /**
  * Compares two databases: the rows of every table, the sequences' positions, and the definitions of columns, constraints,
  * indexes, views, routines, triggers and extensions. Each is read in one snapshot.
  *
  * @throws Error when one cannot be read
  */
-export async function compareDatabases(first: pg.ClientConfig, second: pg.ClientConfig): Promise<Comparison> {
+export async function compareDatabases(first: Source, second: Source): Promise<Comparison> {
   const [one, other] = await Promise.all([fingerprint(first), fingerprint(second)]);
   const names = [...new Set([...one.values.keys(), ...other.values.keys()])];
   const differences = names
@@ -34,9 +40,15 @@ export async function compareDatabases(first: pg.ClientConfig, second: pg.Client
   return { differences, tables: one.tables, rows: one.rows, definitions: one.values.size - one.tables };
 }
 
-async function fingerprint(config: pg.ClientConfig): Promise<Fingerprint> {
-  const client = new pg.Client({ ...config, application_name: 'compare', statement_timeout: 600_000 });
+async function open(source: Source): Promise<pg.Client> {
+  if (typeof source === 'function') return source();
+  const client = new pg.Client({ ...source, application_name: 'compare', statement_timeout: STATEMENT_MS });
   await client.connect();
+  return client;
+}
+
+async function fingerprint(source: Source): Promise<Fingerprint> {
+  const client = await open(source);
   try {
     await client.query('BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY');
     // What a value looks like as text must not depend on how either database is set up.

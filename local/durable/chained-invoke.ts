@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { LambdaServiceError } from '../lambda/errors.ts';
-import type { FunctionDefinition } from '../template/functions.ts';
+import type { Found } from '../lambda/service.ts';
 import type { ErrorObject } from './model.ts';
 import type { DurableDependencies } from './running.ts';
 import { maximumPayloadBytes } from './validate.ts';
@@ -20,15 +20,15 @@ export type ChainedEnd = {
 export async function invokeChained(
   { find, invoke }: Pick<DurableDependencies, 'find' | 'invoke'>,
   { functionName, payload }: { functionName: string; payload: string },
-  startDurable: (definition: FunctionDefinition, qualifier: string) => unknown,
+  startDurable: (found: Found) => unknown,
 ): Promise<ChainedEnd | null> {
   try {
-    const { definition, qualifier } = find(functionName);
-    if (definition.durable) {
-      startDurable(definition, qualifier);
+    const found = find(functionName);
+    if (found.definition.durable) {
+      startDurable(found);
       return null;
     }
-    const outcome = await invoke(definition, qualifier, payload, randomUUID());
+    const outcome = await invoke(found, payload, randomUUID());
     if (!outcome.ok) {
       const { errorType, errorMessage, trace = [] } = outcome.error;
       return failed({ ErrorType: errorType, ErrorMessage: errorMessage, StackTrace: [...trace] });

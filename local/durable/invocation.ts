@@ -45,13 +45,13 @@ export async function invokeOnce(running: Running, { dependencies, closing }: He
 
 async function tryInvoke(
   dependencies: DurableDependencies,
-  { functionName, qualifier }: ExecutionStart,
+  { functionArn }: ExecutionStart,
   payload: string,
   requestId: string,
 ): Promise<Outcome> {
   try {
-    const { definition } = dependencies.find(`${functionName}:${qualifier}`);
-    return await dependencies.invoke(definition, qualifier, payload, requestId);
+    // The version that it began with, whatever the alias stands for now.
+    return await dependencies.invoke(dependencies.find(functionArn), payload, requestId);
   } catch (error) {
     const { name, message } = error instanceof Error ? error : new Error(String(error));
     return {

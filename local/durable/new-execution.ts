@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { invalidParameter, LambdaServiceError } from '../lambda/errors.ts';
+import type { Found } from '../lambda/service.ts';
 import type { FunctionDefinition } from '../template/functions.ts';
 import { executionEvent } from './history.ts';
 import type { Execution, ExecutionStart, Operation } from './model.ts';
@@ -16,11 +17,10 @@ export type StartOptions = {
  *
  * @throws LambdaServiceError InvalidParameterValueException when the function is not durable
  */
-export function newExecution(definition: FunctionDefinition, qualifier: string, options: StartOptions): Execution {
+export function newExecution({ definition, qualifier, version }: Found, options: StartOptions): Execution {
   const { durable } = definition;
   if (!durable) throw invalidParameter(`${definition.name} is not a durable function.`);
   const name = options.name ?? randomUUID();
-  const version = definition.qualifiers.get(qualifier) ?? qualifier;
   const id = randomUUID();
   const now = Date.now();
   const functionArn = `${definition.arn}:${version}`;

@@ -1,19 +1,14 @@
 import type { Outcome } from '../lambda/instance.ts';
-import type { FunctionDefinition } from '../template/functions.ts';
+import type { Found } from '../lambda/service.ts';
 import type { Execution, ExecutionEnd, Operation } from './model.ts';
 import type { ExecutionStore } from './store.ts';
 
 export type DurableDependencies = {
   readonly store: ExecutionStore;
   /** Runs one invocation of a function. */
-  readonly invoke: (
-    definition: FunctionDefinition,
-    qualifier: string,
-    payload: string,
-    requestId: string,
-  ) => Promise<Outcome>;
+  readonly invoke: (found: Found, payload: string, requestId: string) => Promise<Outcome>;
   /** Finds a function by name or ARN. @throws LambdaServiceError when there is none, or a durable one is not qualified. */
-  readonly find: (nameOrArn: string) => { definition: FunctionDefinition; qualifier: string };
+  readonly find: (nameOrArn: string) => Found;
   /** Told of every start and end of an execution. */
   readonly statusChanged: (execution: Execution) => void;
   /** Told of what went wrong where no caller hears of it. */

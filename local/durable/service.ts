@@ -1,5 +1,5 @@
 import { invalidParameter, LambdaServiceError, notFound } from '../lambda/errors.ts';
-import type { FunctionDefinition } from '../template/functions.ts';
+import type { Found } from '../lambda/service.ts';
 import { applyUpdate, finish } from './apply.ts';
 import { invokeChained } from './chained-invoke.ts';
 import { type Happening, historyEvent } from './history.ts';
@@ -21,7 +21,7 @@ import { validateUpdates } from './validate.ts';
 /** The part of Lambda that keeps durable executions: their operations, timers, chained invocations and callbacks. */
 export type DurableService = {
   /** Starts an execution, or finds the one that the same name and input started before. */
-  readonly start: (definition: FunctionDefinition, qualifier: string, options: StartOptions) => Execution;
+  readonly start: (found: Found, options: StartOptions) => Execution;
   readonly finished: (execution: Execution) => Promise<ExecutionEnd>;
   /** @throws LambdaServiceError when there is no such execution. */
   readonly find: (arn: string) => Execution;
@@ -63,10 +63,10 @@ export function createDurableService(dependencies: DurableDependencies): Durable
     return running;
   }
 
-  function start(definition: FunctionDefinition, qualifier: string, options: StartOptions): Execution {
-    const known = startedBefore(all(), definition, options);
+  function start(found: Found, options: StartOptions): Execution {
+    const known = startedBefore(all(), found.definition, options);
     if (known) return known;
-    const execution = newExecution(definition, qualifier, options);
+    const execution = newExecution(found, options);
     const { start, operations, events } = execution;
     store.append(start.id, { start, operations: [...operations.values()], events });
     const running = runningOf(execution);
@@ -134,8 +134,8 @@ export function createDurableService(dependencies: DurableDependencies): Durable
   async function goInto(running: Running, operation: Operation): Promise<void> {
     const invoked = operation.service?.invoke ?? { functionName: '', payload: 'null' };
     const parent = { executionId: running.execution.start.id, operationId: operation.Id };
-    const ended = await invokeChained(dependencies, invoked, (definition, qualifier) =>
-      start(definition, qualifier, { input: invoked.payload, asynchronous: false, parent }),
+    const ended = await invokeChained(dependencies, invoked, (found) =>
+      start(found, { input: invoked.payload, asynchronous: false, parent }),
     );
     if (!ended || closing.signal.aborted) return;
     change(running, operation.Id, (current) => finish(current, ended.status, ended.outcome, Date.now()));

@@ -3,6 +3,7 @@ import type { LambdaService } from '../lambda/service.ts';
 import { account, region, stackId } from '../template/identities.ts';
 import type { Rule, RuleTarget } from '../template/rules.ts';
 import { matchesPattern } from './patterns.ts';
+import type { Queues } from './queues.ts';
 
 export type BusEvent = {
   readonly source: string;
@@ -11,13 +12,16 @@ export type BusEvent = {
   readonly detail: Readonly<Record<string, unknown>>;
 };
 
+/** What rules and schedules start: functions, and queues that start functions later. */
+export type Targets = Pick<LambdaService, 'submit' | 'deadLetters'> & { readonly send?: Queues['send'] };
+
 /** The default event bus: hands each event to the targets of the rules it matches. */
 export type EventBus = { readonly put: (event: BusEvent) => void };
 
 /** @param note told, in words, of a target that could not be started. */
 export function createEventBus(
-  rules: readonly Rule[],
-  lambda: () => LambdaService,
+  rules: () => readonly Rule[],
+  targetsNow: () => Targets,
   note: (text: string) => void,
 ): EventBus {
   return {
@@ -33,9 +37,9 @@ export function createEventBus(
         resources: event.resources,
         detail: event.detail,
       };
-      for (const { name, eventPattern, targets } of rules) {
+      for (const { name, eventPattern, targets } of rules()) {
         if (!eventPattern || !matchesPattern(eventPattern, envelope)) continue;
-        for (const target of targets) startTarget(lambda(), name, target, JSON.stringify(envelope), note);
+        for (const target of targets) startTarget(targetsNow(), name, target, JSON.stringify(envelope), note);
       }
     },
   };
@@ -54,19 +58,20 @@ export function deployedEvent(stack: string): BusEvent {
 
 /** Starts the target of a rule or schedule asynchronously; what cannot be started goes to its dead-letter queue. */
 export function startTarget(
-  lambda: LambdaService,
+  { submit, deadLetters, send }: Targets,
   from: string,
   { arn, input, deadLetterArn }: RuleTarget,
   event: string,
   note: (text: string) => void,
 ): void {
   const payload = input ?? event;
+  if (send?.(arn, payload)) return;
   try {
-    lambda.submit({ functionName: arn, payload });
+    submit({ functionName: arn, payload });
   } catch (error) {
     const errorMessage = error instanceof Error ? error.message : String(error);
     note(`${from} could not start ${arn}: ${errorMessage}`);
     if (deadLetterArn !== null)
-      lambda.deadLetters(deadLetterArn, { functionArn: arn, payload, errorType: 'TargetNotStarted', errorMessage });
+      deadLetters(deadLetterArn, { functionArn: arn, payload, errorType: 'TargetNotStarted', errorMessage });
   }
 }

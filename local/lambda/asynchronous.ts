@@ -1,9 +1,10 @@
-import type { FunctionDefinition } from '../template/functions.ts';
+import type { AsyncConfig, FunctionDefinition } from '../template/functions.ts';
 import type { DeadLetters } from './dead-letters.ts';
 import type { Outcome } from './instance.ts';
 
 export type AsynchronousOptions = {
-  readonly invoke: (definition: FunctionDefinition, qualifier: string, payload: string) => Promise<Outcome>;
+  readonly invoke: (functionName: string, qualifier: string, payload: string) => Promise<Outcome>;
+  readonly configOf: (functionName: string, qualifier: string) => AsyncConfig | undefined;
   readonly deadLetters: DeadLetters;
   /** Seconds before the first and the second repetition; Lambda waits one and two minutes. */
   readonly retryDelaysSeconds?: readonly number[];
@@ -18,6 +19,7 @@ export type AsynchronousQueue = {
 
 export function createAsynchronousQueue({
   invoke,
+  configOf,
   deadLetters,
   retryDelaysSeconds = [60, 120],
 }: AsynchronousOptions): AsynchronousQueue {
@@ -30,14 +32,14 @@ export function createAsynchronousQueue({
     payload: string,
     number: number,
   ): Promise<void> {
-    const outcome = await invoke(definition, qualifier, payload).catch(
+    const outcome = await attempted(() => invoke(definition.name, qualifier, payload)).catch(
       (error: unknown): Outcome => ({
         ok: false,
         error: { errorType: 'ServiceException', errorMessage: error instanceof Error ? error.message : String(error) },
       }),
     );
     if (closed || outcome.ok) return;
-    const config = definition.asyncConfigs.get(qualifier);
+    const config = configOf(definition.name, qualifier);
     if (number < (config?.maximumRetries ?? 2)) {
       const timer = setTimeout(
         () => {
@@ -63,3 +65,6 @@ export function createAsynchronousQueue({
     },
   };
 }
+
+/** What is thrown at once, when there is no such function any more, is an answer as well. */
+const attempted = async (run: () => Promise<Outcome>): Promise<Outcome> => run();

@@ -1,11 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import type { FunctionDefinition } from '../template/functions.ts';
+import type { FunctionLogs } from '../events/function-logs.ts';
+import type { FunctionVersion } from '../template/functions.ts';
 import { region } from '../template/identities.ts';
+import type { Concurrency } from './concurrency.ts';
 import { LambdaServiceError } from './errors.ts';
 import { type Instance, type Outcome, startInstance } from './instance.ts';
 import { realizeLayers, relocateOpt } from './layers.ts';
 import { openLogFile } from './logs.ts';
+import { reportLine, reportOf } from './reports.ts';
 
 export type PoolOptions = {
   readonly stateFolder: string;
@@ -13,17 +16,19 @@ export type PoolOptions = {
   readonly awsEnvironment: () => Readonly<Record<string, string>>;
   /** Seconds in place of the template's timeout. */
   readonly timeoutSeconds?: number | undefined;
-  /** Instances at the same time, where the function reserves no concurrency. */
-  readonly maximumInstances?: number;
+  /** Of all functions together. */
+  readonly concurrency: Concurrency;
   readonly idleSeconds?: number;
+  /** Takes the lines of the function's log, and how its invocations end. */
+  readonly logs?: Pick<FunctionLogs, 'line' | 'report' | 'throttled'> | undefined;
 };
 
-/** All running copies of one function. */
+/** All running copies of one version of a function. */
 export type FunctionPool = {
   /**
-   * Runs one invocation in a warm instance or a new one; waits while all are busy.
+   * Runs one invocation in a warm instance or a new one, once there is a place for it.
    *
-   * @throws LambdaServiceError (throttled) beyond the reserved concurrency, where `wait` is false.
+   * @throws LambdaServiceError (throttled) beyond the concurrency of the function or the account, where `wait` is false.
    */
   readonly invoke: (
     payload: string,
@@ -32,22 +37,24 @@ export type FunctionPool = {
   ) => Promise<Outcome>;
   /** Ends every instance, busy ones in the middle of their work. */
   readonly kill: () => Promise<void>;
+  /** Lets busy instances end their work; nothing new starts. */
+  readonly retire: () => Promise<void>;
   /** As {@link kill}, and no invocation starts any more. */
   readonly close: () => Promise<void>;
   readonly busy: () => number;
 };
 
-export function createPool(definition: FunctionDefinition, options: PoolOptions): FunctionPool {
+/** @param version its number, or `$LATEST` */
+export function createPool(definition: FunctionVersion, version: string, options: PoolOptions): FunctionPool {
   const log = openLogFile(join(options.stateFolder, 'logs', `${definition.name}.log`));
-  const limit = definition.reservedConcurrency ?? options.maximumInstances ?? 16;
   const idleMilliseconds = (options.idleSeconds ?? 300) * 1000;
   const instances = new Set<Instance>();
   const idle: { instance: Instance; timer: NodeJS.Timeout }[] = [];
-  const waiting: (() => void)[] = [];
   let busy = 0;
   let closed = false;
+  let retired = false;
 
-  function environment(version: string): Record<string, string> {
+  function environment(): Record<string, string> {
     const opt = realizeLayers(definition.layers, join(options.stateFolder, 'opt'));
     return {
       ...passedOn(),
@@ -74,27 +81,32 @@ export function createPool(definition: FunctionDefinition, options: PoolOptions)
     };
   }
 
-  function take(version: string): Instance {
+  function take(): Instance {
     const warm = idle.pop();
     if (warm) {
       clearTimeout(warm.timer);
       if (warm.instance.alive()) return warm.instance;
       instances.delete(warm.instance);
-      return take(version);
+      return take();
     }
+    const lines = inLines((line) => options.logs?.line(definition.name, line));
     const instance = startInstance({
       taskRoot: definition.codePath ?? '',
-      environment: environment(version),
+      environment: environment(),
       memoryMegabytes: definition.memoryMegabytes,
-      log,
+      log: (text) => {
+        log(text);
+        lines(text);
+      },
     });
     instances.add(instance);
     return instance;
   }
 
   function giveBack(instance: Instance): void {
-    if (!instance.alive()) {
+    if (retired || !instance.alive()) {
       instances.delete(instance);
+      void instance.kill();
       return;
     }
     const timer = setTimeout(() => {
@@ -119,17 +131,22 @@ export function createPool(definition: FunctionDefinition, options: PoolOptions)
         `${definition.name} has no Node.js bundle in the synthesized app, so it does not run locally`,
       );
     }
-    if (busy >= limit) {
-      if (definition.reservedConcurrency !== null && (!wait || limit === 0)) {
-        throw new LambdaServiceError(429, 'TooManyRequestsException', 'Rate Exceeded.');
-      }
-      await new Promise<void>((resolve) => waiting.push(resolve));
-    } else {
-      busy += 1;
+    const leave = await options.concurrency.take(definition.name, wait).catch((error: unknown) => {
+      options.logs?.throttled(definition.name);
+      throw error;
+    });
+    busy += 1;
+    try {
+      if (closed) throw new LambdaServiceError(503, 'ServiceException', 'The local system is stopping');
+      return await run(payload, qualifier, requestId);
+    } finally {
+      busy -= 1;
+      leave();
     }
-    if (closed) throw new LambdaServiceError(503, 'ServiceException', 'The local system is stopping');
-    const version = definition.qualifiers.get(qualifier) ?? '$LATEST';
-    const instance = take(version);
+  }
+
+  async function run(payload: string, qualifier: string, requestId: string): Promise<Outcome> {
+    const instance = take();
     const seconds = options.timeoutSeconds ?? definition.timeoutSeconds;
     const started = Date.now();
     log(`START RequestId: ${requestId} Version: ${version}\n`);
@@ -146,13 +163,14 @@ export function createPool(definition: FunctionDefinition, options: PoolOptions)
       log(
         `END RequestId: ${requestId} Duration: ${Date.now() - started} ms${outcome.ok ? '' : ` ${outcome.error.errorType}: ${outcome.error.errorMessage}`}\n`,
       );
+      const report = reportOf(requestId, outcome, Date.now() - started);
+      const line = reportLine(report, definition.memoryMegabytes);
+      log(`${line}\n`);
+      options.logs?.line(definition.name, line);
+      options.logs?.report(definition.name, report);
       return outcome;
     } finally {
       giveBack(instance);
-      // The place goes straight to the next in line, who therefore does not count itself again.
-      const following = waiting.shift();
-      if (following) following();
-      else busy -= 1;
     }
   }
 
@@ -162,13 +180,37 @@ export function createPool(definition: FunctionDefinition, options: PoolOptions)
     instances.clear();
   }
 
+  async function retire(): Promise<void> {
+    retired = true;
+    await Promise.all(
+      idle.splice(0).map(({ instance, timer }) => {
+        clearTimeout(timer);
+        instances.delete(instance);
+        return instance.kill();
+      }),
+    );
+  }
+
   async function close(): Promise<void> {
     closed = true;
-    for (const resume of waiting.splice(0)) resume();
     await kill();
   }
 
-  return { invoke, kill, close, busy: () => busy };
+  return { invoke, kill, retire, close, busy: () => busy };
+}
+
+/** A line of a log at most; what is longer is not looked at. */
+const MOST_OF_LINE = 1_000_000;
+
+/** Hands on whole lines of a text that comes in pieces. */
+function inLines(take: (line: string) => void): (text: string) => void {
+  let rest = '';
+  return (text) => {
+    const lines = (rest + text).split('\n');
+    rest = lines.pop() ?? '';
+    if (rest.length > MOST_OF_LINE) rest = '';
+    for (const line of lines) take(line);
+  };
 }
 
 /** What a function gets of this machine's own environment. */

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type Listening, listen, readBody } from '../aws/http.ts';
 import { handleDurableCall } from '../durable/routes.ts';
 import { LambdaServiceError } from './errors.ts';
+import { handleManagementCall } from './management.ts';
 import type { InvokeRequest, LambdaService } from './service.ts';
 
 const synchronousLimit = 6_291_556;
@@ -24,12 +25,8 @@ async function answer(lambda: LambdaService, request: IncomingMessage, response:
       await invoke(lambda, decodeURIComponent(invoked), url.searchParams, body, request, response);
       return;
     }
-    const reply = handleDurableCall(lambda.durable, {
-      method: request.method ?? '',
-      path: url.pathname,
-      query: url.searchParams,
-      body,
-    });
+    const call = { method: request.method ?? '', path: url.pathname, query: url.searchParams, body };
+    const reply = handleDurableCall(lambda.durable, call) ?? (await handleManagementCall(lambda, call));
     if (!reply)
       throw new LambdaServiceError(
         404,

@@ -15,6 +15,8 @@ const manifestSchema = z.object({
   ),
 });
 
+const policy = z.enum(['Delete', 'Retain', 'RetainExceptOnCreate', 'Snapshot']).optional();
+
 const templateSchema = z.object({
   Parameters: z.record(z.string(), z.object({ Default: z.unknown().optional() })).default({}),
   Conditions: z.record(z.string(), z.unknown()).default({}),
@@ -26,6 +28,9 @@ const templateSchema = z.object({
         Type: z.string(),
         Properties: z.record(z.string(), z.unknown()).default({}),
         Condition: z.string().optional(),
+        /** What becomes of it when it leaves the template, and when a change needs another in its place. */
+        DeletionPolicy: policy,
+        UpdateReplacePolicy: policy,
       }),
     )
     .default({}),

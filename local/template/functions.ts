@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { basename } from 'node:path';
 import { z } from 'zod';
 import type { Assembly } from './assembly.ts';
 import type { Resource } from './intrinsics.ts';
@@ -33,9 +35,10 @@ export type AsyncConfig = {
   readonly onFailure?: string;
 };
 
-/** A deployed Lambda function, as its local runner needs it. */
-export type FunctionDefinition = {
+/** What a version of a function keeps from the time it was published; `$LATEST` has it of the template. */
+export type FunctionVersion = {
   readonly name: string;
+  /** Unqualified. */
   readonly arn: string;
   readonly handler: string;
   /** Folder of the bundled code; null when the template holds none that runs locally. */
@@ -46,12 +49,22 @@ export type FunctionDefinition = {
   /** Folders of the layers, in the order they are laid over each other. */
   readonly layers: readonly string[];
   readonly durable: { readonly executionTimeoutSeconds: number; readonly retentionDays: number } | null;
+  readonly deadLetterArn: string | null;
+  /** The same for two versions when Lambda would publish no second one. */
+  readonly fingerprint: string;
+  /** Milliseconds since the epoch; 0: not published. */
+  readonly publishedAt: number;
+};
+
+/** A deployed Lambda function, as its local runner needs it. */
+export type FunctionDefinition = FunctionVersion & {
   /** null: as much as the machine gives. */
   readonly reservedConcurrency: number | null;
   /** Version that each qualifier stands for. */
   readonly qualifiers: ReadonlyMap<string, string>;
   readonly asyncConfigs: ReadonlyMap<string, AsyncConfig>;
-  readonly deadLetterArn: string | null;
+  /** By number: those of the template, and what earlier deployments retained. */
+  readonly versions: ReadonlyMap<string, FunctionVersion>;
 };
 
 /** Collects the Lambda functions of the app with their layers, versions, aliases and asynchronous settings. */
@@ -67,7 +80,10 @@ export function readFunctions(resources: readonly Resource[], assembly: Assembly
     all.filter(
       ({ FunctionName }) => FunctionName === name || FunctionName === arn || FunctionName.startsWith(`${arn}:`),
     );
-  const versions = ofType('AWS::Lambda::Version').map(({ properties }) => versionSchema.parse(properties));
+  const numbers = ofType('AWS::Lambda::Version').map(({ name, properties }) => ({
+    ...versionSchema.parse(properties),
+    number: name,
+  }));
   const aliases = ofType('AWS::Lambda::Alias').map(({ properties }) => aliasSchema.parse(properties));
   const invokeConfigs = ofType('AWS::Lambda::EventInvokeConfig').map(({ properties }) =>
     invokeConfigSchema.parse(properties),
@@ -76,10 +92,8 @@ export function readFunctions(resources: readonly Resource[], assembly: Assembly
   return ofType('AWS::Lambda::Function').map((resource) => {
     const parsed = functionSchema.parse(resource.properties);
     const code = parsed.Code.S3Key === undefined ? undefined : assembly.assets.get(parsed.Code.S3Key);
-    const qualifiers = new Map([['$LATEST', '$LATEST']]);
-    for (const _ of named(versions, resource)) qualifiers.set('1', '1');
-    for (const { Name, FunctionVersion } of named(aliases, resource)) qualifiers.set(Name, FunctionVersion);
-    return {
+    const layerPaths = parsed.Layers.map((layer) => layers.get(layer)).filter((path) => path !== undefined);
+    const own: FunctionVersion = {
       name: resource.name,
       arn: resource.arn,
       handler: parsed.Handler,
@@ -87,19 +101,39 @@ export function readFunctions(resources: readonly Resource[], assembly: Assembly
       environment: parsed.Environment.Variables,
       timeoutSeconds: parsed.Timeout,
       memoryMegabytes: parsed.MemorySize,
-      layers: parsed.Layers.map((layer) => layers.get(layer)).filter((path) => path !== undefined),
+      layers: layerPaths,
       durable: parsed.DurableConfig
         ? {
             executionTimeoutSeconds: parsed.DurableConfig.ExecutionTimeout,
             retentionDays: parsed.DurableConfig.RetentionPeriodInDays,
           }
         : null,
+      deadLetterArn: parsed.DeadLetterConfig?.TargetArn ?? null,
+      fingerprint: fingerprintOf(resource, layerPaths),
+      publishedAt: 0,
+    };
+    const versions = new Map(named(numbers, resource).map(({ number }) => [number, own]));
+    const qualifiers = new Map([
+      ['$LATEST', '$LATEST'],
+      ...[...versions.keys()].map((number) => [number, number] as const),
+    ]);
+    for (const { Name, FunctionVersion } of named(aliases, resource)) qualifiers.set(Name, FunctionVersion);
+    return {
+      ...own,
       reservedConcurrency: parsed.ReservedConcurrentExecutions ?? null,
       qualifiers,
       asyncConfigs: new Map(named(invokeConfigs, resource).map((config) => [config.Qualifier, asyncConfig(config)])),
-      deadLetterArn: parsed.DeadLetterConfig?.TargetArn ?? null,
+      versions,
     };
   });
+}
+
+/** Of all that a version keeps. Layers count with their content, which is in the name of its folder. */
+function fingerprintOf({ properties }: Resource, layers: readonly string[]): string {
+  const { Tags: _tags, ReservedConcurrentExecutions: _concurrency, ...kept } = properties;
+  return createHash('sha256')
+    .update(JSON.stringify([kept, layers.map((path) => basename(path))]))
+    .digest('hex');
 }
 
 function asyncConfig(config: z.output<typeof invokeConfigSchema>): AsyncConfig {

@@ -51,6 +51,8 @@ export function physicalName({ stack, logicalId, type, properties }: Place): str
   const digest = createHash('sha256').update(`${stack}/${logicalId}`).digest('hex');
   // By which the encryption library knows that another region may have the same key.
   if (type === 'AWS::KMS::Key' && properties.MultiRegion === true) return `mrk-${digest.slice(0, 32)}`;
+  // Until a deployment numbers it; see versions.ts.
+  if (type === 'AWS::Lambda::Version') return '1';
   if (type === 'AWS::KMS::Key')
     return `${digest.slice(0, 8)}-${digest.slice(8, 12)}-4${digest.slice(13, 16)}-8${digest.slice(17, 20)}-${digest.slice(20, 32)}`;
   // A replica has the id of its primary.
@@ -88,7 +90,7 @@ export function attribute(place: Place, name: string, attributeName: string): st
     TopicName: name,
     RestApiId: name,
     RootResourceId: `${name}-root`,
-    Version: '1',
+    Version: name,
     LatestVersionNumber: '1',
     QueueUrl: reference({ ...place, type: 'AWS::SQS::Queue' }, name),
     DomainName: `${name}.s3.amazonaws.com`,
@@ -122,7 +124,7 @@ function arnOf({ type, properties, region: ofStack = region }: Place, name: stri
     case 'AWS::Lambda::Function':
       return arn('lambda', `function:${name}`);
     case 'AWS::Lambda::Version':
-      return `${functionArn()}:1`;
+      return `${functionArn()}:${name}`;
     case 'AWS::Lambda::Alias':
       return `${functionArn()}:${name}`;
     case 'AWS::Lambda::LayerVersion':

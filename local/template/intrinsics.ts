@@ -8,7 +8,16 @@ export type Resource = Place & {
   /** What `Ref` yields. */
   readonly ref: string;
   readonly arn: string;
+  /** Whether it stays when it leaves the template, and when a change needs another in its place. */
+  readonly staysWhenRemoved: boolean;
+  readonly staysWhenReplaced: boolean;
 };
+
+/** A resource's place in the app, by which it is known from one deployment to the next. */
+export const resourceKey = ({ stack, logicalId }: Pick<Place, 'stack' | 'logicalId'>): string =>
+  `${stack}/${logicalId}`;
+
+const stays = (policy: string | undefined): boolean => policy?.startsWith('Retain') ?? false;
 
 /**
  * Turns an assembly into concrete resources, the way CloudFormation would on deploying it: across stacks, in any order.
@@ -31,7 +40,7 @@ export function resolveResources(assembly: Assembly, names: ReadonlyMap<string, 
   };
 
   function resource(stack: Stack, logicalId: string): Resource {
-    const key = `${stack.name}/${logicalId}`;
+    const key = resourceKey({ stack: stack.name, logicalId });
     const known = resolved.get(key);
     if (known) return known;
     const definition = stack.template.Resources[logicalId];
@@ -47,7 +56,14 @@ export function resolveResources(assembly: Assembly, names: ReadonlyMap<string, 
       ...(stack.region === null ? {} : { region: stack.region }),
     };
     const name = names.get(key) ?? physicalName(place);
-    const made: Resource = { ...place, name, ref: reference(place, name), arn: attribute(place, name, 'Arn') };
+    const made: Resource = {
+      ...place,
+      name,
+      ref: reference(place, name),
+      arn: attribute(place, name, 'Arn'),
+      staysWhenRemoved: stays(definition.DeletionPolicy),
+      staysWhenReplaced: stays(definition.UpdateReplacePolicy),
+    };
     inProgress.delete(key);
     resolved.set(key, made);
     return made;

@@ -7,6 +7,14 @@ import type { StateTable } from '../state/table.ts';
 import { alertOfCause, getAlert, type NewAlert, openAlert, resolveAlert } from './alert-store.ts';
 import { mailAbout, mailSubject } from './news.ts';
 import { readSettings } from './settings.ts';
+import {
+  ACCOUNT_THROTTLES,
+  forgetRinging,
+  rememberRinging,
+  type ThrottleDependencies,
+  throttledFunctions,
+} from './throttled-functions.ts';
+import { openTroubles } from './troubled-functions.ts';
 import { readStanding } from './watch-alerts.ts';
 
 /** EventBridge's "CloudWatch Alarm State Change". */
@@ -20,22 +28,27 @@ const alarmEventSchema = z.object({
   }),
 });
 
-export interface AlarmDependencies {
+export interface AlarmDependencies extends ThrottleDependencies {
   table: StateTable;
   configuration: Pick<RuntimeConfiguration, 'alert_emails' | 'databases'>;
 }
 
 /**
  * Takes a CloudWatch alarm's change of state into the list of alerts. An alarm about what a check watches as well has the check's
- * cause, so the two are one alert.
+ * cause, so the two are one alert. The alarm about the throttles of the whole account becomes an alert for each function of this
+ * system that is among them.
  *
  * @returns what became of it; null for an event that changes nothing
  */
 export async function alarmChanged(
-  { table, configuration }: AlarmDependencies,
+  dependencies: AlarmDependencies,
   event: unknown,
 ): Promise<{ alert: string; change: 'opened' | 'resolved' } | null> {
+  const { table, configuration } = dependencies;
   const { time, detail } = alarmEventSchema.parse(event);
+  if (detail.alarmName.endsWith(`/${ACCOUNT_THROTTLES}`)) {
+    return accountThrottled(dependencies, detail.state.value === 'ALARM', Date.parse(time));
+  }
   const alert = alertOf(detail, configuration);
   if (alert === null) return null;
   const now = new Date(time);
@@ -54,6 +67,23 @@ export async function alarmChanged(
   const standing = { ...(await getAlert(table, id)), value: null };
   const resolved = await resolveAlert(table, standing, mail(standing, 'resolved'), now);
   return resolved ? { alert: id, change: 'resolved' } : null;
+}
+
+/** Alerts of its own have those that were held back; which end once that was not seen for a while. */
+async function accountThrottled(
+  dependencies: AlarmDependencies,
+  isRinging: boolean,
+  now: number,
+): Promise<{ alert: string; change: 'opened' } | null> {
+  if (!isRinging) {
+    await forgetRinging(dependencies.table);
+    return null;
+  }
+  // First remembered: should the question fail, the sampler asks it again.
+  await rememberRinging(dependencies.table, 0);
+  const [alert] = await openTroubles(dependencies, await throttledFunctions(dependencies, now));
+  await rememberRinging(dependencies.table, now);
+  return alert === undefined ? null : { alert, change: 'opened' };
 }
 
 /** Whether a check has taken the alert over: then it ends it, too. */

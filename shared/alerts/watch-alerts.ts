@@ -6,6 +6,7 @@ import { type MetricName, metricOf } from '../health/metrics.ts';
 import { readSamples, type WatchState } from '../health/sample-store.ts';
 import { secondsBetweenSamples } from '../health/sampling-interval.ts';
 import { newAlertId } from '../state/ids.ts';
+import { pack, unpack } from '../state/packed.ts';
 import type { StateTable } from '../state/table.ts';
 import { type NewAlert, openAlert, raiseAlert, resolveAlert } from './alert-store.ts';
 import { detailOf } from './detail.ts';
@@ -41,12 +42,12 @@ export async function readStanding(table: StateTable, database: string): Promise
     new GetCommand({ TableName: table.name, Key: standingKey(database), ConsistentRead: true }),
   );
   if (!Item) return { trackers: {}, digest: null };
-  const { trackers, digest } = JSON.parse(String(Item.standing)) as Standing;
+  const { trackers, digest } = unpack(Item.standing) as Standing;
   return { trackers, digest: digestSchema.parse(digest) };
 }
 
 async function writeStanding(table: StateTable, database: string, standing: Standing): Promise<void> {
-  const Item = { ...standingKey(database), standing: JSON.stringify(standing) };
+  const Item = { ...standingKey(database), standing: pack(standing) };
   await table.documents.send(new PutCommand({ TableName: table.name, Item }));
 }
 

@@ -40,6 +40,12 @@ export const environmentNames = {
   samplerFunctionArn: 'SAMPLER_FUNCTION_ARN',
   /** Namespace of this deployment's own metrics in CloudWatch; see shared/health/metrics.ts. */
   metricNamespace: 'METRIC_NAMESPACE',
+  /** Names of the functions whose old versions are pruned, with commas between them. */
+  versionedFunctions: 'VERSIONED_FUNCTIONS',
+  /** Which metrics of a sample are published: `heartbeat` or `all`. */
+  publishedMetrics: 'PUBLISHED_METRICS',
+  /** Names of the deployed functions, with commas between. */
+  watchedFunctions: 'WATCHED_FUNCTIONS',
   /** `node_modules` folder of the postgres-tools layer. */
   postgresToolsPath: 'POSTGRES_TOOLS_PATH',
   /** A native pg_dump to use in place of the WebAssembly one. */

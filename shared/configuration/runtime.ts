@@ -1,16 +1,20 @@
 import { z } from 'zod';
 import { schedulesSchema, timeZoneSchema } from './schedules.ts';
+import { tlsSchema } from './tls.ts';
 
 /** Identifies a configured database in the API (`?database=`), in the bucket's paths and in the state table. */
 export const databaseIdSchema = z
   .string()
   .regex(/^[a-z][a-z0-9-]{0,39}$/, 'must be 1 to 40 lower-case letters, digits and hyphens, starting with a letter');
 
-/** How a function logs in: a Secrets Manager secret in the RDS form, or an IAM authentication token. */
+/** How a function logs in: by a Secrets Manager secret in the RDS form, by an IAM authentication token, or without either. */
 const loginSchema = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('secret'),
-    /** ARN of a secret holding at least `{"username": ..., "password": ...}`. */
+    /**
+     * ARN of a secret holding at least `{"username": ..., "password": ...}`. A login by certificate has
+     * `"client_certificate"` and `"client_key"` (PEM texts) in place of the password, or beside it.
+     */
     secret_arn: z.string().regex(/^arn:[^:]+:secretsmanager:/, 'must be the ARN of a Secrets Manager secret'),
   }),
   z.strictObject({
@@ -18,6 +22,11 @@ const loginSchema = z.discriminatedUnion('type', [
     user: z.string().min(1).max(63),
     /** `db-...` (RDS) or `cluster-...` (Aurora); names the `rds-db:connect` resource. */
     resource_id: z.string().regex(/^(db|cluster)-[A-Za-z0-9]+$/, 'must be a DB or cluster resource id'),
+  }),
+  z.strictObject({
+    /** The server of your own asks for no password: `trust` or `peer` in its pg_hba.conf. */
+    type: z.literal('passwordless'),
+    user: z.string().min(1).max(63),
   }),
 ]);
 
@@ -53,13 +62,7 @@ export const databaseSchema = z.strictObject({
   /** The database's name on the server. */
   name: z.string().min(1).max(63),
   login: loginSchema,
-  tls: z
-    .strictObject({
-      mode: z.enum(['verify', 'disable']).default('verify'),
-      /** PEM text of the certificate authority; without it, the RDS bundle and the system's authorities. */
-      ca: z.string().optional(),
-    })
-    .prefault({}),
+  tls: tlsSchema.prefault({}),
   /** Size of the disk that was given to it. SQL and CloudWatch tell what is used or free, never this. */
   storage_gigabytes: z.number().positive().optional(),
   /** CloudWatch Logs group that the server writes its log to: logins and pgaudit's statements join the audit trail. */
@@ -140,6 +143,14 @@ export const auditSettingsSchema = z.strictObject({
   retention_days: z.int().min(7).max(3653).default(90),
 });
 
+/** How many invocations jobs may use at the same time: a part of what the account allows; see docs/concurrency.md. */
+const concurrencySchema = z.strictObject({
+  /** Backups, restores, validations, downloads and rebuilds that run at the same time; the others wait. */
+  jobs: z.int().min(1).default(2),
+  /** Workers of all distributed backups together: two that keep the snapshot of each, and those that export. */
+  exports: z.int().min(3).default(4),
+});
+
 /** The list of databases; the deployment describes each with more fields than the functions see. */
 export function databasesOf<Item extends z.ZodType<{ id: string }>>(item: Item) {
   return z
@@ -192,6 +203,7 @@ export const runtimeConfigurationSchema = z.strictObject({
   /** Ids of databases whose servers may receive personal data of others as it is. */
   trusted_environments: z.array(databaseIdSchema).max(100).default([]),
   audit: auditSettingsSchema.prefault({}),
+  concurrency: concurrencySchema.prefault({}),
 });
 
 export type Database = z.output<typeof databaseSchema>;

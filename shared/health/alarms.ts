@@ -30,10 +30,10 @@ const BAD_PERIODS = 3;
 export const WITH_DRILLS: CheckName = 'proven_backup_age';
 
 /**
- * The alarms of a database: one for each check whose metric is published, at the worst level that the configuration gives it, and
- * one for samples that do not arrive. They hold when the sampler, which opens alerts by itself, can no longer do so.
+ * The alarms of a database: one for samples that do not arrive, or whose alerts cannot be opened; and, for those who want CloudWatch to
+ * hold them as well, one for each check whose metric is published, at the worst level that the configuration gives it.
  */
-export function databaseAlarms(configured: Thresholds): DatabaseAlarm[] {
+export function databaseAlarms(configured: Thresholds, ofChecksToo: boolean): DatabaseAlarm[] {
   const interval = Math.max(MINUTE, secondsBetweenSamples(configured.health_check_interval_seconds));
   const noSamples: DatabaseAlarm = {
     what: NO_SAMPLES,
@@ -46,6 +46,7 @@ export function databaseAlarms(configured: Thresholds): DatabaseAlarm[] {
     periods: MISSED_PERIODS,
     missingData: 'breaching',
   };
+  if (!ofChecksToo) return [noSamples];
   const ofChecks = checkNames.flatMap((what): DatabaseAlarm[] => {
     const { title, metric, bad } = checkOf(what);
     const { levels } = defaultCheck(what, configured);

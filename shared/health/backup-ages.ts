@@ -27,8 +27,8 @@ export function backupAges(backups: readonly Backup[], now: number): BackupAges 
 }
 
 /**
- * Sends the ages of a database's backups to CloudWatch. Where there is no such backup nothing is sent, which an alarm takes as it
- * is told to.
+ * Sends CloudWatch the age of a database's newest proven backup, whose alarm belongs to the drills. Where there is no such backup nothing is
+ * sent, which the alarm takes as it is told to. The age of the newest backup is a check of the sampler.
  */
 export async function publishBackupAges(
   database: string,
@@ -40,22 +40,16 @@ export async function publishBackupAges(
     entries.map(({ backup }) => backup),
     now.getTime(),
   );
-  const datum = (MetricName: string, Value: number | null): MetricDatum[] =>
-    Value === null
-      ? []
-      : [
-          {
-            MetricName,
-            Value,
-            Unit: 'Seconds',
-            Timestamp: now,
-            Dimensions: [{ Name: DATABASE_DIMENSION, Value: database }],
-          },
-        ];
-  const MetricData = [
-    ...datum(publishedName('backup_age_seconds'), ages.newest),
-    ...datum(publishedName('proven_backup_age_seconds'), ages.newestProven),
+  if (ages.newestProven === null) return ages;
+  const MetricData: MetricDatum[] = [
+    {
+      MetricName: publishedName('proven_backup_age_seconds'),
+      Value: ages.newestProven,
+      Unit: 'Seconds',
+      Timestamp: now,
+      Dimensions: [{ Name: DATABASE_DIMENSION, Value: database }],
+    },
   ];
-  if (MetricData.length > 0) await cloudwatch.send(new PutMetricDataCommand({ Namespace: namespace, MetricData }));
+  await cloudwatch.send(new PutMetricDataCommand({ Namespace: namespace, MetricData }));
   return ages;
 }

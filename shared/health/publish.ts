@@ -1,45 +1,47 @@
-import { type CloudWatchClient, type MetricDatum, PutMetricDataCommand } from '@aws-sdk/client-cloudwatch';
 import { DATABASE_DIMENSION, publishedMetrics } from './metrics.ts';
-import { addValues, type Summaries } from './roll-ups.ts';
 import type { Sample } from './sample-store.ts';
 
-/** CloudWatch takes up to 1000 in one request of at most 1 MB. */
-const MOST_DATA = 500;
+/** Which metrics are published: that samples are taken at all, which the alarm of a database needs, or every one with a name. */
+export type Published = 'heartbeat' | 'all';
 
-/**
- * Publishes what was sampled since the last time, each metric as one set of statistics for a database: a request costs as much as
- * a hundred, so it is one a minute, however often is sampled.
- *
- * @throws the SDK's errors
- */
-export async function publishSamples(
-  client: CloudWatchClient,
-  namespace: string,
-  samples: ReadonlyMap<string, readonly Sample[]>,
-): Promise<void> {
-  const data = [...samples].flatMap(([database, taken]) => dataOf(database, taken));
-  for (let from = 0; from < data.length; from += MOST_DATA) {
-    const MetricData = data.slice(from, from + MOST_DATA);
-    await client.send(new PutMetricDataCommand({ Namespace: namespace, MetricData }));
-  }
+/** Metrics of a sample as one line of a log, from which CloudWatch takes them ("embedded metric format" in its guide). */
+export interface EmbeddedMetrics {
+  readonly _aws: {
+    readonly Timestamp: number;
+    readonly CloudWatchMetrics: readonly {
+      readonly Namespace: string;
+      readonly Dimensions: readonly (readonly string[])[];
+      readonly Metrics: readonly { readonly Name: string; readonly Unit: string }[];
+    }[];
+  };
+  readonly [name: string]: unknown;
 }
 
-function dataOf(database: string, samples: readonly Sample[]): MetricDatum[] {
-  const last = samples.at(-1);
-  if (!last) return [];
-  const summaries = samples.reduce<Summaries>((sums, { values }) => addValues(sums, values), {});
-  return publishedMetrics.flatMap(({ metric, name, unit }): MetricDatum[] => {
-    const summary = summaries[metric];
-    if (!summary) return [];
-    const [Minimum, Sum, Maximum, SampleCount] = summary;
-    return [
-      {
-        MetricName: name,
-        Dimensions: [{ Name: DATABASE_DIMENSION, Value: database }],
-        Timestamp: new Date(last.at),
-        Unit: unit,
-        StatisticValues: { Minimum, Maximum, Sum, SampleCount },
-      },
-    ];
+/**
+ * What is published of a sample. A line in the log costs a fiftieth of a request to CloudWatch, and needs neither a right nor a way from
+ * the network of the databases to it.
+ *
+ * @returns null when nothing of it is known
+ */
+export function embeddedMetrics(
+  namespace: string,
+  published: Published,
+  database: string,
+  { at, values }: Sample,
+): EmbeddedMetrics | null {
+  const known = publishedMetrics.flatMap(({ metric, name, unit }) => {
+    const value = values[metric];
+    const isWanted = published === 'all' || metric === 'samples_taken';
+    return isWanted && typeof value === 'number' && Number.isFinite(value) ? [{ name, unit, value }] : [];
   });
+  if (known.length === 0) return null;
+  const Metrics = known.map(({ name, unit }) => ({ Name: name, Unit: unit }));
+  return {
+    _aws: {
+      Timestamp: at,
+      CloudWatchMetrics: [{ Namespace: namespace, Dimensions: [[DATABASE_DIMENSION]], Metrics }],
+    },
+    [DATABASE_DIMENSION]: database,
+    ...Object.fromEntries(known.map(({ name, value }) => [name, value])),
+  };
 }

@@ -1,4 +1,5 @@
 import { GetCommand, PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
+import { pack, unpack } from '../state/packed.ts';
 import { type StateTable, stateKeys, wasWritten } from '../state/table.ts';
 import type { MetricValues } from './metrics.ts';
 import { type RollUp, rollUpLevels } from './roll-ups.ts';
@@ -67,7 +68,7 @@ export async function readWatch(table: StateTable, database: string): Promise<Wa
   const { Item } = await table.documents.send(
     new GetCommand({ TableName: table.name, Key: watchKey(database), ConsistentRead: true }),
   );
-  return Item ? { ...emptyWatch, ...JSON.parse(String(Item.state)) } : emptyWatch;
+  return Item ? { ...emptyWatch, ...(unpack(Item.state) as Partial<WatchState>) } : emptyWatch;
 }
 
 /**
@@ -81,8 +82,7 @@ export async function writeWatch(table: StateTable, database: string, state: Wat
     table.documents.send(
       new PutCommand({
         TableName: table.name,
-        // As text: a nested map costs more to store, and its numbers are only ever read as a whole.
-        Item: { ...watchKey(database), version: next.version, state: JSON.stringify(next) },
+        Item: { ...watchKey(database), version: next.version, state: pack(next) },
         ConditionExpression: 'attribute_not_exists(pk) OR version = :version',
         ExpressionAttributeValues: { ':version': state.version },
       }),
@@ -98,7 +98,7 @@ export async function putSample(
   retentionHours: number,
 ): Promise<void> {
   const known = Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null));
-  await put(table, partitions.samples(database), at, { values: JSON.stringify(known) }, expiry(at, retentionHours));
+  await put(table, partitions.samples(database), at, { values: pack(known) }, expiry(at, retentionHours));
 }
 
 export async function putRollUp(
@@ -109,7 +109,7 @@ export async function putRollUp(
   retentionHours: number,
 ): Promise<void> {
   const lasts = expiry(at + seconds * 1000, retentionHours);
-  await put(table, partitions.rollUps(database, seconds), at, { metrics: JSON.stringify(metrics) }, lasts);
+  await put(table, partitions.rollUps(database, seconds), at, { metrics: pack(metrics) }, lasts);
 }
 
 async function put(table: StateTable, pk: string, at: number, what: object, expires: number): Promise<void> {
@@ -120,7 +120,7 @@ async function put(table: StateTable, pk: string, at: number, what: object, expi
 /** The samples of a time, oldest first. DynamoDB may be late with removing: what is older than `from` is not given. */
 export async function readSamples(table: StateTable, database: string, from: number, to: number): Promise<Sample[]> {
   const items = await readRange(table, partitions.samples(database), from, to);
-  return items.map(({ sk, values }) => ({ at: Date.parse(String(sk)), values: JSON.parse(String(values)) }));
+  return items.map(({ sk, values }) => ({ at: Date.parse(String(sk)), values: unpack(values) as MetricValues }));
 }
 
 /** The closed periods of a level within a time, oldest first. */
@@ -132,7 +132,10 @@ export async function readRollUps(
   to: number,
 ): Promise<RollUp[]> {
   const items = await readRange(table, partitions.rollUps(database, seconds), from, to);
-  return items.map(({ sk, metrics }) => ({ at: Date.parse(String(sk)), metrics: JSON.parse(String(metrics)) }));
+  return items.map(({ sk, metrics }) => ({
+    at: Date.parse(String(sk)),
+    metrics: unpack(metrics) as RollUp['metrics'],
+  }));
 }
 
 /** Pages of one range: far more than the levels of roll-ups lead to. */

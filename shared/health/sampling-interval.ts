@@ -1,23 +1,29 @@
 const MINUTE_SECONDS = 60;
 
-/** Seconds from one sample to the next: what a minute, in which EventBridge starts the sampler, makes of the configured interval. */
+/** Seconds from one sample to the next: what a minute, the shortest in which EventBridge starts anything, makes of the configured interval. */
 export function secondsBetweenSamples(intervalSeconds: number): number {
   if (intervalSeconds >= MINUTE_SECONDS) return Math.round(intervalSeconds / MINUTE_SECONDS) * MINUTE_SECONDS;
   return MINUTE_SECONDS / Math.floor(MINUTE_SECONDS / intervalSeconds);
 }
 
 /**
- * When within a minute samples are taken, in seconds from its beginning: EventBridge starts nothing more often. Intervals of more
- * than a minute are kept in whole minutes, counted from the epoch, so that it does not matter which function counts.
+ * When within a minute samples are taken, in seconds from its beginning. EventBridge starts nothing more often than each minute: all
+ * rounds but the first wait in a queue, which costs less than a function that sleeps.
+ */
+export function roundsOfMinute(intervalSeconds: number): number[] {
+  const between = secondsBetweenSamples(intervalSeconds);
+  return Array.from({ length: Math.max(1, Math.round(MINUTE_SECONDS / between)) }, (_, index) => index * between);
+}
+
+/**
+ * Whether a minute has samples at all. Intervals of more than a minute are kept in whole minutes, counted from the epoch, so that it does
+ * not matter which function counts.
  *
  * @param now - milliseconds since the epoch
  */
-export function roundsOfMinute(intervalSeconds: number, now: number): number[] {
-  const between = secondsBetweenSamples(intervalSeconds);
-  if (between >= MINUTE_SECONDS) {
-    return Math.round(now / (MINUTE_SECONDS * 1000)) % (between / MINUTE_SECONDS) === 0 ? [0] : [];
-  }
-  return Array.from({ length: Math.round(MINUTE_SECONDS / between) }, (_, index) => index * between);
+export function isMinuteOfSamples(intervalSeconds: number, now: number): boolean {
+  const minutes = Math.max(1, Math.round(secondsBetweenSamples(intervalSeconds) / MINUTE_SECONDS));
+  return Math.round(now / (MINUTE_SECONDS * 1000)) % minutes === 0;
 }
 
 /**

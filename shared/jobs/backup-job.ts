@@ -8,6 +8,7 @@ import { bookkeep } from './bookkeeping.ts';
 import { CANCELLED } from './cancellation.ts';
 import { type DistributedWork, exportDistributed } from './distributed-backup.ts';
 import type { BackupEvent } from './events.ts';
+import { startInTurn } from './turns.ts';
 
 /** How much of an incremental backup its job has captured; the rest was when it began. */
 export interface Captured {
@@ -19,8 +20,8 @@ export interface Captured {
 export interface BackupJobDependencies {
   /** Creates the job and its catalog entry when a schedule began it; returns their ids. */
   register(event: BackupEvent): Promise<{ jobId: string; backupId: string }>;
-  /** @returns false when the job was cancelled before it began */
-  start(jobId: string): Promise<boolean>;
+  /** @returns false when the job was cancelled before it began; null: it is not its turn yet */
+  start(jobId: string): Promise<boolean | null>;
   report(jobId: string, progress: Progress): Promise<void>;
   /**
    * Takes the backup within this invocation, and is ended by its time limit.
@@ -87,7 +88,9 @@ export async function runBackupJob(
     const ids = await dependencies.register(event);
     return { ...ids, begun: await dependencies.start(ids.jobId) };
   });
-  if (!begun) return { job_id: jobId, backup_id: backupId, status: 'cancelled' };
+  if (!(await startInTurn(steps, () => dependencies.start(jobId), begun))) {
+    return { job_id: jobId, backup_id: backupId, status: 'cancelled' };
+  }
   const take = event.backup_type === 'incremental' ? takeIncrement : exportWhole;
   const outcome = await take(event, { jobId, backupId }, steps, dependencies);
   if (outcome.status === 'failed' && outcome.error.code === CANCELLED) {
@@ -143,8 +146,8 @@ async function takeIncrement(
   return { status: 'failed', error };
 }
 
-/** Durable operations that Lambda allows for one execution, less some for everything else. */
-const MOST_OPERATIONS = 2800;
+/** Of the 3,000 durable operations that Lambda allows for one execution; the rest is for waiting for its turn and everything else. */
+const MOST_OPERATIONS = 2550;
 /** What the first distributed attempt may take, so that another one is possible. */
 const FIRST_OPERATIONS = 2000;
 /** With fewer, a further attempt is not worth beginning. */

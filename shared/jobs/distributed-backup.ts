@@ -10,15 +10,21 @@ import type { PlannedExport, StoredDefinitions } from '../backup/distributed/pla
 import type { JobError } from '../contract/schemas/job.ts';
 import type { Track } from '../state/exports.ts';
 import { type DistributedSteps, FUNCTION_ENDED, isPassing, type Outcome, repeatAttempts, runStep } from './attempts.ts';
+import { bookkeep } from './bookkeeping.ts';
 import { CANCELLED } from './cancellation.ts';
+import { invokeWhenFree } from './throttling.ts';
+import { NO_TURN, waitForTurn } from './turns.ts';
 
 /** What a distributed backup needs from the world; see functions/backup.ts. Each runs in a step of its own. */
 export interface DistributedWork<Result> {
   /** Function that holds the snapshot, and one that exports a share, each with an alias or version. */
   holderFunction: string;
   laneFunction: string;
+  /** Takes places for workers. @returns how many may export at the same time; null: not even one */
+  takeWorkers(): Promise<number | null>;
   begin(exportId: string): Promise<void>;
-  plan(exportId: string): Promise<PlannedExport>;
+  /** @param workers - at most so many */
+  plan(exportId: string, workers: number): Promise<PlannedExport>;
   define(exportId: string): Promise<StoredDefinitions>;
   divide(exportId: string, round: number): Promise<{ left: number; exported: number }>;
   finish(exportId: string, definitions: StoredDefinitions): Promise<Result>;
@@ -67,6 +73,8 @@ export async function exportDistributed<Result>(
   work: DistributedWork<Result>,
 ): Promise<DistributedOutcome<Result>> {
   const { name, exportId, operations } = attempt;
+  const workers = await waitForTurn(steps, name, () => work.takeWorkers(), await takeAtOnce(steps, name, work));
+  if (workers === null) return { status: 'failed', error: NO_TURN, operations: 1 };
   const begun = await runStep(steps, `${name}-begin`, () => work.begin(exportId));
   if (begun.status === 'failed') return { ...begun, operations: 1 };
   const turns = Math.floor((operations * TRACKS_SHARE) / 2);
@@ -77,15 +85,18 @@ export async function exportDistributed<Result>(
     async (branch) => {
       // Planning gets an invocation of its own: in this one, the export was tried already.
       await branch.wait(`${name}-afresh`, 1);
-      const { operations: used, ...outcome } = await planAndExport(branch, attempt, work);
+      const { operations: used, ...outcome } = await planAndExport(branch, attempt, workers, work);
       await runStep(branch, `${name}-end`, () => work.end(exportId));
       return { operations: used, outcome };
     },
   ]);
   const outcome = branches.map((branch) => branch.outcome).find((each) => each !== null);
-  const used = branches.reduce((sum, branch) => sum + branch.operations, 5);
+  const used = branches.reduce((sum, branch) => sum + branch.operations, 6);
   return { ...(outcome ?? { status: 'failed', error: FUNCTION_ENDED }), operations: used };
 }
+
+const takeAtOnce = <Result>(steps: DistributedSteps, name: string, work: DistributedWork<Result>) =>
+  bookkeep(steps, `${name}-workers`, () => work.takeWorkers());
 
 /** Keeps one track of holders going until the snapshot is not needed any more. @returns the operations that took */
 async function keepTrack<Result>(
@@ -100,8 +111,10 @@ async function keepTrack<Result>(
   for (let turn = 1; turn <= turns; turn++) {
     operations += 1;
     const event: HolderEvent = { export_id: exportId, track };
-    const answer = await steps
-      .invoke(`holder-${track}-${turn}`, work.holderFunction, event)
+    const again = () => {
+      operations += 2;
+    };
+    const answer = await invokeWhenFree(steps, `holder-${track}-${turn}`, work.holderFunction, event, again)
       .then((given): HolderAnswer => holderAnswerSchema.parse(given))
       .catch(() => null);
     if (answer?.status === 'ended') return operations;
@@ -124,9 +137,10 @@ async function keepTrack<Result>(
 async function planAndExport<Result>(
   steps: DistributedSteps,
   { name, exportId, operations }: DistributedAttempt,
+  workers: number,
   work: DistributedWork<Result>,
 ): Promise<DistributedOutcome<Result>> {
-  const planned = await runStep(steps, `${name}-plan`, () => work.plan(exportId));
+  const planned = await runStep(steps, `${name}-plan`, () => work.plan(exportId, workers));
   if (planned.status === 'failed') return { ...planned, operations: 1 };
   const { lanes, definitions: known } = planned.result;
   const rounds = Math.floor((operations * (1 - TRACKS_SHARE)) / (lanes + 2));
@@ -182,7 +196,7 @@ async function exportRounds<Result>(
         (_, lane) => (branch: DistributedSteps) => runLane(branch, work, { export_id: exportId, round, lane }),
       ),
     );
-    operations += answers.reduce((sum, { tries }) => sum + 2 * tries - 1, 2);
+    operations += answers.reduce((sum, answer) => sum + answer.operations, 2);
     const failures = answers.flatMap(({ answer }) => (answer.status === 'failed' ? [answer.error] : []));
     if (failures.length > 0) return { outcome: { status: 'failed', error: causeOf(failures) }, operations };
     if (answers.every(({ answer }) => answer.status === 'exported' && answer.left === 0)) {
@@ -202,19 +216,23 @@ async function runLane<Result>(
   steps: DistributedSteps,
   work: DistributedWork<Result>,
   event: LaneEvent,
-): Promise<{ answer: LaneAnswer; tries: number }> {
+): Promise<{ answer: LaneAnswer; operations: number }> {
   const name = `lane-${event.round}-${event.lane}`;
+  let operations = -1;
+  const again = () => {
+    operations += 2;
+  };
   for (let tries = 1; ; tries++) {
-    const answer = await steps
-      .invoke(`${name}-${tries}`, work.laneFunction, event)
+    operations += 2;
+    const answer = await invokeWhenFree(steps, `${name}-${tries}`, work.laneFunction, event, again)
       .then((given): LaneAnswer => laneAnswerSchema.parse(given))
       .catch((): LaneAnswer => ({ status: 'failed', error: FUNCTION_ENDED }));
-    if (answer.status === 'exported') return { answer, tries };
+    if (answer.status === 'exported') return { answer, operations };
     const mayRetry = isPassingInSnapshot(answer.error) || LANE_MAY_RETRY.has(answer.error.code);
     if (!mayRetry || tries === LANE_TRIES) {
       // The others need not go on.
       await runStep(steps, `${name}-stop`, () => work.end(event.export_id));
-      return { answer, tries };
+      return { answer, operations };
     }
     await steps.wait(`${name}-wait-${tries}`, LANE_WAIT_SECONDS[tries - 1] ?? 10);
   }

@@ -8,6 +8,7 @@ import { DAY_MS } from '../time.ts';
 import { type DurableSteps, type Outcome, runAttempts } from './attempts.ts';
 import { bookkeep } from './bookkeeping.ts';
 import { CANCELLED } from './cancellation.ts';
+import { startInTurn } from './turns.ts';
 
 /** What starts the durable function that makes the file of a download. */
 export const downloadEventSchema = z.object({
@@ -27,8 +28,8 @@ export type Written = { bytes: number } | { state: DownloadState; pause: boolean
 
 /** What the job needs from the world; see functions/download.ts. */
 export interface DownloadJobDependencies {
-  /** @returns false when the job was cancelled before it began */
-  start(jobId: string): Promise<boolean>;
+  /** @returns false when the job was cancelled before it began; null: it is not its turn yet */
+  start(jobId: string): Promise<boolean | null>;
   begin(event: DownloadEvent): Promise<DownloadState>;
   /** Works for some minutes. */
   write(event: DownloadEvent, state: DownloadState, report: (progress: Progress) => Promise<void>): Promise<Written>;
@@ -53,7 +54,7 @@ export async function runDownloadJob(
   dependencies: DownloadJobDependencies,
 ): Promise<{ job_id: string; status: 'succeeded' | 'failed' | 'cancelled' }> {
   const { job_id, format } = event;
-  if (!(await bookkeep(steps, 'start', () => dependencies.start(job_id)))) return { job_id, status: 'cancelled' };
+  if (!(await startInTurn(steps, () => dependencies.start(job_id)))) return { job_id, status: 'cancelled' };
   let state: DownloadState | undefined;
   const begun = await runAttempts(steps, 'begin', () => dependencies.begin(event));
   let outcome: Outcome<unknown> = begun;

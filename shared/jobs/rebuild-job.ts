@@ -9,6 +9,7 @@ import { type DurableSteps, runAttempts } from './attempts.ts';
 import { bookkeep } from './bookkeeping.ts';
 import { CANCELLED } from './cancellation.ts';
 import { launch, type StartFunction } from './start.ts';
+import { startInTurn } from './turns.ts';
 
 /** What starts the durable function that rebuilds the catalog. */
 export const rebuildEventSchema = z.object({
@@ -43,8 +44,8 @@ export async function startRebuild(
 
 /** What the job needs from the world; see functions/rebuild-catalog.ts. */
 export interface RebuildJobDependencies {
-  /** @returns false when the job was cancelled before it began */
-  start(jobId: string): Promise<boolean>;
+  /** @returns false when the job was cancelled before it began; null: it is not its turn yet */
+  start(jobId: string): Promise<boolean | null>;
   rebuild(event: RebuildEvent): Promise<RebuildReport>;
   succeed(jobId: string, warnings: string[]): Promise<void>;
   fail(jobId: string, error: JobError): Promise<void>;
@@ -63,7 +64,7 @@ export async function runRebuildJob(
   dependencies: RebuildJobDependencies,
 ): Promise<{ job_id: string; status: 'succeeded' | 'failed' | 'cancelled' }> {
   const { job_id } = event;
-  if (!(await bookkeep(steps, 'start', () => dependencies.start(job_id)))) return { job_id, status: 'cancelled' };
+  if (!(await startInTurn(steps, () => dependencies.start(job_id)))) return { job_id, status: 'cancelled' };
   let added = 0;
   for (let round = 1; round <= MAX_ROUNDS; round++) {
     const outcome = await runAttempts(steps, `rebuild-${round}`, async () => {

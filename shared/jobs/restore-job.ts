@@ -8,11 +8,12 @@ import { type DurableSteps, runAttempts, toJobError } from './attempts.ts';
 import { bookkeep } from './bookkeeping.ts';
 import { CANCELLED } from './cancellation.ts';
 import type { RestoreEvent } from './events.ts';
+import { startInTurn } from './turns.ts';
 
 /** What the job of a restore needs from the world; see functions/restore.ts. */
 export interface RestoreJobDependencies {
-  /** @returns false when the job was cancelled before it began */
-  start(jobId: string): Promise<boolean>;
+  /** @returns false when the job was cancelled before it began; null: it is not its turn yet */
+  start(jobId: string): Promise<boolean | null>;
   report(jobId: string, progress: Progress): Promise<void>;
   restore(event: RestoreEvent, report: (progress: Progress) => Promise<void>): Promise<RestoreSummary>;
   /** Takes back what a restore has loaded into tables that were there. @returns in words, what had to stay */
@@ -36,7 +37,7 @@ export async function runRestoreJob(
   dependencies: RestoreJobDependencies,
 ): Promise<{ job_id: string; status: 'succeeded' | 'failed' | 'cancelled' }> {
   const { job_id } = event;
-  if (!(await bookkeep(steps, 'start', () => dependencies.start(job_id)))) return { job_id, status: 'cancelled' };
+  if (!(await startInTurn(steps, () => dependencies.start(job_id)))) return { job_id, status: 'cancelled' };
   const outcome = await runAttempts(steps, 'restore', async () => {
     const { warnings, keptDatabase } = await dependencies.restore(event, (progress) =>
       dependencies.report(job_id, progress),

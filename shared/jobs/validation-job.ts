@@ -6,6 +6,7 @@ import { type DurableSteps, type Outcome, runAttempts } from './attempts.ts';
 import { bookkeep } from './bookkeeping.ts';
 import { CANCELLED } from './cancellation.ts';
 import type { ValidationEvent } from './events.ts';
+import { startInTurn } from './turns.ts';
 
 /** What came of a validation, as it is recorded at its job and its backup. */
 export interface ValidationEnd {
@@ -26,7 +27,7 @@ export interface ValidationJobDependencies {
   /** Makes the job when a schedule began it. A job without a backup has failed already. */
   register(event: ValidationEvent): Promise<{ jobId: string; backupId: string | null }>;
   /** @returns false when the job was cancelled before it began */
-  start(jobId: string): Promise<boolean>;
+  start(jobId: string): Promise<boolean | null>;
   report(jobId: string, progress: Progress): Promise<void>;
   /** Reads objects until all are read or the time of the invocation is over. */
   checkIntegrity(
@@ -84,7 +85,8 @@ export async function runValidationJob(
     return { ...ids, begun: ids.backupId !== null && (await dependencies.start(ids.jobId)) };
   });
   if (backupId === null) return { job_id: jobId, status: 'failed' };
-  if (!begun) return { job_id: jobId, status: 'cancelled' };
+  if (!(await startInTurn(steps, () => dependencies.start(jobId), begun)))
+    return { job_id: jobId, status: 'cancelled' };
   const validation = { jobId, backupId, database };
   const report: ValidationReport = { level, objects: null, damaged_objects: null, damaged: [] };
   const warnings: string[] = [];

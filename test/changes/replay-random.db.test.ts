@@ -56,7 +56,7 @@ forEachServer((server) => {
     });
     let number = 0;
 
-    test('come back equal at any of their commits', async () => {
+    test('come back equal at any of their commits', { timeout: 300_000 }, async () => {
       await fc.assert(
         fc.asyncProperty(
           tables,
@@ -136,7 +136,7 @@ forEachServer((server) => {
             await using(source, (client) => client.query(`DROP TABLE ${table}`));
           },
         ),
-        { numRuns: 10 },
+        { numRuns: 10, interruptAfterTimeLimit: 280_000 },
       );
     });
   });

@@ -195,7 +195,7 @@ test('a server that refuses to stream is read by the SQL function, and it is tol
 test('a stream over TLS is the same, and goes on after it was held back', async () => {
   const server = await ownServer(await anyBinaries(), { wal_level: 'logical' });
   try {
-    const target = server.target({ host: 'localhost', tls: { mode: 'verify', ca: certificate } });
+    const target = server.target({ host: 'localhost', tls: { mode: 'verify-full', ca: certificate } });
     const client = await openCaptureSession(target);
     await client.query("SELECT pg_create_logical_replication_slot('private', 'test_decoding')");
     const { position: from } = await readSlot(client, 'private');

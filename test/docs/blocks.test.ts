@@ -2,9 +2,11 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { checkDeployment } from '../../infra/config/load.ts';
+import { deploymentSchema } from '../../infra/config/schema.ts';
 import { unknownToAws } from './support/aws-operations.ts';
 import { blocksOf, documents, neededBy, placeOf, projectFolder, readDocument, treatmentOf } from './support/blocks.ts';
 import { commandsOf, optionsOf } from './support/commands.ts';
+import { differencesOfForm } from './support/same-form.ts';
 
 const blocks = documents.flatMap(blocksOf);
 const { scripts } = JSON.parse(readFileSync(join(projectFolder, 'package.json'), 'utf8')) as {
@@ -51,7 +53,10 @@ describe('the blocks of the documents', () => {
     const base = { databases: [shop, staging], region: 'eu-central-1', account: '123456789012' };
     const part = new Function('shop', 'staging', `return ({${text}});`)(shop, staging) as object;
     expect(Object.keys(part)).not.toEqual([]);
-    expect(() => checkDeployment({ ...base, ...part }, place)).not.toThrow();
+    // What is no part of a deployment is one of a database.
+    const isOfDeployment = Object.keys(part).every((name) => name in deploymentSchema.shape);
+    const whole = isOfDeployment ? { ...base, ...part } : { ...base, databases: [{ ...shop, ...part }] };
+    expect(() => checkDeployment(whole, place)).not.toThrow();
   });
 });
 
@@ -95,6 +100,30 @@ test('every option of npm start that a document names is there', () => {
     ),
   );
   expect(missing).toEqual([]);
+});
+
+test('an answer that a document shows may differ in ids, times and numbers alone', () => {
+  const shown = {
+    id: 'job-01JZ8Q4F7M3N5P6R8S9T0V1W2X',
+    status: 'succeeded',
+    rows: 5,
+    warnings: [],
+    at: '2026-01-01T00:00:00Z',
+  };
+  const given = {
+    id: 'job-01K08Q4F7M3N5P6R8S9T0V1W2X',
+    status: 'succeeded',
+    rows: 7,
+    warnings: ['x'],
+    at: '2026-03-01T09:00:01.5Z',
+  };
+  expect(differencesOfForm(shown, { ...given, more: 1 })).toEqual([]);
+  expect(differencesOfForm(shown, { ...given, status: 'failed', rows: null })).toEqual([
+    'answer.status is "failed", shown as "succeeded"',
+    'answer.rows is no number',
+  ]);
+  expect(differencesOfForm({ items: [{ a: true }] }, { items: [] })).toEqual(['answer.items is empty']);
+  expect(differencesOfForm({ a: 1 }, {})).toEqual(['answer.a is not there']);
 });
 
 describe('links', () => {

@@ -64,7 +64,13 @@ SET ROLE stock_owner;
 CREATE TABLE warehouse.stock (n int);
 INSERT INTO warehouse.stock VALUES (1);
 RESET ROLE;
-ALTER DATABASE shop OWNER TO shop_owner;`;
+ALTER DATABASE shop OWNER TO shop_owner;
+SET ROLE shop_owner;
+CREATE TABLE public.plain (n int);
+GRANT CREATE, USAGE ON SCHEMA sales TO stock_owner;
+SET ROLE stock_owner;
+CREATE TABLE sales.shelves (n int);
+RESET ROLE;`;
 
 describe.each(tested)('PostgreSQL $version', (binaries) => {
   describe.each(['self-managed', 'rds'] as const)('docs/logins/%s.sql', (platform) => {
@@ -149,7 +155,9 @@ describe.each(tested)('PostgreSQL $version', (binaries) => {
       const manifest = await harness.backUp(target());
       expect(manifest.tables.map(({ name, rows }) => [name, rows]).sort()).toEqual([
         ['orders', 500],
+        ['plain', 0],
         ['secrets', 1],
+        ['shelves', 0],
         ['stock', 1],
       ]);
       const restored = await harness.restore(manifest, server, { target: target('postgres') });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { RouteDefinition } from '../../shared/contract/define-route.ts';
-import { basePath, routes } from '../../shared/contract/routes.ts';
+import { routes } from '../../shared/contract/routes.ts';
 import {
   blocksOf,
   documents,
@@ -20,7 +20,7 @@ import { type Ran, runDocument } from '../docs/support/run-document.ts';
 import { differencesOfForm, lastJson } from '../docs/support/same-form.ts';
 import { isInstalled } from '../support/psql.ts';
 import { call } from './support/api.ts';
-import { runStart, type Started } from './support/start.ts';
+import { readStart, runStart, type Started } from './support/start.ts';
 
 /** In place of the clone that a reader has: all that is in the project, and a state of its own. */
 let folder: string;
@@ -44,15 +44,7 @@ beforeAll(async () => {
   );
   const [, options = ''] = /^npm start -- ([^#\n]*)/.exec(start?.text ?? '') ?? [];
   running = runStart(folder, ...options.trim().split(/\s+/), '--port', '0');
-  const printed = await running.ready();
-  const value = (name: string): string => new RegExp(`^  ${name}=(\\S+)$`, 'm').exec(printed)?.[1] ?? '';
-  const tokens = {
-    viewer: value('VIEWER'),
-    operator: value('OPERATOR'),
-    admin: value('ADMIN'),
-    auditor: value('AUDITOR'),
-  };
-  api = { apiUrl: value('API').replace(basePath, ''), tokens };
+  api = readStart(await running.ready());
 });
 afterAll(async () => {
   await running?.end('SIGTERM');

@@ -131,7 +131,11 @@ test('--database-url manages a database that is there', async () => {
     const address = `postgres://${user}:${encodeURIComponent(password)}@${host}:${port}/${encodeURIComponent(database.name)}`;
     const own = await start('--database-url', address);
     expect(own.facts).toMatch(/^1 tables · 7 rows/);
-    expect(own.row('Database')).toBe('');
+    expect(own.row('Database')).toBe(
+      `postgres://${user}@${host}:${port}/${encodeURIComponent(database.name)}?sslmode=prefer`,
+    );
+    const tokens = await readFile(join(folder, '.local', 'tokens'), 'utf8');
+    expect(tokens).toContain(`export DATABASE_URL='postgres://${user}:${encodeURIComponent(password)}@`);
     expect(own.printed).not.toContain(password);
     const { json } = await call(own, '/backups');
     expect(json.items).toMatchObject([{ id: own.firstBackup, status: 'available', rows: 7 }]);

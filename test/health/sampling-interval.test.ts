@@ -1,6 +1,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { hasLasted, roundsOfMinute, secondsBetweenSamples } from '../../shared/health/sampling-interval.ts';
+import {
+  hasLasted,
+  isMinuteOfSamples,
+  roundsOfMinute,
+  secondsBetweenSamples,
+} from '../../shared/health/sampling-interval.ts';
 
 test.each([
   [10, 10],
@@ -15,7 +20,9 @@ test.each([
 ])('samples every %i s come every %i s', (configured, between) => {
   expect(secondsBetweenSamples(configured)).toBe(between);
   const taken = Array.from({ length: 120 }, (_, minute) =>
-    roundsOfMinute(configured, minute * 60_000).map((offset) => minute * 60 + offset),
+    isMinuteOfSamples(configured, minute * 60_000)
+      ? roundsOfMinute(configured).map((offset) => minute * 60 + offset)
+      : [],
   ).flat();
   expect(taken).toEqual(Array.from({ length: 7200 / between }, (_, index) => index * between));
 });

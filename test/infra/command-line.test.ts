@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import '../support/function-bundles.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const names = ['dbms-storage', 'dbms-backups', 'dbms-api', 'dbms-monitoring'];

@@ -9,6 +9,7 @@ import { ConfigurationError, checkDeployment, loadDeployment } from '../../infra
 import local from '../../infra/config/local.ts';
 import { type DeploymentInput, runtimePart } from '../../infra/config/schema.ts';
 import { runtimeConfigurationSchema } from '../../shared/configuration/runtime.ts';
+import { synthesize } from './support/synthesize.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 // Without symbolic links, as a process reports its working directory.
@@ -106,7 +107,17 @@ const wrong: [what: string, change: Change, line: string | RegExp][] = [
     (c) => (c.databases[1].login.resource_id = 'ledger.cluster-x'),
     'databases.1.login.resource_id: must be a DB or cluster resource id',
   ],
-  ['TLS that verifies nothing', (c) => (c.databases[0].tls = { mode: 'require' }), /^databases\.0\.tls\.mode: /],
+  ['TLS of no known mode', (c) => (c.databases[0].tls = { mode: 'no-verify' }), /^databases\.0\.tls\.mode: /],
+  [
+    'an IAM token for a server that is not verified',
+    (c) => (c.databases[1].tls = { mode: 'require' }),
+    'databases.1.tls.mode: must be verify-full or verify-ca: an IAM token is sent as it is, to whoever answers',
+  ],
+  [
+    'a login without a password on RDS',
+    (c) => (c.databases[0].login = { type: 'passwordless', user: 'dbms' }),
+    /^databases\.0\.login\.type: is for a server of your own/,
+  ],
   [
     'two VPCs',
     (c) => (c.databases[1].vpc.vpc_id = 'vpc-1'),
@@ -229,6 +240,46 @@ describe('a configuration is refused with path and reason when it has', () => {
   });
 });
 
+describe('the budget of concurrency', () => {
+  const refused = (concurrency: unknown) => problemsAfter((given) => Object.assign(given, { concurrency }));
+  const budgetOf = (concurrency: DeploymentInput['concurrency']) =>
+    runtimePart(checkDeployment({ ...example, concurrency }, 'mine.ts')).concurrency;
+
+  it('works in a new account, and grows with the quota', () => {
+    expect(budgetOf(undefined)).toEqual({ jobs: 2, exports: 4 });
+    expect(budgetOf({ quota: 50 })).toEqual({ jobs: 15, exports: 31 });
+    expect(budgetOf({ quota: 1000 })).toEqual({ jobs: 50, exports: 946 });
+    expect(budgetOf({ quota: 1000, jobs: 100, reserved: { authorizer: 20 } })).toEqual({ jobs: 100, exports: 876 });
+  });
+
+  it('is refused when its parts come to more than the quota', () => {
+    expect(refused({ quota: 10, jobs: 4 })).toEqual([
+      'concurrency.jobs: leaves 2 of the quota of 10 for the workers of large backups, which need 3: 4 are kept free, 4 are for jobs',
+    ]);
+    expect(refused({ quota: 10, kept_free: 8 })).toEqual([
+      expect.stringContaining('concurrency.kept_free: leaves 1 of the quota of 10'),
+    ]);
+    expect(refused({ quota: 100, reserved: { authorizer: 5 } })).toEqual([
+      'concurrency.reserved: comes to 5, but Lambda keeps 100 of the quota of 100 unreserved: in this account nothing can be reserved',
+    ]);
+    expect(refused({ quota: 150, reserved: { authorizer: 60 } })).toEqual([
+      expect.stringContaining('at most 50 can be reserved'),
+    ]);
+  });
+
+  it('reserves for functions that there are', () => {
+    const made = synthesize({ ...example, concurrency: { quota: 1000, reserved: { authorizer: 20 } } });
+    const reserved = made.app.functions.filter(({ reservedConcurrency }) => reservedConcurrency !== null);
+    made.remove();
+    expect(reserved.map(({ name, reservedConcurrency }) => [name, reservedConcurrency])).toEqual([
+      ['dbms-authorizer', 20],
+    ]);
+    expect(() => synthesize({ ...example, concurrency: { quota: 1000, reserved: { authoriser: 20 } } })).toThrow(
+      /concurrency\.reserved\.authoriser: is no function; use one of: .*authorizer/,
+    );
+  });
+});
+
 describe('defaults', () => {
   it('are those of the design', () => {
     expect(checkDeployment(smallest, 'smallest')).toMatchObject({
@@ -258,7 +309,7 @@ describe('defaults', () => {
   it('are the safe ones', () => {
     const deployment = checkDeployment(smallest, 'smallest');
     expect(deployment).toMatchObject({ removal_policy: 'retain', deletion_protection: true });
-    expect(deployment.databases[0]).toMatchObject({ port: 5432, tls: { mode: 'verify' } });
+    expect(deployment.databases[0]).toMatchObject({ port: 5432, tls: { mode: 'verify-full' } });
     expect(deployment.identity).toBeUndefined();
   });
 

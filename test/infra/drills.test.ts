@@ -34,7 +34,7 @@ describe('drills', () => {
         Target: {
           Arn: `${withDrills.app.functions.find(({ name }) => name === 'dbms-validate')?.arn}:live`,
           RoleArn: withDrills.one('AWS::IAM::Role', 'DrillsRole').arn,
-          DeadLetterConfig: { Arn: withDrills.one('AWS::SQS::Queue').arn },
+          DeadLetterConfig: { Arn: withDrills.one('AWS::SQS::Queue', 'DeadLetters').arn },
         },
       });
       const input = JSON.parse((properties.Target as { Input: string }).Input);
@@ -106,7 +106,6 @@ describe('the age of the newest proven backup', () => {
     const publishing = statementsOf(of()).filter(({ actions }) => actions.includes('cloudwatch:PutMetricData'));
     expect(publishing.flatMap(({ roles }) => roles).sort()).toEqual([
       'dbms-backup-ages',
-      'dbms-sample-health',
       'dbms-validate',
       'dbms-watch-schedules',
     ]);

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import example from '../../infra/config/example.ts';
 import { checkDeployment } from '../../infra/config/load.ts';
 import type { DeploymentInput } from '../../infra/config/schema.ts';
+import { parseFilterPattern } from '../../local/events/filter-pattern.ts';
 import { databaseAlarmName, databaseAlarms, WITH_DRILLS } from '../../shared/health/alarms.ts';
 import { checkNames, checkOf } from '../../shared/health/checks.ts';
 import {
@@ -17,13 +18,19 @@ import { type Synthesized, synthesize } from './support/synthesize.ts';
 const watched: DeploymentInput = {
   ...example,
   thresholds: { connection_usage: 0.6, health_check_interval_seconds: 90 },
+  cloudwatch: { metrics: true, alarms: true, dashboards: true },
 };
 const METRIC_NAMESPACE = metricNamespace('dbms');
 let synthesized: Synthesized;
+let byDefault: Synthesized;
 beforeAll(() => {
   synthesized = synthesize(watched);
+  byDefault = synthesize({ ...example, drills: {} });
 });
-afterAll(() => synthesized?.remove());
+afterAll(() => {
+  synthesized?.remove();
+  byDefault?.remove();
+});
 
 const databases = example.databases.map(({ id }) => id);
 const published = publishedMetrics.map(({ name }) => name);
@@ -54,7 +61,7 @@ describe('the alarms', () => {
   it('of each database are those of the list, on metrics that are published', () => {
     const { thresholds } = checkDeployment(watched, 'it');
     const expected = databases.flatMap((database) =>
-      databaseAlarms(thresholds).map((alarm) => ({
+      databaseAlarms(thresholds, true).map((alarm) => ({
         AlarmName: databaseAlarmName('dbms', database, alarm.what),
         Namespace: METRIC_NAMESPACE,
         MetricName: metricOf(alarm.metric).publishedAs,
@@ -77,7 +84,7 @@ describe('the alarms', () => {
 
   it('are there for every check whose metric is published, and follow the configuration', () => {
     const { thresholds } = checkDeployment(watched, 'it');
-    const list = databaseAlarms(thresholds);
+    const list = databaseAlarms(thresholds, true);
     const wanted = checkNames.filter(
       (name) => metricOf(checkOf(name).metric).publishedAs !== undefined && name !== WITH_DRILLS,
     );
@@ -99,14 +106,28 @@ describe('the alarms', () => {
     }
   });
 
-  it('watch errors, throttles and duration of every function, but the duration of durable ones', () => {
-    for (const { name, durable, timeoutSeconds } of synthesized.app.functions) {
-      const own = alarms().filter(({ Dimensions }) => JSON.stringify(Dimensions).includes(`"${name}"`));
-      expect(own.map(({ MetricName }) => MetricName).sort(), name).toEqual(
-        durable ? ['Errors', 'Throttles'] : ['Duration', 'Errors', 'Throttles'],
+  it('are by default those of missing samples and those about this system itself', () => {
+    const names = byDefault
+      .ofType('AWS::CloudWatch::Alarm')
+      .map(({ properties, logicalId }) => properties.AlarmName ?? logicalId);
+    expect(names.map((name) => String(name).replace(/[0-9A-F]{8}$/, '')).sort()).toEqual(
+      [
+        'DeadLettersAlarm',
+        'SchedulesMissed',
+        'dbms/account/throttles',
+        ...databases.map((id) => `dbms/database/${id}/no_samples`).sort(),
+        'dbms/function/dbms-function-troubled/duration',
+        'dbms/function/dbms-function-troubled/errors',
+      ].sort(),
+    );
+    expect(byDefault.ofType('AWS::CloudWatch::Dashboard')).toEqual([]);
+  });
+
+  it('need the metrics that they watch, as dashboards do', () => {
+    for (const option of ['alarms', 'dashboards']) {
+      expect(() => checkDeployment({ ...example, cloudwatch: { [option]: true } }, 'it')).toThrow(
+        `cloudwatch.${option}: needs the published metrics: set cloudwatch.metrics to true as well`,
       );
-      const duration = own.find(({ MetricName }) => MetricName === 'Duration');
-      if (duration) expect(duration.Threshold).toBeCloseTo(timeoutSeconds * 900);
     }
   });
 
@@ -160,7 +181,7 @@ describe('the dashboards', () => {
       for (const [, , dimension, value] of properties.metrics ?? [])
         expect([dimension, value]).toEqual([DATABASE_DIMENSION, database]);
     }
-    const list = databaseAlarms(checkDeployment(watched, 'it').thresholds);
+    const list = databaseAlarms(checkDeployment(watched, 'it').thresholds, true);
     expect(widgets.find(({ type }) => type === 'alarm')?.properties.alarms).toHaveLength(list.length);
   });
 
@@ -177,8 +198,9 @@ describe('the dashboards', () => {
 
 describe('many databases', () => {
   const [first] = plain.databases;
-  const many = (count: number): DeploymentInput => ({
+  const many = (count: number, cloudwatch: DeploymentInput['cloudwatch'] = watched.cloudwatch): DeploymentInput => ({
     ...plain,
+    ...(cloudwatch ? { cloudwatch } : {}),
     databases: Array.from({ length: count }, (_, index) => ({ ...first, id: `db-${index}` }) as typeof first & object),
   });
 
@@ -192,7 +214,7 @@ describe('many databases', () => {
     fitting.remove();
     expect(Math.max(...shown)).toBeLessThanOrEqual(100);
     const { thresholds } = checkDeployment(plain, 'it');
-    expect(shown.reduce((sum, count) => sum + count, 0)).toBe(28 * databaseAlarms(thresholds).length);
+    expect(shown.reduce((sum, count) => sum + count, 0)).toBe(28 * databaseAlarms(thresholds, true).length);
   });
 
   it('that do not fit into a stack are refused, with how many do', () => {
@@ -202,12 +224,105 @@ describe('many databases', () => {
   });
 });
 
+describe('functions that fail', () => {
+  const nameOf = (logGroup: unknown) => String(logGroup).slice('/aws/lambda/'.length);
+
+  it('are told of by the log of every function, but that which answers', () => {
+    const filters = byDefault
+      .ofType('AWS::Logs::SubscriptionFilter')
+      .filter(({ properties }) => String(properties.LogGroupName).startsWith('/aws/lambda/'));
+    const receiver = byDefault.app.functions.find(({ name }) => name === 'dbms-function-troubled');
+    const others = byDefault.app.functions.filter((each) => each !== receiver);
+    expect(filters.map(({ properties }) => nameOf(properties.LogGroupName)).sort()).toEqual(
+      others.map(({ name }) => name).sort(),
+    );
+    for (const { properties } of filters) {
+      const one = others.find(({ name }) => name === nameOf(properties.LogGroupName));
+      expect(properties.DestinationArn).toBe(receiver?.arn);
+      // The log group is the one that the function writes to, in the form that the filter reads.
+      const [written] = byDefault.ofType('AWS::Lambda::Function').filter(({ name }) => name === one?.name);
+      expect(written?.properties.LoggingConfig).toEqual({ LogFormat: 'JSON', LogGroup: properties.LogGroupName });
+      const matches = parseFilterPattern(String(properties.FilterPattern));
+      const timeoutMs = (one?.timeoutSeconds ?? 0) * 1000;
+      const report = (status: string, durationMs: number) =>
+        matches({ type: 'platform.report', record: { requestId: 'r', status, metrics: { durationMs } } });
+      expect(['error', 'failure', 'timeout'].map((status) => report(status, 1))).toEqual([true, true, true]);
+      expect([report('success', 1), report('success', timeoutMs * 0.89)]).toEqual([false, false]);
+      expect(report('success', timeoutMs * 0.9), one?.name).toBe(one?.durable === null);
+      expect(matches({ type: 'platform.start', record: { status: 'error' } })).toBe(false);
+    }
+  });
+
+  it('may be told of by this deployment alone', () => {
+    const [permission] = byDefault
+      .ofType('AWS::Lambda::Permission')
+      .filter(
+        ({ properties }) =>
+          properties.Principal === 'logs.amazonaws.com' && String(properties.SourceArn).includes('/aws/lambda/'),
+      );
+    expect(permission?.properties.SourceArn).toMatch(/^arn:aws:logs:.*:\d{12}:log-group:\/aws\/lambda\/dbms-\*:\*$/);
+  });
+
+  it('are themselves watched by alarms, where they are what answers', () => {
+    const own = byDefault
+      .ofType('AWS::CloudWatch::Alarm')
+      .filter(({ properties }) => JSON.stringify(properties.Dimensions ?? []).includes('dbms-function-troubled'));
+    expect(own.map(({ properties }) => [properties.MetricName, properties.Threshold])).toEqual([
+      ['Errors', 1],
+      ['Duration', 27_000],
+    ]);
+  });
+
+  it('were not started: an alarm counts that of the whole account, and those that hear of it know the functions', () => {
+    const [alarm] = byDefault
+      .ofType('AWS::CloudWatch::Alarm')
+      .filter(({ properties }) => properties.AlarmName === 'dbms/account/throttles');
+    expect(alarm?.properties).toMatchObject({
+      Namespace: 'AWS/Lambda',
+      MetricName: 'Throttles',
+      Statistic: 'Sum',
+      Threshold: 1,
+    });
+    expect(alarm?.properties.Dimensions).toBeUndefined();
+    const all = byDefault.app.functions.map(({ name }) => name).sort();
+    for (const name of ['dbms-alarm-changed', 'dbms-sample-health']) {
+      const knows = byDefault.app.functions.find((each) => each.name === name)?.environment.WATCHED_FUNCTIONS;
+      expect(knows?.split(',').sort()).toEqual(all);
+    }
+  });
+});
+
 describe('the sampler', () => {
-  it('runs each minute, is not tried again, and ends within its minute', () => {
-    const sampler = synthesized.app.functions.find(({ name }) => name === 'dbms-sample-health');
-    const rules = synthesized.app.rules.filter(({ targets }) => targets.some(({ arn }) => arn === sampler?.arn));
-    expect(rules).toMatchObject([{ scheduleExpression: 'rate(1 minute)' }]);
-    expect(sampler?.timeoutSeconds).toBeLessThan(60);
-    expect(sampler?.asyncConfigs.values().next().value).toMatchObject({ maximumRetries: 0, maximumAgeSeconds: 60 });
+  it('is started each minute, and over a queue for each further sample of it; it is not tried again', () => {
+    for (const [seconds, delays] of [
+      [30, [30]],
+      [10, [10, 20, 30, 40, 50]],
+      [60, []],
+    ] as const) {
+      const changed =
+        seconds === 30 ? byDefault : synthesize({ ...plain, thresholds: { health_check_interval_seconds: seconds } });
+      const sampler = changed.app.functions.find(({ name }) => name.endsWith('-sample-health'));
+      const [rule, ...more] = changed.app.rules.filter(({ targets }) =>
+        targets.some(({ arn }) => arn === sampler?.arn),
+      );
+      expect([rule?.scheduleExpression, more]).toEqual(['rate(1 minute)', []]);
+      const queues = changed.app.queues.filter(({ functions }) => functions.includes(sampler?.name ?? ''));
+      expect(queues.map(({ delaySeconds }) => delaySeconds)).toEqual(delays);
+      // A rule has five targets at most.
+      const over = queues.length > 4 ? changed.ofType('AWS::SNS::Topic') : queues;
+      expect(rule?.targets.map(({ arn }) => arn)).toEqual([sampler?.arn, ...over.map(({ arn }) => arn)]);
+      if (queues.length > 4) expect(queues.map(({ topics }) => topics)).toEqual(queues.map(() => [over[0]?.arn]));
+      // Nothing is made up for: neither a message that waits nor one that failed is there after a minute.
+      for (const { retentionSeconds } of queues) expect(retentionSeconds).toBe(60);
+      expect(sampler?.asyncConfigs.values().next().value).toMatchObject({ maximumRetries: 0, maximumAgeSeconds: 60 });
+      expect(sampler?.timeoutSeconds).toBe(Math.max(20, seconds - 2));
+      if (changed !== byDefault) changed.remove();
+    }
+  });
+
+  it('publishes the heartbeat alone, unless more is asked for', () => {
+    const published = (of: Synthesized) =>
+      of.app.functions.find(({ name }) => name === 'dbms-sample-health')?.environment.PUBLISHED_METRICS;
+    expect([published(byDefault), published(synthesized)]).toEqual(['heartbeat', 'all']);
   });
 });

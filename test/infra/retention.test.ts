@@ -30,7 +30,7 @@ afterAll(() => {
 describe('expiry', () => {
   it('runs daily in the time zone of the schedules, and its failures end as dead letters', () => {
     const fn = plain.app.functions.find(({ name }) => name === 'dbms-expire-backups');
-    const queue = plain.one('AWS::SQS::Queue').arn;
+    const queue = plain.one('AWS::SQS::Queue', 'DeadLetters').arn;
     const schedule = plain.one('AWS::Scheduler::Schedule', 'Expiry');
     expect(schedule.properties).toMatchObject({
       Name: 'dbms-expire-backups',

@@ -43,6 +43,7 @@ async function attempt({ lanes = {}, holders = {}, work = {} }: World) {
     {
       holderFunction: 'holder',
       laneFunction: 'lane',
+      takeWorkers: async () => 8,
       begin: async () => undefined,
       plan: async () => ({ lanes: 3, definitions: null }),
       define: async () => ({ schema: { path: 'schema', stored_bytes: 1, sha256: '' }, pgDumpVersion: null }),
@@ -61,6 +62,53 @@ async function attempt({ lanes = {}, holders = {}, work = {} }: World) {
   );
   return { outcome, log };
 }
+
+/** What Lambda answers when the account has no concurrent execution left. */
+const THROTTLED = Object.assign(new Error('Rate Exceeded.'), { errorType: 'TooManyRequestsException' });
+
+describe('a distributed backup in an account that has little concurrency', () => {
+  it('begins when there are places for its workers, and plans for as many as it got', async () => {
+    const free = [null, null, 2];
+    const planned: number[] = [];
+    const { outcome, log } = await attempt({
+      work: {
+        takeWorkers: async () => free.shift() ?? null,
+        plan: async (_id, workers) => {
+          planned.push(workers);
+          return { lanes: workers, definitions: null };
+        },
+      },
+    });
+    expect(outcome.status).toBe('done');
+    expect(planned).toEqual([2]);
+    expect(log.slice(0, 2)).toEqual(['one-turn-wait-1 2', 'one-turn-wait-2 5']);
+  });
+
+  it('fails in words when others have all places for half a day', async () => {
+    const { outcome, log } = await attempt({ work: { takeWorkers: async () => null } });
+    expect(outcome).toMatchObject({ status: 'failed', error: { code: 'no_turn' } });
+    expect(log).toHaveLength(105);
+  });
+
+  it('tries a throttled worker again with growing waits, more often than one that failed, and counts what it takes', async () => {
+    const lanes: Record<string, unknown> = { 'lane-1-1-1': THROTTLED };
+    for (let again = 1; again < 6; again++) lanes[`lane-1-1-1-again-${again}`] = THROTTLED;
+    const plain = await attempt({});
+    const { outcome, log } = await attempt({ lanes, holders: { a: [THROTTLED, THROTTLED] } });
+    expect(outcome.status).toBe('done');
+    expect(log.filter((name) => name.startsWith('lane-1-1-1-throttled'))).toEqual(
+      [1, 2, 5, 10, 20, 30].map((seconds, index) => `lane-1-1-1-throttled-${index + 1} ${seconds}`),
+    );
+    expect(log.filter((name) => name.startsWith('holder-a'))).toEqual([
+      'holder-a-1',
+      'holder-a-1-throttled-1 1',
+      'holder-a-1-again-1',
+      'holder-a-1-throttled-2 2',
+      'holder-a-1-again-2',
+    ]);
+    expect(outcome.operations - plain.outcome.operations).toBe(16);
+  });
+});
 
 describe('a distributed backup', () => {
   it('ends when every lane has exported its share, and lets its holders go', async () => {

@@ -1,6 +1,6 @@
 import { CloudWatchClient, DescribeAlarmsCommand, PutMetricDataCommand } from '@aws-sdk/client-cloudwatch';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type Alarm, runAlarms, stateOf } from '../../local/alarms.ts';
+import { type Alarm, readAlarms, runAlarms, stateOf } from '../../local/alarms.ts';
 import type { BusEvent } from '../../local/events/bus.ts';
 import type { Resource } from '../../local/template/intrinsics.ts';
 import { clientOptions, useServices } from './aws/support.ts';
@@ -42,6 +42,15 @@ describe('the state of an alarm', () => {
     expect(state('breaching', undefined, undefined)).toBe('ALARM');
     expect(state('ignore', undefined, undefined)).toBeNull();
   });
+});
+
+it('does not run locally where it is of another kind, and says so', () => {
+  const resource = (type: string, properties: object) => [
+    { type, name: 'sums', arn: 'a', properties } as unknown as Resource,
+  ];
+  const sums = { Metrics: [{ Id: 'all', Expression: 'a + b' }], EvaluationPeriods: 1, Threshold: 1 };
+  expect(() => readAlarms(resource('AWS::CloudWatch::Alarm', sums))).toThrow('The alarm sums does not run locally');
+  expect(() => readAlarms(resource('AWS::CloudWatch::CompositeAlarm', {}))).toThrow('The alarm sums is made of others');
 });
 
 it('rings when the samples stop, and is over when they come again', async () => {

@@ -82,8 +82,20 @@ describe('credentials from a secret', () => {
     expect(await source()).toEqual({ user: 'app', password: 'three' });
   });
 
+  test('may be a client certificate, with or without a password', async () => {
+    const pair = { client_certificate: 'CERTIFICATE', client_key: 'KEY' };
+    const certificate = { certificate: 'CERTIFICATE', key: 'KEY' };
+    give({ username: 'app', ...pair });
+    expect(await credentialsFor(database, { secretsManager })()).toEqual({ user: 'app', password: null, certificate });
+    give({ username: 'app', password: 'one', ...pair });
+    expect(await credentialsFor(database, { secretsManager })()).toEqual({ user: 'app', password: 'one', certificate });
+  });
+
   test.each([
     'my password',
+    '{"username":"app"}',
+    '{"username":"app","client_key":"my password"}',
+    '{"username":"app","password":"my password","client_certificate":"CERTIFICATE"}',
     '{"username":"app","password":"my password"',
     '{"password":"my password"}',
     '["my password"]',
@@ -93,6 +105,12 @@ describe('credentials from a secret', () => {
     expect(failure).toMatchObject({ code: 'secret_malformed' });
     expect(`${failure.message} ${failure.stack} ${failure.cause}`).not.toContain('my password');
   });
+});
+
+test('credentials of a login without a password need no secret', async () => {
+  const passwordless = databaseSchema.parse({ ...database, login: { type: 'passwordless', user: 'app' } });
+  expect(await credentialsFor(passwordless, { secretsManager })()).toEqual({ user: 'app', password: null });
+  expect(reads).toEqual([]);
 });
 
 test('credentials from IAM are a signed token for the host, port and user', async () => {

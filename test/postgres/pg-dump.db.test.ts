@@ -48,7 +48,7 @@ const isOwnersKind = (key: string, value: unknown): boolean =>
 
 async function nativeDump(pgDump: string, target: ConnectionTarget, ...args: string[]): Promise<string> {
   const { user, password } = await target.credentials();
-  const options = { env: { PGPASSWORD: password, PATH: process.env.PATH }, maxBuffer: 1e8 };
+  const options = { env: { PGPASSWORD: password ?? '', PATH: process.env.PATH }, maxBuffer: 1e8 };
   const where = ['-h', target.host, '-p', String(target.port), '-U', user, target.database];
   return (await run(pgDump, [...args, ...where], options)).stdout;
 }
@@ -234,12 +234,12 @@ describe.each(servers)('dumping the schema of PostgreSQL $version', (binaries) =
     await expect(as('trusted', '')).resolves.toHaveProperty('entries');
     await expect(as('hashed', 'h')).resolves.toHaveProperty('entries');
     await expect(as('only_tls', long)).rejects.toMatchObject({ code: 'login_refused' });
-    const verified: ConnectionTarget['tls'] = { mode: 'verify', ca: certificate };
+    const verified: ConnectionTarget['tls'] = { mode: 'verify-full', ca: certificate };
     await expect(as('only_tls', long, { host: 'localhost', tls: verified })).resolves.toHaveProperty('entries');
     await expect(as('only_tls', long, { host: '127.0.0.1', tls: verified })).rejects.toMatchObject({
       code: 'tls_failed',
     });
-    await expect(as('only_tls', long, { host: 'localhost', tls: { mode: 'verify' } })).rejects.toMatchObject({
+    await expect(as('only_tls', long, { host: 'localhost', tls: { mode: 'verify-full' } })).rejects.toMatchObject({
       code: 'tls_failed',
     });
     if (pgDumpPath) {

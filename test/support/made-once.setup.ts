@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { type Broker, startBroker } from './made-once/broker.ts';
 import { propertySeed } from './property-seed.ts';
@@ -17,8 +16,6 @@ const shared = globalThis as { testBroker?: { users: number; seed: number; runni
 
 /** Makes nothing until a file asks for it: a run of one unit test starts no server and bundles no function. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  // Compiled code of the packages, which each worker and each process that tests start would compile for itself.
-  process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, '../../node_modules/.cache/compiled');
   shared.testBroker ??= { users: 0, seed: propertySeed(), running: startBroker() };
   const state = shared.testBroker;
   state.users += 1;

@@ -8,6 +8,6 @@ import './made-once.setup.ts';
  */
 fc.configureGlobal({
   seed: inject('propertySeed'),
-  interruptAfterTimeLimit: 100_000,
+  interruptAfterTimeLimit: 200_000,
   markInterruptAsFailure: true,
 });

@@ -5,7 +5,13 @@ import { importsOf } from './imports.ts';
 const root = join(import.meta.dirname, '../..');
 
 /** What takes seconds to load, to start or to compute: the CDK, stand-ins of AWS, functions in processes of their own. */
-const HEAVY = ['infra/', 'local/aws/services.ts', 'local/lambda/service.ts', 'test/backup/support/many-tables.ts'];
+const HEAVY = [
+  'infra/',
+  'test/infra/',
+  'local/aws/services.ts',
+  'local/lambda/service.ts',
+  'test/backup/support/many-tables.ts',
+];
 
 /**
  * The files of tests that neither import one of those, also by way of others, nor start a process: they run in milliseconds.
@@ -26,6 +32,6 @@ export function unitTestFiles(): string[] {
     for (const one of reached) for (const next of imports(one)) reached.add(next);
     return ![...reached].some(isHeavy);
   };
-  const files = globSync('test/**/*.test.ts', { cwd: root, exclude: ['test/**/*.db.test.ts', 'test/e2e/**'] });
+  const files = globSync('test/**/*.test.ts', { cwd: root, exclude: ['test/**/*.{db,alone}.test.ts', 'test/e2e/**'] });
   return files.filter(isLight).sort();
 }

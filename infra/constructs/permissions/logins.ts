@@ -16,6 +16,7 @@ export function logInToDatabases(stack: Stack, databases: Deployment['databases'
       });
       return [allow(['rds-db:connect'], [user])];
     }
+    if (login.type === 'passwordless') return [];
     const decrypt = secret_key_arn
       ? [
           allow(['kms:Decrypt'], [secret_key_arn], {

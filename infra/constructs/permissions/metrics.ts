@@ -3,10 +3,9 @@ import { metricNamespace } from '../../../shared/health/metrics.ts';
 import type { Deployment } from '../../config/schema.ts';
 import { allow } from './allow.ts';
 
-/** Reads CloudWatch's metrics of managed databases, where there are any. CloudWatch knows no resources. */
-export function readRdsMetrics(databases: Deployment['databases']): iam.PolicyStatement[] {
-  const isManaged = databases.some(({ kind }) => kind !== 'self-managed');
-  return isManaged ? [allow(['cloudwatch:GetMetricData'], ['*'])] : [];
+/** Reads CloudWatch's metrics, of managed databases and of functions. CloudWatch knows no resources. */
+export function readMetrics(): iam.PolicyStatement {
+  return allow(['cloudwatch:GetMetricData'], ['*']);
 }
 
 /** Asks CloudWatch for the free storage of RDS instances, where there are any; Aurora's grows by itself. */

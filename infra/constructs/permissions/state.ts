@@ -1,5 +1,6 @@
 import type * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
 import type * as iam from 'aws-cdk-lib/aws-iam';
+import { FUNCTIONS_PARTITION } from '../../../shared/alerts/troubled-functions.ts';
 import { ASKED_PREFIX } from '../../../shared/health/sample-on-demand.ts';
 import { samplePartitions } from '../../../shared/health/sample-store.ts';
 import { CALLS_PREFIX } from '../../../shared/security/access/count-calls.ts';
@@ -25,6 +26,16 @@ export function countCalls(table: dynamodb.Table): iam.PolicyStatement[] {
   return [
     allow(['dynamodb:UpdateItem'], [table.tableArn], {
       'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [`${CALLS_PREFIX}*`] },
+      Null: { 'dynamodb:LeadingKeys': 'false' },
+    }),
+  ];
+}
+
+/** Reads the functions that have an alert now. */
+export function readTroubledFunctions(table: dynamodb.Table): iam.PolicyStatement[] {
+  return [
+    allow(['dynamodb:Query'], [table.tableArn], {
+      'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': [FUNCTIONS_PARTITION] },
       Null: { 'dynamodb:LeadingKeys': 'false' },
     }),
   ];

@@ -19,8 +19,8 @@ export type Listers = Map<string, readonly string[]>;
 export function serveS3(
   store: Store,
   faults: FaultList,
+  failed: (error: Error) => void,
   listers: Listers = new Map(),
-  failed: (error: Error) => void = () => undefined,
 ): RequestListener {
   return async (request, response) => {
     response.setHeader('x-amz-request-id', randomUUID());

@@ -20,10 +20,10 @@ export type WorkerReply =
 
 const { folder, port } = workerData as { folder: string; port: number };
 const faults = createFaultList();
-const failed = ({ message, code }: NodeJS.ErrnoException) => reply({ type: 'failed', message, code });
 const listers: Listers = new Map();
+const failed = ({ message, code }: NodeJS.ErrnoException) => reply({ type: 'failed', message, code });
 const store = withReplication(await openStore(folder));
-const server = await listen(port, serveS3(store, faults, listers, failed));
+const server = await listen(port, serveS3(store, faults, failed, listers));
 
 function reply(message: WorkerReply): void {
   parentPort?.postMessage(message);

@@ -15,6 +15,7 @@ import { closePublicSchema } from './public-schema.ts';
 import type { PlannedMode } from './restore-mode.ts';
 import { createRecord, dropRecord, type RestoreRecord, recordItem } from './restore-record.ts';
 import { type EntryQueue, entryQueue, scheduleEntries } from './schedule-entries.ts';
+import { planSchemaCreators } from './schema-creators.ts';
 import { createEntry } from './schema-entry.ts';
 import { openRestoreSession } from './session.ts';
 import { analyzeTable, analyzeTables, isAnalyze, listAnalyzable, scheduleAnalyze } from './statistics.ts';
@@ -84,9 +85,11 @@ export async function fillDatabase(
       await record.add(client, [item], await createOrAnalyze(client, entry, repeated));
       return [];
     };
+    const creators = await planSchemaCreators(main, schema.entries, options);
     if (!repeated) {
       const open = await closePublicSchema(main, schema.entries);
-      const warnings = await createEntriesInOrder(main, preData, createEntry, signal);
+      await creators.lendInPublic(main);
+      const warnings = await createEntriesInOrder(main, preData, creators.lending(createEntry), signal);
       // Of a database from which tables are taken, nothing stays.
       if (options.mode !== 'beside') warnings.unshift(...open);
       await record.add(main, [recordItem.definitions], [...earlier, ...warnings]);
@@ -125,7 +128,7 @@ export async function fillDatabase(
         ...(await runWork(clients, inThisOrder(objects, loads, workOf(entries, create, allowMemory)), signal)),
       );
       await setSequences(main, manifest.sequences);
-      await createEntriesInOrder(main, privileges, create, signal);
+      await createEntriesInOrder(main, [...creators.returned, ...privileges], create, signal);
       progress.phase('materialized views');
       warnings.push(...(await refreshMaterializedViews(main, manifest, preData, signal)));
       if (analyze) progress.phase('statistics');

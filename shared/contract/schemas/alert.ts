@@ -28,7 +28,7 @@ export const alertSchema = z
     database: databaseIdSchema.nullable().meta({ description: 'null: it concerns this system itself.' }),
     cause: z.string().meta({
       description: 'What it is about; a cause has one alert at a time.',
-      examples: ['check:connections', 'alarm:dbms-backup-errors'],
+      examples: ['check:connections', 'function:dbms-backup/errors'],
     }),
     title: z.string(),
     level: levelSchema.meta({ description: 'The worst it has been at.' }),

@@ -3,7 +3,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { OperationError } from '../../errors.ts';
-import { connect, tlsOptions } from '../connect.ts';
+import { connect } from '../connect.ts';
+import { authoritiesOf } from '../tls.ts';
 import { explainDumpFailure } from './dump-failure.ts';
 import type { DumpRun } from './wasm-pg-dump.ts';
 
@@ -18,12 +19,21 @@ export async function runNativePgDump({ target, args, signal }: DumpRun, pgDumpP
   signal?.throwIfAborted();
   // A login of our own first: it says what is wrong in our words, and has rotated credentials read anew.
   await (await connect(target)).end();
-  const { user, password } = await target.credentials();
-  const tls = tlsOptions(target);
+  const { user, password, certificate } = await target.credentials();
   const folder = await mkdtemp(join(tmpdir(), 'pg-dump-'));
   try {
-    const authorities = join(folder, 'authorities.pem');
-    if (tls) await writeFile(authorities, tls.ca.join('\n'), { mode: 0o600 });
+    const files: Record<string, string> = {};
+    for (const [variable, text] of [
+      ['PGSSLROOTCERT', authoritiesOf(target.tls)?.join('\n')],
+      ['PGSSLCRL', target.tls.crl],
+      ['PGSSLCERT', certificate?.certificate],
+      ['PGSSLKEY', certificate?.key],
+    ] as const) {
+      if (text === undefined) continue;
+      const path = join(folder, variable.toLowerCase());
+      await writeFile(path, text, { mode: 0o600 });
+      files[variable] = path;
+    }
     return await collect(
       pgDumpPath,
       args,
@@ -35,11 +45,12 @@ export async function runNativePgDump({ target, args, signal }: DumpRun, pgDumpP
         PGPORT: String(target.port),
         PGDATABASE: target.database,
         PGUSER: user,
-        PGPASSWORD: password,
+        ...(password === null ? {} : { PGPASSWORD: password }),
         PGAPPNAME: target.applicationName,
         PGCONNECT_TIMEOUT: String(Math.ceil(target.limits.connect_timeout_ms / 1000)),
         PGGSSENCMODE: 'disable',
-        ...(tls ? { PGSSLMODE: 'verify-full', PGSSLROOTCERT: authorities } : { PGSSLMODE: 'disable' }),
+        PGSSLMODE: target.tls.mode,
+        ...files,
       },
       signal,
     );

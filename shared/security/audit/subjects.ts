@@ -1,7 +1,7 @@
 import type { Auditor, AuditSubject } from './auditor.ts';
 
-/** What a scheduled function does for one database. */
-export function scheduledWork(operation: string, database: string): AuditSubject {
+/** What a scheduled function does for one database, or for the system as a whole. */
+export function scheduledWork(operation: string, database: string | null): AuditSubject {
   return { source: 'system', actor: 'schedule', operation, database, target: null, address: null, request_id: null };
 }
 

@@ -73,7 +73,7 @@ export async function rotatePassword(
         throw new OperationError('rotation_of_another', `${arn} has another user now`, 'Start the rotation again.');
       }
       if (await logsIn(as(next))) return;
-      const verifier = quoteLiteral(await scramVerifier(next.password));
+      const verifier = quoteLiteral(await scramVerifier(passwordOf(next, arn)));
       await withConnection(as(current), {}, (client) =>
         client.query(`ALTER ROLE ${quoteIdentifier(next.user)} PASSWORD ${verifier}`),
       );
@@ -88,6 +88,15 @@ export async function rotatePassword(
       await secretsManager.send(new UpdateSecretVersionStageCommand({ ...move, RemoveFromVersionId: former }));
     }
   }
+}
+
+function passwordOf({ password }: Credentials, arn: string): string {
+  if (password !== null) return password;
+  throw new OperationError(
+    'secret_malformed',
+    `The pending version of the secret ${arn} has no password`,
+    'Start the rotation again.',
+  );
 }
 
 /** A version is there before it has a value. */

@@ -95,7 +95,7 @@ forOneServer((server) => {
     expect(await first).toBeInstanceOf(UnfinishedRestore);
     expect(await builds()).toEqual(build);
 
-    const second = restore(AbortSignal.timeout(60_000));
+    const second = restore(AbortSignal.timeout(180_000));
     const seen = new Set<string>();
     const watching = setInterval(async () => {
       for (const { since } of await builds()) seen.add(since);

@@ -138,6 +138,7 @@ export async function backUpDistributed(
     {
       holderFunction: 'holder',
       laneFunction: 'lane',
+      takeWorkers: async () => 32,
       begin: () => exports.create({ id: exportId, job_id: newJobId(), backup_id: id, database: DATABASE_ID }),
       plan: () => planExport(exportId, whole, { ...shared, time: time(), application: APPLICATION }),
       define: () => storeDefinitions(exportId, shared),

@@ -153,6 +153,7 @@ export async function simulateExport(prepared: PreparedExport): Promise<Simulate
     {
       holderFunction: 'holder',
       laneFunction: 'lane',
+      takeWorkers: async () => settings.lanes,
       begin: async () => undefined,
       plan: async () => {
         await clock.sleep(60);

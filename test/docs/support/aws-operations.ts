@@ -23,6 +23,17 @@ const s3Commands: Readonly<Record<string, readonly string[]>> = {
   sync: ['delete', 'only-show-errors'],
   rm: ['recursive'],
 };
+/** Of a service whose client is a hundred times as large as what the documents use of it. */
+const ec2Operations: Readonly<Record<string, readonly string[]>> = {
+  'describe-route-tables': ['filters', 'route-table-ids'],
+  'describe-subnets': ['filters', 'subnet-ids'],
+  'describe-vpc-endpoints': ['filters', 'vpc-endpoint-ids'],
+  'modify-vpc-attribute': ['vpc-id', 'enable-dns-support', 'enable-dns-hostnames'],
+};
+const listed: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
+  s3: s3Commands,
+  ec2: ec2Operations,
+};
 const everywhere = ['region', 'output', 'query', 'profile', 'cli-input-json'];
 
 const pascal = (name: string): string => name.replaceAll(/(?:^|-)(\w)/g, (_, letter: string) => letter.toUpperCase());
@@ -42,8 +53,8 @@ const kebab = (name: string): string =>
 export async function unknownToAws([, service = '', operation = '', ...rest]: string[]): Promise<string[]> {
   const what = `aws ${service} ${operation}`;
   const given = optionsOf(rest).filter((option) => !everywhere.includes(option));
-  if (service === 's3') {
-    const known = s3Commands[operation];
+  if (listed[service]) {
+    const known = listed[service][operation];
     if (!known) return [`${what} does not exist`];
     return given.filter((option) => !known.includes(option)).map((option) => `${what} has no --${option}`);
   }

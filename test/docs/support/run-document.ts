@@ -11,7 +11,7 @@ export interface Ran {
 }
 
 const sqlRunner = join(projectFolder, 'test/docs/tools/run-sql.ts');
-const MAX_DOCUMENT_MS = 120_000;
+const MAX_DOCUMENT_MS = 240_000;
 
 /**
  * Runs the blocks of a document in one shell, in their order, as somebody would who pastes them one after the other.

@@ -12,6 +12,8 @@ import { certificate, privateKey } from './localhost-certificate.ts';
 /** A server of a test's own, which it may stop, restart and reconfigure. Its superuser is `postgres`. */
 export interface OwnServer {
   port: number;
+  /** Its data folder. */
+  data: string;
   target(changes?: Partial<ConnectionTarget>): ConnectionTarget;
   stop(): Promise<void>;
   start(): Promise<void>;
@@ -26,7 +28,8 @@ export const PASSWORD = 'the super secret';
 const run = promisify(execFile);
 
 /**
- * Starts a server with TLS. Its roles `trusted` and `hashed` (md5) log in as their names say, `only_tls` over TLS alone.
+ * Starts a server with TLS. Its roles `trusted` and `hashed` (md5) log in as their names say, `only_tls` over TLS alone, `only_plain`
+ * without it, `certified` by a certificate; and on a socket, if `settings` open one, whom the operating system knows by that name.
  *
  * @param settings - of the server, beside those that keep it private and quick; null leaves one of those to its file
  */
@@ -53,6 +56,10 @@ export async function ownServer(
     'host all hashed 127.0.0.1/32 md5',
     'hostssl all only_tls all scram-sha-256',
     'host all only_tls all reject',
+    'hostnossl all only_plain all scram-sha-256',
+    'host all only_plain all reject',
+    'hostssl all certified all cert',
+    'local all all peer',
     'host all all all scram-sha-256',
     'host replication postgres 127.0.0.1/32 scram-sha-256',
   ];
@@ -93,12 +100,14 @@ async function serverOn(
     unix_socket_directories: '',
     fsync: 'off',
     ssl: 'on',
+    ssl_ca_file: 'server.crt',
     ...settings,
   }).flatMap(([name, value]) => (value === null ? [] : [`--${name}=${value}`]));
 
   let running: ChildProcess | undefined;
   const server: OwnServer = {
     port,
+    data,
     target: (changes = {}) => ({
       host: '127.0.0.1',
       port,

@@ -1,5 +1,8 @@
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { functionBundles } from './bundles.ts';
 import { serverPool } from './server-pool.ts';
 
@@ -20,6 +23,7 @@ export interface Broker {
 /** Serves what the files of a test run have in common, each made when the first file asks for it. */
 export async function startBroker(): Promise<Broker> {
   const sources: Readonly<Record<string, Source>> = { servers: serverPool(), bundles: functionBundles() };
+  const forget = await keepCompiledCode();
   const get = async (url: string): Promise<unknown> => {
     const [, source = '', name = ''] = url.split('/');
     const found = sources[source];
@@ -44,6 +48,18 @@ export async function startBroker(): Promise<Broker> {
       http.closeAllConnections();
       await new Promise((closed) => http.close(closed));
       await Promise.all(Object.values(sources).map((source) => source.stop()));
+      await forget();
     },
+  };
+}
+
+/** Keeps compiled code of packages, which each worker and each process that tests start would compile for itself. */
+async function keepCompiledCode(): Promise<() => Promise<void>> {
+  if (process.env.NODE_COMPILE_CACHE) return async () => undefined;
+  const folder = await mkdtemp(join(tmpdir(), 'test-compiled-'));
+  process.env.NODE_COMPILE_CACHE = folder;
+  return async () => {
+    delete process.env.NODE_COMPILE_CACHE;
+    await rm(folder, { recursive: true, force: true, maxRetries: 5 });
   };
 }

@@ -110,7 +110,10 @@ export const awsRules = [
     expected: `Secrets Manager rotates the secret, or it was changed in the last ${SECRET_DAYS} days`,
     controls: controlsOf('keys'),
     judge: (secret, { now, database }) => {
-      if (secret === null) return notApplicable('The login has no password: it signs in with IAM');
+      if (secret === null) {
+        const how = database.login.type === 'iam' ? 'it signs in with IAM' : 'the server asks for none';
+        return notApplicable(`The login has no password: ${how}`);
+      }
       if (secret.rotates) return pass('It rotates');
       const days = secret.changedAt === null ? null : Math.floor((now - secret.changedAt) / DAY_MS);
       if (days !== null && days <= SECRET_DAYS) return pass(`Changed ${days} days ago`);

@@ -1,3 +1,4 @@
+import { verifiesCertificate } from '../../../configuration/tls.ts';
 import { controlsOf } from '../controls.ts';
 import { defineRule, fail, pass } from '../rule.ts';
 import { isOn, settingRule } from './settings.ts';
@@ -68,9 +69,13 @@ export const tlsRules = [
     expected: 'The connection of this system is encrypted, and the certificate verified',
     controls: controlsOf('transit', '5.8'),
     judge: ({ is_encrypted }, { database }) => {
-      if (is_encrypted) return pass('The connection that read this is encrypted');
-      const change = { id: database.id, tls: { mode: 'verify' } };
-      return fail('The connection that read this is plain text', [
+      if (is_encrypted && database.tls.mode === 'verify-full')
+        return pass('The connection that read this is encrypted, and the server verified');
+      const change = { id: database.id, tls: { mode: 'verify-full' } };
+      const found = is_encrypted
+        ? `encrypted, but with tls.mode ${database.tls.mode} ${verifiesCertificate(database.tls) ? 'the host name' : 'the certificate'} is not verified`
+        : 'plain text';
+      return fail(`The connection that read this is ${found}`, [
         { by: 'configuration', statement: JSON.stringify({ databases: [change] }) },
       ]);
     },

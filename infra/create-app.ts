@@ -1,4 +1,4 @@
-import { App, Tags, Validations } from 'aws-cdk-lib';
+import { App, Stack, type StackProps, Tags, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { ConfigurationError } from './config/load.ts';
 import type { Deployment } from './config/schema.ts';
@@ -9,6 +9,8 @@ import { ApiStack } from './stacks/api.ts';
 import { BackupsStack } from './stacks/backups.ts';
 import { CopiesStack } from './stacks/copies.ts';
 import { MonitoringStack } from './stacks/monitoring.ts';
+import { NetworkStack } from './stacks/network.ts';
+import { ReplicaKeyStack } from './stacks/replica-key.ts';
 import { StorageStack } from './stacks/storage.ts';
 
 export interface AppOptions {
@@ -24,6 +26,23 @@ const featureFlags = {
   '@aws-cdk/aws-s3:serverAccessLogsUseBucketPolicy': true,
   '@aws-cdk/aws-lambda:recognizeLayerVersion': true,
 };
+
+/** The endpoints of the functions' VPC, where the configuration asks for them, before all functions. */
+function addNetwork(
+  app: App,
+  { deployment, ...props }: StackProps & { deployment: Deployment },
+  functions: readonly NodeFunction[],
+): void {
+  const vpc = deployment.databases.find((database) => database.vpc)?.vpc;
+  if (vpc?.endpoints === undefined) return;
+  const services = new Set(functions.flatMap((each) => [...each.services]));
+  const network = new NetworkStack(app, `${deployment.prefix}-network`, {
+    ...props,
+    vpc: { ...vpc, endpoints: vpc.endpoints },
+    services,
+  });
+  for (const stack of new Set(functions.map((each) => Stack.of(each)))) stack.addStackDependency(network);
+}
 
 /** @throws ConfigurationError when concurrency is reserved for a function that there is not */
 function assertReservedExist({ prefix, concurrency }: Deployment, functions: readonly NodeFunction[]): void {
@@ -62,12 +81,17 @@ export function createApp(deployment: Deployment, { buildFolder, outdir }: AppOp
     const env = { ...props.env, region: deployment.copies.region };
     // S3 takes the rule that copies only when there is a bucket to copy to.
     storage.addStackDependency(new CopiesStack(app, `${prefix}-copies`, { ...props, env }));
+    new ReplicaKeyStack(app, `${prefix}-replica-key`, { ...props, env, storage });
   }
   const backups = new BackupsStack(app, `${prefix}-backups`, { ...props, storage });
   new ApiStack(app, `${prefix}-api`, { ...props, storage, backups });
   const monitoring = new MonitoringStack(app, `${prefix}-monitoring`, { ...props, storage });
   const functions = app.node.findAll().filter((construct) => construct instanceof NodeFunction);
-  monitoring.watch(deployment, functions);
+  monitoring.watch(
+    deployment,
+    functions.filter(({ isWatched }) => isWatched),
+  );
+  addNetwork(app, props, functions);
   assertReservedExist(deployment, functions);
   assertStacksFit(app, deployment);
   Tags.of(app).add('application', prefix);

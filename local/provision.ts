@@ -6,10 +6,12 @@ import {
   ResourceInUseException,
   UpdateTimeToLiveCommand,
 } from '@aws-sdk/client-dynamodb';
+import { AlreadyExistsException, KMSClient, ReplicateKeyCommand } from '@aws-sdk/client-kms';
 import {
   CreateBucketCommand,
   HeadBucketCommand,
   PutBucketPolicyCommand,
+  PutBucketReplicationCommand,
   PutObjectLockConfigurationCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
@@ -49,13 +51,33 @@ const bucketSchema = z.object({
   ObjectLockConfiguration: z.object({ Rule: z.object({ DefaultRetention: lockSchema }) }).optional(),
 });
 
+const replicatedSchema = z.object({
+  ReplicationConfiguration: z
+    .object({
+      Role: z.string(),
+      Rules: z.array(
+        z.object({
+          Status: z.enum(['Enabled', 'Disabled']),
+          Filter: z.object({ Prefix: z.string() }),
+          Destination: z.object({
+            Bucket: z.string(),
+            EncryptionConfiguration: z.object({ ReplicaKmsKeyID: z.string() }),
+          }),
+        }),
+      ),
+    })
+    .optional(),
+});
+
 const policySchema = z.object({ Bucket: z.string(), PolicyDocument: z.looseObject({}) });
 
 const keySchema = z.object({
   Description: z.string().optional(),
   EnableKeyRotation: z.boolean().default(false),
   KeySpec: z.enum(keySpecs).optional(),
+  MultiRegion: z.boolean().default(false),
 });
+const replicaSchema = z.object({ PrimaryKeyArn: z.string() });
 const aliasSchema = z.object({ TargetKeyId: z.string() });
 const secretSchema = z.object({ SecretString: z.string().optional() });
 const scheduleSchema = z.object({
@@ -82,6 +104,7 @@ export async function provision(resources: readonly Resource[], services: Servic
     region,
     credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
   });
+  const kms = new KMSClient(clientOptions(services.endpoints.kms));
   const dynamodb = new DynamoDBClient(clientOptions(services.endpoints.dynamodb));
   const s3 = new S3Client({ ...clientOptions(services.endpoints.s3), forcePathStyle: true });
   const secrets = new SecretsManagerClient(clientOptions(services.endpoints.secretsmanager));
@@ -93,20 +116,33 @@ export async function provision(resources: readonly Resource[], services: Servic
       key: aliasSchema.parse(properties).TargetKeyId,
     }));
     for (const { name, arn, properties } of ofType('AWS::KMS::Key')) {
-      const { Description, EnableKeyRotation, KeySpec } = keySchema.parse(properties);
+      const { Description, EnableKeyRotation, KeySpec, MultiRegion } = keySchema.parse(properties);
       const alias = aliases.find(({ key }) => key === name || key === arn)?.name;
       await services.createKey({
         keyId: name,
         rotation: EnableKeyRotation,
+        multiRegion: MultiRegion,
         ...(Description === undefined ? {} : { description: Description }),
         ...(KeySpec === undefined ? {} : { keySpec: KeySpec }),
         ...(alias === undefined ? {} : { alias }),
+      });
+    }
+    for (const { properties, region: ofStack = region } of ofType('AWS::KMS::ReplicaKey')) {
+      const { PrimaryKeyArn: KeyId } = replicaSchema.parse(properties);
+      await kms.send(new ReplicateKeyCommand({ KeyId, ReplicaRegion: ofStack })).catch((error: unknown) => {
+        if (!(error instanceof AlreadyExistsException)) throw error;
       });
     }
     for (const resource of ofType('AWS::DynamoDB::Table', 'AWS::DynamoDB::GlobalTable'))
       await makeTable(dynamodb, resource);
     for (const { name, properties } of ofType('AWS::S3::Bucket'))
       await makeBucket(s3, name, bucketSchema.parse(properties).ObjectLockConfiguration?.Rule.DefaultRetention);
+    // Once all buckets are there, as one names another.
+    for (const { name, properties } of ofType('AWS::S3::Bucket')) {
+      const { ReplicationConfiguration } = replicatedSchema.parse(properties);
+      if (ReplicationConfiguration)
+        await s3.send(new PutBucketReplicationCommand({ Bucket: name, ReplicationConfiguration }));
+    }
     for (const { properties } of ofType('AWS::S3::BucketPolicy')) {
       const { Bucket, PolicyDocument } = policySchema.parse(properties);
       await s3.send(new PutBucketPolicyCommand({ Bucket, Policy: JSON.stringify(PolicyDocument) }));
@@ -127,7 +163,7 @@ export async function provision(resources: readonly Resource[], services: Servic
     for (const { name, properties } of ofType('AWS::Scheduler::Schedule'))
       await services.putSchedule(name, definedOnly(scheduleSchema.parse(properties)));
   } finally {
-    for (const client of [dynamodb, s3, secrets, scheduler]) client.destroy();
+    for (const client of [kms, dynamodb, s3, secrets, scheduler]) client.destroy();
   }
 }
 

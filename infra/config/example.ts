@@ -28,7 +28,7 @@ const example: DeploymentInput = {
         type: 'secret',
         secret_arn: 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-shop-AbCdEf',
       },
-      // Private subnets from which S3, DynamoDB, KMS and Secrets Manager can be reached.
+      // Private subnets with a way to AWS. `endpoints` makes the VPC endpoints that they need: docs/vpc.md.
       vpc: {
         vpc_id: 'vpc-0123456789abcdef0',
         subnet_ids: ['subnet-0aaaaaaaaaaaaaaa1', 'subnet-0bbbbbbbbbbbbbbb2'],

@@ -9,6 +9,7 @@ import {
 } from '../../shared/configuration/runtime.ts';
 import { cronSchema } from '../../shared/configuration/schedules.ts';
 import { verifiesCertificate } from '../../shared/configuration/tls.ts';
+import { endpointNames } from '../constructs/vpc-services.ts';
 import { concurrencyBudget, concurrencyProblems, concurrencySchema } from './concurrency.ts';
 
 const arnOf = (service: string, kind: string) =>
@@ -17,7 +18,7 @@ const arnOf = (service: string, kind: string) =>
 /** The network a database is reached in; without it, functions reach it over the internet. */
 const vpcSchema = z.strictObject({
   vpc_id: z.string().regex(/^vpc-[0-9a-f]+$/, 'must be a VPC id such as vpc-0a1b2c3d'),
-  /** Private subnets with a route to S3, DynamoDB, KMS and Secrets Manager: a NAT gateway or VPC endpoints. */
+  /** Private subnets with a way to AWS: VPC endpoints or a NAT gateway; see docs/vpc.md. */
   subnet_ids: z.array(z.string().regex(/^subnet-[0-9a-f]+$/, 'must be a subnet id')).min(1),
   /** Security groups of the functions: the database's own must let them in. */
   security_group_ids: z.array(z.string().regex(/^sg-[0-9a-f]+$/, 'must be a security group id')).min(1),
@@ -25,6 +26,19 @@ const vpcSchema = z.strictObject({
   availability_zones: z
     .array(z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d[a-z]$/, 'must be a zone such as eu-central-1a'))
     .min(1),
+  /**
+   * Makes the endpoints that the functions need in this VPC; see docs/vpc.md. Without it the VPC must have them, or a NAT gateway.
+   */
+  endpoints: z
+    .strictObject({
+      /** Route tables of the subnets, for S3 and DynamoDB. */
+      route_table_ids: z.array(z.string().regex(/^rtb-[0-9a-f]+$/, 'must be a route table id')).min(1),
+      /** Endpoints that the VPC has already: it takes no second one of the same service. */
+      existing: z.array(z.enum(endpointNames)).default([]),
+      /** In how many availability zones; each is paid for. Without it, in all zones of the subnets. */
+      zones: z.int().min(1).optional(),
+    })
+    .optional(),
 });
 
 const deployedDatabaseSchema = databaseSchema.extend({
@@ -108,7 +122,26 @@ export const deploymentSchema = runtimeConfigurationSchema
       })
       .prefault({}),
     /** A second region, into whose bucket S3 copies every object; see docs/retention.md. Needs `region` and `account`. */
-    copies: z.strictObject({ region: regionSchema }).optional(),
+    copies: z
+      .strictObject({
+        region: regionSchema,
+        /** S3 Replication Time Control: copies within 15 minutes by contract, and word of those that were late; billed by the gigabyte. */
+        time_control: z.boolean().default(false),
+      })
+      .optional(),
+    /**
+     * A bucket of backups that is there, with its keys, in place of a new one: the copies of a region that is lost. See
+     * docs/disaster-recovery.md.
+     */
+    existing_backups: z
+      .strictObject({
+        bucket: z.string().regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'must be the name of a bucket'),
+        /** Opens the backups: in a second region, the replica of the key that encrypted them. */
+        key_arn: arnOf('kms', 'KMS key'),
+        /** Opens the bucket's objects, for S3. */
+        bucket_key_arn: arnOf('kms', 'KMS key'),
+      })
+      .optional(),
     /**
      * What CloudWatch holds beyond the heartbeat of each database and the alarms about this system itself; see docs/costs.md for what
      * each costs. Alerts do not depend on it.
@@ -137,11 +170,13 @@ export const deploymentSchema = runtimeConfigurationSchema
     job_timeout_hours: z.int().min(1).max(8784).default(24),
     /** Longest time of one invocation of the functions that back up and restore; Lambda allows 15 minutes. */
     invocation_seconds: z.int().min(15).max(900).default(900),
-    /** What deleting the app does to the bucket, the tables and the key. */
+    /** What deleting the app does to buckets, tables and keys; `destroy` empties the buckets. See docs/disaster-recovery.md. */
     removal_policy: z.enum(['retain', 'destroy']).default('retain'),
     deletion_protection: z.boolean().default(true),
   })
-  .superRefine(({ prefix, databases, copies, region, account, drills, cloudwatch, concurrency }, context) => {
+  .superRefine((deployment, context) => {
+    const { prefix, databases, copies, existing_backups, region, account, drills, cloudwatch, concurrency } =
+      deployment;
     for (const { path, message } of concurrencyProblems(concurrency))
       context.addIssue({ code: 'custom', path: ['concurrency', ...path], message });
     for (const option of ['alarms', 'dashboards'] as const) {
@@ -173,6 +208,13 @@ export const deploymentSchema = runtimeConfigurationSchema
         path: ['copies', 'region'],
         message:
           region === copies.region ? 'is the region of the backups itself' : 'needs region and account to be set',
+      });
+    }
+    if (copies && existing_backups) {
+      context.addIssue({
+        code: 'custom',
+        path: ['copies'],
+        message: 'cannot be made of existing_backups: the bucket belongs to another deployment',
       });
     }
     const [first] = databases.filter(({ vpc }) => vpc);

@@ -27,6 +27,8 @@ export interface NodeFunctionProps {
   readonly durableFor?: Duration;
   /** Rows pass through it as buffers; see bufferMemory. Durable ones always do. */
   readonly passesRows?: boolean;
+  /** Whether alarms and dashboards are about it; one that runs only when a stack is removed has none. Default true. */
+  readonly isWatched?: boolean;
   /** Whether X-Ray traces it: true, but for functions that a timer starts often, whose traces nobody asks for and AWS bills. */
   readonly isTraced?: boolean;
   /** The network it runs in. */
@@ -58,6 +60,9 @@ export class NodeFunction extends Construct {
   readonly logGroupName: string;
   readonly timeout: Duration;
   readonly isDurable: boolean;
+  readonly isWatched: boolean;
+  /** By IAM's names, as `s3`: the services that it may call from within a VPC; none outside of one. */
+  readonly services: ReadonlySet<string>;
 
   constructor(scope: Construct, id: string, props: NodeFunctionProps) {
     super(scope, id);
@@ -67,6 +72,11 @@ export class NodeFunction extends Construct {
     this.logGroupName = `/aws/lambda/${this.deployedName}`;
     this.timeout = props.timeout;
     this.isDurable = durableFor !== undefined;
+    this.isWatched = props.isWatched ?? true;
+    const actions = (props.statements ?? []).flatMap((statement) => statement.actions);
+    // A durable function reads and writes its steps through Lambda's API.
+    const called = [...actions, ...(durableFor ? ['lambda:CheckpointDurableExecution'] : [])];
+    this.services = new Set(vpc ? called.map((action) => action.split(':')[0] ?? action) : []);
     this.logGroup = new logs.LogGroup(this, 'Logs', {
       // Named, so that what reads it (see function-reports.ts) need not import it from another stack.
       logGroupName: this.logGroupName,

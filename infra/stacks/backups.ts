@@ -4,6 +4,7 @@ import * as targets from 'aws-cdk-lib/aws-events-targets';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as destinations from 'aws-cdk-lib/aws-lambda-destinations';
+import type * as sns from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
 import type { EnvironmentName } from '../../shared/configuration/environment.ts';
 import { metricNamespace } from '../../shared/health/metrics.ts';
@@ -14,6 +15,7 @@ import { BackupExpiry } from '../constructs/backup-expiry.ts';
 import { BackupSchedules } from '../constructs/backup-schedules.ts';
 import { ChangeCapture } from '../constructs/change-capture.ts';
 import { ComplianceChecks } from '../constructs/compliance-checks.ts';
+import { CopyWatch } from '../constructs/copy-watch.ts';
 import { DatabaseLogs } from '../constructs/database-logs.ts';
 import { DeadLetterQueue } from '../constructs/dead-letter-queue.ts';
 import { DrillSchedules } from '../constructs/drill-schedules.ts';
@@ -238,6 +240,14 @@ export class BackupsStack extends Stack {
     });
     new BackupAges(this, 'Ages', { ...common, storage, deadLetterQueue: deadLetters.queue });
     new DrillSchedules(this, 'Drills', { deployment, target: this.validate, deadLetterQueue: deadLetters.queue });
+    if (storage.failedCopies) {
+      new CopyWatch(this, 'Copies', {
+        ...common,
+        storage,
+        failures: storage.failedCopies as sns.ITopic,
+        deadLetterQueue: deadLetters.queue,
+      });
+    }
     this.schedules = new BackupSchedules(this, 'Schedules', {
       ...common,
       storage,

@@ -1,12 +1,14 @@
-import { Duration, RemovalPolicy, Stack, type StackProps, Validations } from 'aws-cdk-lib';
+import { CfnOutput, Duration, RemovalPolicy, Stack, type StackProps, Validations } from 'aws-cdk-lib';
 import * as kms from 'aws-cdk-lib/aws-kms';
 import * as s3 from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
 import type { Deployment } from '../config/schema.ts';
+import { EmptiedBuckets } from '../constructs/emptied-buckets.ts';
 import { defaultLock } from '../constructs/object-lock.ts';
 
 export interface CopiesStackProps extends StackProps {
   readonly deployment: Deployment;
+  readonly buildFolder: string;
 }
 
 /** Names of the copies' bucket and key. They are fixed, as another region's stack cannot look them up. */
@@ -20,7 +22,7 @@ export function namesOfCopies({ prefix, account, copies }: Deployment): { bucket
 
 /** A bucket in a second region that S3 fills with a copy of every object, under a key of that region. */
 export class CopiesStack extends Stack {
-  constructor(scope: Construct, id: string, { deployment, ...props }: CopiesStackProps) {
+  constructor(scope: Construct, id: string, { deployment, buildFolder, ...props }: CopiesStackProps) {
     super(scope, id, { ...props, description: 'Copies of the backups in a second region' });
     const names = namesOfCopies(deployment);
     if (!names) throw new Error('The deployment has no copies');
@@ -56,5 +58,11 @@ export class CopiesStack extends Stack {
       id: 'AwsSolutions-S1',
       reason: 'Only S3 itself writes here, and nobody reads until the first region is lost; CloudTrail logs that.',
     });
+    if (removalPolicy === RemovalPolicy.DESTROY) {
+      new EmptiedBuckets(this, 'EmptiedBuckets', { deployment, buildFolder, buckets: [bucket] });
+    }
+    // For `existing_backups` of a deployment in this region, when nobody can ask the first one any more.
+    new CfnOutput(this, 'CopiesBucket', { value: bucket.bucketName });
+    new CfnOutput(this, 'CopiesKeyArn', { value: key.keyArn });
   }
 }

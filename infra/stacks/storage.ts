@@ -1,12 +1,16 @@
-import { Duration, RemovalPolicy, Stack, type StackProps, Validations } from 'aws-cdk-lib';
+import { CfnOutput, Duration, RemovalPolicy, Stack, type StackProps, Validations } from 'aws-cdk-lib';
 import * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as kms from 'aws-cdk-lib/aws-kms';
 import * as s3 from 'aws-cdk-lib/aws-s3';
+import * as sns from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
 import { stateKeys } from '../../shared/state/table.ts';
 import type { Deployment } from '../config/schema.ts';
+import { EmptiedBuckets } from '../constructs/emptied-buckets.ts';
+import { written } from '../constructs/network-interfaces.ts';
 import { defaultLock, lockOf } from '../constructs/object-lock.ts';
+import type { AnyBucket } from '../constructs/permissions/allow.ts';
 import { AUDIT_PATHS } from '../constructs/permissions/audit.ts';
 import { BACKUP_PATHS, MANIFEST_PATHS, WORK_PATHS } from '../constructs/permissions/backups.ts';
 import { CHANGE_PATHS } from '../constructs/permissions/changes.ts';
@@ -16,12 +20,19 @@ import { namesOfCopies } from './copies.ts';
 
 export interface StorageStackProps extends StackProps {
   readonly deployment: Deployment;
+  readonly buildFolder: string;
 }
+
+/** Names the key to the stack of its replica. */
+export const BACKUP_KEY_OUTPUT = 'BackupKeyArn';
 
 /** What outlives every function: the keys, the buckets, and the two tables. */
 export class StorageStack extends Stack {
-  readonly key: kms.Key;
-  readonly bucket: s3.Bucket;
+  /** Encrypts the backups. */
+  readonly key: kms.IKey;
+  readonly bucket: AnyBucket;
+  /** Hears of objects that S3 could not copy; null without copies. */
+  readonly failedCopies: sns.Topic | null;
   readonly downloads: s3.Bucket;
   /** The archives of the audit trails, and what is signed of them. */
   readonly auditBucket: s3.Bucket;
@@ -30,20 +41,11 @@ export class StorageStack extends Stack {
   /** Signs the ends of the audit trails. */
   readonly auditKey: kms.Key;
 
-  constructor(scope: Construct, id: string, { deployment, ...props }: StorageStackProps) {
+  constructor(scope: Construct, id: string, { deployment, buildFolder, ...props }: StorageStackProps) {
     super(scope, id, { ...props, description: 'Backups, their key, and the state of the database management system' });
     const removalPolicy = deployment.removal_policy === 'retain' ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY;
 
-    // Its policy names every resource, which in a key's own policy is the key itself: KMS knows no narrower form.
-    this.key = new kms.Key(this, 'BackupKey', {
-      description: `Encrypts the backups of ${deployment.prefix}: without it they cannot be opened`,
-      alias: `${deployment.prefix}-backups`,
-      enableKeyRotation: true,
-      // A key cannot become one later: its replica in a second region opens the copies there when this region is lost.
-      multiRegion: true,
-      pendingWindow: Duration.days(30),
-      removalPolicy,
-    });
+    this.key = this.backupKey(deployment, removalPolicy);
     // KMS rotates no asymmetric keys: what one has signed, another could not prove.
     this.auditKey = new kms.Key(this, 'AuditKey', {
       description: `Signs the audit trails of ${deployment.prefix}`,
@@ -69,6 +71,7 @@ export class StorageStack extends Stack {
       bucketKeyEnabled: true,
       serverAccessLogsBucket: accessLogs as s3.IBucket,
     };
+    this.failedCopies = deployment.copies ? this.copyFailures() : null;
     this.bucket = this.backupBucket(encrypted, deployment);
     this.downloads = this.downloadBucket(encrypted, deployment);
     this.auditBucket = this.auditArchive(encrypted, deployment);
@@ -80,6 +83,45 @@ export class StorageStack extends Stack {
       projectionType: dynamodb.ProjectionType.ALL,
     });
     this.auditTable = this.table('Audit', deployment, removalPolicy);
+    if (removalPolicy === RemovalPolicy.DESTROY) {
+      const own = [this.bucket, this.downloads, this.auditBucket, accessLogs].filter(
+        (each) => each instanceof s3.Bucket,
+      );
+      new EmptiedBuckets(this, 'EmptiedBuckets', { deployment, buildFolder, buckets: own });
+    }
+  }
+
+  private backupKey(deployment: Deployment, removalPolicy: RemovalPolicy): kms.IKey {
+    const { existing_backups: existing } = deployment;
+    if (existing) return kms.Key.fromKeyArn(this, 'BackupKey', existing.key_arn);
+    // Its policy names every resource, which in a key's own policy is the key itself: KMS knows no narrower form.
+    const key = new kms.Key(this, 'BackupKey', {
+      description: `Encrypts the backups of ${deployment.prefix}: without it they cannot be opened`,
+      alias: `${deployment.prefix}-backups`,
+      enableKeyRotation: true,
+      // A key cannot become one later: its replica in a second region opens the copies there when this region is lost.
+      multiRegion: true,
+      pendingWindow: Duration.days(30),
+      removalPolicy,
+    });
+    if (deployment.copies) new CfnOutput(this, BACKUP_KEY_OUTPUT, { value: key.keyArn });
+    return key;
+  }
+
+  /** S3 tells of each object that it could not copy. */
+  private copyFailures(): sns.Topic {
+    const topic = new sns.Topic(this, 'FailedCopies', { enforceSSL: true });
+    topic.addToResourcePolicy(
+      new iam.PolicyStatement({
+        sid: 'FromS3',
+        principals: [new iam.ServicePrincipal('s3.amazonaws.com')],
+        actions: ['sns:Publish'],
+        resources: [topic.topicArn],
+        // Not the bucket: it is made only when the topic lets it in.
+        conditions: { StringEquals: { 'aws:SourceAccount': this.account } },
+      }),
+    );
+    return topic;
   }
 
   /**
@@ -95,12 +137,18 @@ export class StorageStack extends Stack {
       [this.auditBucket, AUDIT_PATHS],
       [this.downloads, DOWNLOAD_PATHS],
     ] as const) {
-      const { 'Fn::ImportValue': name } = this.resolve(this.exportValue(bucket.bucketArn));
+      const arn = bucket instanceof s3.Bucket ? this.exported(bucket) : written(this.resolve(bucket.bucketArn));
       Validations.of(user).acknowledge({
-        id: `AwsSolutions-IAM5[Resource::${name}/${paths}]`,
+        id: `AwsSolutions-IAM5[Resource::${arn}/${paths}]`,
         reason: 'A path is made when the backup is, or its download.',
       });
     }
+  }
+
+  /** The name of a bucket's ARN among this stack's exports. */
+  private exported({ bucketArn }: s3.Bucket): string {
+    const { 'Fn::ImportValue': name } = this.resolve(this.exportValue(bucketArn));
+    return name;
   }
 
   private accessLogs(shared: s3.BucketProps, deployment: Deployment): s3.Bucket {
@@ -114,7 +162,14 @@ export class StorageStack extends Stack {
     return accessLogs;
   }
 
-  private backupBucket(encrypted: s3.BucketProps, deployment: Deployment): s3.Bucket {
+  private backupBucket(encrypted: s3.BucketProps, deployment: Deployment): AnyBucket {
+    const { existing_backups: existing } = deployment;
+    if (existing) {
+      return s3.Bucket.fromBucketAttributes(this, 'Backups', {
+        bucketName: existing.bucket,
+        encryptionKey: kms.Key.fromKeyArn(this, 'BucketKey', existing.bucket_key_arn),
+      });
+    }
     const bucket = new s3.Bucket(this, 'Backups', {
       ...encrypted,
       versioned: true,
@@ -131,7 +186,13 @@ export class StorageStack extends Stack {
     const copies = namesOfCopies(deployment);
     if (copies && deployment.copies) {
       const destination = { ...copies, region: deployment.copies.region };
-      new Replication(this, 'Replication', { source: bucket, sourceKey: this.key, destination });
+      new Replication(this, 'Replication', {
+        source: bucket,
+        sourceKey: this.key,
+        destination,
+        failures: this.failedCopies as sns.ITopic,
+        timeControl: deployment.copies.time_control,
+      });
     }
     return bucket;
   }

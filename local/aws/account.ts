@@ -2,6 +2,6 @@
 export const localAccount = { region: 'us-east-1', accountId: '000000000000', partition: 'aws' } as const;
 
 /** An ARN in the local account, e.g. `localArn('kms', 'key/1234')`. */
-export function localArn(service: string, resource: string): string {
-  return `arn:${localAccount.partition}:${service}:${localAccount.region}:${localAccount.accountId}:${resource}`;
+export function localArn(service: string, resource: string, region: string = localAccount.region): string {
+  return `arn:${localAccount.partition}:${service}:${region}:${localAccount.accountId}:${resource}`;
 }

@@ -1,11 +1,16 @@
 import type { RequestListener } from 'node:http';
 import { z } from 'zod';
+import { localAccount } from './account.ts';
 import { AwsError, asAwsError } from './errors.ts';
 import type { FaultList, ServiceName } from './faults.ts';
 import { readBody, send } from './http.ts';
 
-/** One API operation: takes the request as JSON, gives the answer as JSON (nothing for an empty answer). */
-export type Operation = (input: unknown) => Promise<object | undefined> | object | undefined;
+/**
+ * One API operation: takes the request as JSON, gives the answer as JSON (nothing for an empty answer).
+ *
+ * @param region - the one that the request was signed for
+ */
+export type Operation = (input: unknown, region: string) => Promise<object | undefined> | object | undefined;
 
 /**
  * An operation whose input is checked.
@@ -14,12 +19,12 @@ export type Operation = (input: unknown) => Promise<object | undefined> | object
  */
 export function operation<Schema extends z.ZodType>(
   schema: Schema,
-  run: (input: z.output<Schema>) => ReturnType<Operation>,
+  run: (input: z.output<Schema>, region: string) => ReturnType<Operation>,
 ): Operation {
-  return (input) => {
+  return (input, region) => {
     const parsed = schema.safeParse(input);
     if (!parsed.success) throw new AwsError('ValidationException', z.prettifyError(parsed.error));
-    return run(parsed.data);
+    return run(parsed.data, region);
   };
 }
 
@@ -41,7 +46,9 @@ export function serveJson({ name, version, operations }: JsonService, faults: Fa
       const run = operations[called];
       if (!run)
         throw new AwsError('UnknownOperationException', `The local ${name} endpoint has no ${called || '(none)'}`);
-      const answer = await run(body.length > 0 ? JSON.parse(body.toString('utf8')) : {});
+      const region = /Credential=[^/]+\/\d+\/([^/]+)\//.exec(request.headers.authorization ?? '')?.[1];
+      const input = body.length > 0 ? JSON.parse(body.toString('utf8')) : {};
+      const answer = await run(input, region ?? localAccount.region);
       send(response, 200, contentType, answer ? JSON.stringify(answer) : '');
     } catch (error) {
       const { code, message, status, members } = asAwsError(error);

@@ -18,10 +18,15 @@ type Key = {
   deletionAt: number | null;
   rotation: boolean;
   policy: string | null;
+  /** Of a key outside the endpoints' own region. */
+  region?: string;
+  /** Of a multi-Region key: where its primary is. Its replicas have the same id and material. */
+  primaryRegion?: string;
   /** Base64; never leaves this file but through `openStateFile`. */
   material: string;
 };
 
+/** Keys by their id; those of other regions by the region and id. */
 type State = { keys: Record<string, Key>; aliases: Record<string, string> };
 
 export type NewKey = {
@@ -31,6 +36,7 @@ export type NewKey = {
   keyUsage?: string;
   rotation?: boolean;
   alias?: string;
+  multiRegion?: boolean;
 };
 
 export type LocalKms = {
@@ -56,6 +62,7 @@ export const keySpecs = [
   'ECC_NIST_P521',
 ] as const;
 const keyId = z.object({ KeyId: z.string().min(1) });
+const primaryKeyId = keyId.extend({ ReplicaRegion: z.string().min(1), Description: z.string().default('') });
 const dataKey = keyId.extend({
   EncryptionContext: context,
   KeySpec: z.enum(['AES_256', 'AES_128']).optional(),
@@ -73,21 +80,56 @@ export async function openKms(stateFolder: string, disk: StateDisk): Promise<Loc
   const file = await openStateFile<State>(join(stateFolder, 'kms.json'), { keys: {}, aliases: {} }, disk);
   const { keys, aliases } = file.value;
 
-  const arnOf = (key: Key) => localArn('kms', `key/${key.id}`);
+  const arnOf = (key: Key) => localArn('kms', `key/${key.id}`, key.region);
+  const slotOf = (id: string, region: string) => (region === localAccount.region ? id : `${region}/${id}`);
 
-  function findKey(reference: string): Key {
+  function findKey(reference: string, region: string): Key {
+    const [, at] = /^arn:[^:]*:kms:([^:]*):/.exec(reference) ?? [];
+    if (at !== undefined && at !== region) throw new AwsError('NotFoundException', `Invalid arn ${at}`);
     const name = reference.replace(/^arn:[^:]*:kms:[^:]*:[^:]*:/, '').replace(/^key\//, '');
-    const key = keys[name.startsWith('alias/') ? (aliases[name] ?? '') : name];
+    const isAlias = name.startsWith('alias/');
+    const key =
+      isAlias && region !== localAccount.region
+        ? undefined
+        : keys[isAlias ? (aliases[name] ?? '') : slotOf(name, region)];
     if (!key) throw new AwsError('NotFoundException', `Key '${reference}' does not exist`);
     return key;
   }
 
-  function usableKey(reference: string, usage: string): Key {
-    const key = findKey(reference);
+  function usableKey(reference: string, usage: string, region: string): Key {
+    const key = findKey(reference, region);
     if (key.state === 'PendingDeletion')
       throw new AwsError('KMSInvalidStateException', `${arnOf(key)} is pending deletion.`);
     if (key.state === 'Disabled') throw new AwsError('DisabledException', `${arnOf(key)} is disabled.`);
     if (key.usage !== usage) throw new AwsError('InvalidKeyUsageException', `${arnOf(key)} key usage is ${key.usage}.`);
+    return key;
+  }
+
+  /** The primary and the replicas of a multi-Region key. */
+  function relatives(key: Key): object {
+    const described = (one: Key) => ({ Arn: arnOf(one), Region: one.region ?? localAccount.region });
+    const all = Object.values(keys).filter(({ id }) => id === key.id);
+    const isPrimary = ({ region, primaryRegion }: Key) => primaryRegion === (region ?? localAccount.region);
+    const [primary] = all.filter(isPrimary);
+    return {
+      MultiRegionKeyType: isPrimary(key) ? 'PRIMARY' : 'REPLICA',
+      ...(primary ? { PrimaryKey: described(primary) } : {}),
+      ReplicaKeys: all.filter((one) => !isPrimary(one)).map(described),
+    };
+  }
+
+  async function replicate(reference: string, replica: string, description: string, region: string): Promise<Key> {
+    // An alias would name the key only where it is an alias.
+    if (reference.includes('alias/'))
+      throw new AwsError('InvalidArnException', `${reference} is not a key id or key ARN`);
+    const primary = usableKey(reference, findKey(reference, region).usage, region);
+    if (primary.primaryRegion !== region)
+      throw new AwsError('UnsupportedOperationException', `${arnOf(primary)} is not a multi-Region primary key.`);
+    const slot = slotOf(primary.id, replica);
+    if (keys[slot]) throw new AwsError('AlreadyExistsException', `${primary.id} exists in ${replica} already`);
+    const key: Key = { ...primary, region: replica, description, createdAt: Date.now(), policy: null };
+    keys[slot] = key;
+    await file.save();
     return key;
   }
 
@@ -105,18 +147,21 @@ export async function openKms(stateFolder: string, disk: StateDisk): Promise<Loc
     KeyManager: 'CUSTOMER',
     KeySpec: key.spec,
     CustomerMasterKeySpec: key.spec,
-    MultiRegion: false,
+    MultiRegion: key.primaryRegion !== undefined,
+    ...(key.primaryRegion === undefined ? {} : { MultiRegionConfiguration: relatives(key) }),
     ...(key.spec === 'SYMMETRIC_DEFAULT' ? { EncryptionAlgorithms: ['SYMMETRIC_DEFAULT'] } : {}),
   });
 
   async function newKey({
-    keyId: id = randomUUID(),
+    multiRegion = false,
+    keyId: id = multiRegion ? `mrk-${randomBytes(16).toString('hex')}` : randomUUID(),
     description = '',
     keySpec = 'SYMMETRIC_DEFAULT',
     keyUsage,
     rotation = false,
     alias,
-  }: NewKey): Promise<Key> {
+    region = localAccount.region,
+  }: NewKey & { region?: string }): Promise<Key> {
     const usage =
       keyUsage ??
       (keySpec === 'SYMMETRIC_DEFAULT'
@@ -135,31 +180,38 @@ export async function openKms(stateFolder: string, disk: StateDisk): Promise<Loc
       deletionAt: null,
       policy: null,
       material: material.newMaterial(keySpec),
+      ...(region === localAccount.region ? {} : { region }),
+      ...(multiRegion ? { primaryRegion: region } : {}),
     };
-    keys[id] = key;
+    keys[slotOf(id, region)] = key;
     if (alias) aliases[alias] = id;
     await file.save();
     return key;
   }
 
-  async function change(reference: string, changes: Partial<Key>): Promise<undefined> {
-    Object.assign(findKey(reference), changes);
+  async function change(reference: string, region: string, changes: Partial<Key>): Promise<undefined> {
+    Object.assign(findKey(reference, region), changes);
     await file.save();
   }
 
-  function newDataKey(input: z.output<typeof dataKey>) {
-    const key = usableKey(input.KeyId, 'ENCRYPT_DECRYPT');
+  function newDataKey(input: z.output<typeof dataKey>, region: string) {
+    const key = usableKey(input.KeyId, 'ENCRYPT_DECRYPT', region);
     const plaintext = randomBytes(input.NumberOfBytes ?? (input.KeySpec === 'AES_128' ? 16 : 32));
     const sealed = material.seal(key.id, key.material, plaintext, input.EncryptionContext);
     return { KeyId: arnOf(key), CiphertextBlob: sealed.toString('base64'), Plaintext: plaintext.toString('base64') };
   }
 
-  function open(sealed: Buffer, encryptionContext: material.EncryptionContext, expected: string | undefined) {
+  function open(
+    sealed: Buffer,
+    encryptionContext: material.EncryptionContext,
+    expected: string | undefined,
+    region: string,
+  ) {
     const id = material.keyIdOf(sealed);
-    if (!keys[id])
+    if (!keys[slotOf(id, region)])
       throw new AwsError('InvalidCiphertextException', 'The ciphertext refers to a key that does not exist');
-    const key = usableKey(id, 'ENCRYPT_DECRYPT');
-    if (expected !== undefined && findKey(expected) !== key) {
+    const key = usableKey(id, 'ENCRYPT_DECRYPT', region);
+    if (expected !== undefined && findKey(expected, region) !== key) {
       throw new AwsError(
         'IncorrectKeyException',
         'The key ID in the request does not identify a CMK that can perform this operation.',
@@ -174,22 +226,29 @@ export async function openKms(stateFolder: string, disk: StateDisk): Promise<Loc
         Description: z.string().optional(),
         KeySpec: z.enum(keySpecs).default('SYMMETRIC_DEFAULT'),
         KeyUsage: z.string().optional(),
+        MultiRegion: z.boolean().default(false),
       }),
-      async ({ Description: description = '', KeySpec: keySpec, KeyUsage: keyUsage }) => ({
-        KeyMetadata: describe(await newKey({ description, keySpec, ...(keyUsage ? { keyUsage } : {}) })),
-      }),
+      async ({ Description: description = '', KeySpec: keySpec, KeyUsage: keyUsage, MultiRegion }, region) => {
+        const wanted = { description, keySpec, multiRegion: MultiRegion, region, ...(keyUsage ? { keyUsage } : {}) };
+        return { KeyMetadata: describe(await newKey(wanted)) };
+      },
     ),
-    DescribeKey: operation(keyId, ({ KeyId }) => ({ KeyMetadata: describe(findKey(KeyId)) })),
-    ListKeys: () => ({
-      Keys: Object.values(keys).map((key) => ({ KeyId: key.id, KeyArn: arnOf(key) })),
+    ReplicateKey: operation(primaryKeyId, async ({ KeyId, ReplicaRegion, Description }, region) => ({
+      ReplicaKeyMetadata: describe(await replicate(KeyId, ReplicaRegion, Description, region)),
+    })),
+    DescribeKey: operation(keyId, ({ KeyId }, region) => ({ KeyMetadata: describe(findKey(KeyId, region)) })),
+    ListKeys: (_, at) => ({
+      Keys: Object.values(keys)
+        .filter(({ region = localAccount.region }) => region === at)
+        .map((key) => ({ KeyId: key.id, KeyArn: arnOf(key) })),
       Truncated: false,
     }),
     CreateAlias: operation(
       z.object({ AliasName: z.string().startsWith('alias/'), TargetKeyId: z.string() }),
-      async ({ AliasName, TargetKeyId }) => {
+      async ({ AliasName, TargetKeyId }, region) => {
         if (aliases[AliasName])
           throw new AwsError('AlreadyExistsException', `An alias with the name ${AliasName} already exists`);
-        aliases[AliasName] = findKey(TargetKeyId).id;
+        aliases[AliasName] = findKey(TargetKeyId, region).id;
         await file.save();
         return undefined;
       },
@@ -208,29 +267,38 @@ export async function openKms(stateFolder: string, disk: StateDisk): Promise<Loc
       })),
       Truncated: false,
     }),
-    EnableKey: operation(keyId, ({ KeyId }) => change(KeyId, { state: 'Enabled' })),
-    DisableKey: operation(keyId, ({ KeyId }) => change(KeyId, { state: 'Disabled' })),
-    EnableKeyRotation: operation(keyId, ({ KeyId }) => change(KeyId, { rotation: true })),
-    DisableKeyRotation: operation(keyId, ({ KeyId }) => change(KeyId, { rotation: false })),
-    GetKeyRotationStatus: operation(keyId, ({ KeyId }) => ({ KeyRotationEnabled: findKey(KeyId).rotation })),
-    GetKeyPolicy: operation(keyId, ({ KeyId }) => ({ Policy: findKey(KeyId).policy ?? '{}', PolicyName: 'default' })),
-    PutKeyPolicy: operation(keyId.extend({ Policy: z.string() }), ({ KeyId, Policy }) =>
-      change(KeyId, { policy: Policy }),
+    EnableKey: operation(keyId, ({ KeyId }, region) => change(KeyId, region, { state: 'Enabled' })),
+    DisableKey: operation(keyId, ({ KeyId }, region) => change(KeyId, region, { state: 'Disabled' })),
+    EnableKeyRotation: operation(keyId, ({ KeyId }, region) => change(KeyId, region, { rotation: true })),
+    DisableKeyRotation: operation(keyId, ({ KeyId }, region) => change(KeyId, region, { rotation: false })),
+    GetKeyRotationStatus: operation(keyId, ({ KeyId }, region) => ({
+      KeyRotationEnabled: findKey(KeyId, region).rotation,
+    })),
+    GetKeyPolicy: operation(keyId, ({ KeyId }, region) => ({
+      Policy: findKey(KeyId, region).policy ?? '{}',
+      PolicyName: 'default',
+    })),
+    PutKeyPolicy: operation(keyId.extend({ Policy: z.string() }), ({ KeyId, Policy }, region) =>
+      change(KeyId, region, { policy: Policy }),
     ),
     ScheduleKeyDeletion: operation(
       keyId.extend({ PendingWindowInDays: z.int().min(7).max(30).default(30) }),
-      async (input) => {
+      async (input, region) => {
         const deletionAt = Date.now() + input.PendingWindowInDays * 86_400_000;
-        await change(input.KeyId, { state: 'PendingDeletion', deletionAt });
-        return { KeyId: arnOf(findKey(input.KeyId)), DeletionDate: deletionAt / 1000, KeyState: 'PendingDeletion' };
+        await change(input.KeyId, region, { state: 'PendingDeletion', deletionAt });
+        return {
+          KeyId: arnOf(findKey(input.KeyId, region)),
+          DeletionDate: deletionAt / 1000,
+          KeyState: 'PendingDeletion',
+        };
       },
     ),
-    CancelKeyDeletion: operation(keyId, async ({ KeyId }) => {
-      await change(KeyId, { state: 'Disabled', deletionAt: null });
-      return { KeyId: arnOf(findKey(KeyId)) };
+    CancelKeyDeletion: operation(keyId, async ({ KeyId }, region) => {
+      await change(KeyId, region, { state: 'Disabled', deletionAt: null });
+      return { KeyId: arnOf(findKey(KeyId, region)) };
     }),
-    Encrypt: operation(keyId.extend({ Plaintext: blob, EncryptionContext: context }), (input) => {
-      const key = usableKey(input.KeyId, 'ENCRYPT_DECRYPT');
+    Encrypt: operation(keyId.extend({ Plaintext: blob, EncryptionContext: context }), (input, region) => {
+      const key = usableKey(input.KeyId, 'ENCRYPT_DECRYPT', region);
       if (input.Plaintext.length > 4096)
         throw new AwsError('ValidationException', 'The plaintext is longer than 4096 bytes');
       const sealed = material.seal(key.id, key.material, input.Plaintext, input.EncryptionContext);
@@ -238,8 +306,8 @@ export async function openKms(stateFolder: string, disk: StateDisk): Promise<Loc
     }),
     Decrypt: operation(
       z.object({ CiphertextBlob: blob, EncryptionContext: context, KeyId: z.string().optional() }),
-      (input) => {
-        const { key, plaintext } = open(input.CiphertextBlob, input.EncryptionContext, input.KeyId);
+      (input, region) => {
+        const { key, plaintext } = open(input.CiphertextBlob, input.EncryptionContext, input.KeyId, region);
         return { KeyId: arnOf(key), Plaintext: plaintext.toString('base64'), EncryptionAlgorithm: 'SYMMETRIC_DEFAULT' };
       },
     ),
@@ -251,20 +319,23 @@ export async function openKms(stateFolder: string, disk: StateDisk): Promise<Loc
         DestinationKeyId: z.string(),
         DestinationEncryptionContext: context,
       }),
-      (input) => {
-        const source = open(input.CiphertextBlob, input.SourceEncryptionContext, input.SourceKeyId);
-        const key = usableKey(input.DestinationKeyId, 'ENCRYPT_DECRYPT');
+      (input, region) => {
+        const source = open(input.CiphertextBlob, input.SourceEncryptionContext, input.SourceKeyId, region);
+        const key = usableKey(input.DestinationKeyId, 'ENCRYPT_DECRYPT', region);
         const sealed = material.seal(key.id, key.material, source.plaintext, input.DestinationEncryptionContext);
         return { KeyId: arnOf(key), SourceKeyId: arnOf(source.key), CiphertextBlob: sealed.toString('base64') };
       },
     ),
     GenerateDataKey: operation(dataKey, newDataKey),
-    GenerateDataKeyWithoutPlaintext: operation(dataKey, (input) => ({ ...newDataKey(input), Plaintext: undefined })),
+    GenerateDataKeyWithoutPlaintext: operation(dataKey, (input, region) => ({
+      ...newDataKey(input, region),
+      Plaintext: undefined,
+    })),
     GenerateRandom: operation(z.object({ NumberOfBytes: z.int().min(1).max(1024) }), ({ NumberOfBytes }) => ({
       Plaintext: randomBytes(NumberOfBytes).toString('base64'),
     })),
-    GetPublicKey: operation(keyId, ({ KeyId }) => {
-      const key = usableKey(KeyId, 'SIGN_VERIFY');
+    GetPublicKey: operation(keyId, ({ KeyId }, region) => {
+      const key = usableKey(KeyId, 'SIGN_VERIFY', region);
       return {
         KeyId: arnOf(key),
         PublicKey: material.publicKeyOf(key.material).toString('base64'),
@@ -272,28 +343,31 @@ export async function openKms(stateFolder: string, disk: StateDisk): Promise<Loc
         KeyUsage: key.usage,
       };
     }),
-    Sign: operation(signing, ({ KeyId, Message, SigningAlgorithm }) => {
-      const key = usableKey(KeyId, 'SIGN_VERIFY');
+    Sign: operation(signing, ({ KeyId, Message, SigningAlgorithm }, region) => {
+      const key = usableKey(KeyId, 'SIGN_VERIFY', region);
       const signature = material.signMessage(key.material, SigningAlgorithm, Message);
       return { KeyId: arnOf(key), Signature: signature.toString('base64'), SigningAlgorithm };
     }),
-    Verify: operation(signing.extend({ Signature: blob }), ({ KeyId, Message, SigningAlgorithm, Signature }) => {
-      const key = usableKey(KeyId, 'SIGN_VERIFY');
-      if (!material.signatureIsValid(key.material, SigningAlgorithm, Message, Signature)) {
-        throw new AwsError('KMSInvalidSignatureException', 'The signature is not valid for this message and key');
-      }
-      return { KeyId: arnOf(key), SignatureValid: true, SigningAlgorithm };
-    }),
-    GenerateMac: operation(macing, ({ KeyId, Message, MacAlgorithm }) => {
-      const key = usableKey(KeyId, 'GENERATE_VERIFY_MAC');
+    Verify: operation(
+      signing.extend({ Signature: blob }),
+      ({ KeyId, Message, SigningAlgorithm, Signature }, region) => {
+        const key = usableKey(KeyId, 'SIGN_VERIFY', region);
+        if (!material.signatureIsValid(key.material, SigningAlgorithm, Message, Signature)) {
+          throw new AwsError('KMSInvalidSignatureException', 'The signature is not valid for this message and key');
+        }
+        return { KeyId: arnOf(key), SignatureValid: true, SigningAlgorithm };
+      },
+    ),
+    GenerateMac: operation(macing, ({ KeyId, Message, MacAlgorithm }, region) => {
+      const key = usableKey(KeyId, 'GENERATE_VERIFY_MAC', region);
       return {
         KeyId: arnOf(key),
         Mac: material.mac(key.material, MacAlgorithm, Message).toString('base64'),
         MacAlgorithm,
       };
     }),
-    VerifyMac: operation(macing.extend({ Mac: blob }), ({ KeyId, Message, MacAlgorithm, Mac }) => {
-      const key = usableKey(KeyId, 'GENERATE_VERIFY_MAC');
+    VerifyMac: operation(macing.extend({ Mac: blob }), ({ KeyId, Message, MacAlgorithm, Mac }, region) => {
+      const key = usableKey(KeyId, 'GENERATE_VERIFY_MAC', region);
       if (!material.macIsValid(key.material, MacAlgorithm, Message, Mac)) {
         throw new AwsError('KMSInvalidMacException', 'The MAC is not valid for this message and key');
       }

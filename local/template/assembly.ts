@@ -7,6 +7,7 @@ const manifestSchema = z.object({
     z.string(),
     z.object({
       type: z.string(),
+      environment: z.string().optional(),
       properties: z
         .object({ templateFile: z.string().optional(), file: z.string().optional(), stackName: z.string().optional() })
         .optional(),
@@ -52,7 +53,12 @@ const assetsSchema = z.object({
 
 export type Template = z.output<typeof templateSchema>;
 
-export type Stack = { readonly name: string; readonly template: Template };
+export type Stack = {
+  readonly name: string;
+  readonly template: Template;
+  /** Where the app says that it is deployed; null where the credentials decide. */
+  readonly region: string | null;
+};
 
 /** A synthesized CDK app: its stacks, and the local path of every file asset by its object key. */
 export type Assembly = {
@@ -71,10 +77,11 @@ export function readAssembly(folder: string): Assembly {
   const { artifacts } = manifestSchema.parse(readJson(join(root, 'manifest.json')));
   const stacks: Stack[] = [];
   const assets = new Map<string, string>();
-  for (const [id, { type, properties }] of Object.entries(artifacts)) {
+  for (const [id, { type, properties, environment = '' }] of Object.entries(artifacts)) {
     if (type === 'aws:cloudformation:stack' && properties?.templateFile !== undefined) {
       const template = templateSchema.parse(readJson(join(root, properties.templateFile)));
-      stacks.push({ name: properties.stackName ?? id, template });
+      const region = /^aws:\/\/[^/]+\/([a-z0-9-]+)$/.exec(environment)?.[1] ?? null;
+      stacks.push({ name: properties.stackName ?? id, template, region: region === 'unknown-region' ? null : region });
     }
     if (type === 'cdk:asset-manifest' && properties?.file !== undefined) {
       for (const { source, destinations } of Object.values(

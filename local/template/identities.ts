@@ -10,6 +10,8 @@ export type Place = {
   readonly type: string;
   /** Resolved properties; names given in the template win over derived ones. */
   readonly properties: Readonly<Record<string, unknown>>;
+  /** Of its stack, where the app names one. */
+  readonly region?: string;
 };
 
 const nameProperty: Record<string, string> = {
@@ -47,10 +49,14 @@ export function physicalName({ stack, logicalId, type, properties }: Place): str
   const given = nameProperty[type] === undefined ? undefined : properties[nameProperty[type]];
   if (typeof given === 'string') return given;
   const digest = createHash('sha256').update(`${stack}/${logicalId}`).digest('hex');
+  // By which the encryption library knows that another region may have the same key.
+  if (type === 'AWS::KMS::Key' && properties.MultiRegion === true) return `mrk-${digest.slice(0, 32)}`;
   // Until a deployment numbers it; see versions.ts.
   if (type === 'AWS::Lambda::Version') return '1';
   if (type === 'AWS::KMS::Key')
     return `${digest.slice(0, 8)}-${digest.slice(8, 12)}-4${digest.slice(13, 16)}-8${digest.slice(17, 20)}-${digest.slice(20, 32)}`;
+  // A replica has the id of its primary.
+  if (type === 'AWS::KMS::ReplicaKey') return String(properties.PrimaryKeyArn).split('/').at(-1) ?? '';
   if (opaque.has(type)) return digest.slice(0, 10);
   const name = `${stack}-${logicalId}`;
   if (type === 'AWS::S3::Bucket') return shorten(name.toLowerCase(), 63, digest);
@@ -97,7 +103,7 @@ export function attribute(place: Place, name: string, attributeName: string): st
   return simple[attributeName] ?? `${place.logicalId}.${attributeName}`;
 }
 
-function arnOf({ type, properties }: Place, name: string): string {
+function arnOf({ type, properties, region: ofStack = region }: Place, name: string): string {
   const arn = (service: string, resource: string) => `arn:aws:${service}:${region}:${account}:${resource}`;
   const functionArn = () => {
     const target = String(properties.FunctionName);
@@ -111,6 +117,8 @@ function arnOf({ type, properties }: Place, name: string): string {
       return arn('dynamodb', `table/${name}`);
     case 'AWS::KMS::Key':
       return arn('kms', `key/${name}`);
+    case 'AWS::KMS::ReplicaKey':
+      return `arn:aws:kms:${ofStack}:${account}:key/${name}`;
     case 'AWS::KMS::Alias':
       return arn('kms', name);
     case 'AWS::Lambda::Function':

@@ -48,7 +48,13 @@ export function resolveResources(assembly: Assembly, names: ReadonlyMap<string, 
     if (inProgress.has(key)) throw new Error(`Stack ${stack.name}: ${logicalId} refers to itself`);
     inProgress.add(key);
     const properties = value(stack, definition.Properties) as Record<string, unknown>;
-    const place: Place = { stack: stack.name, logicalId, type: definition.Type, properties };
+    const place: Place = {
+      stack: stack.name,
+      logicalId,
+      type: definition.Type,
+      properties,
+      ...(stack.region === null ? {} : { region: stack.region }),
+    };
     const name = names.get(key) ?? physicalName(place);
     const made: Resource = {
       ...place,
@@ -126,6 +132,14 @@ export function resolveResources(assembly: Assembly, names: ReadonlyMap<string, 
       const exported = exports.get(name);
       if (!exported) throw new Error(`Stack ${stack.name} imports ${name}, which no stack exports`);
       return exported();
+    },
+    'Fn::GetStackOutput': (stack, argument) => {
+      const { StackName, OutputName } = value(stack, argument) as { StackName: string; OutputName: string };
+      const producer = assembly.stacks.find(({ name }) => name === StackName);
+      const output = producer?.template.Outputs[OutputName];
+      if (!producer || !output)
+        throw new Error(`Stack ${stack.name} reads ${OutputName} of ${StackName}, which has none`);
+      return value(producer, output.Value);
     },
     'Fn::FindInMap': (stack, argument) => {
       const [map, first, second] = (argument as unknown[]).map((part) => String(value(stack, part)));

@@ -235,6 +235,16 @@ export const metrics = {
     source: CATALOG,
     publishedAs: 'NewestProvenBackupAge',
   },
+  uncopied_seconds: {
+    title: 'Age of the oldest backup that is not copied to the second region',
+    unit: 'Seconds',
+    source: 'S3, each hour, where copies are configured',
+  },
+  failed_copies: {
+    title: 'Objects that S3 could not copy to the second region',
+    unit: 'Count',
+    source: 'S3, where copies are configured',
+  },
 
   days_until_disk_full: { title: 'Days until the disk is full', unit: 'Days', source: FORECAST },
   days_until_connections_exhausted: {

@@ -6,6 +6,7 @@ import type { MetricName } from '../../shared/health/metrics.ts';
 import { emptyWatch, putRollUp } from '../../shared/health/sample-store.ts';
 import type { Watcher } from '../../shared/health/watch-database.ts';
 import { createBackupCatalog, runningBackup } from '../../shared/state/backups.ts';
+import { writeCopies } from '../../shared/state/copies.ts';
 import { newBackupId, newJobId } from '../../shared/state/ids.ts';
 import { recordCapture, writeRecovery } from '../../shared/state/recovery.ts';
 import { DAY_MS } from '../../shared/time.ts';
@@ -67,6 +68,25 @@ test('changes are not captured', () =>
       return () => recordCapture(watched.table, of, { captured_at: ago(0) });
     },
   }));
+
+test.each([
+  ['copies_late', { WARNING: 7200 }, { waiting_since: ago(0.2) }],
+  ['copies_failed', { ERROR: 1 }, { failed: ['databases/tested/changes/1'] }],
+] as const)('a backup is not in the second region (%s)', (check, levels, trouble) =>
+  conditionIn({
+    check,
+    levels,
+    async make() {
+      const good = { since: ago(3), checked_at: ago(0), copied: [], waiting_since: null, failed: [] };
+      await writeCopies(watched.table, DATABASE, {
+        ...good,
+        ...trouble,
+        failed: [...('failed' in trouble ? trouble.failed : [])],
+      });
+      return () => writeCopies(watched.table, DATABASE, good);
+    },
+  }),
+);
 
 /** Puts what `valueAt` says into periods of an hour over five days, in place of what is there. */
 async function past(metric: MetricName, valueAt: (days: number) => number): Promise<void> {

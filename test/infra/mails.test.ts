@@ -9,7 +9,7 @@ const identitiesFor = (alert_sender: string) => {
   const deployment = checkDeployment({ ...plain, alert_sender, alert_emails: ['dba@example.org'] }, 'test');
   const [statement] = sendMails(stack, deployment);
   expect(statement?.conditions).toEqual({ StringEquals: { 'ses:FromAddress': alert_sender } });
-  return statement?.resources.map((arn) => String(stack.resolve(arn)).split(':identity/')[1]);
+  return statement?.resources.map((arn) => /:identity\/([^"]+)/.exec(JSON.stringify(stack.resolve(arn)))?.[1]);
 };
 
 it('lets mails be sent by the address, its domain and each domain above, of which SES may have verified any', () => {

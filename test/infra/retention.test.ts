@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import example from '../../infra/config/example.ts';
 import { checkDeployment } from '../../infra/config/load.ts';
 import type { DeploymentInput } from '../../infra/config/schema.ts';
+import { circlesIn } from './support/cycles.ts';
 import { statementsOf } from './support/policies.ts';
 import { type Synthesized, synthesize } from './support/synthesize.ts';
 
@@ -75,7 +76,12 @@ describe('object lock', () => {
   });
 
   it('is overridden by no function', () => {
-    const bypass = statementsOf(withLock).flatMap(({ effect, actions }) => (effect === 'Allow' ? actions : []));
+    // What empties the buckets of a removed stack deletes versions as far as no lock keeps them.
+    const bypass = statementsOf(withLock)
+      .filter(({ effect, roles }) => effect === 'Allow' && !roles.includes('dbms-empty-bucket'))
+      .flatMap(({ actions }) => actions);
+    const all = statementsOf(withLock).flatMap(({ effect, actions }) => (effect === 'Allow' ? actions : []));
+    expect(all.filter((action) => /BypassGovernance|PutObjectRetention/.test(action))).toEqual([]);
     expect(bypass.filter((action) => /BypassGovernance|PutObjectRetention|DeleteObjectVersion/.test(action))).toEqual(
       [],
     );
@@ -179,5 +185,122 @@ describe('copies', () => {
     const needs = 'copies.region: needs region and account to be set';
     expect([problem(nowhere), problem(nobody)]).toEqual([needs, needs]);
     expect(problem({ ...copied, copies: { region: 'eu-central-1' } })).toMatch(/is the region of the backups itself/);
+  });
+
+  it('tell of what S3 could not copy, and are looked at each hour', () => {
+    const topic = withCopies.one('AWS::SNS::Topic').arn;
+    const { properties } = withCopies.one('AWS::S3::Bucket', 'Backups');
+    expect(properties).toMatchObject({
+      ReplicationConfiguration: { Rules: [{ Destination: { Metrics: { Status: 'Enabled' } } }] },
+      NotificationConfiguration: {
+        TopicConfigurations: [
+          { Event: 's3:Replication:OperationFailedReplication', Topic: withCopies.one('AWS::SNS::Topic').ref },
+        ],
+      },
+    });
+    // S3 sends a first message when the bucket is made.
+    const [bucketAsWritten] = withCopies
+      .written('AWS::S3::Bucket')
+      .filter(({ Properties }) => Properties?.NotificationConfiguration);
+    expect(bucketAsWritten?.DependsOn).toEqual(expect.arrayContaining([expect.stringMatching(/^FailedCopiesPolicy/)]));
+    const publishing = statementsOf(withCopies).filter(({ actions }) => actions.includes('sns:Publish'));
+    expect(publishing).toMatchObject([
+      { effect: 'Deny' },
+      {
+        principal: { Service: 's3.amazonaws.com' },
+        conditions: { StringEquals: { 'aws:SourceAccount': '123456789012' } },
+      },
+    ]);
+    const fn = withCopies.app.functions.find(({ name }) => name === 'dbms-watch-copies');
+    expect(withCopies.ofType('AWS::SNS::Subscription').map((each) => each.properties)).toMatchObject([
+      { Protocol: 'lambda', Endpoint: fn?.arn },
+    ]);
+    expect(topic).toBeTruthy();
+    const rules = withCopies.app.rules.filter(({ targets }) => targets.some(({ arn }) => arn === fn?.arn));
+    expect(rules).toHaveLength(1);
+    const actions = statementsOf(withCopies)
+      .filter(({ roles }) => roles.includes('dbms-watch-copies'))
+      .flatMap((statement) => statement.actions);
+    expect(actions.filter((action) => /^kms:|^s3:Put|^s3:Delete/.test(action))).toEqual([]);
+    expect(plain.app.functions.map(({ name }) => name)).not.toContain('dbms-watch-copies');
+  });
+
+  it('can be opened by a replica of the key in the second region, made after the key and by its ARN', () => {
+    const stack = withCopies.assembly.stacks.find(({ name }) => name === 'dbms-replica-key');
+    expect(stack?.region).toBe('eu-west-1');
+    const [replica] = withCopies.written('AWS::KMS::ReplicaKey');
+    expect(replica?.Properties?.PrimaryKeyArn).toEqual({
+      'Fn::GetStackOutput': { StackName: 'dbms-storage', OutputName: 'BackupKeyArn', Region: 'eu-central-1' },
+    });
+    const key = withCopies.one('AWS::KMS::Key', 'BackupKey').name;
+    expect(withCopies.one('AWS::KMS::ReplicaKey').arn).toMatch(new RegExp(`:kms:eu-west-1:[0-9]+:key/${key}$`));
+    expect(replica?.DeletionPolicy).toBe('Retain');
+    const outputs = (name: string) =>
+      Object.keys(withCopies.assembly.stacks.find((each) => each.name === name)?.template.Outputs ?? {});
+    expect([outputs('dbms-copies'), outputs('dbms-replica-key')]).toEqual([
+      expect.arrayContaining(['CopiesBucket', 'CopiesKeyArn']),
+      ['ReplicaKeyArn'],
+    ]);
+  });
+});
+
+describe('backups that are there already', () => {
+  const existing = {
+    bucket: 'dbms-backup-copies-123456789012-eu-west-1',
+    key_arn: 'arn:aws:kms:eu-west-1:123456789012:key/mrk-0123456789abcdef0123456789abcdef',
+    bucket_key_arn: 'arn:aws:kms:eu-west-1:123456789012:key/0a1b2c3d-0000-4000-8000-000000000000',
+  };
+
+  it('take the place of a new bucket and key, and are opened by both keys', () => {
+    const west = synthesize({ ...example, prefix: 'west', existing_backups: existing });
+    west.remove();
+    expect(west.ofType('AWS::S3::Bucket').map(({ logicalId }) => logicalId.replace(/[0-9A-F]{8}$/, ''))).toEqual([
+      'AccessLogs',
+      'Downloads',
+      'AuditArchive',
+    ]);
+    expect(west.ofType('AWS::KMS::Key').map(({ properties }) => properties.KeySpec)).toEqual(['ECC_NIST_P256']);
+    const restore = west.app.functions.find(({ name }) => name === 'west-restore');
+    expect(restore?.environment).toMatchObject({ BACKUP_BUCKET: existing.bucket, BACKUP_KEY_ARN: existing.key_arn });
+    const opening = statementsOf(west).filter(
+      ({ roles, actions, resources }) =>
+        roles.includes('west-restore') && actions.includes('kms:Decrypt') && resources.includes(existing.key_arn),
+    );
+    expect(opening.flatMap(({ resources }) => resources)).toContain(existing.bucket_key_arn);
+    const writing = statementsOf(west).filter(({ actions }) => actions.includes('kms:GenerateDataKey'));
+    expect(writing.flatMap(({ resources }) => resources)).not.toContain(existing.bucket_key_arn);
+  });
+
+  it('cannot be copied by a deployment that does not own them', () => {
+    expect(() => checkDeployment({ ...copied, existing_backups: existing }, 'it')).toThrow(
+      /copies: cannot be made of existing_backups/,
+    );
+  });
+});
+
+describe('removal', () => {
+  it('goes in an order that CloudFormation can find', () => {
+    for (const synthesized of [plain, withCopies, withLock]) expect(circlesIn(synthesized)).toEqual([]);
+  });
+
+  it('empties each bucket once its policy is gone, and only where the configuration destroys', () => {
+    const emptied = withLock.ofType('Custom::EmptiedBucket').map(({ properties }) => properties.BucketName);
+    expect(emptied.toSorted()).toEqual(
+      withLock
+        .ofType('AWS::S3::Bucket')
+        .map(({ name }) => name)
+        .sort(),
+    );
+    const policies = withLock.written('AWS::S3::BucketPolicy');
+    expect(policies).toHaveLength(emptied.length);
+    for (const { DependsOn = [] } of policies) expect(DependsOn.join()).toMatch(/EmptiedBuckets/);
+    for (const { properties } of withLock.ofType('AWS::S3::Bucket')) {
+      expect(properties.Tags).toContainEqual({ Key: 'emptied-on-removal', Value: 'true' });
+    }
+    expect(withCopies.ofType('Custom::EmptiedBucket')).toEqual([]);
+    expect(withCopies.app.functions.map(({ name }) => name)).not.toContain('dbms-empty-bucket');
+    for (const { properties } of withCopies.ofType('AWS::S3::Bucket')) {
+      expect(JSON.stringify(properties.Tags)).not.toContain('emptied-on-removal');
+    }
   });
 });

@@ -1,10 +1,9 @@
 import type * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
 import type * as iam from 'aws-cdk-lib/aws-iam';
 import type * as kms from 'aws-cdk-lib/aws-kms';
-import type * as s3 from 'aws-cdk-lib/aws-s3';
 import { AUDIT_PREFIX } from '../../../shared/security/audit/layout.ts';
 import { headKey } from '../../../shared/security/audit/record.ts';
-import { allow, listAndMiss } from './allow.ts';
+import { type AnyBucket, allow, listAndMiss } from './allow.ts';
 
 /** Archives and digests of all audit trails, in a bucket of their own; see shared/security/audit/layout.ts. */
 export const AUDIT_PATHS = `${AUDIT_PREFIX}*`;
@@ -28,7 +27,7 @@ export function writeAudit(table: dynamodb.Table): iam.PolicyStatement[] {
 }
 
 /** Reads the audit trail, and what is archived and signed of it. */
-export function readAudit(table: dynamodb.Table, bucket: s3.Bucket, key: kms.Key): iam.PolicyStatement[] {
+export function readAudit(table: dynamodb.Table, bucket: AnyBucket, key: kms.IKey): iam.PolicyStatement[] {
   return [
     allow(['dynamodb:GetItem', 'dynamodb:Query'], [table.tableArn]),
     allow(['s3:GetObject'], [bucket.arnForObjects(AUDIT_PATHS)]),
@@ -40,8 +39,8 @@ export function readAudit(table: dynamodb.Table, bucket: s3.Bucket, key: kms.Key
 /** Archives the audit trail, and signs where it ends. */
 export function sealAudit(
   table: dynamodb.Table,
-  bucket: s3.Bucket,
-  key: kms.Key,
+  bucket: AnyBucket,
+  key: kms.IKey,
   auditKey: kms.Key,
 ): iam.PolicyStatement[] {
   return [

@@ -1,8 +1,7 @@
 import type * as iam from 'aws-cdk-lib/aws-iam';
 import type * as kms from 'aws-cdk-lib/aws-kms';
-import type * as s3 from 'aws-cdk-lib/aws-s3';
 import { MANIFEST, WORK } from '../../../shared/backup/layout.ts';
-import { allow, listAndMiss } from './allow.ts';
+import { type AnyBucket, allow, decrypt, listAndMiss } from './allow.ts';
 
 /** Where all backups lie; see shared/backup/layout.ts. A wildcard, because a backup's path is made when the backup is. */
 export const BACKUP_PATHS = 'databases/*';
@@ -15,7 +14,7 @@ export const WORK_PATHS = ownPath(`${WORK}*`);
 export const MANIFEST_PATHS = ownPath(MANIFEST);
 
 /** Stores sealed objects. */
-export function writeBackups(bucket: s3.Bucket, key: kms.Key): iam.PolicyStatement[] {
+export function writeBackups(bucket: AnyBucket, key: kms.IKey): iam.PolicyStatement[] {
   return [
     allow(['s3:PutObject', 's3:AbortMultipartUpload'], [bucket.arnForObjects(BACKUP_PATHS)]),
     // S3 itself decrypts with the key when it joins the parts of an upload.
@@ -24,40 +23,45 @@ export function writeBackups(bucket: s3.Bucket, key: kms.Key): iam.PolicyStateme
 }
 
 /** Makes and opens the masking key, which is a data key of the backups' key. */
-export function useMaskingKey(key: kms.Key): iam.PolicyStatement[] {
+export function useMaskingKey(key: kms.IKey): iam.PolicyStatement[] {
   return [allow(['kms:GenerateDataKey', 'kms:Decrypt'], [key.keyArn])];
 }
 
 /** Opens sealed objects of any backup. */
-export function readBackups(bucket: s3.Bucket, key: kms.Key): iam.PolicyStatement[] {
+export function readBackups(bucket: AnyBucket, key: kms.IKey): iam.PolicyStatement[] {
   return [
     allow(['s3:GetObject'], [bucket.arnForObjects(BACKUP_PATHS)]),
     listAndMiss(bucket, BACKUP_PATHS),
-    allow(['kms:Decrypt'], [key.keyArn]),
+    decrypt(bucket, key),
   ];
 }
 
 /** Opens what the functions of a distributed backup leave for each other, which is gone when it is complete. */
-export function readWork(bucket: s3.Bucket, key: kms.Key): iam.PolicyStatement[] {
+export function readWork(bucket: AnyBucket, key: kms.IKey): iam.PolicyStatement[] {
   return [
     allow(['s3:GetObject'], [bucket.arnForObjects(WORK_PATHS)]),
     listAndMiss(bucket, WORK_PATHS),
-    allow(['kms:Decrypt'], [key.keyArn]),
+    decrypt(bucket, key),
   ];
 }
 
 /** Opens manifests, for who may decrypt. */
-export function readManifests(bucket: s3.Bucket): iam.PolicyStatement[] {
+export function readManifests(bucket: AnyBucket): iam.PolicyStatement[] {
   return [allow(['s3:GetObject'], [bucket.arnForObjects(MANIFEST_PATHS)]), listAndMiss(bucket, MANIFEST_PATHS)];
 }
 
 /** Asks until when S3 keeps an object from being deleted. */
-export function readLocks(bucket: s3.Bucket): iam.PolicyStatement[] {
+export function readLocks(bucket: AnyBucket): iam.PolicyStatement[] {
   return [allow(['s3:GetObjectRetention'], [bucket.arnForObjects(BACKUP_PATHS)]), listAndMiss(bucket, BACKUP_PATHS)];
 }
 
+/** Asks S3 how far an object's copy is. S3 has no right for that but the one to read; without the key nothing of it opens. */
+export function readObjectStates(bucket: AnyBucket): iam.PolicyStatement[] {
+  return [allow(['s3:GetObject'], [bucket.arnForObjects(BACKUP_PATHS)]), listAndMiss(bucket, BACKUP_PATHS)];
+}
+
 /** Deletes a backup's objects and aborts its unfinished uploads. Former versions are beyond it: the bucket keeps them. */
-export function removeBackups(bucket: s3.Bucket): iam.PolicyStatement[] {
+export function removeBackups(bucket: AnyBucket): iam.PolicyStatement[] {
   return [
     allow(['s3:DeleteObject', 's3:AbortMultipartUpload'], [bucket.arnForObjects(BACKUP_PATHS)]),
     allow(['s3:ListBucket'], [bucket.bucketArn], { StringLike: { 's3:prefix': BACKUP_PATHS } }),

@@ -1,13 +1,12 @@
 import type * as iam from 'aws-cdk-lib/aws-iam';
 import type * as kms from 'aws-cdk-lib/aws-kms';
-import type * as s3 from 'aws-cdk-lib/aws-s3';
-import { allow, listAndMiss } from './allow.ts';
+import { type AnyBucket, allow, listAndMiss } from './allow.ts';
 
 /** All of the bucket of downloads, which holds nothing else. */
 export const DOWNLOAD_PATHS = '*';
 
 /** Makes the files of downloads, and looks which parts of them are stored. */
-export function writeDownloads(downloads: s3.Bucket, key: kms.Key): iam.PolicyStatement[] {
+export function writeDownloads(downloads: AnyBucket, key: kms.IKey): iam.PolicyStatement[] {
   return [
     allow(
       ['s3:PutObject', 's3:AbortMultipartUpload', 's3:ListMultipartUploadParts'],
@@ -20,7 +19,7 @@ export function writeDownloads(downloads: s3.Bucket, key: kms.Key): iam.PolicySt
 }
 
 /** Reads the files of downloads, and so may sign addresses of them. */
-export function readDownloads(downloads: s3.Bucket, key: kms.Key): iam.PolicyStatement[] {
+export function readDownloads(downloads: AnyBucket, key: kms.IKey): iam.PolicyStatement[] {
   return [
     allow(['s3:GetObject'], [downloads.arnForObjects(DOWNLOAD_PATHS)]),
     listAndMiss(downloads, DOWNLOAD_PATHS),
@@ -29,7 +28,7 @@ export function readDownloads(downloads: s3.Bucket, key: kms.Key): iam.PolicySta
 }
 
 /** Deletes files of downloads and aborts their unfinished uploads. */
-export function removeDownloads(downloads: s3.Bucket): iam.PolicyStatement[] {
+export function removeDownloads(downloads: AnyBucket): iam.PolicyStatement[] {
   return [
     allow(['s3:DeleteObject', 's3:AbortMultipartUpload'], [downloads.arnForObjects(DOWNLOAD_PATHS)]),
     allow(['s3:ListBucket', 's3:ListBucketMultipartUploads'], [downloads.bucketArn]),

@@ -1,17 +1,16 @@
 import { ArnFormat, type Stack, Validations } from 'aws-cdk-lib';
 import type * as iam from 'aws-cdk-lib/aws-iam';
 import type * as kms from 'aws-cdk-lib/aws-kms';
-import type * as s3 from 'aws-cdk-lib/aws-s3';
 import { rdsNamesOf } from '../../../shared/aws/rds-names.ts';
 import type { Deployment } from '../../config/schema.ts';
 import { written } from '../network-interfaces.ts';
-import { allow } from './allow.ts';
+import { type AnyBucket, allow } from './allow.ts';
 
 /** Reads how AWS keeps the backups, their key, the logins' secrets and the instances: settings alone, never what is kept. */
 export function readProtection(
   stack: Stack,
-  bucket: s3.Bucket,
-  key: kms.Key,
+  bucket: AnyBucket,
+  key: kms.IKey,
   databases: Deployment['databases'],
 ): iam.PolicyStatement[] {
   const managed = databases.filter(({ kind }) => kind !== 'self-managed');

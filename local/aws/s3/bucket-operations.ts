@@ -3,7 +3,7 @@ import { AwsError } from '../errors.ts';
 import { readBody } from '../http.ts';
 import { escapeXml } from '../xml.ts';
 import { bucketOf, type Call, type S3Operation, sendEmpty, sendXml } from './call.ts';
-import type { StoredObject } from './store.ts';
+import { NO_VERSION, type StoredObject, versionsOf } from './store.ts';
 
 /** Configurations of a bucket that are kept and given back: sub-resource, API name, and the error when there is none. */
 export const configurations: Readonly<Record<string, { noun: string; missing: string | null }>> = {
@@ -18,6 +18,7 @@ export const configurations: Readonly<Record<string, { noun: string; missing: st
   'object-lock': { noun: 'ObjectLockConfiguration', missing: 'ObjectLockConfigurationNotFoundError' },
   logging: { noun: 'BucketLogging', missing: null },
   notification: { noun: 'BucketNotificationConfiguration', missing: null },
+  replication: { noun: 'BucketReplication', missing: 'ReplicationConfigurationNotFoundError' },
 };
 
 const emptyDocuments: Readonly<Record<string, string>> = {
@@ -63,7 +64,7 @@ const createBucket: S3Operation = async (call) => {
 
 const deleteBucket: S3Operation = async (call) => {
   const bucket = bucketOf(call);
-  if (bucket.objects.size > 0)
+  if (bucket.objects.size + bucket.former.size > 0)
     throw new AwsError('BucketNotEmpty', 'The bucket you tried to delete is not empty.', 409);
   await call.store.deleteBucket(bucket);
   sendEmpty(call, 204);
@@ -148,13 +149,31 @@ const listObjects: S3Operation = (call) => {
   sendXml(call, 'ListBucketResult', `<Name>${call.bucketName}</Name>${paging}${items}${commonPrefixes(prefixes)}`);
 };
 
-/** The local store keeps the current version alone, so it lists that one as `null`. */
 const listObjectVersions: S3Operation = (call) => {
-  const { objects, prefixes, next } = listPage(bucketOf(call).objects, call.query.get('key-marker') ?? '', call.query);
-  const version = '<VersionId>null</VersionId><IsLatest>true</IsLatest>';
-  const paging = `<IsTruncated>${next !== null}</IsTruncated>${next === null ? '' : `<NextKeyMarker>${escapeXml(next)}</NextKeyMarker>`}`;
-  const items = objects.map((object) => `<Version>${describeListed(object, version)}</Version>`).join('');
-  sendXml(call, 'ListVersionsResult', `<Name>${call.bucketName}</Name>${paging}${items}${commonPrefixes(prefixes)}`);
+  const { query } = call;
+  const bucket = bucketOf(call);
+  const limit = Math.min(Number(query.get('max-keys') ?? 1000), 1000);
+  const prefix = query.get('prefix') ?? '';
+  const all = versionsOf(bucket).filter(({ key }) => key.startsWith(prefix));
+  const [afterKey, marker] = [query.get('key-marker') ?? '', query.get('version-id-marker')];
+  // What the markers name need not be there any more. Of one key, later versions come first.
+  const isBefore = ({ key, versionId = '' }: StoredObject): boolean =>
+    key < afterKey || (key === afterKey && (marker ? versionId >= (marker === NO_VERSION ? '' : marker) : true));
+  const begin = all.filter(isBefore).length;
+  const page = all.slice(begin, begin + limit);
+  const last = page.at(-1);
+  const isTruncated = last !== undefined && begin + limit < all.length;
+  const items = page.map((object, index) => {
+    const isLatest = (page[index - 1] ?? all[begin - 1])?.key !== object.key;
+    const version = `<VersionId>${object.versionId ?? NO_VERSION}</VersionId><IsLatest>${isLatest}</IsLatest>`;
+    if (!object.isDeleteMarker) return `<Version>${describeListed(object, version)}</Version>`;
+    return `<DeleteMarker><Key>${escapeXml(object.key)}</Key><LastModified>${new Date(object.modifiedAt).toISOString()}</LastModified>${version}</DeleteMarker>`;
+  });
+  const next = isTruncated
+    ? `<NextKeyMarker>${escapeXml(last.key)}</NextKeyMarker><NextVersionIdMarker>${last.versionId ?? NO_VERSION}</NextVersionIdMarker>`
+    : '';
+  const paging = `<IsTruncated>${isTruncated}</IsTruncated>${next}`;
+  sendXml(call, 'ListVersionsResult', `<Name>${call.bucketName}</Name>${paging}${items.join('')}`);
 };
 
 export const bucketOperations: Readonly<Record<string, S3Operation>> = {

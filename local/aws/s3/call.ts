@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AwsError } from '../errors.ts';
-import type { Bucket, Store, StoredObject, Upload } from './store.ts';
+import { type Bucket, NO_VERSION, type Store, type StoredObject, type Upload, versionsOf } from './store.ts';
 
 /** One request as the operations see it. */
 export type Call = {
@@ -24,6 +24,16 @@ export function objectOf(bucket: Bucket, key: string): StoredObject {
   const object = bucket.objects.get(key);
   if (!object) throw new AwsError('NoSuchKey', `The specified key does not exist: ${key}`, 404);
   return object;
+}
+
+/** The version that a request names, or the current one. */
+export function requestedObject(bucket: Bucket, { key, query }: Call): StoredObject {
+  const version = query.get('versionId');
+  if (version === null) return objectOf(bucket, key);
+  const found = versionsOf(bucket, key).find(({ versionId = NO_VERSION }) => versionId === version);
+  if (!found || found.isDeleteMarker)
+    throw new AwsError('NoSuchVersion', `The specified version does not exist: ${key} ${version}`, 404);
+  return found;
 }
 
 export function uploadOf(bucket: Bucket, { key, query }: Call): Upload {
@@ -94,8 +104,7 @@ export function objectHeaders(call: Call, bucket: Bucket): Record<string, string
 const DAY_MS = 86_400_000;
 
 /**
- * The lock that the bucket gives to new objects. S3 keeps the version that a deletion hides or another object replaces; this store
- * keeps no versions, and refuses just the deletion of one by its id.
+ * The lock that the bucket gives to new objects, which keeps a version from being deleted by its id.
  */
 function defaultLock({ configurations: { 'object-lock': lock = '' } }: Bucket): Record<string, string> {
   const mode = /<Mode>(.*?)<\/Mode>/.exec(lock)?.[1];

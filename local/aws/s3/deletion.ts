@@ -1,6 +1,6 @@
 import { AwsError } from '../errors.ts';
 import { LOCK_MODE, LOCKED_UNTIL } from './call.ts';
-import type { Bucket } from './store.ts';
+import { type Bucket, NO_VERSION, versionsOf } from './store.ts';
 
 type Statement = { Effect: string; Action: string | string[]; Condition?: object };
 
@@ -21,10 +21,11 @@ export function checkDeletion(bucket: Bucket, key: string, version: string | nul
   if (forbids(version === null ? 's3:DeleteObject' : 's3:DeleteObjectVersion')) {
     throw new AwsError('AccessDenied', 'Access Denied by an explicit deny in a resource-based policy', 403);
   }
-  const { headers = {} } = bucket.objects.get(key) ?? {};
+  if (version === null) return;
+  const { headers = {} } = versionsOf(bucket, key).find(({ versionId = NO_VERSION }) => versionId === version) ?? {};
   const isLocked = Date.parse(headers[LOCKED_UNTIL] ?? '') > Date.now();
   const mayBypass = bypass && headers[LOCK_MODE] === 'GOVERNANCE' && !forbids('s3:BypassGovernanceRetention');
-  if (version !== null && isLocked && !mayBypass) {
+  if (isLocked && !mayBypass) {
     throw new AwsError('AccessDenied', 'Access Denied because object protected by object lock.', 403);
   }
 }

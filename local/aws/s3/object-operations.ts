@@ -14,6 +14,7 @@ import {
   LOCKED_UNTIL,
   objectHeaders,
   objectOf,
+  requestedObject,
   type S3Operation,
   sendEmpty,
   sendXml,
@@ -104,7 +105,7 @@ function rangeOf(call: Call, size: number): { start: number; end: number } | nul
 
 const getObject: S3Operation = async (call) => {
   const bucket = bucketOf(call);
-  const object = objectOf(bucket, call.key);
+  const object = requestedObject(bucket, call);
   const match = header(call, 'if-match');
   if (match !== undefined && match !== object.etag)
     throw new AwsError('PreconditionFailed', 'The object has another ETag', 412);
@@ -146,7 +147,7 @@ async function* readPieces(
 
 const getObjectRetention: S3Operation = (call) => {
   const bucket = bucketOf(call);
-  const { headers } = objectOf(bucket, call.key);
+  const { headers } = requestedObject(bucket, call);
   if (!bucket.configurations['object-lock'])
     throw new AwsError('InvalidRequest', 'Bucket is missing Object Lock Configuration');
   const until = headers[LOCKED_UNTIL];
@@ -163,7 +164,7 @@ const asksToBypass = (call: Call): boolean => header(call, 'x-amz-bypass-governa
 const deleteObject: S3Operation = async (call) => {
   const bucket = bucketOf(call);
   checkDeletion(bucket, call.key, call.query.get('versionId'), asksToBypass(call));
-  await call.store.deleteObject(bucket, call.key);
+  await call.store.deleteObject(bucket, call.key, call.query.get('versionId'));
   sendEmpty(call, 204);
 };
 
@@ -181,12 +182,12 @@ const deleteObjects: S3Operation = async (call) => {
   for (const { key, version } of named) {
     try {
       checkDeletion(bucket, key, version, asksToBypass(call));
-      await call.store.deleteObject(bucket, key);
+      await call.store.deleteObject(bucket, key, version);
       deleted.push(`<Deleted><Key>${escapeXml(key)}</Key></Deleted>`);
     } catch (error) {
       if (!(error instanceof AwsError)) throw error;
       refused.push(
-        `<Error><Key>${escapeXml(key)}</Key><Code>${error.code}</Code><Message>${error.message}</Message></Error>`,
+        `<Error><Key>${escapeXml(key)}</Key>${version === null ? '' : `<VersionId>${escapeXml(version)}</VersionId>`}<Code>${error.code}</Code><Message>${error.message}</Message></Error>`,
       );
     }
   }

@@ -18,6 +18,10 @@ export type StoredObject = {
   /** Headers to give back: content type, user metadata, encryption. */
   headers: Record<string, string>;
   checksum: { name: string; value: string } | null;
+  /** In a bucket with versions; what was stored before it had any has none, which S3 calls `null`. */
+  versionId?: string;
+  /** Stands for the deletion of what came before. Never the current object. */
+  isDeleteMarker?: true;
 };
 
 export type Part = Piece & { number: number; etag: string; modifiedAt: number };
@@ -36,6 +40,8 @@ export type Bucket = {
   /** XML documents by sub-resource, e.g. `encryption`; kept and given back. */
   configurations: Record<string, string>;
   objects: Map<string, StoredObject>;
+  /** Former versions and delete markers, by {@link versionName}. */
+  former: Map<string, StoredObject>;
   uploads: Map<string, Upload>;
 };
 
@@ -48,7 +54,13 @@ export type Store = {
   newFile(bucket: Bucket): { file: string; path: string };
   pathOf(bucket: Bucket, file: string): string;
   putObject(bucket: Bucket, object: StoredObject): Promise<void>;
-  deleteObject(bucket: Bucket, key: string): Promise<void>;
+  /**
+   * Deletes a version for good, by its id. Without an id it deletes the object, of which a bucket with versions keeps what there was,
+   * and adds a delete marker.
+   */
+  deleteObject(bucket: Bucket, key: string, version?: string | null): Promise<void>;
+  /** Changes the headers of what is current. */
+  setHeaders(bucket: Bucket, key: string, headers: Record<string, string>): Promise<void>;
   createUpload(bucket: Bucket, key: string, headers: Record<string, string>): Promise<Upload>;
   putPart(bucket: Bucket, upload: Upload, part: Part): Promise<void>;
   /** Turns the parts into an object and forgets the upload; bytes of parts left out are removed. */
@@ -61,6 +73,7 @@ type BucketFile = Pick<Bucket, 'name' | 'createdAt' | 'configurations'>;
 /*
  * <root>/<bucket>/bucket.json              name, creation, configurations
  *                /objects/<sha256>.json    one object's description, named after the key's hash: keys may be longer than file names
+ *                /versions/<sha256>.json   the same of a former version or a delete marker
  *                /uploads/<id>/upload.json, <part number>.json
  *                /data/<uuid>              bytes
  */
@@ -96,7 +109,7 @@ export async function openStore(root: string): Promise<Store> {
     await writeWhole(join(root, name, 'bucket.json'), JSON.stringify(description));
   }
 
-  async function putObject(bucket: Bucket, object: StoredObject): Promise<void> {
+  async function putCurrent(bucket: Bucket, object: StoredObject): Promise<void> {
     const before = bucket.objects.get(object.key);
     bucket.objects.set(object.key, object);
     try {
@@ -109,7 +122,59 @@ export async function openStore(root: string): Promise<Store> {
       }
       throw error;
     }
-    if (before) await removePieces(bucket, before.pieces);
+  }
+
+  async function putObject(bucket: Bucket, object: StoredObject): Promise<void> {
+    const before = bucket.objects.get(object.key);
+    const keepsVersions = hasVersions(bucket);
+    await putCurrent(bucket, keepsVersions ? { ...object, versionId: newVersionId() } : object);
+    if (!before) return;
+    if (keepsVersions) await keepFormer(bucket, before);
+    else await removePieces(bucket, before.pieces);
+  }
+
+  const formerFile = (bucket: Bucket, object: StoredObject) =>
+    folder(bucket, 'versions', `${createHash('sha256').update(versionName(object)).digest('hex')}.json`);
+
+  async function keepFormer(bucket: Bucket, object: StoredObject): Promise<void> {
+    bucket.former.set(versionName(object), object);
+    await inOrder(async () => {
+      await mkdir(folder(bucket, 'versions'), { recursive: true, mode: 0o700 });
+      await writeWhole(formerFile(bucket, object), JSON.stringify(object));
+    });
+  }
+
+  async function forgetFormer(bucket: Bucket, object: StoredObject): Promise<void> {
+    bucket.former.delete(versionName(object));
+    await inOrder(() => rm(formerFile(bucket, object), { force: true }));
+  }
+
+  async function forgetCurrent(bucket: Bucket, object: StoredObject): Promise<void> {
+    bucket.objects.delete(object.key);
+    await inOrder(() => rm(objectFile(bucket, object.key), { force: true }));
+  }
+
+  async function deleteObject(bucket: Bucket, key: string, version: string | null = null): Promise<void> {
+    const current = bucket.objects.get(key);
+    if (version === null && hasVersions(bucket)) {
+      if (current) {
+        await keepFormer(bucket, current);
+        await forgetCurrent(bucket, current);
+      }
+      return keepFormer(bucket, newDeleteMarker(key));
+    }
+    const isCurrent = current && (version === null || version === (current.versionId ?? NO_VERSION));
+    const found = isCurrent ? current : bucket.former.get(versionName({ key, versionId: version ?? NO_VERSION }));
+    if (!found) return;
+    if (isCurrent) await forgetCurrent(bucket, found);
+    else await forgetFormer(bucket, found);
+    await removePieces(bucket, found.pieces);
+    if (bucket.former.size === 0) return;
+    // What came before is current again, unless it is a deletion.
+    const [latest] = versionsOf(bucket, key);
+    if (!latest || latest.isDeleteMarker || bucket.objects.has(key)) return;
+    await putCurrent(bucket, latest);
+    await forgetFormer(bucket, latest);
   }
 
   async function forgetUpload(bucket: Bucket, upload: Upload): Promise<void> {
@@ -126,6 +191,7 @@ export async function openStore(root: string): Promise<Store> {
         createdAt: Date.now(),
         configurations: {},
         objects: new Map(),
+        former: new Map(),
         uploads: new Map(),
       };
       for (const part of ['objects', 'uploads', 'data'])
@@ -147,12 +213,10 @@ export async function openStore(root: string): Promise<Store> {
       return { file, path: pathOf(bucket, file) };
     },
     putObject,
-    deleteObject: async (bucket, key) => {
+    deleteObject,
+    setHeaders: async (bucket, key, headers) => {
       const object = bucket.objects.get(key);
-      if (!object) return;
-      bucket.objects.delete(key);
-      await inOrder(() => rm(objectFile(bucket, key), { force: true }));
-      await removePieces(bucket, object.pieces);
+      if (object) await putCurrent(bucket, { ...object, headers: { ...object.headers, ...headers } });
     },
     createUpload: async (bucket, key, headers) => {
       const upload: Upload = { id: randomUUID(), key, startedAt: Date.now(), headers, parts: new Map() };
@@ -190,6 +254,43 @@ export async function openStore(root: string): Promise<Store> {
   };
 }
 
+/** The id of what has none. */
+export const NO_VERSION = 'null';
+
+const versionName = ({ key, versionId = NO_VERSION }: Pick<StoredObject, 'key' | 'versionId'>): string =>
+  JSON.stringify([key, versionId]);
+
+const hasVersions = ({ configurations: { versioning = '' } }: Bucket): boolean =>
+  versioning.includes('<Status>Enabled</Status>');
+
+let versionsMade = 0;
+
+/** Later ids come after earlier ones, also after a restart. */
+function newVersionId(): string {
+  versionsMade += 1;
+  return `${Date.now().toString(36).padStart(9, '0')}.${versionsMade.toString(36).padStart(7, '0')}`;
+}
+
+const newDeleteMarker = (key: string): StoredObject => ({
+  key,
+  pieces: [],
+  size: 0,
+  etag: '',
+  modifiedAt: Date.now(),
+  headers: {},
+  checksum: null,
+  versionId: newVersionId(),
+  isDeleteMarker: true,
+});
+
+/** All versions, of one object or of all, by their keys and from the latest to the first; the current one comes first. */
+export function versionsOf({ objects, former }: Bucket, key?: string): StoredObject[] {
+  const place = ({ versionId = '' }: StoredObject): string => versionId;
+  return [...objects.values(), ...former.values()]
+    .filter((each) => key === undefined || each.key === key)
+    .sort((a, b) => (a.key === b.key ? (place(a) > place(b) ? -1 : 1) : a.key < b.key ? -1 : 1));
+}
+
 async function readJson<T>(path: string): Promise<T> {
   return JSON.parse(await readFile(path, 'utf8')) as T;
 }
@@ -199,10 +300,17 @@ async function loadBucket(path: string): Promise<Bucket> {
   const bucket: Bucket = {
     ...(await readJson<BucketFile>(join(path, 'bucket.json'))),
     objects: new Map(),
+    former: new Map(),
     uploads: new Map(),
   };
   await removeUnfinished(path);
   await removeUnfinished(join(path, 'objects'));
+  // Made with the first of them.
+  for (const name of await readdir(join(path, 'versions')).catch(() => [])) {
+    if (!name.endsWith('.json')) continue;
+    const object = await readJson<StoredObject>(join(path, 'versions', name));
+    bucket.former.set(versionName(object), object);
+  }
   for (const name of await readdir(join(path, 'objects'))) {
     if (!name.endsWith('.json')) continue;
     const object = await readJson<StoredObject>(join(path, 'objects', name));
@@ -221,7 +329,7 @@ async function loadBucket(path: string): Promise<Bucket> {
     }
     bucket.uploads.set(id, upload);
   }
-  const pieces = [...bucket.objects.values()].flatMap((object) => object.pieces);
+  const pieces = [...bucket.objects.values(), ...bucket.former.values()].flatMap((object) => object.pieces);
   const parts = [...bucket.uploads.values()].flatMap((upload) => [...upload.parts.values()]);
   const named = new Set([...pieces, ...parts].map(({ file }) => file));
   for (const file of await readdir(join(path, 'data'))) {

@@ -1,6 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { createFaultList, type Fault } from '../faults.ts';
 import { listen } from '../http.ts';
+import { withReplication } from './replication.ts';
 import { type Listers, serveS3 } from './server.ts';
 import { openStore } from './store.ts';
 
@@ -21,7 +22,8 @@ const { folder, port } = workerData as { folder: string; port: number };
 const faults = createFaultList();
 const listers: Listers = new Map();
 const failed = ({ message, code }: NodeJS.ErrnoException) => reply({ type: 'failed', message, code });
-const server = await listen(port, serveS3(await openStore(folder), faults, failed, listers));
+const store = withReplication(await openStore(folder));
+const server = await listen(port, serveS3(store, faults, failed, listers));
 
 function reply(message: WorkerReply): void {
   parentPort?.postMessage(message);

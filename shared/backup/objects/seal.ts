@@ -1,12 +1,12 @@
 import { Duplex } from 'node:stream';
 import {
   AlgorithmSuiteIdentifier,
+  buildAwsKmsMrkAwareStrictMultiKeyringNode,
   buildClient,
   CommitmentPolicy,
   cacheClients,
   getClient,
   KMS,
-  KmsKeyringNode,
 } from '@aws-crypto/client-node';
 import { quick } from '../../aws/clients.ts';
 import { OperationError } from '../../errors.ts';
@@ -29,13 +29,17 @@ const client = buildClient({
 /** In place of the library's own, which wait without end. Its types of its own client differ in what may be undefined. */
 const clientProvider = cacheClients(getClient(KMS as never, quick));
 
+/** One that takes a multi-Region key in one region for the same key in another: what one has encrypted, its replica decrypts. */
+const keyringOf = (key: { generatorKeyId: string } | { keyIds: string[] }) =>
+  buildAwsKmsMrkAwareStrictMultiKeyringNode({ clientProvider, ...key });
+
 /**
  * Encrypts a stream into an AWS Encryption SDK message: AES-256-GCM with key commitment, under a data key of its own that KMS
  * makes for it. `aws-encryption-cli --decrypt` opens it too.
  */
 export function sealStream(keyArn: string, context: EncryptionContext): Duplex {
   return undestroyed(
-    client.encryptStream(new KmsKeyringNode({ clientProvider, generatorKeyId: keyArn }), {
+    client.encryptStream(keyringOf({ generatorKeyId: keyArn }), {
       suiteId: AlgorithmSuiteIdentifier.ALG_AES256_GCM_IV12_TAG16_HKDF_SHA512_COMMIT_KEY,
       encryptionContext: context,
       frameLength: FRAME_LENGTH,
@@ -64,11 +68,11 @@ function undestroyed(inner: Duplex): Duplex {
 }
 
 /**
- * Decrypts a message made by {@link sealStream}. It fails unless the message was sealed under `keyArn` with exactly this
- * context; nothing leaves the stream before its frame is authenticated.
+ * Decrypts a message made by {@link sealStream}. It fails unless the message was sealed under `keyArn`, or the key of
+ * which that is a replica, with exactly this context; nothing leaves the stream before its frame is authenticated.
  */
 export function openStream(keyArn: string, context: EncryptionContext): Duplex {
-  const stream = client.decryptUnsignedMessageStream(new KmsKeyringNode({ clientProvider, keyIds: [keyArn] }));
+  const stream = client.decryptUnsignedMessageStream(keyringOf({ keyIds: [keyArn] }));
   // Destroyed before anything was piped into it, as when S3 has no such object, it emits an error that nobody waits for and
   // that would take the process along. While a pipeline runs, that one hears of errors as well.
   stream.on('error', () => undefined);

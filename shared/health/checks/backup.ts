@@ -2,6 +2,7 @@ import { DAY_MS } from '../../time.ts';
 import { atOnce, brief, type CheckDefinition } from './definition.ts';
 
 const DAY_SECONDS = DAY_MS / 1000;
+const HOUR_SECONDS = 3600;
 
 /** What a restore could bring back. */
 export const backupChecks = {
@@ -19,6 +20,24 @@ export const backupChecks = {
     metric: 'capture_age_seconds',
     levels: { WARNING: 900, ERROR: 3600 },
     whatToDo: 'Changes since then could not be restored. See why the capture fails.',
+  },
+  copies_late: {
+    ...atOnce,
+    title: 'Backup not copied to the second region',
+    metric: 'uncopied_seconds',
+    levels: { WARNING: 2 * HOUR_SECONDS, ERROR: DAY_SECONDS },
+    hysteresis: 0,
+    whatToDo:
+      "Look at the replication of the backups' bucket in S3: the rule, its role, and the bucket and key in the second region.",
+  },
+  copies_failed: {
+    ...atOnce,
+    title: 'Objects could not be copied to the second region',
+    metric: 'failed_copies',
+    levels: { ERROR: 1 },
+    hysteresis: 0,
+    whatToDo:
+      'S3 does not try again by itself. Remove the cause, then copy what failed with S3 Batch Replication: docs/disaster-recovery.md.',
   },
   proven_backup_age: {
     ...atOnce,

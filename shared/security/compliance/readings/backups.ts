@@ -1,5 +1,6 @@
 import type { Database, RuntimeConfiguration } from '../../../configuration/runtime.ts';
 import { readAges } from '../../../health/ages.ts';
+import { readCopies } from '../../../state/copies.ts';
 import { readRecovery } from '../../../state/recovery.ts';
 import type { StateTable } from '../../../state/table.ts';
 
@@ -16,11 +17,15 @@ export interface BackupsReading {
   /** Whether drills have a server. */
   drills: boolean;
   objectLockDays: number | null;
+  /** Of copies in a second region; null: none are configured. `uncopiedSeconds` is null where nobody has looked lately. */
+  copies: { bucket: string; uncopiedSeconds: number | null; failed: readonly string[] } | null;
 }
 
 export interface BackupsDependencies {
   configuration: RuntimeConfiguration;
   table: StateTable;
+  /** Of the backups. */
+  bucket: string;
   /** Whether full backups are taken by themselves. */
   hasSchedule(): Promise<boolean>;
 }
@@ -28,13 +33,14 @@ export interface BackupsDependencies {
 /** @throws the SDK's errors */
 export async function readBackupsSection(
   database: Pick<Database, 'id' | 'retention'>,
-  { configuration, table, hasSchedule }: BackupsDependencies,
+  { configuration, table, bucket, hasSchedule }: BackupsDependencies,
   now: number,
 ): Promise<BackupsReading> {
-  const [ages, recovery, scheduled] = await Promise.all([
+  const [ages, recovery, scheduled, copies] = await Promise.all([
     readAges(table, database.id, now),
     readRecovery(table, database.id),
     hasSchedule(),
+    readCopies(table, database.id),
   ]);
   return {
     newest: ages.backup_age_seconds ?? null,
@@ -44,5 +50,6 @@ export async function readBackupsSection(
     scheduled,
     drills: configuration.drills.server !== null,
     objectLockDays: configuration.backups.object_lock?.days ?? null,
+    copies: copies && { bucket, uncopiedSeconds: ages.uncopied_seconds ?? null, failed: copies.failed },
   };
 }

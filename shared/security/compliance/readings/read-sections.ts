@@ -16,7 +16,6 @@ import { readSqlSection, type SqlSections, sqlSectionNames } from './sql-section
 
 export interface ReadDependencies extends BackupsDependencies {
   target: ConnectionTarget;
-  bucket: string;
   keyArn: string;
   clients: { s3: S3Client; kms: KMSClient; secretsManager: SecretsManagerClient; rds: RDSClient };
   /** Walks over the audit's chain; without it the chain is unknown. */

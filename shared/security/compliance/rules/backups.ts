@@ -1,11 +1,13 @@
 import { controlsOf } from '../controls.ts';
-import { defineRule, fail, type Mend, pass } from '../rule.ts';
+import { quoteShell } from '../quote-shell.ts';
+import { aws, defineRule, fail, type Mend, notApplicable, pass, unknown } from '../rule.ts';
 
 const DAY = 86_400;
 /** A full backup each week, and a day for one that came late. */
 const NEWEST_DAYS = 8;
 const PROVEN_DAYS = 31;
 const RETENTION_DAYS = 30;
+const COPY_HOURS = 2;
 
 const api = (method: string, path: string, body: unknown): Mend[] => [
   { by: 'api', statement: `${method} ${path} ${JSON.stringify(body)}` },
@@ -93,6 +95,29 @@ export const backupRules = [
       objectLockDays !== null
         ? pass(`Locked for ${objectLockDays} days`)
         : fail('They are not locked', configuration({ backups: { object_lock: { mode: 'governance', days: 14 } } })),
+  }),
+  defineRule({
+    id: 'backup_copies',
+    title: 'Backups are in the second region',
+    level: 'high',
+    reads: 'backups',
+    expected: `Where a second region is configured, every backup is copied within ${COPY_HOURS} hours, and no object has failed`,
+    controls: controlsOf('recovery', '7.3', '8.2'),
+    judge: ({ copies }) => {
+      if (copies === null) return notApplicable('No second region is configured');
+      const { bucket, uncopiedSeconds, failed } = copies;
+      // S3 copies what is stored anew, and does not try again what failed.
+      const anew = (key: string): string =>
+        `aws s3api copy-object --bucket ${bucket} --key ${quoteShell(key)} --copy-source ${quoteShell(`${bucket}/${key}`)} --metadata-directive REPLACE`;
+      if (failed.length > 0) return fail(`${failed.length} objects could not be copied`, aws(...failed.map(anew)));
+      if (uncopiedSeconds === null) return unknown('Nobody has looked in the last three hours');
+      return uncopiedSeconds <= COPY_HOURS * 3600
+        ? pass('Every backup is')
+        : fail(
+            `A backup has waited for ${(uncopiedSeconds / 3600).toFixed(1)} hours`,
+            aws(`aws s3api get-bucket-replication --bucket ${bucket}`),
+          );
+    },
   }),
   defineRule({
     id: 'drills',

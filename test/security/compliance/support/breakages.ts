@@ -247,6 +247,7 @@ export const breakages: Record<string, Breakage> = {
   backup_retention: (world) => world.mend([{ by: 'configuration', statement: '{"backups":{"retention_days":7}}' }]),
   recovery_on: (world) => world.setRecovery(true),
   backup_lock: nothing,
+  backup_copies: (world) => world.failCopy('databases/shop/backups/x'),
   drills: nothing,
 
   bucket_public_access: nothing,

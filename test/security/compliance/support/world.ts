@@ -5,10 +5,11 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { KMSClient } from '@aws-sdk/client-kms';
 import { RDSClient } from '@aws-sdk/client-rds';
-import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
+import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import type pg from 'pg';
+import { noteFailedCopies, watchCopies } from '../../../../shared/backup/copies/watch-copies.ts';
 import { type RuntimeConfiguration, runtimeConfigurationSchema } from '../../../../shared/configuration/runtime.ts';
 import type { ConnectionTarget } from '../../../../shared/postgres/connect.ts';
 import { withConnection } from '../../../../shared/postgres/with-connection.ts';
@@ -201,8 +202,11 @@ export class World {
   async mend(steps: readonly Mend[]): Promise<void> {
     for (const { by, statement } of steps) {
       if (by === 'sql') await this.sql(statement);
-      else if (by === 'aws') await runAws(statement, this.clients);
-      else if (by === 'configuration') await this.configure(JSON.parse(statement));
+      else if (by === 'aws') {
+        await runAws(statement, this.clients);
+        // As the hourly look does.
+        if (statement.includes('copy-object')) await watchCopies(DATABASE, this.copiesOf());
+      } else if (by === 'configuration') await this.configure(JSON.parse(statement));
       else if (by === 'api') await this.callApi(statement);
       else if (statement.startsWith('pg_ctl restart ')) await this.restart();
       else await run('sh', ['-c', statement]);
@@ -272,6 +276,17 @@ export class World {
     await store.change(DATABASE, version, {
       full: { plan, changed_by: 'alice', changed_at: new Date().toISOString() },
     });
+  }
+
+  private copiesOf() {
+    return { table: this.state.table, bucket: { s3: this.clients.s3, bucket: 'backups' } };
+  }
+
+  /** An object that S3 says it could not copy. */
+  async failCopy(key: string): Promise<void> {
+    await this.clients.s3.send(new PutObjectCommand({ Bucket: 'backups', Key: key, Body: 'x' }));
+    await watchCopies(DATABASE, this.copiesOf());
+    await noteFailedCopies(this.state.table, [key]);
   }
 
   async setRecovery(closed: boolean): Promise<void> {

@@ -92,13 +92,15 @@ export type LocalSystem = {
   readonly lambda: LambdaService;
   /** The embedded server; null when the databases were given. */
   readonly postgres: LocalPostgres | null;
+  /** Synthesizes the configuration with these parts in place of its own. @returns the cloud assembly @throws Error in words */
+  readonly synthesizeChanged: (changed: Readonly<Record<string, unknown>>) => Promise<string>;
   /**
-   * Deploys again while everything runs, as `npm run deploy` does after a change: the configuration with these parts in place of its
-   * own. What is at work ends with the version of its function that it began with.
+   * Deploys a cloud assembly while everything runs, as `npm run deploy` does after a change. What is at work ends with the version of
+   * its function that it began with.
    *
-   * @throws Error when the configuration cannot be synthesized or deployed; what was deployed before then stays
+   * @throws Error when it cannot be deployed; what was deployed before then stays
    */
-  readonly redeploy: (changed: Readonly<Record<string, unknown>>) => Promise<void>;
+  readonly redeploy: (assemblyFolder: string) => Promise<void>;
   /** Stops everything that was started; state stays. */
   readonly stop: () => Promise<void>;
 };
@@ -262,14 +264,27 @@ export async function startSystem(options: SystemOptions): Promise<LocalSystem> 
         await Promise.all(roles.map(async (role) => [role, await issuer.tokenFor(role)] as const)),
       ) as Tokens;
     const tokens = await freshTokens();
-    const redeploy = async (changed: Readonly<Record<string, unknown>>): Promise<void> => {
-      app = await deploy(await synthesize({ stateFolder, deployment: { ...deployment, ...changed }, signal }));
+    const synthesizeChanged = (changed: Readonly<Record<string, unknown>>) =>
+      synthesize({ stateFolder, deployment: { ...deployment, ...changed }, signal });
+    const redeploy = async (assemblyFolder: string): Promise<void> => {
+      app = await deploy(assemblyFolder);
       await lambda.deploy(app.functions);
       serve();
       await startSchedules();
       for (const stack of app.stacks) bus.put(deployedEvent(stack));
     };
-    return { apiUrl: front.url, redeploy, tokens, freshTokens, services, issuer, lambda, postgres, stop };
+    return {
+      apiUrl: front.url,
+      redeploy,
+      synthesizeChanged,
+      tokens,
+      freshTokens,
+      services,
+      issuer,
+      lambda,
+      postgres,
+      stop,
+    };
   } catch (error) {
     await stop();
     throw failing.signal.aborted ? failing.signal.reason : error;

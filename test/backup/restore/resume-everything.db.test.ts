@@ -23,7 +23,7 @@ forEachServer((server) => {
     let attempts = 0;
     for (;;) {
       attempts += 1;
-      const signal = AbortSignal.timeout(FIRST_ATTEMPT_MS * GROWTH ** attempts);
+      const signal = AbortSignal.timeout(Math.round(FIRST_ATTEMPT_MS * GROWTH ** attempts));
       const outcome = await harness
         .restore(manifest, server, { jobId, signal, request: { resumable: true } })
         .catch((error: unknown) => error);

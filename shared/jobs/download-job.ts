@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { DownloadState } from '../backup/download/write-download.ts';
 import { databaseIdSchema } from '../configuration/runtime.ts';
 import { backupIdSchema } from '../contract/schemas/backup.ts';

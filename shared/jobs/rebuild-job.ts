@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { RebuildReport } from '../backup/rebuild-catalog.ts';
 import { databaseIdSchema } from '../configuration/runtime.ts';
 import { type Job, type JobError, jobIdSchema } from '../contract/schemas/job.ts';

@@ -28,7 +28,7 @@ try {
   else if (!path) {
     // Without it the app is synthesized from the example, which is nobody's account.
     throw new ConfigurationError(
-      `DEPLOYMENT names no configuration. Copy infra/config/example.ts to my-deployment.ts, change it, and then:\n\n${usage}`,
+      `DEPLOYMENT is not set. Write a configuration with npm run init, and then:\n\n${usage}`,
     );
   } else {
     const deployment = await loadDeployment(path);

@@ -17,7 +17,7 @@ Asks for what a deployment needs and writes its configuration. Each question can
 ${questions.map(({ name, text }) => `  --${name.padEnd(width)}${text}`).join('\n')}
 
   --${'file'.padEnd(width)}where to write it (my-deployment.ts)
-  --${'yes'.padEnd(width)}ask nothing: the default of each question that is not answered here
+  --${'yes'.padEnd(width)}ask nothing; use the default of each question that has no option
   --${'overwrite'.padEnd(width)}replace a file that is there`;
 
 /** @returns the exit status */
@@ -39,7 +39,7 @@ async function main(): Promise<number> {
   const prompt = yes ? null : openPrompt(process.stdin, process.stdout);
   try {
     if (!(await mayWrite(file, overwrite === true, prompt))) return 1;
-    prompt?.say('Enter takes the answer in brackets. Ctrl-C ends without writing anything.\n');
+    prompt?.say('Press Enter to accept the answer in brackets. Ctrl-C stops without writing anything.\n');
     const answers = await answerAll(given, prompt);
     write(file, answers);
     console.log(nextSteps(file, answers));
@@ -52,8 +52,8 @@ async function main(): Promise<number> {
 /** @throws AnswerError when the file is there and nobody can be asked */
 async function mayWrite(file: string, overwrite: boolean, prompt: Prompt | null): Promise<boolean> {
   if (overwrite || !existsSync(file)) return true;
-  if (!prompt) throw new AnswerError(`${file} is there already; --overwrite replaces it, --file names another one`);
-  const answer = await prompt.ask(`${file} is there already. Replace it? [no]: `);
+  if (!prompt) throw new AnswerError(`${file} already exists; --overwrite replaces it, --file names another one`);
+  const answer = await prompt.ask(`${file} already exists. Replace it? [no]: `);
   if (/^y(es)?$/i.test(answer.trim())) return true;
   prompt.say('Nothing was written. --file names another one.');
   return false;
@@ -81,7 +81,7 @@ function nextSteps(file: string, answers: Answers): string {
   const scripts = [kind === 'self-managed' ? 'self-managed.sql' : 'rds.sql', ...(login === 'iam' ? ['iam.sql'] : [])];
   const steps: [string, string][] = [
     ['Create its login on the server', `docs/logins/${scripts.join(', docs/logins/')}`],
-    ['See that it can be deployed', `DEPLOYMENT=${file} npm run synth`],
+    ['Check that it can be deployed', `DEPLOYMENT=${file} npm run synth`],
     ['Prepare the account, once', `npx cdk bootstrap ${environments.join(' ')}`],
     ['Deploy it', `DEPLOYMENT=${file} npm run deploy`],
   ];

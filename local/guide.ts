@@ -68,12 +68,12 @@ export function guide({
     ['Mailbox', services.mailboxUrl],
     ['Logs', join(stateFolder, 'logs')],
   ];
-  if (address) rows.push(['Database', `${address.shown}  (whole, as DATABASE_URL, in ${tokensPath})`]);
+  if (address) rows.push(['Database', `${address.shown}  (with its password as DATABASE_URL in ${tokensPath})`]);
   const width = Math.max(...rows.map(([name]) => name.length)) + 2;
   return [
     `\nReady in ${seconds.toFixed(1)} s\n`,
     ...rows.map(([name, value]) => `  ${name.padEnd(width)}${value}`),
-    `\nTokens, valid for 12 hours; your shell takes them in with\n\n  . ${tokensPath}\n\nThat file holds\n`,
+    `\nThe tokens are valid for 12 hours. Load them into your shell with\n\n  . ${tokensPath}\n\nThe file sets\n`,
     ...assignments(system).map((line) => `  ${line}`),
     '\nThen, for instance\n',
     `  curl -s -H "Authorization: Bearer $VIEWER" $API/backups`,

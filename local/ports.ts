@@ -27,7 +27,7 @@ export async function asPortTaken(port: number, error: unknown): Promise<never> 
     const holder = await holderOf(port);
     throw new PortTaken(port, code, `Port ${port} is in use${holder === null ? '' : ` by ${holder}`}`, error);
   }
-  if (code === 'EACCES') throw new PortTaken(port, code, `Port ${port} is not for this user`, error);
+  if (code === 'EACCES') throw new PortTaken(port, code, `This user may not use port ${port}`, error);
   throw error;
 }
 
@@ -84,7 +84,7 @@ export function knownPorts(stateFolder: string, note: (text: string) => void): K
         const other = await open(0);
         const holder = await holderOf(before);
         note(
-          `Port ${before}, which ${name} had before, is in use${holder === null ? '' : ` by ${holder}`}; it has port ${other.port} now`,
+          `Port ${before}, which ${name} had before, is in use${holder === null ? '' : ` by ${holder}`}; it now has port ${other.port}`,
         );
         return other;
       });

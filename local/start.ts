@@ -16,11 +16,11 @@ const stateFolder = '.local';
 const usage = `npm start -- [--fresh] [--idle] [--trouble] [--port 4000] [--database-url ${form}]
 
   --fresh         clears .local/ first: databases, backups, keys and tokens
-  --idle          leaves the sample shop at rest, so that it can be compared with a copy
-  --trouble       makes each kind of trouble in the sample shop, to be watched being found (15 minutes)
+  --idle          runs no workload on the sample shop, so that you can compare it with a copy
+  --trouble       injects faults into the sample shop, to show how they are detected (15 minutes)
   --port          where the API listens (4000)
-  --database-url  manages a database of your own in place of the sample shop; the address means what it means to psql, and the
-                  password may be left to PGPASSWORD or ~/.pgpass, where no list of processes shows it`;
+  --database-url  manages a database of your own in place of the sample shop; the address means the same as in psql. Put the
+                  password into PGPASSWORD or ~/.pgpass to keep it out of the list of processes`;
 
 /** What a first start writes, and a later one: data, programs, bundles. Bytes. */
 const neededSpace = { first: 300_000_000, later: 100_000_000 };
@@ -113,7 +113,7 @@ function readOptions(): Options | null {
       },
     });
     const port = Number(values.port);
-    if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new Error(`--port ${values.port} is no port`);
+    if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new Error(`--port ${values.port} is not a port number`);
     if (values.trouble && values['database-url'] !== undefined)
       throw new Error('--trouble is for the sample shop alone');
     if (values.help) {

@@ -39,7 +39,7 @@ export const questions: readonly Question[] = [
   {
     name: 'kind',
     path: ['databases', 0, 'kind'],
-    text: 'The database runs on rds, aurora or self-managed',
+    text: 'Where the database runs: rds, aurora or self-managed',
     standard: () => 'rds',
   },
   { name: 'host', path: ['databases', 0, 'host'], text: 'Host name of its server' },
@@ -96,7 +96,7 @@ export const questions: readonly Question[] = [
   {
     name: 'subnets',
     path: ['databases', 0, 'vpc', 'subnet_ids'],
-    text: 'Ids of private subnets of the VPC, with commas between them',
+    text: 'Ids of private subnets of the VPC, separated by commas',
     isAsked: hasVpc,
     read: list,
   },
@@ -117,7 +117,7 @@ export const questions: readonly Question[] = [
   {
     name: 'alert-emails',
     path: ['alert_emails'],
-    text: 'E-mail addresses that get alerts, with commas between them; empty: none',
+    text: 'E-mail addresses that get alerts, separated by commas; empty: none',
     standard: none,
     read: list,
   },

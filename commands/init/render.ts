@@ -8,7 +8,7 @@ export function renderModule(configuration: unknown, schema: string): string {
 
 /**
  * Written by \`npm run init\`. infra/config/example.ts explains what else can be said here; all that is left out has the default of
- * infra/config/schema.ts. See that it can be deployed with \`DEPLOYMENT=<this file> npm run synth\`.
+ * infra/config/schema.ts. Check that it can be deployed with \`DEPLOYMENT=<this file> npm run synth\`.
  */
 const deployment: DeploymentInput = ${render(configuration, '')};
 

@@ -54,7 +54,7 @@ async function readQuota(client: LambdaClient, region: string): Promise<{ has: n
   });
   const { ConcurrentExecutions: has, UnreservedConcurrentExecutions: unreserved } = answer.AccountLimit ?? {};
   if (has === undefined)
-    throw new AccountError(`Lambda in ${region} does not tell the account's quota of concurrent executions.`);
+    throw new AccountError(`Lambda in ${region} did not return the account's quota of concurrent executions.`);
   return { has, unreserved: unreserved ?? has };
 }
 

@@ -170,7 +170,7 @@ function shapesOf(
       ],
     },
     'schedules-api': {
-      description: 'Shows and changes when backups are taken by themselves',
+      description: 'Shows and changes backup schedules',
       environment: { ...state, ...schedules.environment },
       statements: [...useState(stateTable, ['Get', 'Update', 'Query']), ...changeSchedules],
     },
@@ -218,7 +218,7 @@ function shapesOf(
       ...(vpc ? { vpc } : {}),
     },
     'recovery-api': {
-      description: 'Turns point-in-time recovery on and off, and shows which moments can be restored',
+      description: 'Turns point-in-time recovery on and off, and shows the recovery window',
       environment: { ...state, backupBucket: bucket.bucketName, backupKeyArn: key.keyArn },
       statements: [
         ...useState(stateTable, ['Get', 'Put', 'Update', 'Delete', 'Query']),

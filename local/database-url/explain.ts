@@ -8,7 +8,7 @@ import { type Greeting, shown } from './greeting.ts';
 import { placeOf, serverOf } from './place.ts';
 import type { DatabaseAddress } from './settings.ts';
 
-const waitLonger = 'A server that needs longer gets it with connect_timeout=10 in the address.';
+const waitLonger = 'To wait longer, write connect_timeout=10 in the address.';
 
 /** What is wrong with what listens at an address; null when it may be PostgreSQL. */
 export function explainGreeting(
@@ -74,7 +74,7 @@ function unreachable(
     case 'ENETUNREACH':
     case 'EADDRNOTAVAIL':
       return [
-        `no network leads from this machine to ${server} (${code})`,
+        `this machine has no route to ${server} (${code})`,
         'Check the address, and whether a VPN or a tunnel is needed.',
       ];
     default:
@@ -150,11 +150,11 @@ function loginHint(message: string, { tls, database, host }: DatabaseAddress, ro
   if (/not permitted to log in/.test(message)) return `As a superuser: ALTER ROLE ${role} LOGIN;`;
   if (/role .* does not exist/.test(message)) return `Correct the user, or create it: CREATE ROLE ${role} LOGIN;`;
   if (/^Peer|^Ident/i.test(message)) {
-    return `The server lets in whom the operating system knows by the role's name, and this is ${userInfo().username}: run npm start as that user, or connect over the network with a password, as in host=localhost.`;
+    return `The server accepts only the operating system user with the role's name, and this process runs as ${userInfo().username}: run npm start as that user, or connect over the network with a password, as in host=localhost.`;
   }
   if (/certificate/i.test(message)) return 'Give a client certificate with sslcert= and sslkey=, and a mode with TLS.';
   if (/no encryption/.test(message) && tls.mode === 'disable') {
-    return 'The server lets this user in with TLS alone: write sslmode=require, or verify-full with sslrootcert=.';
+    return 'The server accepts this user only with TLS: write sslmode=require, or verify-full with sslrootcert=.';
   }
   if (/pg_hba\.conf/.test(message)) {
     const kind = host.startsWith('/') ? 'local' : 'host';
@@ -166,8 +166,8 @@ function loginHint(message: string, { tls, database, host }: DatabaseAddress, ro
 function ofNetwork(message: string, address: DatabaseAddress, allowed: number): Words {
   if (/timeout/i.test(message)) {
     return [
-      `${placeOf(address)} began to answer, and no session came about within ${allowed / 1000} s`,
-      `Check that it is a PostgreSQL that is not overloaded. ${waitLonger}`,
+      `${placeOf(address)} answered, but did not complete the login within ${allowed / 1000} s`,
+      `Check that PostgreSQL listens there, and that the server is not overloaded. ${waitLonger}`,
     ];
   }
   return [

@@ -19,7 +19,7 @@ export const accessRoutes = [
     leastRole: 'auditor',
     servedBy: 'access-api',
     tag: 'Security',
-    summary: 'Show who can do what',
+    summary: 'List logins and their rights',
     description:
       'The roles of this system with the routes that each may call, what holds for all callers, tokens that are revoked; and the logins of the server with their rights, memberships, limits, and when each was last seen.',
     query: databaseQuerySchema,

@@ -11,7 +11,7 @@ export const auditRoutes = [
     leastRole: 'auditor',
     servedBy: 'audit-api',
     tag: 'Security',
-    summary: 'List what was done',
+    summary: 'List audit records',
     description:
       'Newest first: calls, steps of jobs, and what the server told of itself. What takes time has two records, when it begins and when it ends.',
     query: auditQuerySchema,
@@ -31,7 +31,7 @@ export const auditRoutes = [
     leastRole: 'auditor',
     servedBy: 'audit-api',
     tag: 'Security',
-    summary: 'Prove that nothing in the audit trail was changed',
+    summary: 'Verify the audit trail',
     description:
       'Reads the chain from the archive and the table, holds each record against its hash, the record before it, the signed digests and the head, and names the first that is not as it was written.',
     query: verifyQuerySchema,

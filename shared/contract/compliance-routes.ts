@@ -20,7 +20,7 @@ export const complianceRoutes = [
     leastRole: 'auditor',
     servedBy: 'compliance-api',
     tag: 'Security',
-    summary: 'Show how a database does by the rules of compliance',
+    summary: 'Get the compliance report of a database',
     description:
       'Reads the server, AWS and this system now, and judges every rule: what was found, what is expected, the exact statements that mend it, and the controls it maps to. What could not be read is `unknown`, never a pass. Each run is kept for the trend.',
     query: complianceQuerySchema,

@@ -20,7 +20,7 @@ export interface RouteDefinition {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** Below {@link basePath}, with parameters in braces. */
   readonly path: `/${string}`;
-  /** The least role a caller must hold; `public` needs no token at all. */
+  /** The role that a caller needs; `public` needs no token at all. */
   readonly leastRole: Role | 'public';
   /** Name of the function (`functions/<name>.ts`) that serves it. */
   readonly servedBy: string;

@@ -11,7 +11,7 @@ export const recoveryRoutes = [
     leastRole: 'viewer',
     servedBy: 'recovery-api',
     tag: 'Restore',
-    summary: 'Show which moments can be restored',
+    summary: 'Get the recovery window',
     description:
       'Whether point-in-time recovery is on, the earliest and latest moment, what the server keeps for it, and what is not covered exactly. While it is off: what stands in the way.',
     query: databaseQuerySchema,

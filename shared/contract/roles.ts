@@ -12,7 +12,7 @@ const included: Record<Role, readonly Role[]> = {
   admin: ['viewer', 'operator', 'auditor', 'admin'],
 };
 
-/** Whether a caller holding `roles` may use a route whose least role is `least`. */
+/** Whether a caller holding `roles` may use a route that requires the role `least`. */
 export function roleIncludes(roles: readonly Role[], least: Role): boolean {
   return roles.some((role) => included[role].includes(least));
 }

@@ -73,7 +73,7 @@ export const routes = [
     leastRole: 'viewer',
     servedBy: 'schedules-api',
     tag: 'Backups',
-    summary: 'Show when backups are taken by themselves',
+    summary: 'Get backup schedules',
     description:
       'For each type of backup: its schedule and where it comes from, the next times it runs, and what came of the last ones, those included that were skipped or never came.',
     query: databaseQuerySchema,
@@ -86,7 +86,7 @@ export const routes = [
     leastRole: 'admin',
     servedBy: 'schedules-api',
     tag: 'Backups',
-    summary: 'Change when backups are taken by themselves',
+    summary: 'Change backup schedules',
     description:
       "Changes the schedules of the types that are named, all of them or none, at once. What is changed here goes before the deployment's configuration, and a later deployment leaves it as it is.",
     query: databaseQuerySchema,
@@ -137,7 +137,7 @@ export const routes = [
     leastRole: 'admin',
     servedBy: 'downloads-api',
     tag: 'Backups',
-    summary: 'Make a script of a backup',
+    summary: 'Create a SQL download',
     description:
       'Starts a job that makes one file of the backup: a compressed SQL script that `psql` loads into an empty database. One file is made at a time of each format: as long as a job makes it, or its file is there, the answer is that job. The backup cannot be deleted meanwhile. The file is removed after a day.',
     params: backupParams,
@@ -156,7 +156,7 @@ export const routes = [
     tag: 'Backups',
     summary: 'Get the address of a backup’s script or objects',
     description:
-      'A signed address of the file that `POST` has made, which needs no token and expires soon; ask again for another one. With `format=objects`: a page of the encrypted objects as they are stored, each with such an address; they are of use to whoever may decrypt with the key. The least role is `admin`, because the file holds every row in plain text, as far as the database lets nobody but its owners read them: it gives as much as a restore.',
+      'A signed address of the file that `POST` has made, which needs no token and expires soon; ask again for another one. With `format=objects`: a page of the encrypted objects as they are stored, each with such an address; they are of use to whoever may decrypt with the key. The required role is `admin`, because the file holds every row in plain text, as far as the database lets nobody but its owners read them: it gives as much as a restore.',
     params: backupParams,
     query: downloadQuerySchema,
     responses: {
@@ -195,7 +195,7 @@ export const routes = [
     leastRole: 'admin',
     servedBy: 'backups-api',
     tag: 'Backups',
-    summary: 'List the backups in the bucket again',
+    summary: 'Rebuild the catalog',
     description:
       'Starts a job that reads the manifest of every backup of the database in the bucket and lists those that are missing, as after a loss of the State table. What is listed stays as it is. The warnings of the job say how many were added, and name manifests that cannot be read.',
     query: databaseQuerySchema.extend({
@@ -229,7 +229,7 @@ export const routes = [
     leastRole: 'admin',
     servedBy: 'restore-server-api',
     tag: 'Restore',
-    summary: 'Check a restore without beginning it',
+    summary: 'Check a restore',
     description:
       'Holds the backup against the server: versions, extensions, roles, rights, names, locale, connections, free storage, with `"mode": "data"` the tables, columns and foreign keys, and whether the backup holds what is selected. All problems are in one answer; nothing is created.',
     query: databaseQuerySchema,
@@ -280,7 +280,7 @@ export const routes = [
     leastRole: 'admin',
     servedBy: 'restore-server-api',
     tag: 'Restore',
-    summary: 'Discard what a failed restore has left',
+    summary: 'Discard the remains of a failed restore',
     description:
       'Drops the unfinished database of a failed restore at once, which would be kept for a day to be resumed. After a restore with `"mode": "data"`, takes back the rows that could not be taken back when it failed.',
     params: z.strictObject({ id: jobIdSchema }),

@@ -16,7 +16,7 @@ function tableOfRoutes(): string {
   return [
     `Below \`${basePath}/\`:`,
     '',
-    `| route | least role | ${roles.join(' | ')} | |`,
+    `| route | required role | ${roles.join(' | ')} | |`,
     `|---|---|${roles.map(() => '---|').join('')}---|`,
     ...rows,
   ].join('\n');

@@ -151,7 +151,7 @@ test('--database-url manages a database that is there', async () => {
 test('what cannot be started is said so', async () => {
   for (const [options, words] of [
     [['--colour'], '--colour'],
-    [['--port', 'x'], 'is no port'],
+    [['--port', 'x'], 'is not a port number'],
     [['--database-url', 'mysql://user@host/name'], 'postgres://user:password@host:port/name'],
   ] as const) {
     const refused = runStart(folder, ...options);

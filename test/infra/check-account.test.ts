@@ -102,7 +102,7 @@ describe('npm run deploy', () => {
 
   it('asks for a configuration in place of deploying the example', async () => {
     const { status, said } = await run('deploy', null);
-    expect(said).toContain('DEPLOYMENT names no configuration. Copy infra/config/example.ts');
+    expect(said).toContain('DEPLOYMENT is not set. Write a configuration with npm run init');
     expect(status).toBe(1);
   });
 

@@ -37,7 +37,7 @@ it('keeps ports from one start to the next, and says when one is taken by now', 
   expect(third.port).not.toBe(first.port);
   expect(notes).toEqual([
     expect.stringMatching(
-      new RegExp(`^Port ${first.port}, which mailbox had before, is in use.*port ${third.port} now$`),
+      new RegExp(`^Port ${first.port}, which mailbox had before, is in use.*now has port ${third.port}$`),
     ),
   ]);
   await third.close();

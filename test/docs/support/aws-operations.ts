@@ -33,6 +33,7 @@ const ec2Operations: Readonly<Record<string, readonly string[]>> = {
 const listed: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   s3: s3Commands,
   ec2: ec2Operations,
+  'service-quotas': { 'request-service-quota-increase': ['service-code', 'quota-code', 'desired-value'] },
 };
 const everywhere = ['region', 'output', 'query', 'profile', 'cli-input-json'];
 

@@ -63,7 +63,7 @@ export const unreachableServers: readonly Fault[] = [
     /is not PostgreSQL: it answered "HTTP\/1\.1 400 Bad Request"/,
   ]),
   row('an SSH server', () => speaker('SSH-2.0-OpenSSH_9.9\r\n'), [/is not PostgreSQL: it answered "SSH-2\.0/]),
-  row('speaks, then stays silent', () => fakePostgres(Buffer.alloc(0)), [/no session came about within 1\.8 s/]),
+  row('speaks, then stays silent', () => fakePostgres(Buffer.alloc(0)), [/did not complete the login within 1\.8 s/]),
   row('is starting up', () => fakePostgres(errorMessage('57P03', 'the database system is starting up')), [
     /is not ready; the server said: the database system is starting up/,
     /Start again in a moment/,

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { dynamodbClient, s3Client } from '../shared/aws/clients.ts';
 import { noteFailedCopies, watchCopies } from '../shared/backup/copies/watch-copies.ts';
 import { readEnvironment } from '../shared/configuration/environment.ts';

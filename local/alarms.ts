@@ -6,7 +6,7 @@ import {
   type StateValue,
   type Statistic,
 } from '@aws-sdk/client-cloudwatch';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { EventBus } from './events/bus.ts';
 import { region } from './template/identities.ts';
 import type { Resource } from './template/intrinsics.ts';

@@ -17,7 +17,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { ConflictException, CreateScheduleGroupCommand, SchedulerClient } from '@aws-sdk/client-scheduler';
 import { DescribeSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import { z } from 'zod';
+import * as z from 'zod';
 import { createTable } from './aws/dynamodb/create-table.ts';
 import { keySpecs } from './aws/kms.ts';
 import type { LocalServices } from './aws/services.ts';

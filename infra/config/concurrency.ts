@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** What Lambda keeps for functions that reserve nothing: of an account with less than that, nothing can be reserved. */
 export const UNRESERVED = 100;

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { type Deployment, deploymentSchema } from './schema.ts';
 
 /** A configuration that cannot be deployed; its message has one line `path: reason` for each problem. */

@@ -1,5 +1,5 @@
 import type { RequestListener } from 'node:http';
-import { z } from 'zod';
+import * as z from 'zod';
 import { localAccount } from './account.ts';
 import { AwsError, asAwsError } from './errors.ts';
 import type { FaultList, ServiceName } from './faults.ts';

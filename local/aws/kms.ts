@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { StateDisk } from '../state-disk.ts';
 import { localAccount, localArn } from './account.ts';
 import { AwsError } from './errors.ts';

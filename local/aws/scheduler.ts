@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { RequestListener } from 'node:http';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { StateDisk } from '../state-disk.ts';
 import { localArn } from './account.ts';
 import { AwsError, asAwsError } from './errors.ts';

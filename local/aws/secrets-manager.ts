@@ -1,6 +1,6 @@
 import { randomBytes, randomInt, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { StateDisk } from '../state-disk.ts';
 import { localArn } from './account.ts';
 import { AwsError } from './errors.ts';

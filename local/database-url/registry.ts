@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { sampleDatabase } from '../sample/sample.ts';
 import { serverOf } from './place.ts';
 import type { ServerFacts } from './probe.ts';

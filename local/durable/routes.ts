@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { invalidParameter } from '../lambda/errors.ts';
 import { wireEvent } from './history.ts';
 import { pageOf } from './invocation.ts';

@@ -5,7 +5,7 @@ import {
   PutMetricDataCommand,
   type StandardUnit,
 } from '@aws-sdk/client-cloudwatch';
-import { z } from 'zod';
+import * as z from 'zod';
 import { readAlarms } from '../alarms.ts';
 import type { Report } from '../lambda/reports.ts';
 import { account, region } from '../template/identities.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { LambdaService } from '../lambda/service.ts';
 import type { Authorizer, RestApi } from '../template/api.ts';
 import { type AuthorizerContext, commonEvent, type GatewayRequest, header, methodArn } from './request.ts';

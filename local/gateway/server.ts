@@ -1,5 +1,5 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import { z } from 'zod';
+import * as z from 'zod';
 import { LambdaServiceError } from '../lambda/errors.ts';
 import type { LogFile } from '../lambda/logs.ts';
 import type { LambdaService } from '../lambda/service.ts';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Assembly } from './assembly.ts';
 import type { Resource } from './intrinsics.ts';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { matches } from '../gateway/authorization.ts';
 import type { Resource } from './intrinsics.ts';
 

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Assembly } from './assembly.ts';
 import type { FunctionDefinition, FunctionVersion } from './functions.ts';
 import { type Resource, resolveResources, resourceKey } from './intrinsics.ts';

@@ -1,7 +1,7 @@
 import { JwtVerifier } from 'aws-jwt-verify';
 import { FetchError, JwtBaseError, JwtExpiredError } from 'aws-jwt-verify/error';
 import { SimpleJwksCache } from 'aws-jwt-verify/jwk';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Identity } from '../configuration/runtime.ts';
 import { type Role, roleSchema } from '../contract/roles.ts';
 import { keyFetcher } from './fetch-keys.ts';

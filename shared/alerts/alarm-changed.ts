@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { RuntimeConfiguration } from '../configuration/runtime.ts';
 import { NO_SAMPLES, parseAlarmName } from '../health/alarms.ts';
 import { causeOfCheck, checkOf, isCheckName } from '../health/checks.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { LogEvents } from '../aws/read-subscription.ts';
 
 /** What can be wrong with a function: it failed, took nearly all of its time, or was not started for want of concurrency. */

@@ -1,5 +1,5 @@
 import { GetCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
-import { z } from 'zod';
+import * as z from 'zod';
 import { levelSchema } from '../contract/schemas/health.ts';
 import { type StateTable, setExpression, stateKeys, wasWritten } from '../state/table.ts';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { RuntimeConfiguration } from '../configuration/runtime.ts';
 import { newAlertId } from '../state/ids.ts';
 import type { StateTable } from '../state/table.ts';

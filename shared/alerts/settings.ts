@@ -1,5 +1,5 @@
 import { GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Thresholds } from '../configuration/runtime.ts';
 import { type AlertSettings, thresholdsRequestSchema } from '../contract/schemas/alert.ts';
 import { OperationError } from '../errors.ts';

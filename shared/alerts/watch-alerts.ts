@@ -1,5 +1,5 @@
 import { GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { RuntimeConfiguration } from '../configuration/runtime.ts';
 import { causeOfCheck, checkOf } from '../health/checks.ts';
 import { type MetricName, metricOf } from '../health/metrics.ts';

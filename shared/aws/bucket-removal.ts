@@ -1,5 +1,5 @@
 import { GetBucketTaggingCommand, type S3Client } from '@aws-sdk/client-s3';
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Emptied, emptyBucket } from './empty-bucket.ts';
 
 /**

@@ -40,13 +40,13 @@ function once<Client>(make: () => Client): () => Client {
   };
 }
 
-export const cloudwatchClient = once(() => new CloudWatchClient(quick));
-export const dynamodbClient = once(() => new DynamoDBClient(quick));
-export const kmsClient = once(() => new KMSClient(quick));
-export const lambdaClient = once(() => new LambdaClient(quick));
+export const cloudwatchClient = /* @__PURE__ */ once(() => new CloudWatchClient(quick));
+export const dynamodbClient = /* @__PURE__ */ once(() => new DynamoDBClient(quick));
+export const kmsClient = /* @__PURE__ */ once(() => new KMSClient(quick));
+export const lambdaClient = /* @__PURE__ */ once(() => new LambdaClient(quick));
 /** Without attempts of its own: a mail that SES may have taken must not be sent again. */
-export const sesClient = once(() => new SESClient({ ...quick, maxAttempts: 1 }));
-export const schedulerClient = once(() => new SchedulerClient(quick));
-export const rdsClient = once(() => new RDSClient(quick));
-export const secretsManagerClient = once(() => new SecretsManagerClient(quick));
-export const s3Client = once(() => new S3Client(bulk));
+export const sesClient = /* @__PURE__ */ once(() => new SESClient({ ...quick, maxAttempts: 1 }));
+export const schedulerClient = /* @__PURE__ */ once(() => new SchedulerClient(quick));
+export const rdsClient = /* @__PURE__ */ once(() => new RDSClient(quick));
+export const secretsManagerClient = /* @__PURE__ */ once(() => new SecretsManagerClient(quick));
+export const s3Client = /* @__PURE__ */ once(() => new S3Client(bulk));

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { backupIdSchema, incrementSchema } from '../contract/schemas/backup.ts';
 import { OperationError } from '../errors.ts';
 import { FORMAT_VERSION } from './layout.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { schedulesSchema, timeZoneSchema } from './schedules.ts';
 import { tlsSchema } from './tls.ts';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { toEventBridgeCron } from './cron.ts';
 
 /** A time that comes again and again, in Unix cron (crontab(5)), as far as EventBridge can express it. */

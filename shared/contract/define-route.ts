@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { Role } from './roles.ts';
 
 /** One successful answer of a route. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** The four application roles. A route names the least one it needs; see {@link roleIncludes}. */
 export const roleSchema = z.enum(['viewer', 'operator', 'admin', 'auditor']);

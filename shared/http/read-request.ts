@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { RouteDefinition } from '../contract/define-route.ts';
 import type { ApiEvent } from './event.ts';
 import { type FieldError, Refusal } from './problem.ts';

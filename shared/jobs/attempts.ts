@@ -65,7 +65,7 @@ const MAX_ATTEMPTS = 3;
 const WAIT_SECONDS = [5, 20];
 /**
  * How often work that goes on where it was may be ended by the time limit of an invocation. With that of 15 minutes it is five
- * days; with one operation each, it stays far below the 3,000 that Lambda allows for an execution.
+ * days; with two operations each, it stays far below the 3,000 that Lambda allows for an execution.
  */
 const MAX_ROUNDS = 500;
 
@@ -121,6 +121,12 @@ export async function runStep<Result>(
 }
 
 /**
+ * Goes on in an invocation of its own, which has all of its time: a wait ends this one, in whose rest nothing would get done but
+ * be cut off by its end.
+ */
+export const goOnAfresh = (steps: Pick<DurableSteps, 'wait'>, name: string): Promise<void> => steps.wait(name, 1);
+
+/**
  * Tries something again after a passing cause, three times at most. Work that keeps what it has done is not counted when only its
  * time was over.
  *
@@ -141,7 +147,10 @@ export async function repeatAttempts<Result>(
     // An attempt that did not come so far as to look has changed nothing about what an earlier one has kept.
     if (outcome.kept === undefined && kept !== undefined && mayPass(outcome.error)) outcome = { ...outcome, kept };
     kept = outcome.kept;
-    if (outcome.kept && outcome.error.code === 'time_exceeded' && number < MAX_ROUNDS) continue;
+    if (outcome.kept && outcome.error.code === 'time_exceeded' && number < MAX_ROUNDS) {
+      await goOnAfresh(steps, `${name}-afresh-${number}`);
+      continue;
+    }
     counted += 1;
     if (counted === MAX_ATTEMPTS || !mayPass(outcome.error)) return outcome;
     await steps.wait(`${name}-wait-${number}`, WAIT_SECONDS[counted - 1] ?? 20);

@@ -9,7 +9,15 @@ import {
 import type { PlannedExport, StoredDefinitions } from '../backup/distributed/plan-export.ts';
 import type { JobError } from '../contract/schemas/job.ts';
 import type { Track } from '../state/exports.ts';
-import { type DistributedSteps, FUNCTION_ENDED, isPassing, type Outcome, repeatAttempts, runStep } from './attempts.ts';
+import {
+  type DistributedSteps,
+  FUNCTION_ENDED,
+  goOnAfresh,
+  isPassing,
+  type Outcome,
+  repeatAttempts,
+  runStep,
+} from './attempts.ts';
 import { bookkeep } from './bookkeeping.ts';
 import { CANCELLED } from './cancellation.ts';
 import { invokeWhenFree } from './throttling.ts';
@@ -84,7 +92,7 @@ export async function exportDistributed<Result>(
     async (branch) => ({ operations: await keepTrack(branch, work, exportId, 'b', turns), outcome: null }),
     async (branch) => {
       // Planning gets an invocation of its own: in this one, the export was tried already.
-      await branch.wait(`${name}-afresh`, 1);
+      await goOnAfresh(branch, `${name}-afresh`);
       const { operations: used, ...outcome } = await planAndExport(branch, attempt, workers, work);
       await runStep(branch, `${name}-end`, () => work.end(exportId));
       return { operations: used, outcome };

@@ -1,11 +1,11 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { DownloadState } from '../backup/download/write-download.ts';
 import { databaseIdSchema } from '../configuration/runtime.ts';
 import { backupIdSchema } from '../contract/schemas/backup.ts';
 import { type DownloadFile, downloadFormatSchema } from '../contract/schemas/download.ts';
 import { type JobError, jobIdSchema, type Progress } from '../contract/schemas/job.ts';
 import { DAY_MS } from '../time.ts';
-import { type DurableSteps, type Outcome, runAttempts } from './attempts.ts';
+import { type DurableSteps, goOnAfresh, type Outcome, runAttempts } from './attempts.ts';
 import { bookkeep } from './bookkeeping.ts';
 import { CANCELLED } from './cancellation.ts';
 import { startInTurn } from './turns.ts';
@@ -76,8 +76,7 @@ export async function runDownloadJob(
         return { job_id, status: 'succeeded' };
       }
       state = written.result.state;
-      // A wait ends the invocation; the next one has all of its time.
-      if (written.result.pause) await steps.wait(`pause-${round}`, 1);
+      if (written.result.pause) await goOnAfresh(steps, `pause-${round}`);
     }
   }
   const given = state;

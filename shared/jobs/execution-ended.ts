@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { type JobError, jobIdSchema } from '../contract/schemas/job.ts';
 import { type Claim, findClaimedJob } from '../state/begin.ts';
 import type { StateTable } from '../state/table.ts';

@@ -1,11 +1,11 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { RebuildReport } from '../backup/rebuild-catalog.ts';
 import { databaseIdSchema } from '../configuration/runtime.ts';
 import { type Job, type JobError, jobIdSchema } from '../contract/schemas/job.ts';
 import { newJobId } from '../state/ids.ts';
 import { createJobStore } from '../state/jobs.ts';
 import type { StateTable } from '../state/table.ts';
-import { type DurableSteps, runAttempts } from './attempts.ts';
+import { type DurableSteps, goOnAfresh, runAttempts } from './attempts.ts';
 import { bookkeep } from './bookkeeping.ts';
 import { CANCELLED } from './cancellation.ts';
 import { launch, type StartFunction } from './start.ts';
@@ -91,6 +91,7 @@ export async function runRebuildJob(
       await bookkeep(steps, 'record', () => dependencies.succeed(job_id, warnings));
       return { job_id, status: 'succeeded' };
     }
+    await goOnAfresh(steps, `rebuild-afresh-${round}`);
   }
   const error: JobError = {
     code: 'time_exceeded',

@@ -2,7 +2,7 @@ import { type CheckPosition, type IntegrityRound, MAX_NAMED, START } from '../ba
 import type { Validation } from '../contract/schemas/backup.ts';
 import type { JobError, Progress } from '../contract/schemas/job.ts';
 import type { ValidationReport } from '../contract/schemas/validation.ts';
-import { type DurableSteps, type Outcome, runAttempts } from './attempts.ts';
+import { type DurableSteps, goOnAfresh, type Outcome, runAttempts } from './attempts.ts';
 import { bookkeep } from './bookkeeping.ts';
 import { CANCELLED } from './cancellation.ts';
 import type { ValidationEvent } from './events.ts';
@@ -124,6 +124,7 @@ async function readEverything(
     // One that read nothing would be followed by another such.
     if (objects === 0) break;
     from = left;
+    await goOnAfresh(steps, `integrity-afresh-${round}`);
   }
   return {
     code: 'time_exceeded',

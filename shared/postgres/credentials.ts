@@ -1,6 +1,6 @@
 import { GetSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { Signer, type SignerConfig } from '@aws-sdk/rds-signer';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Database } from '../configuration/runtime.ts';
 import { OperationError } from '../errors.ts';
 import type { Credentials, CredentialsSource } from './connect.ts';

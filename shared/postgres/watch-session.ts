@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type pg from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import { isAnswer } from './session-errors.ts';
 import { sessionStateSql } from './session-state.sql.ts';
 

@@ -1,5 +1,5 @@
 import { DeleteCommand, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
-import { z } from 'zod';
+import * as z from 'zod';
 import { findDatabase } from '../configuration/load.ts';
 import type { RuntimeConfiguration } from '../configuration/runtime.ts';
 import { type Backup, backupIdSchema, backupSchema, type Validation } from '../contract/schemas/backup.ts';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { TransactionCanceledException } from '@aws-sdk/client-dynamodb';
 import { DeleteCommand, GetCommand, TransactWriteCommand, type TransactWriteCommandInput } from '@aws-sdk/lib-dynamodb';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Backup } from '../contract/schemas/backup.ts';
 import { type Job, jobSchema } from '../contract/schemas/job.ts';
 import { OperationError } from '../errors.ts';

@@ -1,5 +1,5 @@
 import { GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
-import { z } from 'zod';
+import * as z from 'zod';
 import { type JobError, jobErrorSchema } from '../contract/schemas/job.ts';
 import { OperationError } from '../errors.ts';
 import { type StateTable, stateKeys, wasWritten } from './table.ts';

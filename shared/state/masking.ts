@@ -1,5 +1,5 @@
 import { GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
-import { z } from 'zod';
+import * as z from 'zod';
 import { databaseIdSchema } from '../configuration/runtime.ts';
 import { maskSchema } from '../masking/rules/registry.ts';
 import { type StateTable, wasWritten } from './table.ts';

@@ -1,5 +1,5 @@
 import { QueryCommand } from '@aws-sdk/lib-dynamodb';
-import { z } from 'zod';
+import * as z from 'zod';
 import { OperationError } from '../errors.ts';
 import { type StateTable, stateKeys } from './table.ts';
 

@@ -1,5 +1,5 @@
 import { GetCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
-import { z } from 'zod';
+import * as z from 'zod';
 import { createJobStore, isEnded } from './jobs.ts';
 import { type StateTable, wasWritten } from './table.ts';
 

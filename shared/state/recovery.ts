@@ -1,5 +1,5 @@
 import { DeleteCommand, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
-import { z } from 'zod';
+import * as z from 'zod';
 import { definitionsSeenSchema } from '../postgres/table-definitions.ts';
 import { type StateTable, setExpression, wasWritten } from './table.ts';
 

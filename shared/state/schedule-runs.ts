@@ -1,5 +1,5 @@
 import { GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { BackupType } from '../contract/schemas/backup.ts';
 import { DAY_MS } from '../time.ts';
 import { queryPage } from './pages.ts';

@@ -1,5 +1,5 @@
 import { GetCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
-import { z } from 'zod';
+import * as z from 'zod';
 import { databaseIdSchema } from '../configuration/runtime.ts';
 import { backupTypeSchema } from '../contract/schemas/backup.ts';
 import { queryPage } from './pages.ts';

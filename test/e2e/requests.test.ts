@@ -194,7 +194,7 @@ describe('what does not fit is refused, naming the field', () => {
       ['/nothing', 'GET'],
       ['/jobs', 'PUT'],
       ['/backups', 'DELETE'],
-      ['', 'GET'],
+      ['', 'PUT'],
     ] as const) {
       const answer = await send(path, { method });
       expect(answer.status, `${method} ${path}`).toBe(404);

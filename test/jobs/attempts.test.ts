@@ -44,6 +44,18 @@ it('counts an attempt in whose middle the function was ended, and says so when i
   expect(run.log).toContain('backup-3');
 });
 
+it('goes on in a new invocation when the time of one is over, as often as it takes', async () => {
+  const run = loggedSteps();
+  const late = new UnfinishedRestore(new DOMException('late', 'TimeoutError'), 'dbms_restoring_job');
+  const outcome = await runAttempts(run, 'restore', async (attempt) => {
+    if (attempt < 5) throw late;
+    return attempt;
+  });
+  expect(outcome).toEqual({ status: 'done', result: 5 });
+  const before = [1, 2, 3, 4].flatMap((number) => [`restore-${number}`, `restore-afresh-${number} 1`]);
+  expect(run.log).toEqual([...before, 'restore-5']);
+});
+
 it('keeps what an earlier attempt has kept when a later one gets nowhere, and not when it was removed', async () => {
   const failWith = (errors: readonly Error[]) =>
     runAttempts(loggedSteps(), 'restore', async (attempt) => {

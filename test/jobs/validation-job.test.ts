@@ -22,7 +22,9 @@ async function run(level: 'integrity' | 'restore', changes: Partial<ValidationJo
       log.push(name);
       return work();
     },
-    wait: async () => undefined,
+    wait: async (name) => {
+      if (name.includes('afresh')) log.push(name);
+    },
   };
   const { status } = await runValidationJob({ database: 'shop', level, requested_by: 'schedule' }, steps, {
     register: async () => ({ jobId, backupId }),
@@ -59,7 +61,15 @@ it('reads on, round after round, from where the last one ended, and adds up what
     },
   });
   expect(from).toEqual([{ next: 0, again: [] }, rounds[0]?.left, rounds[1]?.left]);
-  expect(log).toEqual(['register', 'integrity-1-1', 'integrity-2-1', 'integrity-3-1', 'record']);
+  expect(log).toEqual([
+    'register',
+    'integrity-1-1',
+    'integrity-afresh-1',
+    'integrity-2-1',
+    'integrity-afresh-2',
+    'integrity-3-1',
+    'record',
+  ]);
   expect([status, end?.outcome, end?.report.objects, end?.report.damaged_objects]).toEqual([
     'failed',
     'failed',

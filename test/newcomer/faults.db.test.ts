@@ -10,6 +10,7 @@ import { malformedAddresses } from './database-url/malformed.ts';
 import { prepare, refusals } from './database-url/refused.ts';
 import { unreachableServers } from './database-url/unreachable.ts';
 import type { Fault, Outcome } from './fault.ts';
+import { machineFaults } from './first-start/faults.ts';
 import { runFault } from './run-fault.ts';
 import { tableOf } from './table.ts';
 
@@ -23,6 +24,7 @@ const outcomes = new Map<string, Outcome>();
 
 /** Faults of other parts are further lists here. */
 const faults: readonly Fault[] = [
+  ...machineFaults,
   ...malformedAddresses,
   ...unreachableServers,
   ...refusals(

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { StateDisk } from '../../state-disk.ts';
 import { AwsError } from '../errors.ts';
 import { type JsonService, type Operation, operation } from '../json-service.ts';

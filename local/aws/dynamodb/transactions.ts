@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { StateDisk } from '../../state-disk.ts';
 import { AwsError } from '../errors.ts';
 import { writeWhole } from '../state-file.ts';

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { BackupSettings } from '../../configuration/runtime.ts';
 import { OperationError } from '../../errors.ts';
 import { freeConnectionsSql } from './connections.sql.ts';

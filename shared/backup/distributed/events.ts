@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { jobErrorSchema } from '../../contract/schemas/job.ts';
 import { trackSchema } from '../../state/exports.ts';
 

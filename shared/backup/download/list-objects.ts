@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { StoredObjectsPage } from '../../contract/schemas/download.ts';
 import { decodePosition, encodePosition } from '../../state/pages.ts';
 import { MANIFEST } from '../layout.ts';

@@ -1,5 +1,5 @@
 import { NoSuchUpload } from '@aws-sdk/client-s3';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { DownloadFormat } from '../../contract/schemas/download.ts';
 import { OperationError } from '../../errors.ts';
 import { type ReportProgress, startProgress } from '../../progress/progress.ts';

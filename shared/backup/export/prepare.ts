@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { BackupSample } from '../../contract/schemas/backup.ts';
 import {
   assertMaskable,

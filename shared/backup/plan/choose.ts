@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import { OperationError } from '../../errors.ts';
 import { type NamePattern, parseNamePattern } from '../../postgres/name-pattern.ts';
 import { selectableRelationsSql, selectableSchemasSql } from './selectable.sql.ts';

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import { foreignKeysSql, relationsSql } from './catalog.sql.ts';
 
 const oidSchema = z.coerce.number();

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import { compareLsn, type Lsn } from '../lsn.ts';
 import { endOfLogSql } from './slot.sql.ts';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { unescapeCopyText } from '../decoding/copy-text.ts';
 import { decoder } from '../decoding/decoder.ts';
 import { MESSAGE_PREFIX } from './event-triggers.sql.ts';

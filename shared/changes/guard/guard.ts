@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import { dropSlot } from '../setup/slot.ts';
 import { type GuardDecision, type GuardLimits, guardSlot, type SlotHealth } from './decide.ts';
 import { slotHealthSql } from './slot-health.sql.ts';

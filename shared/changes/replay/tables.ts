@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import { OperationError } from '../../errors.ts';
 import { quoteIdentifier } from '../../postgres/identifiers.ts';
 import { splitQualified } from '../decoding/names.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { OperationError } from '../../errors.ts';
 import { definitionsSeenSchema } from '../../postgres/table-definitions.ts';
 import { CHANGES_FORMAT } from './layout.ts';

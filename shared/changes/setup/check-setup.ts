@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Finding } from '../../backup/restore/findings.ts';
 import { capabilitiesSql, coverageSql } from './setup.sql.ts';
 

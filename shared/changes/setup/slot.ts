@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ObjectStore } from '../../backup/objects/object-store.ts';
 import { readTableDefinitions } from '../../postgres/table-definitions.ts';
 import { nextXidSql } from '../capture/slot.sql.ts';

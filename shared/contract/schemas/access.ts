@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { databaseIdSchema } from '../../configuration/runtime.ts';
 import { roleSchema } from '../roles.ts';
 import { securitySettingsSchema } from './security-settings.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { databaseIdSchema } from '../../configuration/runtime.ts';
 import { timeZoneSchema } from '../../configuration/schedules.ts';
 import { pageOf, pageQuerySchema } from './common.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { auditOutcomeSchema, auditRecordSchema, auditSourceSchema } from './audit.ts';
 import { databaseQuerySchema, pageOf, pageQuerySchema } from './common.ts';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { databaseIdSchema } from '../../configuration/runtime.ts';
 import { canBeMasked } from '../../configuration/schedules.ts';
 import { parseNamePattern } from '../../postgres/name-pattern.ts';

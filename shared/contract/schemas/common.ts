@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { databaseIdSchema } from '../../configuration/runtime.ts';
 
 /** `?database=` of lists and of what starts a job. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { pageQuerySchema } from './common.ts';
 
 export const downloadFormatSchema = z.enum(['sql.zst', 'sql.gz']).meta({

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { databaseIdSchema } from '../../configuration/runtime.ts';
 import { maskSchema } from '../../masking/rules/registry.ts';
 import { nameSchema, tableSchema } from './restore.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { databaseIdSchema } from '../../configuration/runtime.ts';
 import { canBeMasked, cronSchema, timeZoneSchema } from '../../configuration/schedules.ts';
 import { type BackupType, backupIdSchema, backupTypeSchema } from './backup.ts';

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Connection } from '../../contract/schemas/health.ts';
 import { OperationError } from '../../errors.ts';
 import { maskConstants } from '../../postgres/mask-constants.ts';

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import { quoteIdentifier, quoteQualified } from '../../postgres/identifiers.ts';
 import { type ColumnFacts, factsOfType } from '../column.ts';
 import { columnsSql } from '../plan/catalog.sql.ts';

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import { checksSql, columnsSql, familiesSql, foreignKeysSql, keysSql } from './catalog.sql.ts';
 
 const familySchema = z.object({

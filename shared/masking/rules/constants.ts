@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { ALL_KINDS, defineRule, writeText } from './define-rule.ts';
 
 export const nullRule = defineRule({

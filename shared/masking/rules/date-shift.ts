@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { defineRule, writeText } from './define-rule.ts';
 
 const decoder = new TextDecoder('latin1');

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { ColumnFacts, TypeKind } from '../column.ts';
 import type { Prf } from '../prf.ts';
 

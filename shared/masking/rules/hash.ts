@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ColumnFacts } from '../column.ts';
 import type { Prf } from '../prf.ts';
 import { defineRule, tooShort, writeText } from './define-rule.ts';

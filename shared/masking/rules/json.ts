@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { readPath } from '../within/json-path.ts';
 import { defineRule } from './define-rule.ts';
 

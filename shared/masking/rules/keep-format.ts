@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ColumnFacts } from '../column.ts';
 import { createDigits, createPermutation, type Digits, roomFor } from '../permutation.ts';
 import type { Prf } from '../prf.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ColumnFacts } from '../column.ts';
 import { defineRule, type FieldMask, writeText } from './define-rule.ts';
 

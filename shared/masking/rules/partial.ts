@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { defineRule } from './define-rule.ts';
 
 const isContinued = (byte: number): boolean => (byte & 0xc0) === 0x80;

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ColumnFacts } from '../column.ts';
 import type { ColumnMask } from '../copy-masker.ts';
 import { createPrf, deriveKey } from '../prf.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** One object of a database's schema, as pg_dump lists it, with the SQL that creates it. */
 export const schemaEntrySchema = z.object({

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { RouteDefinition } from '../../contract/define-route.ts';
 import { roleIncludes, roleSchema } from '../../contract/roles.ts';
 import { routes } from '../../contract/routes.ts';

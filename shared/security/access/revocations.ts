@@ -1,5 +1,5 @@
 import { GetCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Revocation, RevocationRequest } from '../../contract/schemas/access.ts';
 import { OperationError } from '../../errors.ts';
 import { type StateTable, setExpression, stateKeys, wasWritten } from '../../state/table.ts';

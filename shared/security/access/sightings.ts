@@ -1,6 +1,6 @@
 import { GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
 import type pg from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import { type StateTable, wasWritten } from '../../state/table.ts';
 import { sightingsSql } from './sightings.sql.ts';
 

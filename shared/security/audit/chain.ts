@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { DynamoDBServiceException, TransactionCanceledException } from '@aws-sdk/client-dynamodb';
 import { GetCommand, TransactWriteCommand } from '@aws-sdk/lib-dynamodb';
-import { z } from 'zod';
+import * as z from 'zod';
 import { type AuditEntry, type AuditRecord, auditRecordSchema } from '../../contract/schemas/audit.ts';
 import { OperationError } from '../../errors.ts';
 import type { StateTable } from '../../state/table.ts';

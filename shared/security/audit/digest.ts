@@ -2,7 +2,7 @@ import { createPublicKey, type KeyObject, verify } from 'node:crypto';
 import { GetPublicKeyCommand, type KMSClient, SignCommand } from '@aws-sdk/client-kms';
 import { GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import canonicalize from 'canonicalize';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ObjectStore } from '../../backup/objects/object-store.ts';
 import { listKeys } from './archive.ts';
 import { auditLocation, digestPath, digestsPrefix, placeOfDigest } from './layout.ts';

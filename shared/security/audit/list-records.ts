@@ -1,5 +1,5 @@
 import { QueryCommand } from '@aws-sdk/lib-dynamodb';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { AuditRecord } from '../../contract/schemas/audit.ts';
 import type { AuditQuery } from '../../contract/schemas/audit-trail.ts';
 import { decodePosition, encodePosition, type Page } from '../../state/pages.ts';

@@ -1,5 +1,5 @@
 import { PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
-import { z } from 'zod';
+import * as z from 'zod';
 import { complianceSchema } from '../../contract/schemas/compliance.ts';
 import { type StateTable, stateKeys } from '../../state/table.ts';
 

@@ -1,5 +1,5 @@
 import { GetCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
-import { z } from 'zod';
+import * as z from 'zod';
 import { longestWaiverDays, type Waiver, type WaiverRequest } from '../../contract/schemas/compliance.ts';
 import { OperationError } from '../../errors.ts';
 import { type StateTable, wasWritten } from '../../state/table.ts';

@@ -5,7 +5,7 @@ import {
   type SecretsManagerClient,
   UpdateSecretVersionStageCommand,
 } from '@aws-sdk/client-secrets-manager';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ConnectionLimits, Database } from '../../configuration/runtime.ts';
 import { OperationError } from '../../errors.ts';
 import type { ConnectionTarget, Credentials } from '../../postgres/connect.ts';

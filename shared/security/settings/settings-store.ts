@@ -1,6 +1,6 @@
 import { TransactionCanceledException } from '@aws-sdk/client-dynamodb';
 import { GetCommand, TransactWriteCommand } from '@aws-sdk/lib-dynamodb';
-import { z } from 'zod';
+import * as z from 'zod';
 import { type SecuritySettings, securitySettingsSchema } from '../../contract/schemas/security-settings.ts';
 import { queryPage } from '../../state/pages.ts';
 import type { StateTable } from '../../state/table.ts';

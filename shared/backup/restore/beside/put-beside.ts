@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
 import type pg from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import { OperationError } from '../../../errors.ts';
 import type { ConnectionTarget } from '../../../postgres/connect.ts';
 import { copyIn } from '../../../postgres/copy/copy-in.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { quoteQualified } from '../../../postgres/identifiers.ts';
 import type { RestoreRecord } from '../restore-record.ts';
 import type { Destination } from './destinations.ts';

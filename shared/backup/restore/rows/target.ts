@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import { quoteQualified } from '../../../postgres/identifiers.ts';
 import { foreignKeysSql } from './foreign-keys.sql.ts';
 import { namedRelationsSql, relationsSql, triggersSql } from './target.sql.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { OperationError } from '../../../errors.ts';
 import { quoteIdentifier, quoteQualified } from '../../../postgres/identifiers.ts';
 import { runLanes } from '../../export/lanes.ts';

@@ -58,7 +58,9 @@ export function createAsynchronousQueue({
   }
 
   return {
-    submit: (definition, qualifier, payload) => void attempt(definition, qualifier, payload, 0),
+    submit: (definition, qualifier, payload) => {
+      if (!closed) void attempt(definition, qualifier, payload, 0);
+    },
     close: () => {
       closed = true;
       for (const timer of timers) clearTimeout(timer);

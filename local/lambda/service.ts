@@ -75,6 +75,9 @@ export type LambdaService = {
 export function createLambdaService(options: LambdaOptions): LambdaService {
   const byName = new Map(options.functions.map((definition) => [definition.name, definition]));
   const pools = new Map<string, FunctionPool>();
+  /** Of versions that are gone: what they are at still ends. */
+  const retired = new Set<FunctionPool>();
+  let closed = false;
   const concurrency = createConcurrency({ accountLimit: options.accountConcurrency });
   const { disk = unwatchedDisk, note = () => {} } = options;
   const deadLetters = openDeadLetters(join(options.stateFolder, 'dead-letters'), note, disk);
@@ -95,6 +98,8 @@ export function createLambdaService(options: LambdaOptions): LambdaService {
     const key = `${definition.name}:${version}`;
     const known = pools.get(key);
     if (known) return known;
+    // Such as for an alarm about the instances that closing has just killed.
+    if (closed) throw new LambdaServiceError(503, 'ServiceException', 'The local system is stopping');
     const pool = createPool(definition, version, {
       stateFolder: options.stateFolder,
       awsEnvironment: options.awsEnvironment,
@@ -129,13 +134,12 @@ export function createLambdaService(options: LambdaOptions): LambdaService {
     for (const definition of functions) byName.set(definition.name, definition);
     reserve();
     await Promise.all(
-      [...pools].map(async ([key, pool]) => {
+      [...pools.keys()].map(async (key) => {
         const [name = '', version = ''] = key.split(':');
         const isThere = version !== '$LATEST' && byName.get(name)?.versions.has(version);
         if (isThere) return;
         // `$LATEST` is another one now; what it is at ends undisturbed, as on Lambda.
-        pools.delete(key);
-        await pool.retire();
+        await retire(key);
       }),
     );
   }
@@ -151,9 +155,15 @@ export function createLambdaService(options: LambdaOptions): LambdaService {
     const current = byName.get(name);
     if (current) byName.set(name, { ...current, versions: without(versions), qualifiers: without(qualifiers) });
     options.versionDeleted?.(name, version);
-    const pool = pools.get(`${name}:${version}`);
-    pools.delete(`${name}:${version}`);
-    await pool?.retire();
+    await retire(`${name}:${version}`);
+  }
+
+  async function retire(key: string): Promise<void> {
+    const pool = pools.get(key);
+    if (!pool) return;
+    pools.delete(key);
+    retired.add(pool);
+    await pool.retire();
   }
 
   const durable = createDurableService({
@@ -243,10 +253,11 @@ export function createLambdaService(options: LambdaOptions): LambdaService {
     },
     deadLetters,
     close: async () => {
+      closed = true;
       durable.close();
       queue.close();
       concurrency.close();
-      await Promise.all([...pools.values()].map((pool) => pool.close()));
+      await Promise.all([...pools.values(), ...retired].map((pool) => pool.close()));
     },
   };
 }

@@ -303,3 +303,12 @@ describe('a durable function', () => {
     expect(lines(file('restart'))).toEqual(['first', 'flaky']);
   });
 });
+
+it('starts no function any more once it is closed, not even one that has never run', async () => {
+  await system.close();
+  const closed = await start();
+  await closed.close();
+  await expect(closed.lambda.invoke({ functionName: 'plain', payload: '{}' })).rejects.toThrow('is stopping');
+  closed.lambda.submit({ functionName: 'plain', payload: '{}' });
+  system = await start();
+});

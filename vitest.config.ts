@@ -25,6 +25,7 @@ export default defineConfig({
     // Generous: it ends what hangs, and is no measure on machines where others compute too.
     testTimeout: 240_000,
     hookTimeout: 240_000,
+    expect: { poll: { timeout: 120_000 } },
     globalSetup: ['test/support/made-once.setup.ts'],
     setupFiles: ['test/support/property-tests.setup.ts'],
     sequence: { sequencer: LongestFirst },

@@ -68,7 +68,7 @@ const sessions = () =>
 
 /** Does something once the job has brought some bytes over the network, or sent some. */
 async function onceUnderWay(underWay: () => Promise<boolean> | boolean, act: () => void): Promise<void> {
-  await expect.poll(underWay, { timeout: 30_000, interval: 5 }).toBe(true);
+  await expect.poll(underWay, { timeout: 120_000, interval: 5 }).toBe(true);
   act();
 }
 

@@ -55,7 +55,7 @@ async function terminateWhen(server: TestServer, condition: string): Promise<voi
           );
           return rowCount;
         }),
-      { timeout: 30_000, interval: 10 },
+      { timeout: 120_000, interval: 10 },
     )
     .toBeGreaterThan(0);
 }
@@ -113,7 +113,7 @@ forOneServer((server) => {
             const sql = `SELECT FROM pg_stat_activity WHERE application_name = $1 AND query LIKE 'COPY%'`;
             return (await client.query(sql, [APPLICATION])).rowCount;
           }),
-        { timeout: 30_000, interval: 10 },
+        { timeout: 120_000, interval: 10 },
       )
       .toBeGreaterThan(0);
     stop.abort(new Error('told to stop'));

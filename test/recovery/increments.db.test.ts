@@ -66,10 +66,10 @@ const dependencies = () => ({
   store: harness.store,
   table,
   compressionLevel: 1,
-  timeMs: 10_000,
+  timeMs: 120_000,
   signal,
 });
-const turning = () => ({ ...dependencies(), configuration: { alert_emails: [] }, waitMs: 5_000 });
+const turning = () => ({ ...dependencies(), configuration: { alert_emails: [] }, waitMs: 60_000 });
 const slotOf = async () => ({ database: DATABASE_ID, slot: (await readRecovery(table, DATABASE_ID))?.slot ?? '' });
 const catalog = () => createBackupCatalog(table);
 

@@ -58,8 +58,8 @@ const dependencies = (more: object = {}) => ({
   limits: { mostRetainedBytes: 10 * 1_073_741_824, warnAt: 0.5 },
   captureMinutes: 1,
   compressionLevel: 1,
-  timeMs: 10_000,
-  waitMs: 2_000,
+  timeMs: 120_000,
+  waitMs: 60_000,
   startBase: async () => {
     begun += 1;
   },

@@ -99,7 +99,7 @@ export function targetFor(
       pool_overflow: 4,
       pool_timeout_seconds: 10,
       pool_recycle_seconds: 3600,
-      connect_timeout_ms: 10_000,
+      connect_timeout_ms: 60_000,
       statement_timeout_ms: 60_000,
       lock_timeout_ms: 10_000,
       idle_in_transaction_timeout_ms: 120_000,

@@ -46,8 +46,9 @@ export function explainKeyFailure(error: Error, key: string): OperationError | u
 /** How the encryption library begins when it cannot open a data key; KMS's own words follow, with a trace. */
 const DECRYPTION = /^(Unable to decrypt data key|unencryptedDataKey has not been set)/;
 
+/** Each keyring of the library wraps the error of the one within; the innermost is KMS's own. */
 function reasonOf(error: Error): { name: string; message: string } {
   const own = error instanceof KeyFailure && error.cause instanceof Error ? error.cause : error;
-  const [, name, message = ''] = /Error #1\s+(\w+)(?: \[\w+\])?: ([^\n]*)/.exec(own.message) ?? [];
+  const [, name, message = ''] = [...own.message.matchAll(/Error #1\s+(\w+)(?: \[\w+\])?: ([^\n]*)/g)].at(-1) ?? [];
   return name === undefined ? own : { name, message };
 }

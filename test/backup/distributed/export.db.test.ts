@@ -88,7 +88,7 @@ async function sessions(condition = 'true'): Promise<string[]> {
 /** Waits until lanes read rows. */
 const reading = () =>
   expect
-    .poll(() => sessions(`application_name LIKE '% lane %' AND query LIKE 'COPY%'`), { timeout: 30_000, interval: 20 })
+    .poll(() => sessions(`application_name LIKE '% lane %' AND query LIKE 'COPY%'`), { timeout: 120_000, interval: 20 })
     .not.toEqual([]);
 
 /** Every object of the manifest is there once, and nothing else is. */
@@ -206,7 +206,7 @@ describe('a lane', () => {
         beforeLane: async (_event, tries) => {
           if (tries > 1) return faults.clear();
           await expect
-            .poll(() => harness.keys({ id }), { timeout: 30_000 })
+            .poll(() => harness.keys({ id }), { timeout: 120_000 })
             .toContainEqual(expect.stringContaining('/schema.json'));
           await faults.set({ ...fault, after: 6, times: Number.POSITIVE_INFINITY });
         },

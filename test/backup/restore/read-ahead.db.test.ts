@@ -69,7 +69,7 @@ const closed = () => expect.poll(() => reads.open).toEqual([]);
 
 /** It is so, and stays so. */
 async function expectAsked(count: number): Promise<void> {
-  await expect.poll(() => asked().length, { timeout: 30_000 }).toBe(count);
+  await expect.poll(() => asked().length, { timeout: 120_000 }).toBe(count);
   await setTimeout(200);
   expect(asked()).toHaveLength(count);
 }

@@ -6,6 +6,7 @@ export const ask = <Row>(server: TestServer, database: string, sql: string): Pro
 
 /** Names of the databases that restores have begun and not finished. */
 export async function unfinishedOf(server: TestServer): Promise<string[]> {
-  const sql = "SELECT datname AS name FROM pg_database WHERE datname LIKE 'dbms\\_restoring\\_%'";
+  const sql =
+    'SELECT datname AS name FROM pg_database WHERE datname LIKE \'dbms\\_restoring\\_%\' ORDER BY datname COLLATE "C"';
   return (await ask<{ name: string }>(server, 'postgres', sql)).map(({ name }) => name);
 }

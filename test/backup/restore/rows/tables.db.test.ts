@@ -310,7 +310,7 @@ describe('a restore that ends early', () => {
       // The largest table comes last among those that do not wait for others: it fails when the others are there.
       const watched = storeWithOrdersAfter(async () => {
         await expect
-          .poll(() => ask(database, COUNTS), { timeout: 30_000 })
+          .poll(() => ask(database, COUNTS), { timeout: 120_000 })
           .toEqual([...FULL.slice(0, 2), EMPTY[2], ...FULL.slice(3)]);
         await run(database, 'INSERT INTO audit.log VALUES (1)');
         throw Object.assign(new Error('no'), { name: 'NoSuchKey' });
@@ -328,7 +328,7 @@ describe('a restore that ends early', () => {
     const jobId = newJobId();
     const watched = storeWithOrdersAfter(async () => {
       await expect
-        .poll(() => ask(database, COUNTS), { timeout: 30_000 })
+        .poll(() => ask(database, COUNTS), { timeout: 120_000 })
         .toEqual([...FULL.slice(0, 2), EMPTY[2], ...FULL.slice(3)]);
       await run(database, 'INSERT INTO outside VALUES (7)');
       throw Object.assign(new Error('no'), { name: 'NoSuchKey' });
@@ -355,7 +355,7 @@ describe('a restore that ends early', () => {
     const jobId = newJobId();
     const watched = storeWithOrdersAfter(async () => {
       await expect
-        .poll(() => ask(database, COUNTS), { timeout: 30_000 })
+        .poll(() => ask(database, COUNTS), { timeout: 120_000 })
         .toEqual([...FULL.slice(0, 2), EMPTY[2], ...FULL.slice(3)]);
       await run(database, 'INSERT INTO outside VALUES (7)');
       throw Object.assign(new Error('no'), { name: 'NoSuchKey' });
@@ -375,7 +375,7 @@ describe('a restore that ends early', () => {
     const stop = new AbortController();
     const watched = storeWithOrdersAfter(async () => {
       await expect
-        .poll(() => ask(database, COUNTS), { timeout: 30_000 })
+        .poll(() => ask(database, COUNTS), { timeout: 120_000 })
         .toEqual([...FULL.slice(0, 2), EMPTY[2], ...FULL.slice(3)]);
       stop.abort(new DOMException('The time is over', 'TimeoutError'));
     });

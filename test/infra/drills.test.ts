@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import example from '../../infra/config/example.ts';
 import { ConfigurationError, checkDeployment } from '../../infra/config/load.ts';
 import { DATABASE_DIMENSION, metricNamespace, publishedName } from '../../shared/health/metrics.ts';
@@ -8,13 +8,12 @@ import { type Synthesized, synthesize } from './support/synthesize.ts';
 
 let withDrills: Synthesized;
 let without: Synthesized;
-beforeAll(() => {
-  withDrills = synthesize({ ...example, drills: { server: 'ledger', schedule: '15 3 * * 1-5', alarm_after_days: 3 } });
-  without = synthesize({ ...example, drills: {} });
-});
-afterAll(() => {
-  withDrills?.remove();
-  without?.remove();
+beforeAll(async () => {
+  withDrills = await synthesize({
+    ...example,
+    drills: { server: 'ledger', schedule: '15 3 * * 1-5', alarm_after_days: 3 },
+  });
+  without = await synthesize({ ...example, drills: {} });
 });
 
 const schedulesOf = ({ ofType }: Synthesized, part: string) =>
@@ -43,13 +42,12 @@ describe('drills', () => {
     }
   });
 
-  it('are weekly, on Sunday at five, where the configuration names only the server; and none for null', () => {
+  it('are weekly, on Sunday at five, where the configuration names only the server; and none for null', async () => {
     const drills = (given: object) =>
       checkDeployment({ ...example, drills: { server: 'shop', ...given } }, 'it').drills;
     expect(drills({})).toEqual({ server: 'shop', schedule: '0 5 * * 0', alarm_after_days: 14 });
-    const asked = synthesize({ ...example, drills: { server: 'shop', schedule: null } });
+    const asked = await synthesize({ ...example, drills: { server: 'shop', schedule: null } });
     expect([schedulesOf(asked, '-drill-'), alarmsOf(asked).length]).toEqual([[], 2]);
-    asked.remove();
   });
 
   it('are on the server of a configured database', () => {

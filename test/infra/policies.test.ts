@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import example from '../../infra/config/example.ts';
 import type { DeploymentInput } from '../../infra/config/schema.ts';
 import { matches } from '../../local/gateway/authorization.ts';
@@ -17,8 +17,8 @@ let synthesized: Synthesized;
 let statements: Statement[];
 /** Names for the ARNs that the rules below speak of. */
 let names: [arn: string, name: string][];
-beforeAll(() => {
-  synthesized = synthesize(deployment);
+beforeAll(async () => {
+  synthesized = await synthesize(deployment);
   statements = statementsOf(synthesized);
   const { one, ofType } = synthesized;
   names = [
@@ -38,7 +38,6 @@ beforeAll(() => {
     ...ofType('AWS::Logs::LogGroup').map(({ arn }): [string, string] => [arn, 'log-group:*']),
   ];
 });
-afterAll(() => synthesized?.remove());
 
 /** An ARN by the name of what it is of; the longest first, as `dbms-backup` begins `dbms-backups-api`. */
 function named(resource: string): string {

@@ -299,10 +299,13 @@ describe('the sampler', () => {
           ? byDefault
           : await synthesize({ ...plain, thresholds: { health_check_interval_seconds: seconds } });
       const sampler = changed.app.functions.find(({ name }) => name.endsWith('-sample-health'));
-      const [rule, ...more] = changed.app.rules.filter(({ targets }) =>
-        targets.some(({ arn }) => arn === sampler?.arn),
-      );
+      const rules = changed.app.rules.filter(({ targets }) => targets.some(({ arn }) => arn === sampler?.arn));
+      const [rule, ...more] = rules.filter(({ scheduleExpression }) => scheduleExpression !== null);
       expect([rule?.scheduleExpression, more]).toEqual(['rate(1 minute)', []]);
+      // After a deployment too, so that a new one does not wait for its first sample.
+      expect(rules.flatMap(({ eventPattern }) => eventPattern ?? [])).toMatchObject([
+        { source: ['aws.cloudformation'] },
+      ]);
       const queues = changed.app.queues.filter(({ functions }) => functions.includes(sampler?.name ?? ''));
       expect(queues.map(({ delaySeconds }) => delaySeconds)).toEqual(delays);
       // A rule has five targets at most.

@@ -495,8 +495,11 @@ const rights: Record<string, string[]> = {
   'dbms-health-api': [
     ...serving,
     'dynamodb:GetItem state',
+    'dynamodb:PutItem state',
     'dynamodb:Query state',
     'kms:Decrypt secret-key',
+    // The one function that samples, for a database that has no sample yet.
+    'lambda:InvokeFunction arn:aws:lambda:eu-central-1:123456789012:function:dbms-sample-health',
     'rds-db:connect arn:aws:rds-db:eu-central-1:123456789012:dbuser:cluster-ABCDEFGHIJKLMNOPQRSTUVWXYZ/dbms',
     'secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-shop-AbCdEf',
   ],

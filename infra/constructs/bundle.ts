@@ -1,5 +1,5 @@
-import { cpSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildSync } from 'esbuild';
 
@@ -10,12 +10,15 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
  * SDK of this repository included: what runs is what was tested. The same sources give the same bytes.
  *
  * @param folder - receives `<name>/index.mjs`
- * @param made - a folder of bundles of these sources that were made before, which are then copied: tests synthesize many times
+ * @param made - a folder of bundles of these sources that were made before, to which that folder then leads: tests synthesize many times
  * @throws Error naming what esbuild cannot resolve
  */
 export function bundleFunctions(folder: string, made: string | undefined = process.env.FUNCTION_BUNDLES): void {
   if (made) {
-    cpSync(made, folder, { recursive: true });
+    // A link, as they are a hundred megabytes.
+    mkdirSync(dirname(folder), { recursive: true });
+    rmSync(folder, { recursive: true, force: true });
+    symlinkSync(made, folder, 'dir');
     return;
   }
   const names = readdirSync(join(root, 'functions'))

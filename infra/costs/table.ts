@@ -51,7 +51,8 @@ export function price({ input, templates }: Priced, region: PricedRegion): { fac
   return { facts, estimate: estimate({ facts, deployment, prices: prices[region], usage }) };
 }
 
-const money = (usd: number): string => usd.toFixed(2);
+/** Rounded twice, so that half a cent does not go by the order in which a sum was made. */
+const money = (usd: number): string => Number(usd.toFixed(6)).toFixed(2);
 const row = (...cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
 const regions = Object.keys(prices) as PricedRegion[];
 

@@ -33,7 +33,7 @@ export function readQueues(resources: readonly Resource[]): Queue[] {
     .map(({ properties }) => mappingSchema.parse(properties))
     .filter(({ Enabled }) => Enabled);
   const subscriptions = resources
-    .filter(({ type }) => type === 'AWS::SNS::Subscription')
+    .filter(({ type, properties }) => type === 'AWS::SNS::Subscription' && properties.Protocol === 'sqs')
     .map(({ properties }) => subscriptionSchema.parse(properties));
   return resources
     .filter(({ type }) => type === 'AWS::SQS::Queue')

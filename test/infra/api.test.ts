@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import example from '../../infra/config/example.ts';
 import type { DeploymentInput } from '../../infra/config/schema.ts';
 import { matches } from '../../local/gateway/authorization.ts';
@@ -10,21 +10,17 @@ import { entrances } from '../../shared/http/entrances.ts';
 import { plain } from './support/plain.ts';
 import { type Synthesized, synthesize } from './support/synthesize.ts';
 
-const guarded: DeploymentInput = { ...example, api: { requests_per_second: 7, burst: 9 } };
+const guarded: DeploymentInput = { ...example, api: { requests_per_second: 7, burst: 9, detailed_metrics: true } };
 
 let full: Synthesized;
 /** Without an issuer of its own. */
 let pooled: Synthesized;
 let api: RestApi;
-beforeAll(() => {
-  full = synthesize(guarded);
-  pooled = synthesize(plain);
+beforeAll(async () => {
+  full = await synthesize(guarded);
+  pooled = await synthesize(plain);
   if (full.app.api === null) throw new Error('There is no API');
   api = full.app.api;
-});
-afterAll(() => {
-  full?.remove();
-  pooled?.remove();
 });
 
 const functionNamed = (synthesized: Synthesized, name: string) => {

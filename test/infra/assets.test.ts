@@ -12,6 +12,7 @@ import { realizeLayers, relocateOpt } from '../../local/lambda/layers.ts';
 import type { FunctionDefinition } from '../../local/template/functions.ts';
 import { runtimeConfigurationSchema } from '../../shared/configuration/runtime.ts';
 import { WASM_WORKER_SOURCE } from '../../shared/postgres/pg-dump/wasm-worker.ts';
+import { everything } from './support/everything.ts';
 import { plain } from './support/plain.ts';
 import { type Synthesized, synthesize } from './support/synthesize.ts';
 
@@ -19,14 +20,16 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const support = (name: string) => join(root, 'test/infra/support', name);
 
 let synthesized: Synthesized;
+/** With every function. */
+let all: Synthesized;
 /** Outside the repository, where no `node_modules` can be found. */
 let folder: string;
-beforeAll(() => {
-  synthesized = synthesize(example);
+beforeAll(async () => {
+  synthesized = await synthesize(example);
+  all = await synthesize(everything);
   folder = mkdtempSync(join(tmpdir(), 'assets-'));
 });
 afterAll(() => {
-  synthesized?.remove();
   if (folder) rmSync(folder, { recursive: true, force: true });
 });
 
@@ -60,14 +63,14 @@ const names = readdirSync(join(root, 'functions'), { withFileTypes: true })
 
 describe('the bundle of', () => {
   it.each(names)('%s is one file, which loads with the environment of its template and exports a handler', (name) => {
-    const definition = definitionOf(synthesized, `dbms-${name}`);
+    const definition = definitionOf(all, `dbms-${name}`);
     expect(readdirSync(definition.codePath)).toEqual(['index.mjs']);
     const loaded = run('load-handler.ts', join(definition.codePath, 'index.mjs'), environmentOf(definition));
     expect(loaded).toEqual({ said: 'function', error: '' });
   });
 
   it.each(names)('%s holds all that it imports, also what it loads late', (name) => {
-    const { codePath } = definitionOf(synthesized, `dbms-${name}`);
+    const { codePath } = definitionOf(all, `dbms-${name}`);
     const text = readFileSync(join(codePath, 'index.mjs'), 'utf8');
     const imports = [
       ...text.matchAll(/(?<!\[)\bimport\s?(?:[\w$*{},\s]*?\s?from\s?)?"([^"]+)"/g),
@@ -86,8 +89,8 @@ describe('the bundle of', () => {
     expect([said, error]).toEqual(['', expect.stringContaining('Missing environment variables: STATE_TABLE')]);
   });
 
-  it('the authorizer loads with the issuer of a user pool, which only its environment tells', () => {
-    const pooled = synthesize(plain);
+  it('the authorizer loads with the issuer of a user pool, which only its environment tells', async () => {
+    const pooled = await synthesize(plain);
     const definition = definitionOf(pooled, 'plain-authorizer');
     const environment = {
       ...environmentOf(definition),
@@ -95,7 +98,6 @@ describe('the bundle of', () => {
       IDENTITY_AUDIENCE: '1h57kf5cpq17m0eml12EXAMPLE',
     };
     const loaded = run('load-handler.ts', join(definition.codePath, 'index.mjs'), environment);
-    pooled.remove();
     expect(loaded).toEqual({ said: 'function', error: '' });
   });
 });

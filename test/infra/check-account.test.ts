@@ -14,7 +14,7 @@ import { createLambdaService, type LambdaService } from '../../local/lambda/serv
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
 let folder: string;
-beforeAll(() => {
+beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'account-'));
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -280,16 +280,15 @@ describe('the budget of concurrency', () => {
     ]);
   });
 
-  it('reserves for functions that there are', () => {
-    const made = synthesize({ ...example, concurrency: { quota: 1000, reserved: { authorizer: 20 } } });
+  it('reserves for functions that there are', async () => {
+    const made = await synthesize({ ...example, concurrency: { quota: 1000, reserved: { authorizer: 20 } } });
     const reserved = made.app.functions.filter(({ reservedConcurrency }) => reservedConcurrency !== null);
-    made.remove();
     expect(reserved.map(({ name, reservedConcurrency }) => [name, reservedConcurrency])).toEqual([
       ['dbms-authorizer', 20],
     ]);
-    expect(() => synthesize({ ...example, concurrency: { quota: 1000, reserved: { authoriser: 20 } } })).toThrow(
-      /concurrency\.reserved\.authoriser: is no function; use one of: .*authorizer/,
-    );
+    await expect(
+      synthesize({ ...example, concurrency: { quota: 1000, reserved: { authoriser: 20 } } }),
+    ).rejects.toThrow(/concurrency\.reserved\.authoriser: is no function; use one of: .*authorizer/);
   });
 });
 

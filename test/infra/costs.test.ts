@@ -15,13 +15,10 @@ import {
 import { synthesize } from './support/synthesize.ts';
 
 let priced: Priced[];
-beforeAll(() => {
-  priced = configurations().map((input) => {
-    const synthesized = synthesize(input);
-    const templates = readTemplates(synthesized.folder);
-    synthesized.remove();
-    return { input, templates };
-  });
+beforeAll(async () => {
+  priced = await Promise.all(
+    configurations().map(async (input) => ({ input, templates: readTemplates((await synthesize(input)).folder) })),
+  );
 });
 
 describe('docs/costs.md', () => {

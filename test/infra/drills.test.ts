@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import example from '../../infra/config/example.ts';
 import { ConfigurationError, checkDeployment } from '../../infra/config/load.ts';
 import { DATABASE_DIMENSION, metricNamespace, publishedName } from '../../shared/health/metrics.ts';
@@ -8,13 +8,12 @@ import { type Synthesized, synthesize } from './support/synthesize.ts';
 
 let withDrills: Synthesized;
 let without: Synthesized;
-beforeAll(() => {
-  withDrills = synthesize({ ...example, drills: { server: 'ledger', schedule: '15 3 * * 1-5', alarm_after_days: 3 } });
-  without = synthesize({ ...example, drills: {} });
-});
-afterAll(() => {
-  withDrills?.remove();
-  without?.remove();
+beforeAll(async () => {
+  withDrills = await synthesize({
+    ...example,
+    drills: { server: 'ledger', schedule: '15 3 * * 1-5', alarm_after_days: 3 },
+  });
+  without = await synthesize({ ...example, drills: {} });
 });
 
 const schedulesOf = ({ ofType }: Synthesized, part: string) =>
@@ -43,13 +42,12 @@ describe('drills', () => {
     }
   });
 
-  it('are weekly, on Sunday at five, where the configuration names only the server; and none for null', () => {
+  it('are weekly, on Sunday at five, where the configuration names only the server; and none for null', async () => {
     const drills = (given: object) =>
       checkDeployment({ ...example, drills: { server: 'shop', ...given } }, 'it').drills;
     expect(drills({})).toEqual({ server: 'shop', schedule: '0 5 * * 0', alarm_after_days: 14 });
-    const asked = synthesize({ ...example, drills: { server: 'shop', schedule: null } });
+    const asked = await synthesize({ ...example, drills: { server: 'shop', schedule: null } });
     expect([schedulesOf(asked, '-drill-'), alarmsOf(asked).length]).toEqual([[], 2]);
-    asked.remove();
   });
 
   it('are on the server of a configured database', () => {
@@ -93,16 +91,20 @@ describe('the age of the newest proven backup', () => {
     }
   });
 
-  it.each([
-    ['with drills', () => withDrills],
-    ['without', () => without],
-  ])('is published every hour %s, into a namespace of the deployment alone', (_name, of) => {
-    const [schedule, ...more] = schedulesOf(of(), 'backup-ages');
+  it('is published every hour with drills, and not without', () => {
+    const [schedule, ...more] = schedulesOf(withDrills, 'backup-ages');
     expect(more).toEqual([]);
     expect(schedule?.properties).toMatchObject({
       ScheduleExpression: 'rate(1 hour)',
-      Target: { Arn: of().app.functions.find(({ name }) => name === 'dbms-backup-ages')?.arn },
+      Target: { Arn: withDrills.app.functions.find(({ name }) => name === 'dbms-backup-ages')?.arn },
     });
+    expect(schedulesOf(without, 'backup-ages')).toEqual([]);
+  });
+
+  it.each([
+    ['with drills', () => withDrills],
+    ['without', () => without],
+  ])('goes into a namespace of the deployment alone, %s', (_name, of) => {
     const publishing = statementsOf(of()).filter(({ actions }) => actions.includes('cloudwatch:PutMetricData'));
     expect(publishing.flatMap(({ roles }) => roles).sort()).toEqual([
       'dbms-backup-ages',

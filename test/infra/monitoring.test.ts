@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import example from '../../infra/config/example.ts';
 import { checkDeployment } from '../../infra/config/load.ts';
 import type { DeploymentInput } from '../../infra/config/schema.ts';
@@ -23,13 +23,9 @@ const watched: DeploymentInput = {
 const METRIC_NAMESPACE = metricNamespace('dbms');
 let synthesized: Synthesized;
 let byDefault: Synthesized;
-beforeAll(() => {
-  synthesized = synthesize(watched);
-  byDefault = synthesize({ ...example, drills: {} });
-});
-afterAll(() => {
-  synthesized?.remove();
-  byDefault?.remove();
+beforeAll(async () => {
+  synthesized = await synthesize(watched);
+  byDefault = await synthesize({ ...example, drills: {} });
 });
 
 const databases = example.databases.map(({ id }) => id);
@@ -204,21 +200,20 @@ describe('many databases', () => {
     databases: Array.from({ length: count }, (_, index) => ({ ...first, id: `db-${index}` }) as typeof first & object),
   });
 
-  it('that fit have all their alarms on the dashboard, no more in a widget than CloudWatch takes', () => {
-    const fitting = synthesize(many(28));
+  it('that fit have all their alarms on the dashboard, no more in a widget than CloudWatch takes', async () => {
+    const fitting = await synthesize(many(28));
     const fleet = fitting
       .ofType('AWS::CloudWatch::Dashboard')
       .find(({ properties }) => properties.DashboardName === 'plain-fleet');
     const widgets: Widget[] = JSON.parse(String(fleet?.properties.DashboardBody)).widgets;
     const shown = widgets.flatMap(({ type, properties }) => (type === 'alarm' ? [properties.alarms?.length ?? 0] : []));
-    fitting.remove();
     expect(Math.max(...shown)).toBeLessThanOrEqual(100);
     const { thresholds } = checkDeployment(plain, 'it');
     expect(shown.reduce((sum, count) => sum + count, 0)).toBe(28 * databaseAlarms(thresholds, true).length);
   });
 
-  it('that do not fit into a stack are refused, with how many do', () => {
-    expect(() => synthesize(many(60))).toThrow(
+  it('that do not fit into a stack are refused, with how many do', async () => {
+    await expect(synthesize(many(60))).rejects.toThrow(
       /^The stack plain-monitoring would have \d+ resources, and CloudFormation takes 500: 60 databases are too many for one deployment\. Configure at most \d\d in this one/,
     );
   });
@@ -293,19 +288,24 @@ describe('functions that fail', () => {
 });
 
 describe('the sampler', () => {
-  it('is started each minute, and over a queue for each further sample of it; it is not tried again', () => {
+  it('is started each minute, and over a queue for each further sample of it; it is not tried again', async () => {
     for (const [seconds, delays] of [
       [30, [30]],
       [10, [10, 20, 30, 40, 50]],
       [60, []],
     ] as const) {
       const changed =
-        seconds === 30 ? byDefault : synthesize({ ...plain, thresholds: { health_check_interval_seconds: seconds } });
+        seconds === 30
+          ? byDefault
+          : await synthesize({ ...plain, thresholds: { health_check_interval_seconds: seconds } });
       const sampler = changed.app.functions.find(({ name }) => name.endsWith('-sample-health'));
-      const [rule, ...more] = changed.app.rules.filter(({ targets }) =>
-        targets.some(({ arn }) => arn === sampler?.arn),
-      );
+      const rules = changed.app.rules.filter(({ targets }) => targets.some(({ arn }) => arn === sampler?.arn));
+      const [rule, ...more] = rules.filter(({ scheduleExpression }) => scheduleExpression !== null);
       expect([rule?.scheduleExpression, more]).toEqual(['rate(1 minute)', []]);
+      // After a deployment too, so that a new one does not wait for its first sample.
+      expect(rules.flatMap(({ eventPattern }) => eventPattern ?? [])).toMatchObject([
+        { source: ['aws.cloudformation'] },
+      ]);
       const queues = changed.app.queues.filter(({ functions }) => functions.includes(sampler?.name ?? ''));
       expect(queues.map(({ delaySeconds }) => delaySeconds)).toEqual(delays);
       // A rule has five targets at most.
@@ -316,7 +316,6 @@ describe('the sampler', () => {
       for (const { retentionSeconds } of queues) expect(retentionSeconds).toBe(60);
       expect(sampler?.asyncConfigs.values().next().value).toMatchObject({ maximumRetries: 0, maximumAgeSeconds: 60 });
       expect(sampler?.timeoutSeconds).toBe(Math.max(20, seconds - 2));
-      if (changed !== byDefault) changed.remove();
     }
   });
 

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import example from '../../infra/config/example.ts';
 import type { DeploymentInput } from '../../infra/config/schema.ts';
 import { matches } from '../../local/gateway/authorization.ts';
@@ -17,8 +17,8 @@ let synthesized: Synthesized;
 let statements: Statement[];
 /** Names for the ARNs that the rules below speak of. */
 let names: [arn: string, name: string][];
-beforeAll(() => {
-  synthesized = synthesize(deployment);
+beforeAll(async () => {
+  synthesized = await synthesize(deployment);
   statements = statementsOf(synthesized);
   const { one, ofType } = synthesized;
   names = [
@@ -38,7 +38,6 @@ beforeAll(() => {
     ...ofType('AWS::Logs::LogGroup').map(({ arn }): [string, string] => [arn, 'log-group:*']),
   ];
 });
-afterAll(() => synthesized?.remove());
 
 /** An ARN by the name of what it is of; the longest first, as `dbms-backup` begins `dbms-backups-api`. */
 function named(resource: string): string {
@@ -496,8 +495,11 @@ const rights: Record<string, string[]> = {
   'dbms-health-api': [
     ...serving,
     'dynamodb:GetItem state',
+    'dynamodb:PutItem state',
     'dynamodb:Query state',
     'kms:Decrypt secret-key',
+    // The one function that samples, for a database that has no sample yet.
+    'lambda:InvokeFunction arn:aws:lambda:eu-central-1:123456789012:function:dbms-sample-health',
     'rds-db:connect arn:aws:rds-db:eu-central-1:123456789012:dbuser:cluster-ABCDEFGHIJKLMNOPQRSTUVWXYZ/dbms',
     'secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-shop-AbCdEf',
   ],

@@ -1,30 +1,21 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import example from '../../infra/config/example.ts';
 import { checkDeployment } from '../../infra/config/load.ts';
 import type { DeploymentInput } from '../../infra/config/schema.ts';
 import { circlesIn } from './support/cycles.ts';
+import { everything } from './support/everything.ts';
 import { statementsOf } from './support/policies.ts';
 import { type Synthesized, synthesize } from './support/synthesize.ts';
 
 const copied: DeploymentInput = { ...example, copies: { region: 'eu-west-1' } };
-const locked: DeploymentInput = {
-  ...copied,
-  removal_policy: 'destroy',
-  backups: { object_lock: { mode: 'compliance', days: 35 } },
-  retention: { expiry: null },
-};
-
 let plain: Synthesized;
 let withCopies: Synthesized;
 let withLock: Synthesized;
 // Each synthesis fails unless cdk-nag is content.
-beforeAll(() => {
-  plain = synthesize(example);
-  withCopies = synthesize(copied);
-  withLock = synthesize(locked);
-});
-afterAll(() => {
-  for (const synthesized of [plain, withCopies, withLock]) synthesized?.remove();
+beforeAll(async () => {
+  plain = await synthesize(example);
+  withCopies = await synthesize(copied);
+  withLock = await synthesize(everything);
 });
 
 describe('expiry', () => {
@@ -60,7 +51,7 @@ describe('object lock', () => {
     expect([properties.ObjectLockEnabled, properties.ObjectLockConfiguration]).toEqual([undefined, undefined]);
   });
 
-  it('locks every new object, and each copy, in the mode and for the days of the configuration', () => {
+  it('locks every new object, and each copy, in the mode and for the days of the configuration', async () => {
     for (const name of ['Backups', 'Copies']) {
       expect(withLock.one('AWS::S3::Bucket', name).properties, name).toMatchObject({
         ObjectLockEnabled: true,
@@ -68,8 +59,7 @@ describe('object lock', () => {
         VersioningConfiguration: { Status: 'Enabled' },
       });
     }
-    const governed = synthesize({ ...example, backups: { object_lock: { mode: 'governance', days: 2 } } });
-    governed.remove();
+    const governed = await synthesize({ ...example, backups: { object_lock: { mode: 'governance', days: 2 } } });
     expect(governed.one('AWS::S3::Bucket', 'Backups').properties.ObjectLockConfiguration).toMatchObject({
       Rule: { DefaultRetention: { Mode: 'GOVERNANCE', Days: 2 } },
     });
@@ -88,7 +78,7 @@ describe('object lock', () => {
   });
 
   it('is told to the functions', () => {
-    expect(checkDeployment(locked, 'it').backups.object_lock).toEqual({ mode: 'compliance', days: 35 });
+    expect(checkDeployment(everything, 'it').backups.object_lock).toEqual({ mode: 'compliance', days: 35 });
   });
 });
 
@@ -251,9 +241,8 @@ describe('backups that are there already', () => {
     bucket_key_arn: 'arn:aws:kms:eu-west-1:123456789012:key/0a1b2c3d-0000-4000-8000-000000000000',
   };
 
-  it('take the place of a new bucket and key, and are opened by both keys', () => {
-    const west = synthesize({ ...example, prefix: 'west', existing_backups: existing });
-    west.remove();
+  it('take the place of a new bucket and key, and are opened by both keys', async () => {
+    const west = await synthesize({ ...example, prefix: 'west', existing_backups: existing });
     expect(west.ofType('AWS::S3::Bucket').map(({ logicalId }) => logicalId.replace(/[0-9A-F]{8}$/, ''))).toEqual([
       'AccessLogs',
       'Downloads',

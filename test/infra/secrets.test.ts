@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import example from '../../infra/config/example.ts';
 import type { DeploymentInput } from '../../infra/config/schema.ts';
 import { statementsOf } from './support/policies.ts';
@@ -22,12 +22,9 @@ const { identity: _, ...pooled } = rotated;
 
 let all: Synthesized[];
 let full: Synthesized;
-beforeAll(() => {
-  full = synthesize(rotated);
-  all = [full, synthesize({ ...pooled, prefix: 'pooled' })];
-});
-afterAll(() => {
-  for (const each of all ?? []) each.remove();
+beforeAll(async () => {
+  full = await synthesize(rotated);
+  all = [full, await synthesize({ ...pooled, prefix: 'pooled' })];
 });
 
 /** What is secret by its looks: keys, tokens, and addresses with a password. */
@@ -94,8 +91,8 @@ describe('a password that is to be rotated', () => {
   it.each([
     ['of an IAM login', { ...ledger, rotate_password_days: 30 }],
     ['that RDS rotates', { ...shop, rotate_password_days: 30 }],
-  ])('is refused: %s', (_, database) => {
-    expect(() => synthesize({ ...example, databases: [database] as DeploymentInput['databases'] })).toThrow(
+  ])('is refused: %s', async (_, database) => {
+    await expect(synthesize({ ...example, databases: [database] as DeploymentInput['databases'] })).rejects.toThrow(
       /rotate_password_days: is for a login of type secret/,
     );
   });

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import example from '../../infra/config/example.ts';
 import { stateKeys } from '../../shared/state/table.ts';
 import { plain } from './support/plain.ts';
@@ -7,13 +7,9 @@ import { type Synthesized, synthesize } from './support/synthesize.ts';
 
 let full: Synthesized;
 let bare: Synthesized;
-beforeAll(() => {
-  full = synthesize(example);
-  bare = synthesize(plain);
-});
-afterAll(() => {
-  full?.remove();
-  bare?.remove();
+beforeAll(async () => {
+  full = await synthesize(example);
+  bare = await synthesize(plain);
 });
 
 describe('the storage', () => {
@@ -74,7 +70,7 @@ describe('the storage', () => {
       expect(properties).not.toHaveProperty(name);
   });
 
-  it('locks what is archived and signed of the audit trails, and lets nobody hide it', () => {
+  it('locks what is archived and signed of the audit trails, and lets nobody hide it', async () => {
     const bucket = full.one('AWS::S3::Bucket', 'AuditArchive');
     expect(bucket.properties).toMatchObject({
       ObjectLockEnabled: true,
@@ -92,8 +88,7 @@ describe('the storage', () => {
     expect(new Set(refusals.flatMap(({ actions }) => actions))).toEqual(
       new Set(['s3:DeleteObject', 's3:DeleteObjectVersion', 's3:BypassGovernanceRetention']),
     );
-    const strict = synthesize({ ...example, audit: { object_lock: { mode: 'compliance', days: 2192 } } });
-    strict.remove();
+    const strict = await synthesize({ ...example, audit: { object_lock: { mode: 'compliance', days: 2192 } } });
     expect(strict.one('AWS::S3::Bucket', 'AuditArchive').properties.ObjectLockConfiguration).toMatchObject({
       Rule: { DefaultRetention: { Mode: 'COMPLIANCE', Days: 2192 } },
     });

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildSync } from 'esbuild';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import example from '../../infra/config/example.ts';
 import { checkDeployment } from '../../infra/config/load.ts';
 import type { DeploymentInput } from '../../infra/config/schema.ts';
@@ -23,10 +23,9 @@ const withEndpoints = (further: Partial<{ existing: string[]; zones: number }> =
   }) as DeploymentInput;
 
 let made: Synthesized;
-beforeAll(() => {
-  made = synthesize(withEndpoints());
+beforeAll(async () => {
+  made = await synthesize(withEndpoints());
 });
-afterAll(() => made?.remove());
 
 const inVpc = () => made.ofType('AWS::Lambda::Function').filter(({ properties }) => properties.VpcConfig);
 const endpoints = () =>
@@ -105,15 +104,14 @@ describe('endpoints of a VPC', () => {
     ]);
   });
 
-  it('are made before the functions, and not where there is one already or the configuration asks for none', () => {
+  it('are made before the functions, and not where there is one already or the configuration asks for none', async () => {
     const { artifacts } = JSON.parse(readFileSync(join(made.folder, 'manifest.json'), 'utf8')) as {
       artifacts: Record<string, { dependencies?: string[] }>;
     };
     for (const name of ['dbms-backups', 'dbms-api', 'dbms-monitoring']) {
       expect(artifacts[name]?.dependencies, name).toContain('dbms-network');
     }
-    const some = synthesize(withEndpoints({ existing: ['s3', 'kms', 'lambda', 'rds'], zones: 1 }));
-    some.remove();
+    const some = await synthesize(withEndpoints({ existing: ['s3', 'kms', 'lambda', 'rds'], zones: 1 }));
     const left = some.ofType('AWS::EC2::VPCEndpoint').map(({ properties }) => properties);
     expect(left.map(({ ServiceName }) => String(ServiceName).split('.').at(-1))).toEqual([
       'dynamodb',
@@ -122,8 +120,7 @@ describe('endpoints of a VPC', () => {
       'secretsmanager',
     ]);
     expect(left.at(-1)?.SubnetIds).toEqual(['subnet-0aaaaaaaaaaaaaaa1']);
-    const none = synthesize(example);
-    none.remove();
+    const none = await synthesize(example);
     expect(none.ofType('AWS::EC2::VPCEndpoint')).toEqual([]);
   });
 

@@ -1,13 +1,10 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { checkDeployment } from '../../../infra/config/load.ts';
 import type { DeploymentInput } from '../../../infra/config/schema.ts';
-import { createApp } from '../../../infra/create-app.ts';
 import { type Assembly, readAssembly } from '../../../local/template/assembly.ts';
 import { type Resource, resolveResources } from '../../../local/template/intrinsics.ts';
 import { type LocalApp, readApp } from '../../../local/template/read.ts';
-import '../../support/function-bundles.ts';
+import { askFor } from '../../support/made-once/ask.ts';
 
 export interface RawResource {
   readonly Type: string;
@@ -28,19 +25,17 @@ export interface Synthesized {
   written(type: string): RawResource[];
   /** The one resource of that type whose logical id begins so. */
   one(type: string, logicalId?: string): Resource;
-  remove(): void;
 }
 
-/** Synthesizes a configuration into a temporary folder. @throws Error when it cannot be deployed */
-export function synthesize(input: DeploymentInput): Synthesized {
-  const root = mkdtempSync(join(tmpdir(), 'synthesized-'));
-  const folder = join(root, 'cdk.out');
-  try {
-    createApp(checkDeployment(input, 'test'), { buildFolder: join(root, 'build'), outdir: folder }).synth();
-  } catch (error) {
-    rmSync(root, { recursive: true, force: true });
-    throw error;
-  }
+/**
+ * Synthesizes a configuration, once for all files that ask for it: what is in the folder is only read.
+ *
+ * @throws Error when it cannot be deployed, or breaks a rule of cdk-nag
+ */
+export async function synthesize(input: DeploymentInput): Promise<Synthesized> {
+  const folder = await askFor<string>('assemblies', JSON.stringify(input)).catch((error: Error) => {
+    throw typeof error.cause === 'string' ? new Error(error.cause) : error;
+  });
   const assembly = readAssembly(folder);
   const resources = resolveResources(assembly);
   const ofType = (type: string) => resources.filter((resource) => resource.type === type);
@@ -59,6 +54,5 @@ export function synthesize(input: DeploymentInput): Synthesized {
       if (!found || more.length > 0) throw new Error(`There is not one ${type} ${logicalId}, but ${more.length + 1}`);
       return found;
     },
-    remove: () => rmSync(root, { recursive: true, force: true }),
   };
 }

@@ -3,6 +3,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { assemblies } from './assemblies.ts';
 import { functionBundles } from './bundles.ts';
 import { serverPool } from './server-pool.ts';
 
@@ -15,27 +17,29 @@ export interface Source {
 }
 
 export interface Broker {
-  /** Answers `GET <url>/<source>/<name>` with JSON, or 500 with the reason in words. */
+  /** Answers `POST <url>/<source>`, with the name as its body, with JSON, or 500 with the reason in words. */
   url: string;
   stop(): Promise<void>;
 }
 
 /** Serves what the files of a test run have in common, each made when the first file asks for it. */
 export async function startBroker(): Promise<Broker> {
-  const sources: Readonly<Record<string, Source>> = { servers: serverPool(), bundles: functionBundles() };
+  const bundles = functionBundles();
+  const sources: Readonly<Record<string, Source>> = { servers: serverPool(), bundles, assemblies: assemblies(bundles) };
   const forget = await keepCompiledCode();
-  const get = async (url: string): Promise<unknown> => {
-    const [, source = '', name = ''] = url.split('/');
+  const get = async (source: string, name: string): Promise<unknown> => {
     const found = sources[source];
     if (!found) throw new Error(`There is nothing that is called ${source}`);
     return await found.get(name);
   };
-  const http = createServer(({ url = '' }, response) => {
+  const http = createServer((request, response) => {
     const answer = (status: number, body: unknown): void => {
       response.writeHead(status, { 'content-type': 'application/json', connection: 'close' });
       response.end(JSON.stringify(body));
     };
-    get(url).then(
+    const source = (request.url ?? '').slice(1);
+    const asked = text(request).then((name) => get(source, name));
+    asked.then(
       (made) => answer(200, made),
       (error: unknown) => answer(500, error instanceof Error ? error.message : String(error)),
     );

@@ -1,5 +1,5 @@
-import { cpSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readdirSync, symlinkSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildSync } from 'esbuild';
 
@@ -10,19 +10,21 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
  * SDK of this repository included: what runs is what was tested. The same sources give the same bytes.
  *
  * @param folder - receives `<name>/index.mjs`
- * @param made - a folder of bundles of these sources that were made before, which are then copied: tests synthesize many times
- * @throws Error naming what esbuild cannot resolve
+ * @param made - a folder of bundles of these sources that were made before, to which `folder` then leads
+ * @throws Error naming what esbuild cannot resolve, or what is bundled from where only deployments look for changes
  */
 export function bundleFunctions(folder: string, made: string | undefined = process.env.FUNCTION_BUNDLES): void {
   if (made) {
-    cpSync(made, folder, { recursive: true });
+    mkdirSync(dirname(folder), { recursive: true });
+    symlinkSync(made, folder);
     return;
   }
   const names = readdirSync(join(root, 'functions'))
     .filter((file) => file.endsWith('.ts'))
     .map((file) => file.slice(0, -'.ts'.length))
     .sort();
-  buildSync({
+  const { metafile } = buildSync({
+    metafile: true,
     absWorkingDir: root,
     entryPoints: Object.fromEntries(names.map((name) => [`${name}/index`, `functions/${name}.ts`])),
     outdir: folder,
@@ -43,4 +45,6 @@ export function bundleFunctions(folder: string, made: string | undefined = proce
       js: "import { createRequire as createBundleRequire } from 'node:module'; const require = createBundleRequire(import.meta.url);",
     },
   });
+  const others = Object.keys(metafile.inputs).filter((input) => !/^(functions|shared|node_modules)\//.test(input));
+  if (others.length > 0) throw new Error(`Not from functions/, shared/ or a package: ${others.join(', ')}`);
 }

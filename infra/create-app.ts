@@ -95,6 +95,7 @@ export function createApp(deployment: Deployment, { buildFolder, outdir }: AppOp
   assertReservedExist(deployment, functions);
   assertStacksFit(app, deployment);
   Tags.of(app).add('application', prefix);
-  Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
+  // CDK leaves out its own checks by the same setting.
+  if (process.env.CDK_VALIDATION !== 'false') Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
   return app;
 }

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { keptBundles } from './bundles.ts';
 import { closeBelow } from './private-folder.ts';
 
 const projectFolder = fileURLToPath(new URL('..', import.meta.url));
@@ -21,10 +22,19 @@ export async function synthesize(options: {
   const cdkOut = join(options.stateFolder, 'cdk.out');
   writeFileSync(deploymentPath, JSON.stringify(options.deployment, null, 2), { mode: 0o600 });
   rmSync(cdkOut, { recursive: true, force: true });
+  const bundles = process.env.FUNCTION_BUNDLES ?? (await keptBundles(options.signal));
   const child = spawn(process.execPath, ['infra/app.ts'], {
     cwd: projectFolder,
-    // CDK's check of the template against CloudFormation's schemas takes as long as all the rest, and is for deployments.
-    env: { CDK_VALIDATION: 'false', ...process.env, DEPLOYMENT: deploymentPath, CDK_OUTDIR: cdkOut },
+    env: {
+      // CDK's checks of the template, against CloudFormation's schemas and against cdk-nag's rules, are for deployments.
+      CDK_VALIDATION: 'false',
+      // Twenty megabytes that take a second to compile; where the folder cannot be written, Node goes without.
+      NODE_COMPILE_CACHE: join(projectFolder, 'node_modules/.cache/compiled'),
+      ...process.env,
+      ...(bundles ? { FUNCTION_BUNDLES: bundles, CDK_CONTEXT_JSON: '{"bundles-stay":true}' } : {}),
+      DEPLOYMENT: deploymentPath,
+      CDK_OUTDIR: cdkOut,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
     ...(options.signal ? { signal: options.signal } : {}),
   });

@@ -10,8 +10,8 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
  * SDK of this repository included: what runs is what was tested. The same sources give the same bytes.
  *
  * @param folder - receives `<name>/index.mjs`
- * @param made - a folder of bundles of these sources that were made before, to which that folder then leads: tests synthesize many times
- * @throws Error naming what esbuild cannot resolve
+ * @param made - a folder of bundles of these sources that were made before, to which `folder` then leads: tests synthesize many times
+ * @throws Error naming what esbuild cannot resolve, or what is bundled from where only deployments look for changes
  */
 export function bundleFunctions(folder: string, made: string | undefined = process.env.FUNCTION_BUNDLES): void {
   if (made) {
@@ -25,7 +25,8 @@ export function bundleFunctions(folder: string, made: string | undefined = proce
     .filter((file) => file.endsWith('.ts'))
     .map((file) => file.slice(0, -'.ts'.length))
     .sort();
-  buildSync({
+  const { metafile } = buildSync({
+    metafile: true,
     absWorkingDir: root,
     entryPoints: Object.fromEntries(names.map((name) => [`${name}/index`, `functions/${name}.ts`])),
     outdir: folder,
@@ -46,4 +47,6 @@ export function bundleFunctions(folder: string, made: string | undefined = proce
       js: "import { createRequire as createBundleRequire } from 'node:module'; const require = createBundleRequire(import.meta.url);",
     },
   });
+  const others = Object.keys(metafile.inputs).filter((input) => !/^(functions|shared|node_modules)\//.test(input));
+  if (others.length > 0) throw new Error(`Not from functions/, shared/ or a package: ${others.join(', ')}`);
 }

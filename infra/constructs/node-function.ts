@@ -1,9 +1,11 @@
+import { realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as logs from 'aws-cdk-lib/aws-logs';
+import { DISABLE_ASSET_STAGING_CONTEXT } from 'aws-cdk-lib/cx-api';
 import { Construct } from 'constructs';
 import { type EnvironmentName, environmentNames } from '../../shared/configuration/environment.ts';
 import type { Deployment } from '../config/schema.ts';
@@ -34,6 +36,9 @@ export interface NodeFunctionProps {
   /** The network it runs in. */
   readonly vpc?: Deployment['databases'][number]['vpc'];
 }
+
+/** Key of CDK's context for an assembly that is used on this machine, while its bundles are where they were found. */
+const BUNDLES_STAY = 'bundles-stay';
 
 /** How long Lambda keeps the history of a durable execution; the job's own record stays in the State table. */
 const HISTORY = Duration.days(14);
@@ -67,6 +72,8 @@ export class NodeFunction extends Construct {
   constructor(scope: Construct, id: string, props: NodeFunctionProps) {
     super(scope, id);
     const { name, deployment, vpc, durableFor, isTraced = true } = props;
+    // The assembly then names the bundles where they are, in place of copying them.
+    if (this.node.tryGetContext(BUNDLES_STAY)) this.node.setContext(DISABLE_ASSET_STAGING_CONTEXT, true);
     const reserved = deployment.concurrency.reserved[name];
     this.deployedName = `${deployment.prefix}-${name}`;
     this.logGroupName = `/aws/lambda/${this.deployedName}`;
@@ -106,7 +113,7 @@ export class NodeFunction extends Construct {
     this.fn = new lambda.Function(this, 'Function', {
       functionName: this.deployedName,
       description: props.description,
-      code: lambda.Code.fromAsset(join(props.buildFolder, 'functions', name)),
+      code: lambda.Code.fromAsset(realpathSync(join(props.buildFolder, 'functions', name))),
       handler: 'index.handler',
       runtime: lambda.Runtime.NODEJS_24_X,
       architecture: lambda.Architecture.ARM_64,

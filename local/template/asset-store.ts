@@ -1,5 +1,5 @@
 import { cpSync, existsSync, linkSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join, parse } from 'node:path';
 import type { Assembly } from './assembly.ts';
 
 /** Where the assets of deployments are kept, as in CDK's bucket: by their content, for as long as a function has them. */
@@ -14,8 +14,9 @@ export type AssetStore = {
 export function openAssetStore(folder: string): AssetStore {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
 
-  function take(source: string): string {
-    const kept = join(folder, basename(source));
+  /** @param key - of the object in CDK's bucket, which names the content */
+  function take(key: string, source: string): string {
+    const kept = join(folder, `asset.${parse(key).name}`);
     if (existsSync(kept)) return kept;
     const unfinished = `${kept}.unfinished`;
     rmSync(unfinished, { recursive: true, force: true });
@@ -27,7 +28,7 @@ export function openAssetStore(folder: string): AssetStore {
   return {
     publish: (assembly) => ({
       ...assembly,
-      assets: new Map([...assembly.assets].map(([key, path]) => [key, take(path)])),
+      assets: new Map([...assembly.assets].map(([key, path]) => [key, take(key, path)])),
     }),
     keepOnly: (paths) => {
       for (const name of readdirSync(folder)) {

@@ -3,6 +3,7 @@ import { cp, mkdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import './function-bundles.ts';
 
 const run = promisify(execFile);
 const project = fileURLToPath(new URL('../..', import.meta.url));
@@ -22,7 +23,8 @@ export async function copyProject(to: string, owner: { uid: number; gid: number 
     await rm(modules, { recursive: true, force: true });
     await run('cp', ['-a', from, modules]);
   });
-  for (const cache of ['.vite', '.vite-temp', '.cache'])
+  // The functions' bundles stay for the project's own user, to save the time; another one makes them, as after `npm ci`.
+  for (const cache of ['.vite', '.vite-temp', ...(owner ? ['.cache'] : [])])
     await rm(join(modules, cache), { recursive: true, force: true });
   if (!owner) return;
   const user = `${owner.uid}:${owner.gid}`;

@@ -1,32 +1,13 @@
-import { execFile } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { keptBundles } from '../../../local/bundles.ts';
 import type { Source } from './broker.ts';
 
-const run = promisify(execFile);
-
-const script = `
-import { bundleFunctions } from './infra/constructs/bundle.ts';
-bundleFunctions(process.argv[1], '');
-`;
-
-/** The folder of the functions' bundles, which syntheses of the tests copy in place of making their own. */
+/** The folder of the functions' bundles, which syntheses of the tests take in place of making their own. */
 export function functionBundles(): Source {
   let making: Promise<string> | undefined;
 
-  /** In a process of its own: this one serves the files that run meanwhile. */
   async function make(): Promise<string> {
-    const folder = await mkdtemp(join(tmpdir(), 'test-bundles-'));
-    const { FUNCTION_BUNDLES: _, ...env } = process.env;
-    await run(process.execPath, ['--input-type=module', '--eval', script, folder], {
-      cwd: join(import.meta.dirname, '../../..'),
-      env,
-    }).catch(async (error) => {
-      await rm(folder, { recursive: true, force: true });
-      throw error;
-    });
+    const folder = await keptBundles();
+    if (folder === null) throw new Error('node_modules/.cache cannot be written');
     return folder;
   }
 
@@ -36,8 +17,7 @@ export function functionBundles(): Source {
       return making;
     },
     async stop() {
-      const folder = await making?.catch(() => undefined);
-      if (folder) await rm(folder, { recursive: true, force: true });
+      await making?.catch(() => undefined);
     },
   };
 }

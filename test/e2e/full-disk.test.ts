@@ -28,13 +28,15 @@ test('a full disk ends the system in words; every job that was accepted goes on 
   const system = readStart(await first.ready());
   const accepted: string[] = [];
   let refused = 0;
-  const filled = setTimeout(() => disk?.fill(), 1_500);
+  let filled: NodeJS.Timeout | undefined;
   // Until it is gone. What it answers with 202 is a promise; what it answers with anything else is none.
   for (;;) {
     const answer = await call(system, '/backups', { body: { backup_type: 'full' } }).catch(() => null);
     if (answer === null) break;
     if (answer.status === 202) accepted.push(String(answer.json.id));
     else refused += 1;
+    // In the middle of jobs, and of requests.
+    if (accepted.length > 0) filled ??= setTimeout(() => disk?.fill(), 1_500);
     await new Promise((resolve) => setTimeout(resolve, 400));
   }
   clearTimeout(filled);

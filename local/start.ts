@@ -113,7 +113,8 @@ function readOptions(): Options | null {
       },
     });
     const port = Number(values.port);
-    if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new Error(`--port ${values.port} is not a port number`);
+    if (!Number.isInteger(port) || port < 0 || port > 65_535)
+      throw new Error(`--port ${values.port} is not a port number`);
     if (values.trouble && values['database-url'] !== undefined)
       throw new Error('--trouble is for the sample shop alone');
     if (values.help) {

@@ -33,7 +33,10 @@ describe('the functions', () => {
 
   it('are those of functions/, each once, where the configuration asks for all', async () => {
     const deployed = (await synthesize(everything)).ofType('AWS::Lambda::Function').map(({ name }) => name);
-    expect(deployed.sort()).toEqual(names.map((name) => `dbms-${name}`).sort());
+    // Buckets are emptied in either region, by a function of that name in each.
+    const twice = deployed.filter((name, index) => deployed.indexOf(name) !== index);
+    expect(twice).toEqual(['dbms-empty-bucket']);
+    expect([...new Set(deployed)].sort()).toEqual(names.map((name) => `dbms-${name}`).sort());
   });
 
   it('run on Node.js 24 and arm64, with a log that forgets', () => {

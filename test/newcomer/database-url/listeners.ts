@@ -69,11 +69,11 @@ export const errorMessage = (code: string, words: string): Buffer =>
   message('E', text('SFATAL'), text('VFATAL'), text(`C${code}`), text(`M${words}`), Buffer.from([0]));
 
 /** Speaks just enough of the protocol, without TLS: `startUp` answers the start of a session, `queries` each query. */
-export function fakePostgres(startUp: Buffer, queries?: Buffer): Promise<Listener> {
+export function fakePostgres(startUp: Buffer, queries?: (query: string) => Buffer): Promise<Listener> {
   return listener((socket) =>
     socket.on('data', (bytes: Buffer) => {
       if (bytes.length === 8) socket.write('N');
-      else if (bytes[0] === 0x51) socket.write(queries ?? '');
+      else if (bytes[0] === 0x51) socket.write(queries?.(bytes.toString()) ?? '');
       else if (bytes[0] === 0x58) socket.end();
       else socket.write(startUp);
     }),
@@ -87,21 +87,23 @@ export const welcome = Buffer.concat([message('R', int32(0)), message('K', int32
 /** What one says that wants the password as it is. */
 export const cleartextPassword = message('R', int32(3));
 
-/** One row of texts and numbers. */
-export function oneRow(values: Readonly<Record<string, string | number>>): Buffer {
-  const columns = Object.entries(values).map(([name, value]) =>
-    Buffer.concat([
-      text(name),
-      int32(0),
-      int16(0),
-      int32(typeof value === 'number' ? 23 : 25),
-      int16(-1),
-      int32(-1),
-      int16(0),
-    ]),
+type Row = Readonly<Record<string, string | number | readonly never[]>>;
+
+/** The answer to a message of as many statements as there are rows: one row each, of texts, numbers and empty arrays of texts. */
+export function rowsOf(...rows: readonly Row[]): Buffer {
+  return Buffer.concat([...rows.map(resultOf), ready]);
+}
+
+/** What every session asks at its start: its process, and which settings the server knows. */
+export const sessionStarted = rowsOf({ pid: 1 }, { known: [] });
+
+function resultOf(row: Row): Buffer {
+  const typeOf = (value: Row[string]) => (typeof value === 'number' ? 23 : Array.isArray(value) ? 1009 : 25);
+  const columns = Object.entries(row).map(([name, value]) =>
+    Buffer.concat([text(name), int32(0), int16(0), int32(typeOf(value)), int16(-1), int32(-1), int16(0)]),
   );
-  const cells = Object.values(values).map((value) => {
-    const bytes = Buffer.from(String(value));
+  const cells = Object.values(row).map((value) => {
+    const bytes = Buffer.from(Array.isArray(value) ? '{}' : String(value));
     return Buffer.concat([int32(bytes.length), bytes]);
   });
   const count = int16(columns.length);
@@ -109,6 +111,5 @@ export function oneRow(values: Readonly<Record<string, string | number>>): Buffe
     message('T', count, ...columns),
     message('D', count, ...cells),
     message('C', text('SELECT 1')),
-    ready,
   ]);
 }

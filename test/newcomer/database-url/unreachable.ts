@@ -6,7 +6,8 @@ import {
   fakePostgres,
   type Listener,
   listener,
-  oneRow,
+  rowsOf,
+  sessionStarted,
   speaker,
   unanswered,
   welcome,
@@ -72,11 +73,10 @@ export const unreachableServers: readonly Fault[] = [
     /has no connection left; the server said: sorry, too many clients already/,
     /max_connections/,
   ]),
-  row(
-    'version 12',
-    () => fakePostgres(welcome, oneRow({ version: '12.22 (Debian)', version_number: 120_022, is_encrypted: 'f' })),
-    [/runs PostgreSQL 12\.22/, /versions from 13 on/],
-  ),
+  row('version 12', () => {
+    const facts = rowsOf({ version: '12.22 (Debian)', version_number: 120_022, is_encrypted: 'f' });
+    return fakePostgres(welcome, (query) => (query.includes('set_config') ? sessionStarted : facts));
+  }, [/runs PostgreSQL 12\.22/, /versions from 13 on/]),
   row('repeats the password', async () => {
     const refusal = errorMessage('28P01', `no ${secret}\u001b[31m here`);
     return listener((socket) =>

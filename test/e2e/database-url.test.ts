@@ -41,7 +41,7 @@ async function makeLedger(server: OwnServer, port: number, rows: number): Promis
   await client.query('CREATE DATABASE ledger');
   await client.end();
   const ledger = await connect(server.target({ port, database: 'ledger' }));
-  await ledger.query(`CREATE TABLE entry AS SELECT generate_series(1, ${rows}) AS n`);
+  await ledger.query(`CREATE TABLE public.entry AS SELECT generate_series(1, ${rows}) AS n`);
   await ledger.end();
 }
 

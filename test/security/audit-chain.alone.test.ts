@@ -62,7 +62,7 @@ describe('a chain', () => {
     tries += 1;
     const chain = `databases/writers-${tries}`;
     // On a machine that is busy with other things, the local DynamoDB needs longer than a call of the API may wait.
-    const open = () => openChain(state.auditTable, chain, undefined, 100_000);
+    const open = () => openChain(state.auditTable, chain, undefined, 200_000);
     const chains = Array.from({ length: writers }, open);
     const began = performance.now();
     const written = await Promise.all(

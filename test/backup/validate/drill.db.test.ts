@@ -57,8 +57,14 @@ async function names(server: TestServer, sql: string): Promise<string[]> {
   });
 }
 
+/** A server may still be creating a database of a restore whose session another test file has ended, so those are not looked at. */
 const drillDatabases = (server: TestServer) =>
-  names(server, "SELECT datname AS name FROM pg_database WHERE datname LIKE 'dbms\\_%' ORDER BY 1");
+  names(server, "SELECT datname AS name FROM pg_database WHERE datname LIKE 'dbms\\_drill\\_%' ORDER BY 1");
+/** Whatever a job has created, by the end of its name. */
+const databasesOf = async (server: TestServer, jobId: string) => {
+  const all = await names(server, 'SELECT datname AS name FROM pg_database ORDER BY 1');
+  return all.filter((name) => name.endsWith(jobId.slice('job-'.length).toLowerCase()));
+};
 const rolesOf = (server: TestServer) => names(server, 'SELECT rolname AS name FROM pg_roles ORDER BY 1');
 
 const dependenciesOn = (server: TestServer, more: Partial<DrillDependencies> = {}): DrillDependencies => ({
@@ -85,7 +91,8 @@ forEachServer((server) => {
     const before = [await drillDatabases(server), await rolesOf(server)];
     const phases = new Set<string>();
     const report = async ({ phase }: { phase: string }) => void phases.add(phase);
-    const { warnings, tables, rows } = await drill(server, manifest, newJobId(), { report });
+    const jobId = newJobId();
+    const { warnings, tables, rows } = await drill(server, manifest, jobId, { report });
     expect({ warnings, tables, rows }).toEqual({
       warnings: [],
       tables: manifest.totals.tables,
@@ -93,6 +100,7 @@ forEachServer((server) => {
     });
     expect(phases).toContain('counting');
     expect([await drillDatabases(server), await rolesOf(server)]).toEqual(before);
+    expect(await databasesOf(server, jobId)).toEqual([]);
     await source.drop();
   });
 });

@@ -39,7 +39,7 @@ function problemIn(text: string): { detail?: string; next_step?: string } {
 /**
  * Asks for a job each second until it has ended.
  *
- * @param seen - is told of each answer
+ * @param seen - receives each answer
  * @throws Error when the API refuses the call, or fails again and again
  */
 export async function followJob(api: Api, id: string, seen: (job: Job) => void = () => undefined): Promise<Job> {

@@ -13,7 +13,7 @@ interface Parameter {
 const used = (variable?: string): Parameter => (variable ? { variable } : {});
 const only = (...accepted: string[]): Parameter => ({ accepted });
 const noEffect: Parameter = { hasNoEffect: true };
-/** It would change what is connected to or how safely, and is not implemented here: refused rather than left out silently. */
+/** It would change the target or the safety of the connection, and is not supported here: it is refused, never ignored. */
 const refused: Parameter = { accepted: [] };
 
 /**

@@ -16,7 +16,7 @@ export type AccessDecision =
   | { outcome: 'expired'; reason: string; refusal: ToldRefusal }
   | { outcome: 'refused'; reason: string };
 
-/** What a caller is told of a refusal. */
+/** What the answer to a refused caller says. */
 export interface ToldRefusal {
   code: 'token_expired' | 'session_expired';
   detail: string;

@@ -66,7 +66,7 @@ export const sessionSettings: readonly SessionSetting[] = [
     name: 'idle_in_transaction_session_timeout',
     value: 'idleInTransactionTimeoutMs',
     kinds: all,
-    why: 'A function that is ended in a transaction says no goodbye; a snapshot that is kept has 0.',
+    why: 'A function that ends in a transaction does not close it; a session that keeps a snapshot has 0.',
   },
   {
     name: 'idle_session_timeout',

@@ -37,7 +37,12 @@ export function setParameter(
 ): Mend[] {
   const parameter = quoteShell(
     JSON.stringify([
-      { ParameterName: name, ParameterValue: value, ApplyMethod: needsRestart ? 'pending-reboot' : 'immediate' },
+      {
+        ParameterName: name,
+        // Groups take switches as numbers.
+        ParameterValue: { on: '1', off: '0' }[value] ?? value,
+        ApplyMethod: needsRestart ? 'pending-reboot' : 'immediate',
+      },
     ]),
   );
   const place = instance ? readPlace(instance) : askedPlace(database);

@@ -9,6 +9,7 @@ import {
 } from '../../shared/configuration/runtime.ts';
 import { cronSchema } from '../../shared/configuration/schedules.ts';
 import { verifiesCertificate } from '../../shared/configuration/tls.ts';
+import { platformOf } from '../../shared/platforms/platforms.ts';
 import { endpointNames } from '../constructs/vpc-services.ts';
 import { concurrencyBudget, concurrencyProblems, concurrencySchema } from './concurrency.ts';
 
@@ -219,11 +220,12 @@ export const deploymentSchema = runtimeConfigurationSchema
     }
     const [first] = databases.filter(({ vpc }) => vpc);
     databases.forEach(({ kind, vpc, login, tls, direct, secret_key_arn, rotate_password_days }, index) => {
-      if (login.type === 'passwordless' && kind !== 'self-managed') {
+      const { title, privileges } = platformOf({ kind });
+      if (!privileges.logins.includes(login.type)) {
         context.addIssue({
           code: 'custom',
           path: ['databases', index, 'login', 'type'],
-          message: 'is for a server of your own (kind self-managed): those of RDS always ask for a password or a token',
+          message: `is no login of ${title} (kind ${kind}), which takes: ${privileges.logins.join(', ')}`,
         });
       }
       if (login.type === 'iam' && !verifiesCertificate(tls)) {

@@ -129,7 +129,12 @@ const wrong: [what: string, change: Change, line: string | RegExp][] = [
   [
     'a login without a password on RDS',
     (c) => (c.databases[0].login = { type: 'passwordless', user: 'dbms' }),
-    /^databases\.0\.login\.type: is for a server of your own/,
+    'databases.0.login.type: is no login of Amazon RDS (kind rds), which takes: secret, iam',
+  ],
+  [
+    'an IAM token on a server of your own',
+    (c) => Object.assign(c.databases[1], { kind: 'self-managed' }),
+    'databases.1.login.type: is no login of a server of your own (kind self-managed), which takes: secret, passwordless',
   ],
   [
     'two VPCs',

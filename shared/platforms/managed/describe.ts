@@ -6,10 +6,10 @@ import {
   type DescribeDBInstancesCommandInput,
   type RDSClient,
 } from '@aws-sdk/client-rds';
-import type { RdsNames } from '../../../aws/rds-names.ts';
+import type { RdsNames } from '../../aws/rds-names.ts';
 
-/** An instance by itself, or a cluster of Aurora or Multi-AZ; null: the server is none of RDS's. */
-export type InstanceReading = {
+/** How AWS keeps a server: an instance by itself, or a cluster of Aurora or Multi-AZ. */
+export interface ServerDescription {
   /** Identifier of the instance or the cluster. */
   id: string;
   isCluster: boolean;
@@ -22,20 +22,14 @@ export type InstanceReading = {
   exportsLog: boolean;
   /** Where the settings are: the group of the instance or of the cluster. */
   parameterGroup: string | null;
-} | null;
+}
 
 /**
  * How RDS keeps an instance or a cluster.
  *
- * @param names - null: the server is none of RDS's
  * @throws the SDK's errors, or Error when there is nothing by these names
  */
-export async function readInstance(
-  rds: RDSClient,
-  names: RdsNames | null,
-  signal: AbortSignal,
-): Promise<InstanceReading> {
-  if (names === null) return null;
+export async function describeServer(rds: RDSClient, names: RdsNames, signal: AbortSignal): Promise<ServerDescription> {
   const instances = async (input: DescribeDBInstancesCommandInput): Promise<DBInstance[]> =>
     (await rds.send(new DescribeDBInstancesCommand(input), { abortSignal: signal })).DBInstances ?? [];
   let { cluster } = names;
@@ -55,7 +49,7 @@ export async function readInstance(
   return ofCluster(cluster, found, members);
 }
 
-function ofInstance(id: string, found: DBInstance): InstanceReading {
+function ofInstance(id: string, found: DBInstance): ServerDescription {
   return {
     id,
     isCluster: false,
@@ -66,7 +60,7 @@ function ofInstance(id: string, found: DBInstance): InstanceReading {
   };
 }
 
-function ofCluster(id: string, found: DBCluster, members: readonly DBInstance[]): InstanceReading {
+function ofCluster(id: string, found: DBCluster, members: readonly DBInstance[]): ServerDescription {
   const writer = found.DBClusterMembers?.find(({ IsClusterWriter }) => IsClusterWriter)?.DBInstanceIdentifier;
   const isReader = ({ DBInstanceIdentifier }: DBInstance): number => Number(DBInstanceIdentifier !== writer);
   return {

@@ -2,11 +2,11 @@ import type { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import type pg from 'pg';
 import type { Database, RuntimeConfiguration } from '../configuration/runtime.ts';
 import { OperationError } from '../errors.ts';
+import { platformOf } from '../platforms/platforms.ts';
 import { type ConnectionTarget, connect, poolerOf } from '../postgres/connect.ts';
 import type { StateTable } from '../state/table.ts';
 import { readAges } from './ages.ts';
 import type { MetricValues } from './metrics.ts';
-import { readRdsMetrics, storageBytes } from './rds-metrics.ts';
 import { addToPeriod, rollUpLevels } from './roll-ups.ts';
 import { betweenReadings, type EarlierStatements } from './sample/between-readings.ts';
 import { type DetailsOptions, noDetails, readDetails, readSessionGroups } from './sample/read-details.ts';
@@ -67,6 +67,7 @@ export function createWatcher({
   configuration,
   details: detailsOptions = DETAILS,
 }: WatchDependencies): Watcher {
+  const platform = platformOf(database);
   const { thresholds, connections, metrics_retention_hours: retention } = configuration;
   const limits = {
     ...target.limits,
@@ -117,19 +118,19 @@ export function createWatcher({
         return null;
       }
     };
-    const [rds, ages, periods] = await Promise.all([
-      known('cloudwatch', readRdsMetrics(cloudwatch, database, now)),
+    const [outside, ages, periods] = await Promise.all([
+      known('cloudwatch', platform.metrics.read(cloudwatch, database, now)),
       known('backups', readAges(table, database.id, now)),
       known('trends', readRollUps(table, database.id, rollUpLevels[0].seconds, now - TREND_MS, now)),
     ]);
     const { values, fits } = trendsOf(periods ?? []);
-    return { slow: { ...values, ...ages, ...rds }, fits };
+    return { slow: { ...values, ...ages, ...outside }, fits };
   };
 
   const poolLimit = connections.pool_size + connections.pool_overflow;
   const read = async (before: WatchState): Promise<WatchState> => {
     const now = Date.now();
-    const storage = selfManagedStorage(database);
+    const storage = platform.storage.sizeForSql(database);
     const due = before.slow_at === null || now - before.slow_at >= detailsOptions.everyMs;
     const { reading, details, sessions, pooler } = await onConnection(async (session) => ({
       pooler: poolerOf(session),
@@ -178,11 +179,6 @@ export function createWatcher({
     },
     close,
   };
-}
-
-/** For RDS and Aurora, CloudWatch knows better than SQL. */
-function selfManagedStorage(database: Database): number | null {
-  return database.kind === 'self-managed' ? storageBytes(database) : null;
 }
 
 async function groupsOf(client: pg.Client): Promise<WatchState['sessions']> {

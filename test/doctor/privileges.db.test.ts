@@ -1,26 +1,12 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { assertBackupPossible } from '../../shared/doctor/before-backup.ts';
-import { examine } from '../../shared/doctor/examine.ts';
 import { quoteIdentifier } from '../../shared/postgres/identifiers.ts';
 import { useBackupHarness } from '../backup/support/harness.ts';
-import {
-  createScratchDatabase,
-  forEachServer,
-  type ScratchDatabase,
-  targetFor,
-  withClient,
-} from '../support/servers.ts';
-import { complaints, configuredDatabase, dependenciesFor } from './support/examined.ts';
+import { createScratchDatabase, forEachServer, type ScratchDatabase, withClient } from '../support/servers.ts';
+import { complaints } from './support/examined.ts';
+import { asLogin, type LoggedIn, loginPassword, loginScript, testLosses } from './support/login-tests.ts';
 import { commonLosses, type Loss, settingSql } from './support/losses.ts';
 
-const script = (name: string): string =>
-  readFileSync(join(import.meta.dirname, `../../docs/logins/${name}.sql`), 'utf8');
-const password = 'of the login';
 const roles = ['dbms', 'dbms_owner', 'doctor_owner', 'doctor_stranger'];
-/** Time that makes a login expire soon, for one of the losses. */
-const NOW = Date.parse('2029-12-25T00:00:00Z');
 
 const losses: readonly Loss[] = [
   ...commonLosses,
@@ -39,20 +25,16 @@ forEachServer((server) => {
   describe('docs/logins/self-managed.sql', () => {
     let shop: ScratchDatabase;
     const asAdministrator = (sql: string) => withClient(server, shop.name, (client) => client.query(sql));
-    const target = () => targetFor(server, shop.name, { credentials: async () => ({ user: 'dbms', password }) });
-    const configured = () => configuredDatabase('self-managed', shop.name);
-    const look = () => examine(configured(), dependenciesFor(target()), NOW);
-    const check = () =>
-      assertBackupPossible({ ...dependenciesFor(target()), database: configured(), target: target() });
+    const get = (): LoggedIn => ({ kind: 'self-managed', server, name: shop.name, asAdministrator });
+    const look = () => asLogin(get()).look();
 
     beforeAll(async () => {
       shop = await createScratchDatabase(server);
       await asAdministrator(settingSql);
-      await asAdministrator(script('self-managed'));
-      if (server.version === 13) await asAdministrator(script('read-13'));
-      await asAdministrator(
-        `ALTER ROLE dbms PASSWORD '${password}'; REVOKE CONNECT ON DATABASE ${quoteIdentifier(shop.name)} FROM PUBLIC`,
-      );
+      await asAdministrator(loginScript('self-managed'));
+      if (server.version === 13) await asAdministrator(loginScript('read-13'));
+      await asAdministrator(`ALTER ROLE dbms PASSWORD '${loginPassword}'`);
+      await asAdministrator(`REVOKE CONNECT ON DATABASE ${quoteIdentifier(shop.name)} FROM PUBLIC`);
     });
     afterAll(async () => {
       for (const name of ['max_slot_wal_keep_size', 'log_connections', 'log_disconnections'])
@@ -76,29 +58,10 @@ forEachServer((server) => {
       expect(after.findings.map(({ check: id }) => id).sort()).toEqual(
         ['definitions_not_followed', 'logins_not_changed', 'statements_not_counted'].sort(),
       );
-      await check();
+      await asLogin(get()).check();
     });
 
-    const here = losses.filter(({ since = 0, until = 99 }) => server.version >= since && server.version <= until);
-    test.each(here)('names what is lost with $what, and how to get it back', async (loss) => {
-      const before = complaints(await look());
-      await asAdministrator(loss.sql);
-      const report = await look();
-      expect(complaints(report).filter((id) => !before.includes(id))).toEqual([loss.check, ...(loss.also ?? [])]);
-      const finding = report.findings.find(({ check: id }) => id === loss.check);
-      if (loss.stopsBackups) {
-        expect(report.features.find(({ feature }) => feature === 'backup')?.status).toBe('does_not_work');
-        await expect(check()).rejects.toMatchObject({ code: 'backup_impossible' });
-        // What is refused beforehand would have failed.
-        await expect(harness.backUp(target())).rejects.toThrow();
-      } else if (loss.check !== 'login_refused') await check();
-      for (const { by, statement } of finding?.remediation ?? []) {
-        expect(by).toBe('sql');
-        await asAdministrator(statement);
-      }
-      expect(complaints(await look())).toEqual(before);
-      if (loss.stopsBackups) await harness.backUp(target());
-    });
+    testLosses(losses, server.version, harness, get);
 
     test('names CONNECT, with the statement that gives it back', async () => {
       await asAdministrator(`REVOKE CONNECT ON DATABASE ${quoteIdentifier(shop.name)} FROM dbms, PUBLIC`);
@@ -126,8 +89,7 @@ forEachServer((server) => {
     });
 
     test('says unknown, and of which features, when the server does not answer', async () => {
-      const nowhere = { ...target(), port: 1 };
-      const report = await examine(configured(), dependenciesFor(nowhere), NOW);
+      const report = await asLogin(get()).look({ port: 1 });
       expect(report).toMatchObject({ status: 'unknown', findings: [], login: null });
       expect(report.features.every(({ status }) => status === 'unknown')).toBe(true);
       expect(report.unread[0]?.reason).toContain('No connection to database');

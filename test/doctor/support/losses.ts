@@ -17,6 +17,7 @@ export interface Loss {
 /** What is there for the losses: a table of somebody whom the login is no member of, and a large object. */
 export const settingSql = `
 CREATE ROLE doctor_owner; CREATE ROLE doctor_stranger;
+GRANT doctor_owner, doctor_stranger TO CURRENT_USER;
 CREATE SCHEMA doctor_owned AUTHORIZATION doctor_owner;
 CREATE TABLE doctor_owned.orders (id int PRIMARY KEY, note text);
 INSERT INTO doctor_owned.orders VALUES (1, 'x');

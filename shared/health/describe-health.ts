@@ -1,4 +1,5 @@
 import type { Database } from '../configuration/runtime.ts';
+import type { DoctorReport } from '../contract/schemas/doctor.ts';
 import type { Check, Health, Level } from '../contract/schemas/health.ts';
 import { type CheckName, checkNames, checkOf } from './checks.ts';
 import { type EffectiveCheck, levelOfValue } from './effective-check.ts';
@@ -19,6 +20,8 @@ export interface HealthContext {
   intervalSeconds: number;
   /** Why no sample is fresh although one was asked for. */
   unsampled?: string | null;
+  /** The latest report of the doctor; null before the first. */
+  doctor: DoctorReport | null;
 }
 
 /** A sample is fresh for so many intervals: one may be late, one may be missed. */
@@ -61,6 +64,7 @@ export function describeHealth(state: WatchState, context: HealthContext, now = 
     largest_tables: (details?.largestTables ?? []).map(({ name, number }) => ({ name, bytes: number })),
     sequences: (details?.sequences ?? []).map(({ name, number }) => ({ name, usage: number })),
     invalid_indexes: details?.invalidIndexes ?? [],
+    doctor: context.doctor,
     unread: failures,
   };
 }

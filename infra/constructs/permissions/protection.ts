@@ -31,7 +31,7 @@ export function readProtection(
 }
 
 /** Of a cluster its instances are found by its name, which IAM takes for all instances: they come and go, and have names of their own. */
-function describeServers(stack: Stack, databases: Deployment['databases']): iam.PolicyStatement[] {
+export function describeServers(stack: Stack, databases: Deployment['databases']): iam.PolicyStatement[] {
   const reads = databases.map((database) => platformOf(database).endpoints.reads(database));
   const instances = new Set(reads.flatMap((each) => each.instances));
   const clusters = new Set(reads.flatMap((each) => each.clusters));

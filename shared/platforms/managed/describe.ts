@@ -86,11 +86,7 @@ export interface ServerDescription {
  *
  * @throws the SDK's errors, or Error when there is nothing by these names
  */
-export async function describeServer(
-  rds: RDSClient,
-  names: RdsNames,
-  signal: AbortSignal,
-): Promise<ServerDescription> {
+export async function describeServer(rds: RDSClient, names: RdsNames, signal: AbortSignal): Promise<ServerDescription> {
   const instances = async (input: DescribeDBInstancesCommandInput): Promise<DBInstance[]> =>
     (await rds.send(new DescribeDBInstancesCommand(input), { abortSignal: signal })).DBInstances ?? [];
   let { cluster } = names;

@@ -2,6 +2,8 @@ import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, extname, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { checkDeployment } from '../infra/config/load.ts';
+import type { PlatformKind } from '../shared/platforms/platform.ts';
+import { platformOf } from '../shared/platforms/platforms.ts';
 import { AnswerError, answerAll } from './init/answer.ts';
 import { Ended, openPrompt, type Prompt } from './init/prompt.ts';
 import { type Answers, configurationOf, questions } from './init/questions.ts';
@@ -78,7 +80,8 @@ function nextSteps(file: string, answers: Answers): string {
   const { region, account, kind, login } = answers;
   const copies = answers['copies-region'];
   const environments = [region, ...(copies === null ? [] : [copies])].map((each) => `aws://${account}/${each}`);
-  const scripts = [kind === 'self-managed' ? 'self-managed.sql' : 'rds.sql', ...(login === 'iam' ? ['iam.sql'] : [])];
+  const { scripts: base } = platformOf({ kind: kind as PlatformKind }).privileges;
+  const scripts = [...base, ...(login === 'iam' ? ['iam.sql'] : [])];
   const steps: [string, string][] = [
     ['Create its login on the server', `docs/logins/${scripts.join(', docs/logins/')}`],
     ['Check that it can be deployed', `DEPLOYMENT=${file} npm run synth`],

@@ -4,6 +4,7 @@ import { readEnvironment } from '../shared/configuration/environment.ts';
 import { findDatabase, loadConfiguration } from '../shared/configuration/load.ts';
 import type { Database } from '../shared/configuration/runtime.ts';
 import { createApiHandler } from '../shared/http/api-handler.ts';
+import { platformOf } from '../shared/platforms/platforms.ts';
 import { monitoringTarget } from '../shared/postgres/target.ts';
 import { withConnection } from '../shared/postgres/with-connection.ts';
 import { changeLogin } from '../shared/security/access/change-login.ts';
@@ -31,7 +32,7 @@ export const handler = createApiHandler('access-api', {
   },
   changeLogin: async ({ params, query, body }) => {
     const database = findDatabase(configuration, query.database);
-    const changed = await onServer(database, (client) => changeLogin(client, params.role, body));
+    const changed = await onServer(database, (client) => changeLogin(client, params.role, body, platformOf(database)));
     return { status: 200, body: { database: database.id, ...changed } };
   },
   revokeTokens: async ({ body, caller }) => {

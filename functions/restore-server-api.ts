@@ -1,7 +1,6 @@
 import { cloudwatchClient, dynamodbClient, kmsClient, s3Client, secretsManagerClient } from '../shared/aws/clients.ts';
 import { checkRestore } from '../shared/backup/restore/check-restore.ts';
 import { restoreOptionsOf } from '../shared/backup/restore/request-options.ts';
-import { freeSpaceOf } from '../shared/backup/restore/server-storage.ts';
 import { swapBack } from '../shared/backup/restore/swap-back.ts';
 import { readEnvironment } from '../shared/configuration/environment.ts';
 import { findDatabase, loadConfiguration } from '../shared/configuration/load.ts';
@@ -15,6 +14,7 @@ import { restoreEventSchema } from '../shared/jobs/events.ts';
 import { restoreTarget } from '../shared/jobs/restore-target.ts';
 import { assertUnfinished } from '../shared/jobs/resume.ts';
 import { assertRestorable } from '../shared/jobs/start.ts';
+import { platformOf } from '../shared/platforms/platforms.ts';
 import { connectionTarget } from '../shared/postgres/target.ts';
 import { chooseBase } from '../shared/recovery/choose-base.ts';
 import { splitMoment } from '../shared/recovery/moment.ts';
@@ -88,7 +88,7 @@ export const handler = createApiHandler('restore-server-api', {
       {
         target: targetOf(server, 'restore check'),
         store,
-        readFreeSpace: freeSpaceOf(server, cloudwatchClient()),
+        readFreeSpace: () => platformOf(server).storage.readFree(server, cloudwatchClient()),
         signal,
         ...(body.masked ? { loadMasking: () => loadMaskingRules(maskingKey, database) } : {}),
       },

@@ -3,7 +3,6 @@ import { withDurableExecution } from '@aws/durable-execution-sdk-js';
 import { cloudwatchClient, dynamodbClient, kmsClient, s3Client, secretsManagerClient } from '../shared/aws/clients.ts';
 import { restoreOptionsOf } from '../shared/backup/restore/request-options.ts';
 import { runRestore } from '../shared/backup/restore/run-restore.ts';
-import { freeSpaceOf } from '../shared/backup/restore/server-storage.ts';
 import { readEnvironment } from '../shared/configuration/environment.ts';
 import { findDatabase, loadConfiguration } from '../shared/configuration/load.ts';
 import { isLessTrusted } from '../shared/configuration/trust.ts';
@@ -14,6 +13,7 @@ import { type RestoreEvent, restoreEventSchema } from '../shared/jobs/events.ts'
 import { runRestoreJob } from '../shared/jobs/restore-job.ts';
 import { auditSteps } from '../shared/jobs/step-audit.ts';
 import { startIfFree } from '../shared/jobs/turns.ts';
+import { platformOf } from '../shared/platforms/platforms.ts';
 import { connectionTarget } from '../shared/postgres/target.ts';
 import { planOnBase } from '../shared/recovery/plan-on-base.ts';
 import { replayOf } from '../shared/recovery/replay.ts';
@@ -91,7 +91,7 @@ export const handler = withDurableExecution(async (input: unknown, context) => {
           {
             target,
             store,
-            readFreeSpace: freeSpaceOf(serverOf(event), cloudwatchClient()),
+            readFreeSpace: () => platformOf(serverOf(event)).storage.readFree(serverOf(event), cloudwatchClient()),
             settings: configuration.backups,
             report,
             signal,

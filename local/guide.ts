@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { quoteShell } from '../shared/security/compliance/quote-shell.ts';
+import { quoteShell } from '../shared/quote-shell.ts';
 import { writeWhole } from './aws/state-file.ts';
 import { sampleDatabase } from './sample/sample.ts';
 import type { LocalSystem } from './system.ts';

@@ -41,7 +41,7 @@ const ALLOWED: Record<string, string[]> = {
     'shared/postgres/connect.ts',
     'shared/postgres/identifiers.ts',
     'shared/postgres/tls.ts',
-    'shared/security/compliance/quote-shell.ts',
+    'shared/quote-shell.ts',
   ],
   shared: [],
   // It measures with the memory settings of the deployed functions.
@@ -87,6 +87,39 @@ describe('the arrows between folders', () => {
       return undefined;
     };
     expect([...edges.keys()].map((start) => circle([start])).find(Boolean)).toBeUndefined();
+  });
+});
+
+describe('what depends on who runs a server', () => {
+  /** They say which kind a database is, and ask nothing. */
+  const CONFIGURATIONS = [
+    'shared/configuration/runtime.ts',
+    'infra/config/example.ts',
+    'infra/config/local.ts',
+    'infra/costs/reference.ts',
+  ];
+
+  it('is in shared/platforms/, and nothing else asks which kind it is', () => {
+    const asking = ['shared', 'functions', 'infra', 'commands', 'layers']
+      .flatMap((folder) =>
+        readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+          .filter((name) => name.endsWith('.ts'))
+          .map((name) => join(folder, name)),
+      )
+      .filter((name) => !name.startsWith('shared/platforms/') && !CONFIGURATIONS.includes(name))
+      .filter((name) => {
+        const text = readFileSync(join(root, name), 'utf8').replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '');
+        return /['"`](?:aurora|self-managed)['"`]|\bkind\b[^\n]{0,20}[=!]==?\s*['"`]rds['"`]|case ['"`]rds['"`]/.test(
+          text,
+        );
+      });
+    expect(asking).toEqual([]);
+  });
+
+  it('is found in one place', () => {
+    const implementations = ['rds', 'aurora', 'self-managed'].map((name) => `shared/platforms/${name}.ts`);
+    const users = imports.filter(({ to }) => implementations.includes(to)).map(({ from }) => from);
+    expect(new Set(users)).toEqual(new Set(['shared/platforms/platforms.ts']));
   });
 });
 

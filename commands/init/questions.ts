@@ -1,5 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { deploymentSchema } from '../../infra/config/schema.ts';
+import { platformKinds } from '../../shared/configuration/runtime.ts';
+import type { Platform } from '../../shared/platforms/platform.ts';
+import { platformOf } from '../../shared/platforms/platforms.ts';
 
 /** What was answered so far, by the name of the question; null: left out. */
 export type Answers = Readonly<Record<string, unknown>>;
@@ -24,6 +27,11 @@ const list = (text: string): string[] => text.split(/[\s,]+/).filter((each) => e
 const none = () => null;
 const isSecret = ({ login }: Answers) => login === 'secret';
 const isIam = ({ login }: Answers) => login === 'iam';
+/** Of the answers; undefined while nobody has said which, or with a word that names none. */
+const answeredPlatform = ({ kind }: Answers): Platform | undefined => {
+  const known = platformKinds.find((each) => each === kind);
+  return known && platformOf({ kind: known });
+};
 const hasVpc = ({ vpc }: Answers) => typeof vpc === 'string';
 
 /** What `npm run init` asks, in its order. Everything else has the default of infra/config/schema.ts. */
@@ -39,8 +47,8 @@ export const questions: readonly Question[] = [
   {
     name: 'kind',
     path: ['databases', 0, 'kind'],
-    text: 'Where the database runs: rds, aurora or self-managed',
-    standard: () => 'rds',
+    text: `Where the database runs: ${platformKinds.slice(0, -1).join(', ')} or ${platformKinds.at(-1)}`,
+    standard: () => platformKinds[0],
   },
   { name: 'host', path: ['databases', 0, 'host'], text: 'Host name of its server' },
   { name: 'port', path: ['databases', 0, 'port'], text: 'Port', standard: () => '5432', read: Number },
@@ -56,7 +64,7 @@ export const questions: readonly Question[] = [
     path: ['databases', 0, 'tls', 'ca'],
     text: "File with the certificate authority of the server's certificate (PEM); empty: a public one",
     standard: none,
-    isAsked: ({ kind }) => kind === 'self-managed',
+    isAsked: (answers) => answeredPlatform(answers)?.endpoints.hasOwnAuthority === true,
     read: readCertificate,
   },
   {
@@ -64,8 +72,7 @@ export const questions: readonly Question[] = [
     path: ['databases', 0, 'login', 'type'],
     text: 'Log in with a password from Secrets Manager (secret) or with IAM authentication (iam)',
     standard: () => 'secret',
-    // IAM authentication is a part of RDS and Aurora.
-    isAsked: ({ kind }) => kind !== 'self-managed',
+    isAsked: (answers) => answeredPlatform(answers)?.privileges.logins.includes('iam') === true,
     otherwise: 'secret',
   },
   {

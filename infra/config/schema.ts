@@ -9,7 +9,9 @@ import {
 } from '../../shared/configuration/runtime.ts';
 import { cronSchema } from '../../shared/configuration/schedules.ts';
 import { verifiesCertificate } from '../../shared/configuration/tls.ts';
+import { platformOf } from '../../shared/platforms/platforms.ts';
 import { endpointNames } from '../constructs/vpc-services.ts';
+import { addressProblems } from './addresses.ts';
 import { concurrencyBudget, concurrencyProblems, concurrencySchema } from './concurrency.ts';
 
 const arnOf = (service: string, kind: string) =>
@@ -218,12 +220,15 @@ export const deploymentSchema = runtimeConfigurationSchema
       });
     }
     const [first] = databases.filter(({ vpc }) => vpc);
-    databases.forEach(({ kind, vpc, login, tls, direct, secret_key_arn, rotate_password_days }, index) => {
-      if (login.type === 'passwordless' && kind !== 'self-managed') {
+    databases.forEach(({ kind, host, port, vpc, login, tls, direct, secret_key_arn, rotate_password_days }, index) => {
+      for (const { path, message } of addressProblems({ host, port, tls, login, direct }))
+        context.addIssue({ code: 'custom', path: ['databases', index, ...path], message });
+      const { title, privileges } = platformOf({ kind });
+      if (!privileges.logins.includes(login.type)) {
         context.addIssue({
           code: 'custom',
           path: ['databases', index, 'login', 'type'],
-          message: 'is for a server of your own (kind self-managed): those of RDS always ask for a password or a token',
+          message: `is no login of ${title} (kind ${kind}), which takes: ${privileges.logins.join(', ')}`,
         });
       }
       if (login.type === 'iam' && !verifiesCertificate(tls)) {
@@ -267,13 +272,6 @@ export const deploymentSchema = runtimeConfigurationSchema
           code: 'custom',
           path: ['databases', index, 'direct', 'resource_id'],
           message: 'is for a login of type iam',
-        });
-      }
-      if (direct && !direct.resource_id && login.type === 'iam' && login.resource_id.startsWith('prx-')) {
-        context.addIssue({
-          code: 'custom',
-          path: ['databases', index, 'direct', 'resource_id'],
-          message: 'must name the server: the resource id of the login is that of its proxy',
         });
       }
       if (secret_key_arn && login.type !== 'secret') {

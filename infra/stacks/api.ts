@@ -19,7 +19,7 @@ import { captureChanges, readChanges } from '../constructs/permissions/changes.t
 import { readDownloads, removeDownloads } from '../constructs/permissions/downloads.ts';
 import { logInToDatabases } from '../constructs/permissions/logins.ts';
 import { readFreeStorage } from '../constructs/permissions/metrics.ts';
-import { readProtection } from '../constructs/permissions/protection.ts';
+import { describeServers, readProtection } from '../constructs/permissions/protection.ts';
 import { askForSamples, countCalls, readSamples, useState } from '../constructs/permissions/state.ts';
 import { RoutedApi } from '../constructs/routed-api.ts';
 import { UserPool } from '../constructs/user-pool.ts';
@@ -86,6 +86,7 @@ export class ApiStack extends Stack {
       vpc,
       changeSchedules,
       protection: readProtection(this, storage.bucket, storage.key, deployment.databases),
+      describe: describeServers(this, deployment.databases),
       // By its name, as it is of a stack that comes after this one.
       samplerArn: this.formatArn({
         service: 'lambda',
@@ -135,6 +136,7 @@ function shapesOf(
     vpc,
     changeSchedules,
     protection,
+    describe,
     samplerArn,
   }: {
     logIn: readonly iam.PolicyStatement[];
@@ -142,6 +144,7 @@ function shapesOf(
     vpc: ApiFunctionShape['vpc'];
     changeSchedules: readonly iam.PolicyStatement[];
     protection: readonly iam.PolicyStatement[];
+    describe: readonly iam.PolicyStatement[];
     samplerArn: string;
   },
 ): Record<ApiFunction, ApiFunctionShape> {
@@ -243,6 +246,12 @@ function shapesOf(
         ...logIn,
         new iam.PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: [samplerArn] }),
       ],
+      ...(vpc ? { vpc } : {}),
+    },
+    'doctor-api': {
+      description: 'Examines what works with a database and its login',
+      environment: state,
+      statements: [...useState(stateTable, ['Get', 'Put']), ...describe, ...logIn],
       ...(vpc ? { vpc } : {}),
     },
     'alerts-api': {

@@ -1,7 +1,7 @@
 import { userInfo } from 'node:os';
 import { OperationError } from '../../shared/errors.ts';
 import { quoteIdentifier } from '../../shared/postgres/identifiers.ts';
-import { quoteShell } from '../../shared/security/compliance/quote-shell.ts';
+import { quoteShell } from '../../shared/quote-shell.ts';
 import { DatabaseUrlError } from './error.ts';
 import { explainTls } from './explain-tls.ts';
 import { type Greeting, shown } from './greeting.ts';

@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from 'node:fs';
-import { quoteShell } from '../../shared/security/compliance/quote-shell.ts';
+import { quoteShell } from '../../shared/quote-shell.ts';
 
 /** Whom a password is for; `host` is `localhost` for a socket in libpq's own folder. */
 export interface PasswordQuestion {

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { getCACertificates } from 'node:tls';
 import { type Tls, type TlsMode, tlsModes } from '../../shared/configuration/tls.ts';
 import type { ClientCertificate } from '../../shared/postgres/tls.ts';
-import { quoteShell } from '../../shared/security/compliance/quote-shell.ts';
+import { quoteShell } from '../../shared/quote-shell.ts';
 import { malformed } from './error.ts';
 import type { Parameters } from './parameters.ts';
 

@@ -68,10 +68,13 @@ const retentionSchema = z.strictObject({
 /** How far those who use a database are trusted with personal data, the most first. */
 export const trustLevels = ['production', 'staging', 'development'] as const;
 
+/** Who runs a server; what follows from it is in shared/platforms/. */
+export const platformKinds = ['rds', 'aurora', 'self-managed'] as const;
+
 /** One PostgreSQL database under management, as the functions see it. */
 export const databaseSchema = z.strictObject({
   id: databaseIdSchema,
-  kind: z.enum(['rds', 'aurora', 'self-managed']).default('rds'),
+  kind: z.enum(platformKinds).default('rds'),
   /** The server, or a connection pooler in front of it; then `direct` names the server. */
   host: z.string().min(1).max(253),
   /** DB instance identifier, where the host is not the instance's own endpoint: CloudWatch knows its metrics by it. */

@@ -1,4 +1,5 @@
 import type { Database } from '../configuration/runtime.ts';
+import type { DoctorReport } from '../contract/schemas/doctor.ts';
 import type { Check, Health, Level } from '../contract/schemas/health.ts';
 import { type CheckName, checkNames, checkOf } from './checks.ts';
 import { type EffectiveCheck, levelOfValue } from './effective-check.ts';
@@ -19,6 +20,8 @@ export interface HealthContext {
   intervalSeconds: number;
   /** Why no sample is fresh although one was asked for. */
   unsampled?: string | null;
+  /** The latest report of the doctor; null before the first. */
+  doctor: DoctorReport | null;
 }
 
 /** A sample is fresh for so many intervals: one may be late, one may be missed. */
@@ -56,11 +59,12 @@ export function describeHealth(state: WatchState, context: HealthContext, now = 
       title: metricOf(metric).title,
       value: latest?.values[metric] ?? null,
       unit: metricOf(metric).unit,
-      source: sourceOf(metric, database.kind),
+      source: sourceOf(metric, database),
     })),
     largest_tables: (details?.largestTables ?? []).map(({ name, number }) => ({ name, bytes: number })),
     sequences: (details?.sequences ?? []).map(({ name, number }) => ({ name, usage: number })),
     invalid_indexes: details?.invalidIndexes ?? [],
+    doctor: context.doctor,
     unread: failures,
   };
 }
@@ -80,7 +84,7 @@ function describeCheck(name: CheckName, { latest, fits }: WatchState, context: H
     state: !effective.enabled ? 'off' : value === null ? 'unknown' : (level ?? 'ok'),
     value,
     unit: metricOf(metric).unit,
-    source: sourceOf(metric, context.database.kind),
+    source: sourceOf(metric, context.database),
     threshold: shownLevel === undefined ? null : (effective.levels[shownLevel] ?? null),
     confidence: fits[metric]?.confidence ?? null,
     since: Number.isFinite(since) ? new Date(since).toISOString() : null,

@@ -1,3 +1,4 @@
+import type { Database } from '../configuration/runtime.ts';
 import { OperationError } from '../errors.ts';
 import type { StateTable } from '../state/table.ts';
 import { isMetricName, type MetricName, metricNames, metricOf, sourceOf } from './metrics.ts';
@@ -20,7 +21,7 @@ const LONGEST_PERIOD = 604_800;
 const HOUR_MS = 3_600_000;
 
 export interface HistoryRequest {
-  database: { id: string; kind: Parameters<typeof sourceOf>[1] };
+  database: { id: string; kind: Database['kind'] };
   hours: number;
   /** All when empty. */
   names: readonly string[];
@@ -60,7 +61,7 @@ export async function readHistory(
       metric: name,
       title: metricOf(name).title,
       unit: metricOf(name).unit,
-      source: sourceOf(name, database.kind),
+      source: sourceOf(name, database),
       points: periods.flatMap(([at, summaries]) => {
         const summary = summaries[name];
         if (!summary) return [];

@@ -1,4 +1,5 @@
-import type { Database } from '../configuration/runtime.ts';
+import type { Platform, PlatformKind, PlatformMetric } from '../platforms/platform.ts';
+import { platformOf } from '../platforms/platforms.ts';
 
 /** What a value counts in. `Ratio` is a share from 0 to 1. */
 export type MetricUnit =
@@ -12,14 +13,12 @@ export type MetricUnit =
   | 'Days'
   | 'Deviations';
 
-type Kind = Database['kind'];
-
 export interface MetricDefinition {
   /** For people: axis of a chart, subject of a mail. */
   readonly title: string;
   readonly unit: MetricUnit;
   /** Where the value comes from. */
-  readonly source: string | Readonly<Record<Kind, string>>;
+  readonly source: string | ((platform: Platform) => string);
   /** Its name in CloudWatch; without one it stays in the State table, as each published metric costs money. */
   readonly publishedAs?: string;
 }
@@ -40,12 +39,12 @@ const SLOTS = 'pg_replication_slots';
 const ROLLUPS = 'stored samples';
 const FORECAST = `${ROLLUPS}, linear fit; 3650: not in sight`;
 const CATALOG = 'the catalog of backups';
-const RDS_METRIC = (name: string, otherwise: string) => ({
-  rds: `CloudWatch AWS/RDS ${name}`,
-  aurora: `CloudWatch AWS/RDS ${name}`,
-  'self-managed': otherwise,
-});
-const NOT_IN_SQL = 'none: SQL does not tell it';
+const DOCTOR = 'the doctor, each day and when somebody asks';
+/** What SQL does not tell: each platform has it from elsewhere, or not at all. */
+const byPlatform =
+  (metric: PlatformMetric) =>
+  ({ metrics: { sources } }: Platform): string =>
+    sources[metric];
 
 /**
  * Every value that a sample may hold. The sampler, the history, the checks, CloudWatch, its alarms and its dashboards derive
@@ -195,25 +194,13 @@ export const metrics = {
   invalid_indexes: { title: 'Invalid indexes that nobody builds', unit: 'Count', source: 'pg_index' },
   certificate_days: { title: "Days until the server's certificate expires", unit: 'Days', source: 'the TLS handshake' },
 
-  cpu_usage: { title: 'Processor', unit: 'Ratio', source: RDS_METRIC('CPUUtilization', NOT_IN_SQL) },
-  memory_free_bytes: { title: 'Free memory', unit: 'Bytes', source: RDS_METRIC('FreeableMemory', NOT_IN_SQL) },
-  disk_free_bytes: {
-    title: 'Free disk',
-    unit: 'Bytes',
-    source: {
-      rds: 'CloudWatch AWS/RDS FreeStorageSpace',
-      aurora: "none: Aurora's storage grows by itself",
-      'self-managed': 'storage_gigabytes of the configuration less what the databases and the WAL take',
-    },
-  },
+  cpu_usage: { title: 'Processor', unit: 'Ratio', source: byPlatform('cpu_usage') },
+  memory_free_bytes: { title: 'Free memory', unit: 'Bytes', source: byPlatform('memory_free_bytes') },
+  disk_free_bytes: { title: 'Free disk', unit: 'Bytes', source: byPlatform('disk_free_bytes') },
   disk_usage: {
     title: 'Disk in use',
     unit: 'Ratio',
-    source: {
-      rds: 'CloudWatch AWS/RDS FreeStorageSpace and storage_gigabytes of the configuration',
-      aurora: 'CloudWatch AWS/RDS VolumeBytesUsed of the 128 TiB that Aurora grows to',
-      'self-managed': 'sizes of the databases and the WAL, and storage_gigabytes of the configuration',
-    },
+    source: byPlatform('disk_usage'),
     publishedAs: 'DiskUsage',
   },
 
@@ -244,6 +231,13 @@ export const metrics = {
     title: 'Objects that S3 could not copy to the second region',
     unit: 'Count',
     source: 'S3, where copies are configured',
+  },
+
+  failing_features: { title: 'Features that do not work', unit: 'Count', source: DOCTOR },
+  limited_features: {
+    title: 'Features that work with limits, or are unknown to work',
+    unit: 'Count',
+    source: DOCTOR,
   },
 
   days_until_disk_full: { title: 'Days until the disk is full', unit: 'Days', source: FORECAST },
@@ -285,9 +279,9 @@ export function isMetricName(name: string): name is MetricName {
 }
 
 /** Where a metric of such a database comes from, in words. */
-export function sourceOf(name: MetricName, kind: Kind): string {
+export function sourceOf(name: MetricName, database: { kind: PlatformKind }): string {
   const { source } = metricOf(name);
-  return typeof source === 'string' ? source : source[kind];
+  return typeof source === 'string' ? source : source(platformOf(database));
 }
 
 /** What is published to CloudWatch: the name there and its unit in CloudWatch's words. */

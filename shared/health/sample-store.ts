@@ -1,4 +1,5 @@
 import { GetCommand, PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
+import type { DoctorHealth } from '../doctor/health.ts';
 import type { Pooler } from '../postgres/pooler.ts';
 import { pack, unpack } from '../state/packed.ts';
 import { type StateTable, stateKeys, wasWritten } from '../state/table.ts';
@@ -26,6 +27,8 @@ export interface WatchState {
   slots: Reading['slots'];
   /** Processor, memory, disk, ages of backups, forecasts: what is asked for as rarely as the details. */
   slow: MetricValues;
+  /** What the latest report of the doctor says is missing. */
+  doctor: DoctorHealth['details'];
   /** When that was. */
   slow_at: number | null;
   /** The lines behind the forecasts. */
@@ -47,6 +50,7 @@ export const emptyWatch: WatchState = {
   sessions: [],
   slots: noSlots,
   slow: {},
+  doctor: { failing: null, limited: null },
   slow_at: null,
   fits: {},
   failures: [],

@@ -1,12 +1,13 @@
 import type { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import type pg from 'pg';
 import type { Database, RuntimeConfiguration } from '../configuration/runtime.ts';
+import { doctorHealth } from '../doctor/health.ts';
+import { readReport } from '../doctor/store.ts';
 import { OperationError } from '../errors.ts';
+import { platformOf } from '../platforms/platforms.ts';
 import { type ConnectionTarget, connect, poolerOf } from '../postgres/connect.ts';
 import type { StateTable } from '../state/table.ts';
 import { readAges } from './ages.ts';
-import type { MetricValues } from './metrics.ts';
-import { readRdsMetrics, storageBytes } from './rds-metrics.ts';
 import { addToPeriod, rollUpLevels } from './roll-ups.ts';
 import { betweenReadings, type EarlierStatements } from './sample/between-readings.ts';
 import { type DetailsOptions, noDetails, readDetails, readSessionGroups } from './sample/read-details.ts';
@@ -20,7 +21,7 @@ import {
   type WatchState,
   writeWatch,
 } from './sample-store.ts';
-import { type Fits, trendsOf } from './trends.ts';
+import { trendsOf } from './trends.ts';
 
 export interface WatchDependencies {
   table: StateTable;
@@ -67,6 +68,7 @@ export function createWatcher({
   configuration,
   details: detailsOptions = DETAILS,
 }: WatchDependencies): Watcher {
+  const platform = platformOf(database);
   const { thresholds, connections, metrics_retention_hours: retention } = configuration;
   const limits = {
     ...target.limits,
@@ -108,7 +110,7 @@ export function createWatcher({
   const readSlowly = async (
     now: number,
     failures: Reading['failures'],
-  ): Promise<{ slow: MetricValues; fits: Fits }> => {
+  ): Promise<Pick<WatchState, 'slow' | 'fits' | 'doctor'>> => {
     const known = async <Result>(part: string, reading: Promise<Result>): Promise<Result | null> => {
       try {
         return await reading;
@@ -117,19 +119,21 @@ export function createWatcher({
         return null;
       }
     };
-    const [rds, ages, periods] = await Promise.all([
-      known('cloudwatch', readRdsMetrics(cloudwatch, database, now)),
+    const [outside, ages, report, periods] = await Promise.all([
+      known('cloudwatch', platform.metrics.read(cloudwatch, database, now)),
       known('backups', readAges(table, database.id, now)),
+      known('doctor', readReport(table, database.id)),
       known('trends', readRollUps(table, database.id, rollUpLevels[0].seconds, now - TREND_MS, now)),
     ]);
     const { values, fits } = trendsOf(periods ?? []);
-    return { slow: { ...values, ...ages, ...rds }, fits };
+    const doctor = doctorHealth(report, now);
+    return { slow: { ...values, ...ages, ...outside, ...doctor.values }, fits, doctor: doctor.details };
   };
 
   const poolLimit = connections.pool_size + connections.pool_overflow;
   const read = async (before: WatchState): Promise<WatchState> => {
     const now = Date.now();
-    const storage = selfManagedStorage(database);
+    const storage = platform.storage.sizeForSql(database);
     const due = before.slow_at === null || now - before.slow_at >= detailsOptions.everyMs;
     const { reading, details, sessions, pooler } = await onConnection(async (session) => ({
       pooler: poolerOf(session),
@@ -138,7 +142,7 @@ export function createWatcher({
       sessions: due ? await groupsOf(session) : before.sessions,
     }));
     const failures = [...reading.failures, ...details.failures];
-    const { slow, fits } = due ? await readSlowly(now, failures) : before;
+    const { slow, fits, doctor } = due ? await readSlowly(now, failures) : before;
     const between = betweenReadings(before.earlier, statements, reading);
     statements = { at: reading.at, statements: reading.statements };
     return {
@@ -151,6 +155,7 @@ export function createWatcher({
       slow,
       slow_at: due ? now : before.slow_at,
       fits,
+      doctor,
       failures,
       unreachable: null,
       pooler,
@@ -178,11 +183,6 @@ export function createWatcher({
     },
     close,
   };
-}
-
-/** For RDS and Aurora, CloudWatch knows better than SQL. */
-function selfManagedStorage(database: Database): number | null {
-  return database.kind === 'self-managed' ? storageBytes(database) : null;
 }
 
 async function groupsOf(client: pg.Client): Promise<WatchState['sessions']> {

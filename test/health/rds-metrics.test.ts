@@ -1,7 +1,7 @@
 import { CloudWatchClient, PutMetricDataCommand } from '@aws-sdk/client-cloudwatch';
 import { beforeAll, expect, test } from 'vitest';
 import { databaseSchema } from '../../shared/configuration/runtime.ts';
-import { readRdsMetrics } from '../../shared/health/rds-metrics.ts';
+import { platformOf } from '../../shared/platforms/platforms.ts';
 import { clientOptions, useServices } from '../local/aws/support.ts';
 
 const services = useServices();
@@ -38,17 +38,11 @@ beforeAll(async () => {
 });
 
 const login = { type: 'secret', secret_arn: 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:shop' };
-const read = (endpoint: string, changes: object) =>
-  readRdsMetrics(
-    cloudwatch,
-    databaseSchema.parse({
-      id: 'shop',
-      name: 'shop',
-      login,
-      host: `${endpoint}.eu-west-1.rds.amazonaws.com`,
-      ...changes,
-    }),
-  );
+const read = (endpoint: string, changes: object) => {
+  const host = `${endpoint}.eu-west-1.rds.amazonaws.com`;
+  const database = databaseSchema.parse({ id: 'shop', name: 'shop', login, host, ...changes });
+  return platformOf(database).metrics.read(cloudwatch, database);
+};
 const rds = { kind: 'rds' };
 const aurora = { kind: 'aurora' };
 

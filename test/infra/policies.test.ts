@@ -210,6 +210,17 @@ const auditing = ['dynamodb:GetItem audit', 'dynamodb:PutItem audit'];
 /** What it takes to serve a call: counting it, and appending it to the audit trail. */
 const serving = [...auditing, 'dynamodb:UpdateItem state'];
 
+/** What it takes to examine databases. */
+const examining = [
+  'dynamodb:GetItem state',
+  'dynamodb:PutItem state',
+  'kms:Decrypt secret-key',
+  'rds-db:connect arn:aws:rds-db:eu-central-1:123456789012:dbuser:cluster-ABCDEFGHIJKLMNOPQRSTUVWXYZ/dbms',
+  'rds:DescribeDBClusters arn:aws:rds:eu-central-1:123456789012:cluster:ledger',
+  'rds:DescribeDBInstances arn:aws:rds:eu-central-1:123456789012:db:*',
+  'secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-shop-AbCdEf',
+];
+
 /** What it takes to judge databases by the rules of compliance. */
 const judging = [
   'dynamodb:GetItem audit',
@@ -650,6 +661,9 @@ const rights: Record<string, string[]> = {
     'rds-db:connect arn:aws:rds-db:eu-central-1:123456789012:dbuser:cluster-ABCDEFGHIJKLMNOPQRSTUVWXYZ/dbms',
     'secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-shop-AbCdEf',
   ],
+  // Of AWS how it keeps the servers, of the server what its login may see; it keeps the report.
+  'dbms-doctor-api': [...serving, ...examining],
+  'dbms-examine-databases': examining,
   'dbms-access-api': [
     ...serving,
     'dynamodb:GetItem state',

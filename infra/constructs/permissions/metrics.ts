@@ -1,5 +1,6 @@
 import type * as iam from 'aws-cdk-lib/aws-iam';
 import { metricNamespace } from '../../../shared/health/metrics.ts';
+import { platformOf } from '../../../shared/platforms/platforms.ts';
 import type { Deployment } from '../../config/schema.ts';
 import { allow } from './allow.ts';
 
@@ -11,7 +12,9 @@ export function readMetrics(): iam.PolicyStatement {
 /** Asks CloudWatch for the free storage of RDS instances, where there are any; Aurora's grows by itself. */
 export function readFreeStorage(databases: Deployment['databases']): iam.PolicyStatement[] {
   // CloudWatch has no resources for metrics, and knows no condition on a namespace where they are read.
-  return databases.some(({ kind }) => kind === 'rds') ? [allow(['cloudwatch:GetMetricData'], ['*'])] : [];
+  return databases.some((each) => platformOf(each).endpoints.reads(each).freeStorage)
+    ? [allow(['cloudwatch:GetMetricData'], ['*'])]
+    : [];
 }
 
 /** Sends the deployment's own metrics. CloudWatch has no resources for metrics; the namespace is the narrowest there is. */

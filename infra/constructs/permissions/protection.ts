@@ -1,7 +1,7 @@
 import { ArnFormat, type Stack, Validations } from 'aws-cdk-lib';
 import type * as iam from 'aws-cdk-lib/aws-iam';
 import type * as kms from 'aws-cdk-lib/aws-kms';
-import { rdsNamesOf } from '../../../shared/aws/rds-names.ts';
+import { platformOf } from '../../../shared/platforms/platforms.ts';
 import type { Deployment } from '../../config/schema.ts';
 import { written } from '../network-interfaces.ts';
 import { type AnyBucket, allow } from './allow.ts';
@@ -13,7 +13,6 @@ export function readProtection(
   key: kms.IKey,
   databases: Deployment['databases'],
 ): iam.PolicyStatement[] {
-  const managed = databases.filter(({ kind }) => kind !== 'self-managed');
   const secrets = databases.flatMap(({ login }) => (login.type === 'secret' ? [login.secret_arn] : []));
   return [
     allow(
@@ -27,21 +26,15 @@ export function readProtection(
     ),
     allow(['kms:GetKeyRotationStatus'], [key.keyArn]),
     ...(secrets.length > 0 ? [allow(['secretsmanager:DescribeSecret'], secrets)] : []),
-    ...describeManaged(stack, managed),
+    ...describeServers(stack, databases),
   ];
 }
 
 /** Of a cluster its instances are found by its name, which IAM takes for all instances: they come and go, and have names of their own. */
-function describeManaged(stack: Stack, managed: Deployment['databases']): iam.PolicyStatement[] {
-  const instances = new Set<string>();
-  const clusters = new Set<string>();
-  for (const database of managed) {
-    const { instance, cluster } = rdsNamesOf(database);
-    const isOfCluster = database.kind === 'aurora' || cluster !== null;
-    if (isOfCluster) clusters.add(cluster ?? '*');
-    if (isOfCluster) instances.add('*');
-    else if (instance !== null) instances.add(instance);
-  }
+export function describeServers(stack: Stack, databases: Deployment['databases']): iam.PolicyStatement[] {
+  const reads = databases.map((database) => platformOf(database).endpoints.reads(database));
+  const instances = new Set(reads.flatMap((each) => each.instances));
+  const clusters = new Set(reads.flatMap((each) => each.clusters));
   const statement = (action: string, resource: string, names: ReadonlySet<string>): iam.PolicyStatement[] => {
     const arns = (names.has('*') ? ['*'] : [...names]).map((resourceName) =>
       stack.formatArn({ service: 'rds', resource, resourceName, arnFormat: ArnFormat.COLON_RESOURCE_NAME }),

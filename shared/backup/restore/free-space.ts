@@ -1,8 +1,6 @@
+import type { FreeSpace } from '../../platforms/platform.ts';
 import type { Manifest } from '../manifest.ts';
 import type { Finding } from './findings.ts';
-
-/** What is known of the disk that a restore fills. */
-export type FreeSpace = { is: 'growing' } | { is: 'known'; bytes: number } | { is: 'unknown'; reason: string };
 
 export type ReadFreeSpace = () => Promise<FreeSpace>;
 

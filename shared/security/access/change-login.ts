@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { type LoginChange, type LoginState, sessionTimeouts } from '../../contract/schemas/access.ts';
 import { OperationError } from '../../errors.ts';
+import type { Platform } from '../../platforms/platform.ts';
 import { quoteIdentifier, quoteLiteral } from '../../postgres/identifiers.ts';
 import { readLogins } from './logins.ts';
 
@@ -14,6 +15,7 @@ export async function changeLogin(
   client: pg.ClientBase,
   name: string,
   change: LoginChange,
+  platform: Platform,
 ): Promise<{ before: LoginState; after: LoginState }> {
   await client.query('BEGIN');
   try {
@@ -25,7 +27,7 @@ export async function changeLogin(
         'GET /security/access names every login; a role that may not log in has no limits.',
       );
     }
-    if (!change.privileged) assertOrdinary(before);
+    if (!change.privileged) assertOrdinary(before, platform);
     for (const statement of statementsOf(name, change)) await client.query(statement);
     const [after] = await readLogins(client, name);
     await client.query('COMMIT');
@@ -36,14 +38,11 @@ export async function changeLogin(
   }
 }
 
-/** AWS's own roles on RDS, which it takes care of itself. */
-const AWS_ROLE = /^rds/;
-
-function assertOrdinary({ name, attributes, is_own }: LoginState): void {
-  if (!attributes.includes('superuser') && !is_own && !AWS_ROLE.test(name)) return;
+function assertOrdinary({ name, attributes, is_own }: LoginState, { privileges, title }: Platform): void {
+  if (!attributes.includes('superuser') && !is_own && !privileges.isOwnRole(name)) return;
   throw new OperationError(
     'login_protected',
-    `${name} is ${is_own ? 'the login of this system' : 'a superuser or a role of AWS'}: limits may lock everybody out`,
+    `${name} is ${is_own ? 'the login of this system' : `a superuser or a role of ${title}`}: limits may lock everybody out`,
     'Send "privileged": true to change it all the same.',
   );
 }

@@ -1,7 +1,7 @@
 import type { Database } from '../../configuration/runtime.ts';
 import type { RuleLevel } from '../../contract/schemas/compliance.ts';
+import type { ServerDescription } from '../../platforms/managed/describe.ts';
 import type { Controls } from './controls.ts';
-import type { InstanceReading } from './readings/instance.ts';
 import type { Sections } from './readings/sections.ts';
 
 export type { RuleLevel } from '../../contract/schemas/compliance.ts';
@@ -25,8 +25,8 @@ export interface Context {
   /** Milliseconds since the epoch. */
   now: number;
   database: Pick<Database, 'id' | 'kind' | 'name' | 'host' | 'direct' | 'instance_id' | 'login' | 'tls'>;
-  /** Where RDS keeps the server; null: it is none of RDS's, or that could not be read. */
-  instance: InstanceReading;
+  /** How AWS keeps the server; null: it does not, or that could not be read. */
+  instance: ServerDescription | null;
 }
 
 export interface Rule<Name extends keyof Sections = keyof Sections> {

@@ -1,9 +1,11 @@
 import { CloudWatchClient, PutMetricDataCommand } from '@aws-sdk/client-cloudwatch';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { rdsNamesOf } from '../../../shared/aws/rds-names.ts';
 import type { Finding } from '../../../shared/backup/restore/findings.ts';
-import { checkFreeSpace, type FreeSpace, spaceUnknown } from '../../../shared/backup/restore/free-space.ts';
-import { freeSpaceOf, instanceIdOf } from '../../../shared/backup/restore/server-storage.ts';
+import { checkFreeSpace, spaceUnknown } from '../../../shared/backup/restore/free-space.ts';
 import { databaseSchema } from '../../../shared/configuration/runtime.ts';
+import type { FreeSpace } from '../../../shared/platforms/platform.ts';
+import { platformOf } from '../../../shared/platforms/platforms.ts';
 import { clientOptions, useServices } from '../../local/aws/support.ts';
 
 const database = (changes: object) =>
@@ -30,7 +32,10 @@ describe('what CloudWatch knows of the server', () => {
     const MetricData = [sample(9, 5_000_000), sample(3, 4_000_000), old];
     await cloudwatch.send(new PutMetricDataCommand({ Namespace: 'AWS/RDS', MetricData }));
   });
-  const read = (changes: object) => freeSpaceOf(database(changes), cloudwatch)();
+  const read = (changes: object) => {
+    const server = database(changes);
+    return platformOf(server).storage.readFree(server, cloudwatch);
+  };
 
   test('is the last value of the instance that the endpoint or the configuration names', async () => {
     expect(await read({})).toEqual({ is: 'known', bytes: 4_000_000 });
@@ -61,7 +66,7 @@ test.each([
   ['shop.example.com', null],
   ['10.0.0.1', null],
 ])('the instance of %s is %s', (host, expected) => {
-  expect(instanceIdOf({ host })).toBe(expected);
+  expect(rdsNamesOf({ host }).instance).toBe(expected);
 });
 
 describe('the check', () => {

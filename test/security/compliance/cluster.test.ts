@@ -5,7 +5,7 @@ import { DescribeDBInstancesCommand, RDSClient } from '@aws-sdk/client-rds';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type LocalServices, startServices } from '../../../local/aws/services.ts';
 import { rdsNamesOf } from '../../../shared/aws/rds-names.ts';
-import { readInstance } from '../../../shared/security/compliance/readings/instance.ts';
+import { describeServer } from '../../../shared/platforms/managed/describe.ts';
 import type { Judgement } from '../../../shared/security/compliance/rule.ts';
 import { instanceRules } from '../../../shared/security/compliance/rules/instance.ts';
 import { clientOptions } from '../../local/aws/support.ts';
@@ -46,7 +46,7 @@ afterAll(async () => {
 });
 
 const read = (place: { host: string; instance_id?: string } = { host }) =>
-  readInstance(rds, rdsNamesOf(place), AbortSignal.timeout(10_000));
+  describeServer(rds, rdsNamesOf(place), AbortSignal.timeout(10_000));
 
 async function judged(id: string): Promise<Judgement> {
   const rule = instanceRules.find((each) => each.id === id);

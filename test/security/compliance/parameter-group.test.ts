@@ -11,7 +11,7 @@ import {
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type LocalServices, startServices } from '../../../local/aws/services.ts';
 import { rdsNamesOf } from '../../../shared/aws/rds-names.ts';
-import { readInstance } from '../../../shared/security/compliance/readings/instance.ts';
+import { describeServer } from '../../../shared/platforms/managed/describe.ts';
 import { rules } from '../../../shared/security/compliance/registry.ts';
 import type { Context, Mend } from '../../../shared/security/compliance/rule.ts';
 import { clientOptions } from '../../local/aws/support.ts';
@@ -127,7 +127,7 @@ describe('where RDS says which group it is', () => {
     await rm(folder, { recursive: true, force: true });
   });
   const judged = async (id: string, place: Place & { host: string }) =>
-    judgeAt(id, place, await readInstance(clients.rds, rdsNamesOf(place), AbortSignal.timeout(10_000)));
+    judgeAt(id, place, await describeServer(clients.rds, rdsNamesOf(place), AbortSignal.timeout(10_000)));
   const run = async (mend: readonly Mend[]) => {
     for (const { statement } of mend) await runAws(statement, clients);
   };

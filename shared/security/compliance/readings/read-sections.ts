@@ -2,15 +2,14 @@ import type { KMSClient } from '@aws-sdk/client-kms';
 import type { RDSClient } from '@aws-sdk/client-rds';
 import type { S3Client } from '@aws-sdk/client-s3';
 import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import { rdsNamesOf } from '../../../aws/rds-names.ts';
 import type { Database } from '../../../configuration/runtime.ts';
+import { platformOf } from '../../../platforms/platforms.ts';
 import { type ConnectionTarget, connect } from '../../../postgres/connect.ts';
 import { withConnection } from '../../../postgres/with-connection.ts';
 import { noteSightings } from '../../access/sightings.ts';
 import { readAccessSection } from './access.ts';
 import { readBucket, readKey, readSecretRotation } from './aws.ts';
 import { type BackupsDependencies, readBackupsSection } from './backups.ts';
-import { readInstance } from './instance.ts';
 import type { AuditReading, Reading, Readings, Sections } from './sections.ts';
 import { readSqlSection, type SqlSections, sqlSectionNames } from './sql-sections.ts';
 
@@ -35,7 +34,6 @@ const reasonOf = (error: unknown): string => (error instanceof Error ? `${error.
 export async function readSections(database: Database, dependencies: ReadDependencies, now: number): Promise<Readings> {
   const { table, configuration, bucket, keyArn, clients, verifyAudit, signal } = dependencies;
   const { login } = database;
-  const names = database.kind === 'self-managed' ? null : rdsNamesOf(database);
   const attempt = async <Value>(read: () => Promise<Value>): Promise<Reading<Value>> => {
     try {
       signal.throwIfAborted();
@@ -51,7 +49,7 @@ export async function readSections(database: Database, dependencies: ReadDepende
     attempt(() =>
       readSecretRotation(clients.secretsManager, login.type === 'secret' ? login.secret_arn : null, signal),
     ),
-    attempt(() => readInstance(clients.rds, names, signal)),
+    attempt(() => platformOf(database).endpoints.describe(clients.rds, database, signal)),
     attempt(() => readBackupsSection(database, dependencies, now)),
     attempt(() => readAccessSection(configuration, table)),
     verifyAudit ? attempt(verifyAudit) : { why: 'The chain is not looked over here' },

@@ -1,8 +1,8 @@
+import type { ServerDescription } from '../../../platforms/managed/describe.ts';
 import type { Sightings } from '../../access/sightings.ts';
 import type { AccessReading } from './access.ts';
 import type { BucketReading, KeyReading, SecretReading } from './aws.ts';
 import type { BackupsReading } from './backups.ts';
-import type { InstanceReading } from './instance.ts';
 import type { SqlSections } from './sql-sections.ts';
 
 /** Everything that rules judge, by section. Each is read once. */
@@ -10,7 +10,8 @@ export interface Sections extends SqlSections {
   bucket: BucketReading;
   key: KeyReading;
   secret: SecretReading;
-  instance: InstanceReading;
+  /** null: AWS does not keep the server. */
+  instance: ServerDescription | null;
   backups: BackupsReading;
   access: AccessReading;
   sightings: Pick<Sightings, 'since' | 'last_seen' | 'known_since'> & { roles: SqlSections['roles'] };

@@ -1,5 +1,6 @@
+import { platformOf } from '../../../platforms/platforms.ts';
+import { quoteShell } from '../../../quote-shell.ts';
 import { controlsOf } from '../controls.ts';
-import { quoteShell } from '../quote-shell.ts';
 import type { SqlSections } from '../readings/sql-sections.ts';
 import { type Context, type Judgement, listRule, type Mend, notApplicable } from '../rule.ts';
 import { namesIn, settingRule, within } from './settings.ts';
@@ -20,7 +21,7 @@ const nameOf = ({ line, type, databases, users, address, method }: Line): string
 const onLines =
   (isWrong: (line: Line) => boolean) =>
   (lines: SqlSections['hba'], { database }: Context): Line[] | Judgement =>
-    database.kind === 'self-managed' ? lines.filter(isWrong) : notApplicable('AWS keeps pg_hba.conf');
+    platformOf(database).endpoints.hasFiles ? lines.filter(isWrong) : notApplicable('AWS keeps pg_hba.conf');
 
 const admits = ({ error, method }: Line): boolean => error === null && method !== 'reject';
 const isLoopback = ({ type, address }: Line): boolean =>

@@ -1,5 +1,5 @@
+import { quoteShell } from '../../../quote-shell.ts';
 import { controlsOf } from '../controls.ts';
-import { quoteShell } from '../quote-shell.ts';
 import type { BucketReading } from '../readings/aws.ts';
 import { aws, defineRule, fail, notApplicable, pass } from '../rule.ts';
 

@@ -1,5 +1,5 @@
+import { quoteShell } from '../../../quote-shell.ts';
 import { controlsOf } from '../controls.ts';
-import { quoteShell } from '../quote-shell.ts';
 import { aws, defineRule, fail, type Mend, notApplicable, pass, unknown } from '../rule.ts';
 
 const DAY = 86_400;

@@ -1,6 +1,6 @@
+import type { ServerDescription } from '../../../platforms/managed/describe.ts';
+import { quoteShell } from '../../../quote-shell.ts';
 import { controlsOf } from '../controls.ts';
-import { quoteShell } from '../quote-shell.ts';
-import type { InstanceReading } from '../readings/instance.ts';
 import {
   aws,
   defineRule,
@@ -15,7 +15,7 @@ import {
 
 const RETENTION_DAYS = 7;
 
-type Instance = NonNullable<InstanceReading>;
+type Instance = ServerDescription;
 type Member = Instance['instances'][number];
 
 interface InstanceRule {

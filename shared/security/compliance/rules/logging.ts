@@ -1,7 +1,6 @@
 import { controlsOf } from '../controls.ts';
 import { defineRule, fail, notApplicable, pass, type Rule, type RuleLevel, unknown } from '../rule.ts';
-import { groupNote } from './parameter-group.ts';
-import { isOff, isOn, namesIn, setSetting, settingRule, within } from './settings.ts';
+import { isOff, isOn, namesIn, placeNote, setSetting, settingRule, within } from './settings.ts';
 
 /** From the least to the most severe; `log_min_messages` and its like name the first that is logged. */
 const severities = [
@@ -216,7 +215,7 @@ export const loggingRules = [
       const isRight = classes.includes('all') || ['ddl', 'role', 'write'].every((name) => classes.includes(name));
       return isRight
         ? pass(found)
-        : fail(found + groupNote(context), setSetting('pgaudit.log', 'ddl,role,write', server, context));
+        : fail(found + placeNote(context), setSetting('pgaudit.log', 'ddl,role,write', server, context));
     },
   }),
 ];

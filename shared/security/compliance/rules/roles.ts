@@ -1,3 +1,4 @@
+import { platformOf } from '../../../platforms/platforms.ts';
 import { quoteIdentifier } from '../../../postgres/identifiers.ts';
 import { controlsOf } from '../controls.ts';
 import type { SqlSections } from '../readings/sql-sections.ts';
@@ -7,7 +8,7 @@ type Role = SqlSections['roles'][number];
 type Membership = SqlSections['memberships'][number];
 
 const alter = (name: string, what: string): Mend[] => sql(`ALTER ROLE ${quoteIdentifier(name)} ${what};`);
-const isAws = (name: string, { database }: Context): boolean => database.kind !== 'self-managed' && /^rds/.test(name);
+const isAws = (name: string, { database }: Context): boolean => platformOf(database).privileges.isOwnRole(name);
 
 interface AttributeRule {
   id: string;

@@ -1,5 +1,4 @@
-import { quoteIdentifier, quoteLiteral } from '../../../postgres/identifiers.ts';
-import { quoteShell } from '../quote-shell.ts';
+import { platformOf } from '../../../platforms/platforms.ts';
 import type { SqlSections } from '../readings/sql-sections.ts';
 import {
   type Context,
@@ -12,7 +11,6 @@ import {
   type Rule,
   unknown,
 } from '../rule.ts';
-import { groupNote, setParameter } from './parameter-group.ts';
 
 type Server = SqlSections['server'];
 /** A list, where the setting is one of names: each is written for itself. */
@@ -38,7 +36,7 @@ export function settingRule({ setting, isRight, right, since = 0, selfManaged, .
     reads: 'server',
     judge(server, context): Judgement {
       if (server.version < since * 10_000) return notApplicable(`PostgreSQL ${since} brought ${setting}`);
-      if (selfManaged && context.database.kind !== 'self-managed') return notApplicable('AWS looks after it');
+      if (selfManaged && !platformOf(context.database).endpoints.hasFiles) return notApplicable('AWS looks after it');
       const known = server.settings[setting];
       if (!known) {
         if (!server.sees_all_settings) return unknown(`The login may not see ${setting}`);
@@ -50,7 +48,7 @@ export function settingRule({ setting, isRight, right, since = 0, selfManaged, .
         return unknown(`${found} by a setting of the login of this system, which hides the server's`);
       }
       return fail(
-        found + groupNote(context),
+        found + placeNote(context),
         setSetting(setting, typeof right === 'function' ? right(known.value, server) : right, server, context),
       );
     },
@@ -73,23 +71,19 @@ export const namesIn = (value: string): string[] =>
     .map((name) => name.trim().replaceAll(/^"|"$/g, ''))
     .filter((name) => name !== '');
 
-/** Sets a setting for the whole server, by what this kind of server takes. */
-export function setSetting(name: string, value: Value, server: Server, context: Context): Mend[] {
-  const values = typeof value === 'string' ? [value] : value;
+/** Sets a setting for the whole server, by what its platform takes. */
+export function setSetting(name: string, value: Value, server: Server, { database, instance }: Context): Mend[] {
   const known = server.settings[name];
-  const needsRestart = known?.context === 'postmaster' || name === 'shared_preload_libraries';
-  if (context.database.kind !== 'self-managed') return setParameter(name, values.join(','), needsRestart, context);
-  const quoted = name.split('.').map(quoteIdentifier).join('.');
-  const steps: Mend[] = [
-    ...(known?.source === 'database'
-      ? [{ by: 'sql' as const, statement: `ALTER DATABASE ${quoteIdentifier(server.database)} RESET ${quoted};` }]
-      : []),
-    {
-      by: 'sql',
-      statement: `ALTER SYSTEM SET ${quoted} = ${values.map((each) => quoteLiteral(each).trim()).join(', ')};`,
-    },
-  ];
-  if (!needsRestart) return [...steps, { by: 'sql', statement: 'SELECT pg_catalog.pg_reload_conf();' }];
-  const folder = server.settings.data_directory?.value ?? '$PGDATA';
-  return [...steps, { by: 'shell', statement: `pg_ctl restart -m fast -D ${quoteShell(folder)}` }];
+  const change = {
+    name,
+    values: typeof value === 'string' ? [value] : value,
+    needsRestart: known?.context === 'postmaster' || name === 'shared_preload_libraries',
+    known,
+    databaseName: server.database,
+    dataDirectory: server.settings.data_directory?.value ?? null,
+  };
+  return platformOf(database).parameters.change(change, database, instance);
 }
+
+/** What is to be said of where settings are kept, behind what was found. */
+export const placeNote = ({ database, instance }: Context): string => platformOf(database).parameters.note(instance);

@@ -1,6 +1,7 @@
-import { rdsNamesOf } from '../../../aws/rds-names.ts';
-import { quoteShell } from '../quote-shell.ts';
-import { aws, type Context, type Mend } from '../rule.ts';
+import { rdsNamesOf } from '../../aws/rds-names.ts';
+import { quoteShell } from '../../quote-shell.ts';
+import type { NamedDatabase, SettingChange, Step } from '../platform.ts';
+import type { ServerDescription } from './describe.ts';
 
 /** Where settings are kept, by what the commands for it are called. `id`, `group` and `instances` are words of a shell. */
 interface Place {
@@ -15,8 +16,8 @@ interface Place {
 const DEFAULT_GROUP = /^default\.(.+)$/;
 
 /** What is to be said of where a setting is kept, behind what was found: AWS's own groups cannot be modified. Empty: nothing. */
-export function groupNote({ instance }: Pick<Context, 'instance'>): string {
-  const group = instance?.parameterGroup ?? '';
+export function groupNote(server: ServerDescription | null): string {
+  const group = server?.parameterGroup ?? '';
   if (!DEFAULT_GROUP.test(group)) return '';
   return `; the parameter group ${group} is AWS's own and cannot be modified: another has to take its place, which needs a restart`;
 }
@@ -28,19 +29,22 @@ export function groupNote({ instance }: Pick<Context, 'instance'>): string {
  *
  * Names and syntax: AWS CLI Command Reference, `aws rds`. When they apply: Amazon RDS User Guide and Amazon Aurora User Guide,
  * "Parameter groups" and "Associating a DB parameter group".
+ *
+ * @param isCluster - whether a server that was not described has clusters alone
  */
-export function setParameter(
-  name: string,
-  value: string,
-  needsRestart: boolean,
-  { database, instance }: Pick<Context, 'instance'> & { database: NamedPlace },
-): Mend[] {
+export function changeParameter(
+  { name, values, needsRestart }: Pick<SettingChange, 'name' | 'values' | 'needsRestart'>,
+  database: NamedDatabase,
+  server: ServerDescription | null,
+  isCluster: boolean,
+): Step[] {
+  const value = values.join(',');
   const parameter = quoteShell(
     JSON.stringify([
       { ParameterName: name, ParameterValue: value, ApplyMethod: needsRestart ? 'pending-reboot' : 'immediate' },
     ]),
   );
-  const place = instance ? readPlace(instance) : askedPlace(database);
+  const place = server ? readPlace(server) : askedPlace(database, isCluster);
   const groups = place.words === 'db-cluster' ? 'db-cluster-parameter-group' : 'db-parameter-group';
   const modify = (group: string): string =>
     `aws rds modify-${groups} --${groups}-name ${group} --parameters ${parameter}`;
@@ -59,9 +63,9 @@ export function setParameter(
   );
 }
 
-type NamedPlace = Pick<Context['database'], 'kind' | 'host' | 'direct' | 'instance_id'>;
+const aws = (...statements: string[]): Step[] => statements.map((statement) => ({ by: 'aws', statement }));
 
-function readPlace({ id, isCluster, instances, parameterGroup }: Exclude<Context['instance'], null>): Place {
+function readPlace({ id, isCluster, instances, parameterGroup }: ServerDescription): Place {
   return {
     words: isCluster ? 'db-cluster' : 'db-instance',
     id,
@@ -75,12 +79,12 @@ const found = (command: string, query: string): string =>
   `"$(aws rds ${command} --query ${quoteShell(query)} --output text)"`;
 
 /** What could not be read, as commands that ask for it. */
-function askedPlace({ kind, host: configured, direct, instance_id }: NamedPlace): Place {
-  const names = rdsNamesOf({ host: configured, direct, instance_id });
-  const host = direct?.host ?? configured;
+function askedPlace(database: NamedDatabase, isCluster: boolean): Place {
+  const names = rdsNamesOf(database);
+  const host = database.direct?.host ?? database.host;
   const instance = quoteShell(names.instance ?? host.split('.')[0] ?? host);
   const ofInstance = (query: string) => found(`describe-db-instances --db-instance-identifier ${instance}`, query);
-  if (names.cluster === null && kind !== 'aurora') {
+  if (names.cluster === null && !isCluster) {
     const group = ofInstance('DBInstances[0].DBParameterGroups[0].DBParameterGroupName');
     return { words: 'db-instance', id: instance, group, instances: [instance] };
   }

@@ -1,0 +1,41 @@
+import { rdsNamesOf } from '../aws/rds-names.ts';
+import { describeServer } from './managed/describe.ts';
+import { managedLogs } from './managed/log-formats.ts';
+import { readClusterMetrics } from './managed/metrics.ts';
+import { changeParameter, groupNote } from './managed/parameter-group.ts';
+import { managedPrivileges } from './managed/privileges.ts';
+import type { Platform } from './platform.ts';
+import { slotsBeforeUpgrade } from './slots-before-upgrade.ts';
+
+/** Amazon Aurora PostgreSQL, provisioned and Serverless v2. */
+export const aurora: Platform = {
+  kind: 'aurora',
+  title: 'Amazon Aurora',
+  metrics: {
+    sources: {
+      cpu_usage: 'CloudWatch AWS/RDS CPUUtilization',
+      memory_free_bytes: 'CloudWatch AWS/RDS FreeableMemory',
+      disk_free_bytes: "none: Aurora's storage grows by itself",
+      disk_usage: 'CloudWatch AWS/RDS VolumeBytesUsed of the 128 TiB that Aurora grows to',
+    },
+    read: readClusterMetrics,
+  },
+  storage: { sizeForSql: () => null, readFree: async () => ({ is: 'growing' }) },
+  parameters: {
+    change: (change, database, server) => changeParameter(change, database, server, true),
+    note: groupNote,
+  },
+  logs: managedLogs,
+  privileges: managedPrivileges,
+  endpoints: {
+    hasFiles: false,
+    hasOwnAuthority: false,
+    describe: (client, database, signal) => describeServer(client, rdsNamesOf(database), signal),
+    reads: (database) => ({ instances: ['*'], clusters: [rdsNamesOf(database).cluster ?? '*'], freeStorage: false }),
+  },
+  upgrades: { replacedByBlueGreen: true, slotsBefore: slotsBeforeUpgrade },
+  extensions: {
+    allowedBy: 'rds.allowed_extensions',
+    ownOnly: ['apg_plan_mgmt', 'aurora_stat_utils', 'aws_commons', 'aws_lambda', 'aws_ml', 'aws_s3', 'rds_tools'],
+  },
+};

@@ -1,0 +1,12 @@
+import { aurora } from './aurora.ts';
+import type { Platform, PlatformKind } from './platform.ts';
+import { rds } from './rds.ts';
+import { selfManaged } from './self-managed.ts';
+
+/** Every kind that the configuration knows. One that is missing here, or a part that a kind lacks, does not compile. */
+const platforms = { rds, aurora, 'self-managed': selfManaged } as const satisfies Record<PlatformKind, Platform>;
+
+/** What is particular to the kind of server that a database is configured to be on. */
+export function platformOf({ kind }: { kind: PlatformKind }): Platform {
+  return platforms[kind];
+}

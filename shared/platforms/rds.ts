@@ -1,0 +1,46 @@
+import { rdsNamesOf } from '../aws/rds-names.ts';
+import { describeServer } from './managed/describe.ts';
+import { readInstanceStorage } from './managed/free-storage.ts';
+import { managedLogs } from './managed/log-formats.ts';
+import { readInstanceMetrics } from './managed/metrics.ts';
+import { changeParameter, groupNote } from './managed/parameter-group.ts';
+import { managedPrivileges } from './managed/privileges.ts';
+import type { Platform } from './platform.ts';
+import { slotsBeforeUpgrade } from './slots-before-upgrade.ts';
+
+/** Amazon RDS for PostgreSQL: instances, and Multi-AZ DB clusters. */
+export const rds: Platform = {
+  kind: 'rds',
+  title: 'Amazon RDS',
+  metrics: {
+    sources: {
+      cpu_usage: 'CloudWatch AWS/RDS CPUUtilization',
+      memory_free_bytes: 'CloudWatch AWS/RDS FreeableMemory',
+      disk_free_bytes: 'CloudWatch AWS/RDS FreeStorageSpace',
+      disk_usage: 'CloudWatch AWS/RDS FreeStorageSpace and storage_gigabytes of the configuration',
+    },
+    read: readInstanceMetrics,
+  },
+  storage: { sizeForSql: () => null, readFree: readInstanceStorage },
+  parameters: {
+    change: (change, database, server) => changeParameter(change, database, server, false),
+    note: groupNote,
+  },
+  logs: managedLogs,
+  privileges: managedPrivileges,
+  endpoints: {
+    hasFiles: false,
+    hasOwnAuthority: false,
+    describe: (client, database, signal) => describeServer(client, rdsNamesOf(database), signal),
+    reads(database) {
+      const { instance, cluster } = rdsNamesOf(database);
+      if (cluster !== null) return { instances: ['*'], clusters: [cluster], freeStorage: true };
+      return { instances: instance === null ? [] : [instance], clusters: [], freeStorage: true };
+    },
+  },
+  upgrades: { replacedByBlueGreen: true, slotsBefore: slotsBeforeUpgrade },
+  extensions: {
+    allowedBy: 'rds.allowed_extensions',
+    ownOnly: ['aws_commons', 'aws_lambda', 'aws_s3', 'rds_tools'],
+  },
+};

@@ -59,6 +59,8 @@ test('changes are not captured', () =>
           stored_at: null,
           definitions: null,
           closed: null,
+          pausing: null,
+          timeline: null,
           obstacles: [],
           base_wanted: null,
           base_attempts: 0,

@@ -54,6 +54,8 @@ export type SystemOptions = {
   readonly stateFolder: string;
   /** A synthesized app to run; by default the project's own is synthesized. */
   readonly cdkOut?: string;
+  /** Synthesizes a deployment configuration in place of a process of its own. @returns the cloud assembly, which stays as it is */
+  readonly synthesize?: (deployment: Record<string, unknown>) => Promise<string>;
   /** 0, the default, takes a free one. */
   readonly gatewayPort?: number;
   /** By default the sample shop in an embedded PostgreSQL 18, made on the first start. A function is called once the state folder is locked. */
@@ -179,8 +181,9 @@ export async function startSystem(options: SystemOptions): Promise<LocalSystem> 
     const quota = options.accountConcurrency ?? LOCAL_QUOTA;
     const tokensPath = join(options.stateFolder, 'tokens');
     const deployment = await deploymentOf(databases, services, issuer, tokensPath, quota, options.deployment ?? {});
+    const synthesizeApp = options.synthesize ?? ((changed) => synthesize({ stateFolder, deployment: changed, signal }));
     if (options.cdkOut === undefined) note('Synthesizing the app');
-    const cdkOut = options.cdkOut ?? (await synthesize({ stateFolder, deployment, signal }));
+    const cdkOut = options.cdkOut ?? (await synthesizeApp(deployment));
     const versions = openVersions(join(stateFolder, 'lambda', 'versions.json'));
     const assets = openAssetStore(join(stateFolder, 'lambda', 'assets'));
     /** As CloudFormation deploys it: the assets first, then each resource. */
@@ -265,7 +268,7 @@ export async function startSystem(options: SystemOptions): Promise<LocalSystem> 
       ) as Tokens;
     const tokens = await freshTokens();
     const synthesizeChanged = (changed: Readonly<Record<string, unknown>>) =>
-      synthesize({ stateFolder, deployment: { ...deployment, ...changed }, signal });
+      synthesizeApp({ ...deployment, ...changed });
     const redeploy = async (assemblyFolder: string): Promise<void> => {
       app = await deploy(assemblyFolder);
       await lambda.deploy(app.functions);

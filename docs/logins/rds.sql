@@ -37,6 +37,8 @@ END $$;
 DO $$
 DECLARE
   owner name;
+  -- Since 16 a membership says on its own whether its rights are inherited, and whether the role may be made an owner.
+  options text := CASE WHEN current_setting('server_version_num')::int >= 160000 THEN ' WITH INHERIT TRUE, SET TRUE' ELSE '' END;
 BEGIN
   FOR owner IN
     SELECT r.rolname FROM pg_roles r
@@ -45,7 +47,7 @@ BEGIN
                     WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = r.oid AND d.deptype = 'o')
   LOOP
     BEGIN
-      EXECUTE format('GRANT %I TO dbms', owner);
+      EXECUTE format('GRANT %I TO dbms' || options, owner);
     EXCEPTION WHEN insufficient_privilege OR invalid_grant_operation THEN
       RAISE WARNING 'The role % was not granted to dbms: %', owner, SQLERRM;
     END;

@@ -11,6 +11,7 @@ import { cronSchema } from '../../shared/configuration/schedules.ts';
 import { verifiesCertificate } from '../../shared/configuration/tls.ts';
 import { platformOf } from '../../shared/platforms/platforms.ts';
 import { endpointNames } from '../constructs/vpc-services.ts';
+import { addressProblems } from './addresses.ts';
 import { concurrencyBudget, concurrencyProblems, concurrencySchema } from './concurrency.ts';
 
 const arnOf = (service: string, kind: string) =>
@@ -219,7 +220,9 @@ export const deploymentSchema = runtimeConfigurationSchema
       });
     }
     const [first] = databases.filter(({ vpc }) => vpc);
-    databases.forEach(({ kind, vpc, login, tls, direct, secret_key_arn, rotate_password_days }, index) => {
+    databases.forEach(({ kind, host, port, vpc, login, tls, direct, secret_key_arn, rotate_password_days }, index) => {
+      for (const { path, message } of addressProblems({ host, port, tls, login, direct }))
+        context.addIssue({ code: 'custom', path: ['databases', index, ...path], message });
       const { title, privileges } = platformOf({ kind });
       if (!privileges.logins.includes(login.type)) {
         context.addIssue({
@@ -269,13 +272,6 @@ export const deploymentSchema = runtimeConfigurationSchema
           code: 'custom',
           path: ['databases', index, 'direct', 'resource_id'],
           message: 'is for a login of type iam',
-        });
-      }
-      if (direct && !direct.resource_id && login.type === 'iam' && login.resource_id.startsWith('prx-')) {
-        context.addIssue({
-          code: 'custom',
-          path: ['databases', index, 'direct', 'resource_id'],
-          message: 'must name the server: the resource id of the login is that of its proxy',
         });
       }
       if (secret_key_arn && login.type !== 'secret') {

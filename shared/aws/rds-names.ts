@@ -1,3 +1,5 @@
+import { readEndpoint } from './rds-endpoint.ts';
+
 /** How RDS names what is behind an address. Null where that does not tell. */
 export interface RdsNames {
   /** DB instance identifier. */
@@ -12,10 +14,6 @@ interface RdsAddress {
   instance_id?: string | undefined;
 }
 
-/** A name of one's own (CNAME) says nothing. The second label begins with what kind of endpoint it is, if it is none of an instance. */
-const ENDPOINT =
-  /^([a-z][a-z0-9-]*)\.(cluster-custom-|cluster-ro-|cluster-|proxy-)?[a-z0-9]+\.[a-z0-9-]+\.rds\.amazonaws\.com(?:\.cn)?$/;
-
 /**
  * The identifiers in an endpoint of RDS. The first label names an instance or, in the cluster's endpoints for its writer and its
  * readers, a cluster; in custom endpoints and in those of proxies it names only these.
@@ -24,9 +22,10 @@ const ENDPOINT =
  * host is a connection pooler
  */
 export function rdsNamesOf({ host, direct, instance_id }: RdsAddress): RdsNames {
-  const [, label = null, kind] = ENDPOINT.exec((direct?.host ?? host).toLowerCase()) ?? [];
+  const endpoint = readEndpoint(direct?.host ?? host);
+  const isCluster = endpoint?.type === 'writer' || endpoint?.type === 'reader';
   return {
-    instance: instance_id ?? (kind === undefined ? label : null),
-    cluster: kind === 'cluster-' || kind === 'cluster-ro-' ? label : null,
+    instance: instance_id ?? (endpoint?.type === 'instance' ? endpoint.name : null),
+    cluster: isCluster ? endpoint.name : null,
   };
 }

@@ -109,7 +109,10 @@ export const manifestSchema = z.object({
     taken_at: z.string(),
     /** `pg_current_snapshot()`: which transactions the backup saw. */
     transactions: z.string(),
+    /** Only a note: nothing is restored by it. null where the server does not tell it. */
     lsn: z.string().nullable(),
+    /** Why `lsn` is null. */
+    lsn_unknown: z.string().optional(),
   }),
   server_version: z.int(),
   /** null where pg_dump was not asked: a backup of rows alone. */

@@ -14,6 +14,7 @@ import {
   startUpRefused,
   worksThroughPooler,
 } from './pooler.ts';
+import { addressProblem } from './refuse-address.ts';
 import { limitsOf, type SessionKind, type SessionLimits } from './session-settings.ts';
 import { startSession } from './start-session.ts';
 import { type ClientCertificate, type Encryption, encryptionsOf, tlsOptions } from './tls.ts';
@@ -82,11 +83,13 @@ export function poolerOf(client: pg.Client): Pooler | null {
  * login and the credentials have been rotated meanwhile, the new ones are tried once. A connection that is cut off without a word fails after a while (see
  * {@link watchSession}), and `end` never waits longer than a second.
  *
- * @throws OperationError `database_unreachable`, `login_refused`, `database_missing` or `tls_failed`; `server_needed` or
+ * @throws OperationError `server_unsupported`, `authority_unknown`, `database_unreachable`, `login_refused`, `database_missing` or `tls_failed`; `server_needed` or
  * `statement_pooling` where a pooler is in between that does not do for this kind of session.
  */
 export async function connect(target: ConnectionTarget, overrides: ConnectionOverrides = {}): Promise<pg.Client> {
   const { kind = DEFAULT_KIND } = overrides;
+  const refusal = addressProblem(target);
+  if (refusal) throw refusal;
   const pooler = poolerByAddress(target.host);
   if (pooler && !worksThroughPooler(kind)) throw serverNeededFor(kind, target, pooler);
   const credentials = await target.credentials();

@@ -1,3 +1,4 @@
+import { uncertainEndpoint } from '../aws/rds-endpoint.ts';
 import { OperationError } from '../errors.ts';
 import type { SessionKind } from './session-settings.ts';
 
@@ -6,6 +7,8 @@ export interface Pooler {
   name: string;
   /** How it was recognised, in words. */
   recognised_by: string;
+  /** What to name in its place, in words; by default the address of the server itself. */
+  instead?: string;
 }
 
 /** Where a connection leads to. */
@@ -17,15 +20,13 @@ export interface Place {
 }
 
 const POOLER = 'a connection pooler such as PgBouncer';
+const SERVER = 'the address of the server itself';
 
-/** Its endpoints, `<name>.proxy-<id>.<region>.rds.amazonaws.com` and those with a name of their own below `endpoint.`. */
-const RDS_PROXY = /\.proxy-[a-z0-9]+\.[a-z0-9-]+\.rds\.amazonaws\.com(?:\.cn)?$/i;
-
-/** Recognises a pooler by its address alone, before anything connects to it. */
-export function poolerByAddress(host: string): Pooler | null {
-  if (!RDS_PROXY.test(host)) return null;
-  return { name: 'an RDS Proxy', recognised_by: 'the address is that of a proxy endpoint' };
-}
+/**
+ * Recognises a pooler by its address alone, before anything connects to it. Reader and custom endpoints of clusters are like one: two
+ * connections may lead to two servers.
+ */
+export const poolerByAddress: (host: string) => Pooler | null = uncertainEndpoint;
 
 /**
  * Recognises a pooler by the number of the server process: a server announces its own at the login, and a pooler one that it has made
@@ -70,8 +71,8 @@ function serverNeeded(reason: string, { host, port, setting = 'host' }: Place, p
     'server_needed',
     `${reason}. At ${host}:${port} there is ${pooler.name}: ${pooler.recognised_by}. Nothing was begun.`,
     setting === 'host'
-      ? 'Name the address of the server itself in the configuration of this database, as `direct: { host: "...", port: 5432 }`, and deploy; monitoring goes on through `host`.'
-      : 'Correct `direct.host` and `direct.port` in the configuration of this database: they are to be the address of the server itself.',
+      ? `Name ${pooler.instead ?? SERVER} in the configuration of this database, as \`direct: { host: "...", port: 5432 }\`, and deploy; monitoring goes on through \`host\`.`
+      : `Correct \`direct.host\` and \`direct.port\` in the configuration of this database: they are to be ${pooler.instead ?? SERVER}.`,
     { cause },
   );
 }

@@ -127,6 +127,31 @@ const wrong: [what: string, change: Change, line: string | RegExp][] = [
     'databases.1.tls.mode: must be verify-full or verify-ca: an IAM token is sent as it is, to whoever answers',
   ],
   [
+    'a proxy that nothing but monitoring can use',
+    (c) => (c.databases[1].login.resource_id = 'prx-0a1b2c3d'),
+    /^databases\.1\.login\.resource_id: is that of a proxy, through which monitoring alone works/,
+  ],
+  [
+    'a proxy in place of the server',
+    (c) => (c.databases[1].direct = { host: 'ledger.cluster-c.eu-central-1.rds.amazonaws.com', resource_id: 'prx-0a' }),
+    /^databases\.1\.direct\.resource_id: is that of a proxy: it must name the server itself/,
+  ],
+  [
+    'a database of Aurora DSQL',
+    (c) => (c.databases[1].host = 'abcdefghijklm.dsql.eu-central-1.on.aws'),
+    /^databases\.1\.host: .* is of Aurora DSQL/,
+  ],
+  [
+    'a global endpoint',
+    (c) => (c.databases[1].host = 'ledger.global-cabc.global.rds.amazonaws.com'),
+    /^databases\.1\.host: .* global endpoint .* name the cluster endpoint/,
+  ],
+  [
+    'a region without a certificate authority',
+    (c) => (c.databases[0].host = 'shop.cabc.us-gov-west-1.rds.amazonaws.com'),
+    /^databases\.0\.tls\.ca: .*us-gov-west-1.* Download https:\/\/truststore\.pki\.us-gov-west-1\.rds\.amazonaws\.com\/us-gov-west-1\/us-gov-west-1-bundle\.pem/,
+  ],
+  [
     'a login without a password on RDS',
     (c) => (c.databases[0].login = { type: 'passwordless', user: 'dbms' }),
     'databases.0.login.type: is no login of Amazon RDS (kind rds), which takes: secret, iam',

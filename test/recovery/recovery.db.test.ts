@@ -236,7 +236,7 @@ async function writeLog(bytes: number): Promise<void> {
 test('a consumer that stands still never fills the disk: there is a warning, then the slot is dropped', async () => {
   const MEBIBYTE = 1_048_576;
   await capture();
-  const { retained_bytes: before = 0 } = (await describe()).slot ?? {};
+  const before = (await describe()).slot?.retained_bytes ?? 0;
   const limits = {
     mostRetainedBytes: before + 16 * MEBIBYTE,
     warnAt: (before + 2 * MEBIBYTE) / (before + 16 * MEBIBYTE),

@@ -5,6 +5,7 @@ import type { Described } from './state.ts';
 const itemNames: Readonly<Record<string, string>> = {
   DBParameterGroups: 'DBParameterGroup',
   DBClusterMembers: 'DBClusterMember',
+  VpcSecurityGroups: 'VpcSecurityGroupMembership',
 };
 
 /** As the API writes it. */
@@ -16,6 +17,7 @@ export function describe(element: string, described: Described): string {
           .map((each) => (typeof each === 'object' ? describe(item, each) : `<${item}>${escapeXml(each)}</${item}>`))
           .join('')
       : escapeXml(String(value));
+    if (typeof value === 'object' && !Array.isArray(value)) return describe(name, value);
     return `<${name}>${inner}</${name}>`;
   });
   return `<${element}>${parts.join('')}</${element}>`;

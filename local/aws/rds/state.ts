@@ -2,7 +2,7 @@ import { AwsError } from '../errors.ts';
 import { members } from '../query-service.ts';
 
 /** A thing of RDS by its own names of what it has. */
-export type Described = { [name: string]: string | number | boolean | string[] | Described[] };
+export type Described = { [name: string]: string | number | boolean | string[] | Described | Described[] };
 
 /** What is kept of an instance or of a cluster, its identifier among it. */
 export type Instance = Described & { DBInstanceIdentifier: string };

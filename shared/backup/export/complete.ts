@@ -64,7 +64,12 @@ export async function completeBackup(
     ...(request.sample && prepared.sampled ? { sample: describeSample(request.sample, prepared, tables) } : {}),
     created_at: createdAt,
     ended_at: new Date().toISOString(),
-    snapshot: { taken_at: snapshot.takenAt, transactions: snapshot.transactions, lsn: snapshot.lsn },
+    snapshot: {
+      taken_at: snapshot.takenAt,
+      transactions: snapshot.transactions,
+      lsn: snapshot.lsn,
+      ...(snapshot.lsnUnknown === undefined ? {} : { lsn_unknown: snapshot.lsnUnknown }),
+    },
     server_version: snapshot.serverVersion,
     pg_dump_version: pgDumpVersion,
     encoding: properties.encoding,

@@ -43,7 +43,10 @@ export interface BackupRequest {
 /** What is known of a snapshot from the moment it is taken. */
 export interface SnapshotFacts {
   transactions: string;
+  /** Of the server's log when the snapshot was taken; null where the server does not tell it. */
   lsn: string | null;
+  /** Why it is not known. */
+  lsnUnknown?: string | undefined;
   takenAt: string;
   serverVersion: number;
   blockSize: number;

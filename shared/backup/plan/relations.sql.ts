@@ -107,8 +107,6 @@ SELECT d.datname AS name,
 export const snapshotSql = `
 SELECT pg_catalog.pg_export_snapshot() AS snapshot_id,
        pg_catalog.pg_current_snapshot()::text AS transactions,
-       CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn()
-            ELSE pg_catalog.pg_current_wal_lsn() END::text AS lsn,
        pg_catalog.to_char(pg_catalog.clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS taken_at,
        pg_catalog.current_setting('server_version_num')::int AS server_version,
        pg_catalog.current_setting('block_size')::int AS block_size`;

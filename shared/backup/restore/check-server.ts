@@ -1,9 +1,11 @@
 import type pg from 'pg';
+import { quoteIdentifier } from '../../postgres/identifiers.ts';
 import type { SchemaEntry } from '../../postgres/pg-dump/schema-dump.ts';
 import type { Manifest } from '../manifest.ts';
 import {
   liveDatabaseSql,
   localeSql,
+  MEMBERSHIP_OPTIONS_SINCE,
   missingExtensionsSql,
   rolesSql,
   serverFactsSql,
@@ -36,6 +38,8 @@ export interface CheckedServer {
 
 export interface ServerFacts {
   version: number;
+  /** Name of the login. */
+  login: string;
   read_only: boolean;
   superuser: boolean;
   may_create_databases: boolean;
@@ -64,7 +68,7 @@ export async function checkServer(
   checkType(backup, problems, warnings);
   checkSelection(backup, problems, warnings);
   checkRights(facts, planned, problems);
-  await checkNames(client, planned, problems, warnings);
+  await checkNames(client, planned, facts, problems, warnings);
   checkVersion(facts, backup, problems, warnings);
   await checkExtensions(client, backup, problems, warnings);
   const nameless = await checkRoles(client, backup, planned, facts, problems, warnings);
@@ -142,6 +146,7 @@ export function checkCapacity(facts: ServerFacts, connections: number, problems:
 async function checkNames(
   client: pg.Client,
   { mode, targetDatabase }: PlannedRestore,
+  facts: ServerFacts,
   problems: Finding[],
   warnings: Finding[],
 ): Promise<void> {
@@ -149,6 +154,7 @@ async function checkNames(
   if (mode === 'drill') return;
   const { rows } = await client.query<{
     template: boolean;
+    owner: string;
     owned: boolean;
     prepared: number;
     slots: number;
@@ -179,7 +185,9 @@ async function checkNames(
       message: live.template
         ? `"${targetDatabase}" is a template`
         : `The login does not own the database "${targetDatabase}", so it may not rename it`,
-      nextStep: live.template ? 'Choose another database.' : 'Make the login a member of its owner.',
+      nextStep: live.template
+        ? 'Choose another database.'
+        : `Run ${grantOwners([live.owner], facts)}, as a role that may grant it.`,
     });
   }
   if (live.untouchable > 0) {
@@ -266,9 +274,15 @@ async function checkRoles(
   warnings: Finding[],
 ): Promise<SchemaEntry[]> {
   const names = manifest.roles.map(({ name }) => name);
-  const { rows } = await client.query<{ name: string; present: boolean; member: boolean }>(rolesSql, [names]);
+  const { rows } = await client.query<{ name: string; present: boolean; settable: boolean; inherited: boolean }>(
+    rolesSql(facts.version),
+    [names],
+  );
   const missing = rows.filter(({ present }) => !present).map(({ name }) => name);
-  const foreign = rows.filter(({ present, member }) => present && !member).map(({ name }) => name);
+  const isOwner = ownersOf({ manifest, schema });
+  const owners = rows.filter(({ name, present }) => present && isOwner(name));
+  const foreign = owners.filter(({ settable }) => !settable).map(({ name }) => name);
+  const unusable = owners.filter(({ settable, inherited }) => settable && !inherited).map(({ name }) => name);
   const willBeCreated = missingRoles === 'create' && facts.may_create_roles;
   if (missing.length > 0) {
     warnings.push({
@@ -282,8 +296,15 @@ async function checkRoles(
   if (foreign.length > 0) {
     warnings.push({
       code: 'roles_not_granted',
-      message: `The login is no member of ${listed(foreign)}, so what they own will belong to the login`,
-      nextStep: 'GRANT these roles to the login, or map them with owner_mapping.',
+      message: `The login ${facts.login} may not make these roles owners (SET ROLE): ${listed(foreign)}. What they own will belong to the login`,
+      nextStep: `Run ${grantOwners(foreign, facts)}, as a role that may grant them, or map them with owner_mapping.`,
+    });
+  }
+  if (unusable.length > 0) {
+    problems.push({
+      code: 'roles_not_inherited',
+      message: `The login ${facts.login} may make these roles owners, but does not inherit their rights, so it could not load rows into their tables: ${listed(unusable)}`,
+      nextStep: `Run ${facts.version >= MEMBERSHIP_OPTIONS_SINCE ? grantOwners(unusable, facts) : `ALTER ROLE ${quoteIdentifier(facts.login)} INHERIT`}, or restore with without_owners.`,
     });
   }
   if (willBeCreated) return [];
@@ -298,6 +319,20 @@ async function checkRoles(
     nextStep: 'Create the roles, or map them with owner_mapping.',
   });
   return policies;
+}
+
+/** Who owns something of what is restored. */
+function ownersOf({ manifest, schema }: Pick<TailoredBackup, 'manifest' | 'schema'>): (role: string) => boolean {
+  const { database_properties: properties, large_objects: large } = manifest;
+  const entries = schema.entries.flatMap(({ owner }) => owner ?? []);
+  const owners = new Set([properties.owner, ...large.objects.map(({ owner }) => owner), ...entries]);
+  return (role) => owners.has(role);
+}
+
+/** The statement that lets the login make these roles owners, and keep the rights of what they then own. */
+function grantOwners(owners: readonly string[], { version, login }: Pick<ServerFacts, 'version' | 'login'>): string {
+  const options = version >= MEMBERSHIP_OPTIONS_SINCE ? ' WITH INHERIT TRUE, SET TRUE' : '';
+  return `GRANT ${owners.map(quoteIdentifier).join(', ')} TO ${quoteIdentifier(login)}${options}`;
 }
 
 async function checkLocale(

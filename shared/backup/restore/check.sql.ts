@@ -1,7 +1,11 @@
+/** Version since which `GRANT role TO role` has the options INHERIT and SET. */
+export const MEMBERSHIP_OPTIONS_SINCE = 160_000;
+
 /** The server and the login, as far as a restore depends on them. */
 export const serverFactsSql = `
 SELECT pg_catalog.current_setting('server_version_num')::int AS version,
        pg_catalog.pg_is_in_recovery() AS read_only,
+       r.rolname AS login,
        r.rolsuper AS superuser,
        r.rolcreatedb OR r.rolsuper AS may_create_databases,
        r.rolcreaterole OR r.rolsuper AS may_create_roles,
@@ -13,10 +17,14 @@ SELECT pg_catalog.current_setting('server_version_num')::int AS version,
   FROM pg_catalog.pg_roles r
  WHERE r.rolname = current_user`;
 
-/** Of the given roles: whether each exists, and whether the login may make it an owner. */
-export const rolesSql = `
+/**
+ * Of the given roles: whether each exists, whether the login may make it an owner, and whether it has the rights of what the role then
+ * owns. Since 16 a membership says each on its own; until then every member may make it an owner.
+ */
+export const rolesSql = (version: number): string => `
 SELECT wanted.name, r.oid IS NOT NULL AS present,
-       coalesce(pg_catalog.pg_has_role(current_user, r.oid, 'MEMBER'), false) AS member
+       coalesce(pg_catalog.pg_has_role(current_user, r.oid, '${version >= MEMBERSHIP_OPTIONS_SINCE ? 'SET' : 'MEMBER'}'), false) AS settable,
+       coalesce(pg_catalog.pg_has_role(current_user, r.oid, 'USAGE'), false) AS inherited
   FROM pg_catalog.unnest($1::text[]) AS wanted(name)
   LEFT JOIN pg_catalog.pg_roles r ON r.rolname = wanted.name`;
 
@@ -47,6 +55,7 @@ SELECT EXISTS (SELECT FROM pg_catalog.pg_collation WHERE collprovider = 'i') AS 
 /** A database that is to be replaced. */
 export const liveDatabaseSql = `
 SELECT d.datistemplate AS template,
+       pg_catalog.pg_get_userbyid(d.datdba) AS owner,
        pg_catalog.pg_has_role(current_user, d.datdba, 'USAGE') AS owned,
        (SELECT count(*)::int FROM pg_catalog.pg_prepared_xacts x WHERE x.database = d.datname) AS prepared,
        (SELECT count(*)::int FROM pg_catalog.pg_replication_slots s WHERE s.database = d.datname) AS slots,
@@ -54,8 +63,8 @@ SELECT d.datistemplate AS template,
           JOIN pg_catalog.pg_roles r ON r.oid = a.usesysid
          WHERE a.datname = d.datname
            AND NOT (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user)
-           AND (r.rolsuper OR NOT (pg_catalog.pg_has_role(current_user, r.oid, 'MEMBER')
-                                   OR pg_catalog.pg_has_role(current_user, 'pg_signal_backend', 'MEMBER'))))
+           AND (r.rolsuper OR NOT (pg_catalog.pg_has_role(current_user, r.oid, 'USAGE')
+                                   OR pg_catalog.pg_has_role(current_user, 'pg_signal_backend', 'USAGE'))))
          AS untouchable
   FROM pg_catalog.pg_database d
  WHERE d.datname = $1`;

@@ -67,9 +67,11 @@ export const recoveryWindowSchema = z
         state: z.enum(['reserved', 'extended', 'unreserved', 'lost', 'missing']).meta({
           description: '`wal_status` of pg_replication_slots.',
         }),
-        retained_bytes: bytesSchema.meta({ description: 'Log that the server keeps for it.' }),
+        retained_bytes: bytesSchema.nullable().meta({
+          description: 'Log that the server keeps for it; null where the server does not tell how far its log is.',
+        }),
         limit_bytes: bytesSchema.meta({ description: 'Beyond it, the slot is dropped and the window closed.' }),
-        behind_bytes: bytesSchema.meta({ description: 'Log that is not captured yet.' }),
+        behind_bytes: bytesSchema.nullable().meta({ description: 'Log that is not captured yet; null as above.' }),
       })
       .nullable(),
     follows_definitions: z.boolean().nullable().meta({

@@ -1,8 +1,8 @@
 import { GetCommand, PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
-import type { DoctorHealth } from '../doctor/health.ts';
 import type { Pooler } from '../postgres/pooler.ts';
 import { pack, unpack } from '../state/packed.ts';
 import { type StateTable, stateKeys, wasWritten } from '../state/table.ts';
+import type { DoctorHealth } from './doctor-health.ts';
 import type { MetricValues } from './metrics.ts';
 import type { NotedServer } from './noted-server.ts';
 import { type RollUp, rollUpLevels } from './roll-ups.ts';

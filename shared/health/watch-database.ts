@@ -2,7 +2,6 @@ import type { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import type { RDSClient } from '@aws-sdk/client-rds';
 import type pg from 'pg';
 import type { Database, RuntimeConfiguration } from '../configuration/runtime.ts';
-import { doctorHealth } from '../doctor/health.ts';
 import { readReport } from '../doctor/store.ts';
 import { OperationError } from '../errors.ts';
 import type { ServerDescription } from '../platforms/managed/describe.ts';
@@ -10,8 +9,10 @@ import { platformOf } from '../platforms/platforms.ts';
 import { type ConnectionTarget, connect, poolerOf } from '../postgres/connect.ts';
 import type { StateTable } from '../state/table.ts';
 import { readAges } from './ages.ts';
+import { doctorHealth } from './doctor-health.ts';
 import type { MetricValues } from './metrics.ts';
 import { noteServer } from './noted-server.ts';
+
 import { addToPeriod, rollUpLevels } from './roll-ups.ts';
 import { betweenReadings, type EarlierStatements } from './sample/between-readings.ts';
 import { type DetailsOptions, noDetails, readDetails, readSessionGroups } from './sample/read-details.ts';

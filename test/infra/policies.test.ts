@@ -474,6 +474,8 @@ const rights: Record<string, string[]> = {
     'dynamodb:UpdateItem state',
     'kms:Decrypt secret-key',
     'rds-db:connect arn:aws:rds-db:eu-central-1:123456789012:dbuser:cluster-ABCDEFGHIJKLMNOPQRSTUVWXYZ/dbms',
+    'rds:DescribeDBClusters arn:aws:rds:eu-central-1:123456789012:cluster:ledger',
+    'rds:DescribeDBInstances arn:aws:rds:eu-central-1:123456789012:db:*',
     'secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-shop-AbCdEf',
     'ses:SendEmail arn:aws:ses:eu-central-1:123456789012:configuration-set/dbms-alerts',
     'ses:SendEmail arn:aws:ses:eu-central-1:123456789012:identity/dba@example.com',

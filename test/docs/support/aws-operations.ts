@@ -69,10 +69,10 @@ export async function unknownToAws([, service = '', operation = '', ...rest]: st
 
 /** The members of an operation's input; null where there is no such operation. */
 function inputOf(client: Client, operation: string): string[] | null {
-  // The command line writes `db` for what the SDK writes `DB`.
+  // The command line does not tell how the model writes abbreviations: ModifyDBInstance.
   const name = Object.keys(client).find((each) => each.toLowerCase() === `${operation}Command`.toLowerCase());
-  if (!name) return null;
-  const Command = client[name] as new (input: object) => { schema: unknown[] };
+  const Command = client[name ?? ''] as (new (input: object) => { schema: unknown[] }) | undefined;
+  if (!Command) return null;
   // The schema of an operation: its kind, namespace, name, traits, input and output.
   const input = new Command({}).schema[4];
   // The schema of a structure: its kind, namespace, name, traits, the names of its members and their schemas.

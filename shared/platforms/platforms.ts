@@ -10,3 +10,8 @@ const platforms = { rds, aurora, 'self-managed': selfManaged } as const satisfie
 export function platformOf({ kind }: { kind: PlatformKind }): Platform {
   return platforms[kind];
 }
+
+/** Every value of `log_line_prefix` whose lines are read, of whichever platform. */
+export const readablePrefixes: readonly string[] = [
+  ...new Set(Object.values(platforms).flatMap(({ logs }) => logs.prefixes)),
+];

@@ -68,7 +68,7 @@ export function createTokenVerifier(
   const verifier = JwtVerifier.create(
     {
       issuer: identity.issuer,
-      // Checked below: Cognito's access tokens name their client in `client_id`.
+      // Checked below: Cognito's access tokens have none.
       audience: null,
       // An expired token is looked at all the same, to tell its holder from anybody.
       includeRawJwtInErrors: true,
@@ -101,10 +101,15 @@ export function createTokenVerifier(
   };
 }
 
-/** Whether a token is of the issuer and for this system's audience. */
+/**
+ * Whether a token is of the issuer and for this system's audience. What `aud` says is final (RFC 9068, section 4): a client of ours may hold tokens
+ * for other APIs, and whoever runs such an API must not be able to use them here. Cognito's access tokens alone have no `aud`; they name the client
+ * that they were issued to, and say that they are access tokens.
+ */
 function isFor({ issuer, audience }: Identity, claims: object | undefined): boolean {
-  const { iss, aud, client_id } = (claims ?? {}) as { iss?: unknown; aud?: unknown; client_id?: unknown };
-  return iss === issuer && [aud, client_id].flat().includes(audience);
+  const { iss, aud, client_id, token_use } = (claims ?? {}) as Readonly<Record<string, unknown>>;
+  if (iss !== issuer) return false;
+  return aud === undefined ? token_use === 'access' && client_id === audience : [aud].flat().includes(audience);
 }
 
 /**

@@ -4,6 +4,7 @@ import { SimpleJwksCache } from 'aws-jwt-verify/jwk';
 import * as z from 'zod';
 import type { Identity } from '../configuration/runtime.ts';
 import { type Role, roleSchema } from '../contract/roles.ts';
+import { MAX_TOKEN_ID, tokenIdSchema } from '../contract/schemas/access.ts';
 import { keyFetcher } from './fetch-keys.ts';
 
 export interface VerifiedToken {
@@ -36,6 +37,19 @@ export class TokenExpired extends TokenRefused {
     super(what === 'token' ? 'The token has expired' : 'The session is too old');
     this.what = what;
     this.endedAt = endedAt;
+  }
+}
+
+/**
+ * The issuer made the token for this system, but it cannot be used here, whoever sends it. Its holder is told which claim is at fault, as nobody
+ * else can have it changed.
+ */
+export class TokenUnusable extends TokenRefused {
+  readonly claim: 'sub' | 'jti';
+
+  constructor(claim: 'sub' | 'jti') {
+    super(`The token's ${claim} is longer than ${MAX_TOKEN_ID} characters, or has control characters`);
+    this.claim = claim;
   }
 }
 
@@ -91,6 +105,8 @@ export function createTokenVerifier(
     if (!isFor(identity, claims)) {
       throw new TokenRefused('The token is for another audience');
     }
+    for (const claim of ['sub', 'jti'] as const)
+      if (!tokenIdSchema.optional().safeParse(claims[claim]).success) throw new TokenUnusable(claim);
     const began = claims.auth_time ?? claims.iat;
     if (began === undefined) throw new TokenRefused('The token does not say when its session began');
     const age = now() / 1000 - began;

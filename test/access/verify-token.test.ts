@@ -36,7 +36,10 @@ test.each([
   ['for another audience', { aud: 'other' }],
   ['for no audience', { aud: undefined }],
   ['for another API that our client asked for', { aud: 'https://other-api.example', client_id: 'dbms' }],
-  ['for other APIs, of our client, that says it is an access token', { aud: ['a', 'b'], client_id: 'dbms', token_use: 'access' }],
+  [
+    'for other APIs, of our client, that says it is an access token',
+    { aud: ['a', 'b'], client_id: 'dbms', token_use: 'access' },
+  ],
   ['whose audience is null', { aud: null, client_id: 'dbms', token_use: 'access' }],
   ['for an empty list of audiences', { aud: [], client_id: 'dbms', token_use: 'access' }],
   ['of our client, without an audience, that is no access token', { aud: undefined, client_id: 'dbms' }],

@@ -532,7 +532,12 @@ const rights: Record<string, string[]> = {
     'dynamodb:UpdateItem state',
   ],
   'dbms-execution-ended': ['dynamodb:DeleteItem state', 'dynamodb:GetItem state', 'dynamodb:UpdateItem state'],
-  'dbms-authorizer': ['dynamodb:GetItem state'],
+  'dbms-authorizer': [
+    'dynamodb:GetItem audit',
+    'dynamodb:GetItem state',
+    'dynamodb:PutItem audit',
+    'dynamodb:UpdateItem state',
+  ],
   'dbms-backups-api': [
     ...serving,
     'dynamodb:DeleteItem state',

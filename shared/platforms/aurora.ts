@@ -1,5 +1,6 @@
 import { rdsNamesOf } from '../aws/rds-names.ts';
 import { describeServer } from './managed/describe.ts';
+import { findingsOf } from './managed/findings.ts';
 import { managedLogs } from './managed/log-formats.ts';
 import { readClusterMetrics } from './managed/metrics.ts';
 import { changeParameter, groupNote } from './managed/parameter-group.ts';
@@ -17,6 +18,9 @@ export const aurora: Platform = {
       memory_free_bytes: 'CloudWatch AWS/RDS FreeableMemory',
       disk_free_bytes: "none: Aurora's storage grows by itself",
       disk_usage: 'CloudWatch AWS/RDS VolumeBytesUsed of the 128 TiB that Aurora grows to',
+      disk_ceiling_usage: 'none: see disk_usage',
+      local_storage_free_bytes: 'CloudWatch AWS/RDS FreeLocalStorage',
+      capacity_usage: 'CloudWatch AWS/RDS ACUUtilization of Serverless v2',
     },
     read: readClusterMetrics,
   },
@@ -30,6 +34,7 @@ export const aurora: Platform = {
   endpoints: {
     hasFiles: false,
     hasOwnAuthority: false,
+    findings: findingsOf,
     describe: (client, database, signal) => describeServer(client, rdsNamesOf(database), signal),
     reads: (database) => ({ instances: ['*'], clusters: [rdsNamesOf(database).cluster ?? '*'], freeStorage: false }),
   },

@@ -22,7 +22,17 @@ export interface Step {
 }
 
 /** Values that SQL does not tell. */
-export type PlatformMetric = 'cpu_usage' | 'memory_free_bytes' | 'disk_free_bytes' | 'disk_usage';
+export type PlatformMetric =
+  | 'cpu_usage'
+  | 'memory_free_bytes'
+  | 'disk_free_bytes'
+  | 'disk_usage'
+  /** Of what the disk can grow to by itself. */
+  | 'disk_ceiling_usage'
+  /** Disk of an instance for sorts, index builds and decoding, where its data lies elsewhere. */
+  | 'local_storage_free_bytes'
+  /** Of the capacity that a serverless instance can scale to. */
+  | 'capacity_usage';
 
 /** Values by metric; null, or absent, where a value cannot be known. */
 export type PlatformValues = Partial<Record<PlatformMetric, number | null>>;
@@ -33,9 +43,15 @@ export interface PlatformMetrics {
   /**
    * The newest values that are known outside of SQL.
    *
+   * @param server - null where it could not be described
    * @throws the SDK's errors
    */
-  read(cloudwatch: CloudWatchClient, database: PlacedDatabase, now?: number): Promise<PlatformValues>;
+  read(
+    cloudwatch: CloudWatchClient,
+    database: PlacedDatabase,
+    server: ServerDescription | null,
+    now?: number,
+  ): Promise<PlatformValues>;
 }
 
 /** What is known of the disk that a restore fills. */
@@ -97,6 +113,15 @@ export interface PlatformPrivileges {
   allowReplication(login: string): string;
 }
 
+/** Something of the configuration that does not fit the server. */
+export interface ServerFinding {
+  code: string;
+  /** What is refused for it. */
+  blocks: 'everything' | 'jobs' | 'nothing';
+  message: string;
+  nextStep: string;
+}
+
 export interface PlatformEndpoints {
   /** Whether administrators edit the server's own files, such as pg_hba.conf. */
   readonly hasFiles: boolean;
@@ -104,6 +129,8 @@ export interface PlatformEndpoints {
   readonly hasOwnAuthority: boolean;
   /** What of AWS's API is read of such a server. A name of `*` stands for any. */
   reads(database: NamedDatabase): { instances: string[]; clusters: string[]; freeStorage: boolean };
+  /** What of the configuration does not fit the server. */
+  findings(database: PlacedDatabase, server: ServerDescription): ServerFinding[];
   /**
    * How AWS keeps the server; null: AWS does not.
    *

@@ -1,5 +1,6 @@
 import { rdsNamesOf } from '../aws/rds-names.ts';
 import { describeServer } from './managed/describe.ts';
+import { findingsOf } from './managed/findings.ts';
 import { readInstanceStorage } from './managed/free-storage.ts';
 import { managedLogs } from './managed/log-formats.ts';
 import { readInstanceMetrics } from './managed/metrics.ts';
@@ -17,7 +18,11 @@ export const rds: Platform = {
       cpu_usage: 'CloudWatch AWS/RDS CPUUtilization',
       memory_free_bytes: 'CloudWatch AWS/RDS FreeableMemory',
       disk_free_bytes: 'CloudWatch AWS/RDS FreeStorageSpace',
-      disk_usage: 'CloudWatch AWS/RDS FreeStorageSpace and storage_gigabytes of the configuration',
+      disk_usage:
+        'CloudWatch AWS/RDS FreeStorageSpace and AllocatedStorage of the instance; storage_gigabytes of the configuration where RDS cannot be asked',
+      disk_ceiling_usage: 'CloudWatch AWS/RDS FreeStorageSpace and MaxAllocatedStorage of the instance',
+      local_storage_free_bytes: 'none: an instance has one disk for all',
+      capacity_usage: 'none: an instance has a fixed class',
     },
     read: readInstanceMetrics,
   },
@@ -31,6 +36,7 @@ export const rds: Platform = {
   endpoints: {
     hasFiles: false,
     hasOwnAuthority: false,
+    findings: findingsOf,
     describe: (client, database, signal) => describeServer(client, rdsNamesOf(database), signal),
     reads(database) {
       const { instance, cluster } = rdsNamesOf(database);

@@ -16,6 +16,9 @@ export const selfManaged: Platform = {
       memory_free_bytes: NOT_IN_SQL,
       disk_free_bytes: 'storage_gigabytes of the configuration less what the databases and the WAL take',
       disk_usage: 'sizes of the databases and the WAL, and storage_gigabytes of the configuration',
+      disk_ceiling_usage: 'none: the disk does not grow by itself',
+      local_storage_free_bytes: 'none: SQL does not tell it',
+      capacity_usage: 'none: the machine does not scale by itself',
     },
     read: async () => ({}),
   },
@@ -35,6 +38,7 @@ export const selfManaged: Platform = {
   endpoints: {
     hasFiles: true,
     hasOwnAuthority: true,
+    findings: () => [],
     describe: async () => null,
     reads: () => ({ instances: [], clusters: [], freeStorage: false }),
   },

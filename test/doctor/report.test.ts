@@ -4,9 +4,9 @@ import type { DoctorReport } from '../../shared/contract/schemas/doctor.ts';
 import { runChecks } from '../../shared/doctor/examine.ts';
 import { type Readings, sectionNames } from '../../shared/doctor/facts/facts.ts';
 import { features } from '../../shared/doctor/features.ts';
-import { doctorHealth } from '../../shared/doctor/health.ts';
 import { quoteForPaste, quoteForReading } from '../../shared/doctor/quote-for-paste.ts';
 import { checks } from '../../shared/doctor/registry.ts';
+import { doctorHealth } from '../../shared/health/doctor-health.ts';
 import { platformOf } from '../../shared/platforms/platforms.ts';
 import { configuredDatabase, dependenciesFor } from './support/examined.ts';
 

@@ -478,6 +478,8 @@ const rights: Record<string, string[]> = {
     'dynamodb:UpdateItem state',
     'kms:Decrypt secret-key',
     'rds-db:connect arn:aws:rds-db:eu-central-1:123456789012:dbuser:cluster-ABCDEFGHIJKLMNOPQRSTUVWXYZ/dbms',
+    'rds:DescribeDBClusters arn:aws:rds:eu-central-1:123456789012:cluster:ledger',
+    'rds:DescribeDBInstances arn:aws:rds:eu-central-1:123456789012:db:*',
     'secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-shop-AbCdEf',
     'ses:SendEmail arn:aws:ses:eu-central-1:123456789012:configuration-set/dbms-alerts',
     'ses:SendEmail arn:aws:ses:eu-central-1:123456789012:identity/dba@example.com',
@@ -744,7 +746,7 @@ describe('least privilege', () => {
 
   it('opens secrets only through Secrets Manager', () => {
     const open = statements.filter(({ resources }) => resources.includes(secretKey));
-    expect(open).toHaveLength(15);
+    expect(open).toHaveLength(17);
     for (const { conditions, actions } of open) {
       expect(actions).toEqual(['kms:Decrypt']);
       expect(conditions).toEqual({ StringEquals: { 'kms:ViaService': 'secretsmanager.eu-central-1.amazonaws.com' } });

@@ -32,6 +32,8 @@ export type ManagedPostgres = {
   setPlace(place: ClusterPlace): Promise<void>;
   /** As RebootDBInstance does. */
   restart(): Promise<void>;
+  /** The logical replication slots, and whether all that was written before now was consumed. */
+  logicalSlots(): Promise<{ name: string; database: string; isConsumed: boolean }[]>;
   /** What rdsadmin does every five minutes: writes, and begins a new segment of the log. */
   beat(): Promise<void>;
   /** Lets the members of rds_replication replicate. It happens by itself each second. */
@@ -152,6 +154,7 @@ export async function startManagedPostgres({
       await end();
       await start();
     },
+    logicalSlots: () => sessions.logicalSlots(),
     beat: () => sessions.beat(),
     settle: () => sessions.settle(),
     stop: end,

@@ -41,7 +41,12 @@ export function changeParameter(
   const value = values.join(',');
   const parameter = quoteShell(
     JSON.stringify([
-      { ParameterName: name, ParameterValue: value, ApplyMethod: needsRestart ? 'pending-reboot' : 'immediate' },
+      {
+        ParameterName: name,
+        // Groups take switches as numbers.
+        ParameterValue: { on: '1', off: '0' }[value] ?? value,
+        ApplyMethod: needsRestart ? 'pending-reboot' : 'immediate',
+      },
     ]),
   );
   const place = server ? readPlace(server) : askedPlace(database, isCluster);

@@ -83,6 +83,7 @@ const anyCall = z.looseObject({
   SourceEncryptionContext: context,
   DestinationKeyId: z.string().optional(),
   DestinationEncryptionContext: context,
+  MacAlgorithm: z.string().optional(),
 });
 const macing = keyId.extend({ Message: blob, MacAlgorithm: z.string() });
 
@@ -387,9 +388,18 @@ export async function openKms(stateFolder: string, disk: StateDisk): Promise<Loc
   };
 
   /** Nothing for a key that there is not: the operation says so. */
-  const rightOn = (name: string, id: string | undefined, region: string, context: Record<string, string> = {}) => {
+  const rightOn = (
+    name: string,
+    id: string | undefined,
+    region: string,
+    context: Record<string, string> = {},
+    mac?: string,
+  ) => {
     const key = id === undefined ? undefined : keys[slotOf(id, region)];
-    const right = { action: `kms:${name}`, context: encryptionContext(context) };
+    const right = {
+      action: `kms:${name}`,
+      context: { ...encryptionContext(context), ...(mac === undefined ? {} : { 'kms:MacAlgorithm': mac }) },
+    };
     return key ? [{ ...right, resource: arnOf(key) }] : [];
   };
   const idOf = (reference: string, region: string): string | undefined => {
@@ -418,7 +428,7 @@ export async function openKms(stateFolder: string, disk: StateDisk): Promise<Loc
     }
     if (CiphertextBlob) return rightOn(called, material.keyIdOf(CiphertextBlob), region, EncryptionContext);
     if (KeyId === undefined) return [{ action: `kms:${called}`, resource: '*' }];
-    return rightOn(called, idOf(KeyId, region), region, EncryptionContext);
+    return rightOn(called, idOf(KeyId, region), region, EncryptionContext, parsed.data.MacAlgorithm);
   };
 
   return {

@@ -50,7 +50,7 @@ export const accessRoutes = [
     method: 'POST',
     path: '/security/access/revocations',
     leastRole: 'admin',
-    servedBy: 'access-api',
+    servedBy: 'settings-api',
     tag: 'Security',
     summary: 'Revoke tokens',
     description:

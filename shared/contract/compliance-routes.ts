@@ -37,7 +37,7 @@ export const complianceRoutes = [
     method: 'PUT',
     path: '/security/compliance/waivers/{rule}',
     leastRole: 'admin',
-    servedBy: 'compliance-api',
+    servedBy: 'settings-api',
     tag: 'Security',
     summary: 'Waive a rule for a database',
     description:
@@ -54,7 +54,7 @@ export const complianceRoutes = [
     method: 'DELETE',
     path: '/security/compliance/waivers/{rule}',
     leastRole: 'admin',
-    servedBy: 'compliance-api',
+    servedBy: 'settings-api',
     tag: 'Security',
     summary: 'End the waiver of a rule',
     description: 'The rule counts again.',

@@ -158,10 +158,22 @@ export const deploymentSchema = runtimeConfigurationSchema
         dashboards: z.boolean().default(false),
       })
       .prefault({}),
+    /** The Cognito user pool of a deployment without `identity`. */
+    user_pool: z
+      .strictObject({
+        /** `required`: nobody signs in with a password alone. `optional`: each user decides. */
+        mfa: z.enum(['required', 'optional']).default('required'),
+      })
+      .prefault({}),
     api: z
       .strictObject({
         requests_per_second: z.int().min(1).max(10_000).default(50),
         burst: z.int().min(1).max(5_000).default(100),
+        /**
+         * A web ACL of AWS WAF before the API: `managed` makes one that slows down addresses that send too much and refuses known attackers,
+         * an ARN names one that is there; see docs/access.md.
+         */
+        firewall: z.union([z.enum(['none', 'managed']), arnOf('wafv2', 'web ACL')]).default('none'),
         /** Metrics of each method, which CloudWatch bills as custom metrics; those of the whole API are free. */
         detailed_metrics: z.boolean().default(false),
       })

@@ -16,8 +16,8 @@ try {
     buildFolder,
     outdir: process.env.CDK_OUTDIR ?? 'cdk.out',
   }).synth();
-  for (const line of explainProtection(deployment)) console.log(line);
   console.log(`Synthesized ${stacks.map(({ stackName }) => stackName).join(', ')} into ${directory}`);
+  for (const line of explainProtection(deployment)) console.log(line);
 } catch (error) {
   // What is wrong with a configuration is the whole message; a stack trace would only hide it.
   console.error(error instanceof ConfigurationError ? error.message : error);

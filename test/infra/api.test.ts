@@ -1,5 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import example from '../../infra/config/example.ts';
+import { explainProtection } from '../../infra/config/explain.ts';
+import { checkDeployment } from '../../infra/config/load.ts';
 import type { DeploymentInput } from '../../infra/config/schema.ts';
 import { matches } from '../../local/iam/pattern.ts';
 import type { ApiMethod, RestApi } from '../../local/template/api.ts';
@@ -10,7 +12,10 @@ import { entrances } from '../../shared/http/entrances.ts';
 import { plain } from './support/plain.ts';
 import { type Synthesized, synthesize } from './support/synthesize.ts';
 
-const guarded: DeploymentInput = { ...example, api: { requests_per_second: 7, burst: 9, detailed_metrics: true } };
+const guarded: DeploymentInput = {
+  ...example,
+  api: { requests_per_second: 7, burst: 9, detailed_metrics: true, firewall: 'managed' },
+};
 
 let full: Synthesized;
 /** Without an issuer of its own. */
@@ -223,5 +228,45 @@ describe('the user pool', () => {
       PreventUserExistenceErrors: 'ENABLED',
       EnableTokenRevocation: true,
     });
+  });
+});
+
+describe('what stands before the API', () => {
+  it('speaks TLS 1.2 or later', () => {
+    for (const each of [full, pooled]) {
+      expect(each.one('AWS::ApiGateway::RestApi').properties).toMatchObject({
+        SecurityPolicy: expect.stringMatching(/^SecurityPolicy_TLS13_1_[23]_/),
+        EndpointAccessMode: 'BASIC',
+      });
+    }
+  });
+
+  it('is a web ACL where the configuration asks for one, which lets no address take more than half of what the stage does', () => {
+    const acl = full.one('AWS::WAFv2::WebACL');
+    expect(acl.properties.Rules).toMatchObject([
+      { Statement: { RateBasedStatement: { AggregateKeyType: 'IP', Limit: (7 * 60) / 2, EvaluationWindowSec: 60 } } },
+      { Statement: { ManagedRuleGroupStatement: { VendorName: 'AWS' } } },
+      { Statement: { ManagedRuleGroupStatement: { VendorName: 'AWS' } } },
+    ]);
+    expect(full.one('AWS::WAFv2::WebACLAssociation').properties).toMatchObject({ WebACLArn: acl.arn });
+    expect(pooled.ofType('AWS::WAFv2::WebACL')).toEqual([]);
+  });
+
+  it('asks each user of its own pool for a second factor, unless the configuration leaves that to them', async () => {
+    const mfaOf = ({ one }: Synthesized) => one('AWS::Cognito::UserPool').properties.MfaConfiguration;
+    expect(mfaOf(pooled)).toBe('ON');
+    expect(mfaOf(await synthesize({ ...plain, user_pool: { mfa: 'optional' } }))).toBe('OPTIONAL');
+  });
+
+  it('is said at synthesis, with what else there is', () => {
+    const said = (input: DeploymentInput) => explainProtection(checkDeployment(input, 'the test')).join('\n');
+    expect(said(example)).toBe(
+      'api.firewall is none: allowed_address_ranges alone decides which addresses reach the API.',
+    );
+    expect(said(plain)).toMatch(/lets every address in.*set api\.firewall to managed.*\nuser_pool\.mfa is required/);
+    const arn = 'arn:aws:wafv2:eu-central-1:123456789012:regional/webacl/own/0a1b';
+    expect(said({ ...plain, api: { firewall: arn }, user_pool: { mfa: 'optional' } })).toMatch(
+      /the rules of that web ACL decide\.\nuser_pool\.mfa is optional/,
+    );
   });
 });

@@ -76,7 +76,14 @@ describe('the storage', () => {
       ObjectLockEnabled: true,
       ObjectLockConfiguration: { Rule: { DefaultRetention: { Mode: 'GOVERNANCE', Days: 365 } } },
       VersioningConfiguration: { Status: 'Enabled' },
-      BucketEncryption: full.one('AWS::S3::Bucket', 'Backups').properties.BucketEncryption,
+      BucketEncryption: {
+        ServerSideEncryptionConfiguration: [
+          {
+            BucketKeyEnabled: true,
+            ServerSideEncryptionByDefault: { KMSMasterKeyID: full.one('AWS::KMS::Key', 'DataKey').arn },
+          },
+        ],
+      },
     });
     const policy = full.one('AWS::S3::BucketPolicy', 'AuditArchive');
     const refusals = statementsOf(full.app.resources).filter(
@@ -129,9 +136,9 @@ describe('the storage', () => {
       Statement: expect.arrayContaining([
         refusal('OnlyKms', 's3:x-amz-server-side-encryption', 'aws:kms'),
         refusal(
-          'OnlyTheBackupKey',
+          'OnlyItsKey',
           's3:x-amz-server-side-encryption-aws-kms-key-id',
-          full.one('AWS::KMS::Key', 'BackupKey').arn,
+          full.one('AWS::KMS::Key', id === 'AuditArchive' ? 'DataKey' : 'BackupKey').arn,
         ),
       ]),
     });
@@ -165,7 +172,7 @@ describe('the storage', () => {
         PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
         DeletionProtectionEnabled: true,
         TimeToLiveSpecification: { AttributeName: stateKeys.timeToLive, Enabled: true },
-        SSESpecification: { SSEEnabled: true },
+        SSESpecification: { SSEEnabled: true, KMSMasterKeyId: full.one('AWS::KMS::Key', 'DataKey').arn },
         KeySchema: [
           { AttributeName: stateKeys.partition, KeyType: 'HASH' },
           { AttributeName: stateKeys.sort, KeyType: 'RANGE' },

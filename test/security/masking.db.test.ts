@@ -53,7 +53,7 @@ test('a key that KMS does not derive is a refusal, not another key', async () =>
 });
 
 test('a deployment that has stored its masking key goes on with that one', async () => {
-  const { table } = await createStateTable(harness.services);
+  const { table } = key;
   const KeyId = key.backupKeyArn;
   const made = await key.kms.send(
     new GenerateDataKeyCommand({ KeyId, KeySpec: 'AES_256', EncryptionContext: { purpose: 'masking' } }),
@@ -62,8 +62,8 @@ test('a deployment that has stored its masking key goes on with that one', async
   await table.documents.send(
     new PutCommand({ TableName: table.name, Item: { pk: 'MASKING_KEY', sk: 'MASKING_KEY', wrapped } }),
   );
-  expect(Buffer.from(await loadMaskingKey({ ...key, table }))).toEqual(Buffer.from(made.Plaintext ?? []));
-  const other = { ...key, table, backupKeyArn: await harness.services.createKey() };
+  expect(Buffer.from(await loadMaskingKey(key))).toEqual(Buffer.from(made.Plaintext ?? []));
+  const other = { ...key, backupKeyArn: await harness.services.createKey() };
   await expect(loadMaskingKey(other)).rejects.toMatchObject({ code: 'masking_key_unavailable' });
 });
 

@@ -34,8 +34,8 @@ export const storeThroughS3 = (bucket: AnyBucket, key: kms.IKey) =>
   allow(['kms:GenerateDataKey', 'kms:Decrypt'], [key.keyArn], forObjectsOf(bucket));
 
 /** Lets S3 decrypt what the caller reads from a bucket. */
-export const readThroughS3 = (bucket: AnyBucket, { encryptionKey: key }: { encryptionKey: kms.IKey }) =>
-  allow(['kms:Decrypt'], [key.keyArn], forObjectsOf(bucket));
+export const readThroughS3 = (bucket: AnyBucket, ...keys: kms.IKey[]) =>
+  allow(['kms:Decrypt'], [...new Set(keys.map(({ keyArn }) => keyArn))], forObjectsOf(bucket));
 
 /** Uses a key for what this system encrypts itself, of one kind: that with this name in its encryption context. */
 export const sealed = (actions: readonly string[], key: kms.IKey, name: 'database' | 'audit') =>
@@ -47,11 +47,11 @@ export const sealed = (actions: readonly string[], key: kms.IKey, name: 'databas
  */
 export const decrypt = (bucket: AnyBucket, key: kms.IKey) => [
   sealed(['kms:Decrypt'], key, 'database'),
-  readThroughS3(bucket, { encryptionKey: bucket.encryptionKey ?? key }),
+  readThroughS3(bucket, key, bucket.encryptionKey ?? key),
 ];
 
 /** Encrypts what is stored of databases in a bucket. */
 export const encrypt = (bucket: AnyBucket, key: kms.IKey) => [
   sealed(['kms:GenerateDataKey'], key, 'database'),
-  storeThroughS3(bucket, bucket.encryptionKey ?? key),
+  storeThroughS3(bucket, key),
 ];

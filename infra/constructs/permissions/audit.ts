@@ -45,10 +45,7 @@ export function readAudit(
     ...onTable(table, allow(['dynamodb:GetItem', 'dynamodb:Query'], [table.tableArn])),
     allow(['s3:GetObject'], [bucket.arnForObjects(AUDIT_PATHS)]),
     listAndMiss(bucket, AUDIT_PATHS),
-    ...[dataKey, backupKey].flatMap((key) => [
-      sealed(['kms:Decrypt'], key, 'audit'),
-      readThroughS3(bucket, { encryptionKey: key }),
-    ]),
+    ...[dataKey, backupKey].flatMap((key) => [sealed(['kms:Decrypt'], key, 'audit'), readThroughS3(bucket, key)]),
   ];
 }
 

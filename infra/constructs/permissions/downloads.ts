@@ -24,7 +24,7 @@ export function readDownloads(downloads: AnyBucket, key: kms.IKey): iam.PolicySt
   return [
     allow(['s3:GetObject'], [downloads.arnForObjects(DOWNLOAD_PATHS)]),
     listAndMiss(downloads, DOWNLOAD_PATHS),
-    readThroughS3(downloads, { encryptionKey: key }),
+    readThroughS3(downloads, key),
   ];
 }
 

@@ -11,6 +11,7 @@ import { type BaseState, ensureBase, type StartBase } from './ensure-base.ts';
 import { growingWaitMs } from './growing-wait.ts';
 import { renewSlot } from './renew-slot.ts';
 import { type StoreChangesDependencies, storeChanges } from './store-changes.ts';
+import { alertUnauthenticated } from './unauthenticated-alert.ts';
 import { type AlertDependencies, alertSlot, alertWindowClosed, resolveSlotAlert } from './window-alert.ts';
 
 export interface CaptureDatabaseDependencies extends AlertDependencies, StoreChangesDependencies {
@@ -27,7 +28,7 @@ export type CaptureReport =
   | { status: 'closed'; reason: string }
   /** A slot was made in place of one that was lost. */
   | { status: 'renewed' }
-  | (CaptureSummary & { warning: string | null; base: BaseState | null });
+  | (CaptureSummary & { base: BaseState | null });
 
 /** A moment can be restored only when a segment reaches beyond it: one is written at least this often, even if it is empty. */
 const EMPTY_AFTER_MS = 300_000;
@@ -64,7 +65,8 @@ export async function captureDatabase(
   try {
     const summary = await storeChanges(of, began.getTime() - storedAt >= EMPTY_AFTER_MS, dependencies);
     const base = await ensureBase(database, dependencies);
-    return { ...summary, warning: guarded.reason, base };
+    const ignored = await alertUnauthenticated(dependencies, of, new Date());
+    return { ...summary, warning: guarded.reason ?? summary.warning ?? ignored, base };
   } catch (error) {
     const isOver = error instanceof OperationError && (error.code === 'slot_missing' || error.code === 'slot_lost');
     if (!isOver) throw error;

@@ -3,6 +3,7 @@ import { turnOff, turnOn } from '../changes/setup/turn-on.ts';
 import type { ConnectionTarget } from '../postgres/connect.ts';
 import { noteEndedWindow } from '../state/ended-windows.ts';
 import { readRecovery, removeRecovery, writeRecovery } from '../state/recovery.ts';
+import { resolveUnauthenticatedAlert } from './unauthenticated-alert.ts';
 import { type AlertDependencies, resolveCaptureAlert, resolveSlotAlert, resolveWindowAlert } from './window-alert.ts';
 
 export interface ChangeDependencies extends AlertDependencies {
@@ -51,6 +52,7 @@ export async function beginWindow(
       stored_at: null,
       definitions,
       closed: null,
+      unauthenticated: null,
       obstacles: [],
       base_wanted: { since: now, reason },
       base_attempts: 0,
@@ -62,6 +64,7 @@ export async function beginWindow(
     await turnOff(database, dependencies);
     throw error;
   }
+  await resolveUnauthenticatedAlert(dependencies, database, new Date(now));
 }
 
 /** Turns it off: the server keeps nothing of it. Stored changes stay as long as the backups that they follow. */
@@ -80,4 +83,5 @@ export async function turnRecoveryOff(database: string, dependencies: ChangeDepe
   await resolveWindowAlert(dependencies, database, now);
   await resolveSlotAlert(dependencies, database, now);
   await resolveCaptureAlert(dependencies, database, now);
+  await resolveUnauthenticatedAlert(dependencies, database, now);
 }

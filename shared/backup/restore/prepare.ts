@@ -30,6 +30,10 @@ export interface PrepareDependencies {
   signal: AbortSignal;
   /** Asks how much disk is free; by default, nobody knows. */
   readFreeSpace?: ReadFreeSpace | undefined;
+  /** Looks whether changes can be repeated after the restore, which creates these roles where they are missing. */
+  checkReplay?:
+    | ((client: pg.Client, created: ReadonlySet<string>) => Promise<Pick<CheckedServer, 'problems' | 'warnings'>>)
+    | undefined;
 }
 
 /** Reads a backup's description and holds it against the server that `client` is on. Creates nothing. */
@@ -41,13 +45,19 @@ export async function prepareRestore(
     options,
     planned,
   }: { database: string; backupId: string; options: RestoreOptions; planned: PlannedRestore },
-  { store, signal, readFreeSpace = spaceUnknown }: PrepareDependencies,
+  { store, signal, readFreeSpace = spaceUnknown, checkReplay }: PrepareDependencies,
 ): Promise<PreparedRestore> {
   const source: BackupSource = { store, location: backupLocation(database, backupId) };
   const manifest = await readManifest(source, signal);
   const stored = withoutChangesSchema(await readSchema(store, source.location, manifest, signal));
   const tailored = tailorBackup(manifest, stored, options);
   const checked = await checkServer(client, tailored, planned, readFreeSpace);
+  if (checkReplay) {
+    const created = planned.missingRoles === 'create' ? tailored.manifest.roles.map(({ name }) => name) : [];
+    const { problems, warnings } = await checkReplay(client, new Set(created));
+    checked.problems.push(...problems);
+    checked.warnings.push(...warnings);
+  }
   if (options.masking) checkRules({ manifest, schema: stored }, options.masking, checked.problems);
   const masking = options.masking ? rulesOfChosen(options.masking, tailored) : null;
   if (options.refuseUnmasked) {

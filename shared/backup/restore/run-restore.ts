@@ -12,7 +12,7 @@ import { canGoOn, explainRestoreFailure, UnfinishedRestore } from './failure.ts'
 import { fillDatabase } from './fill-database.ts';
 import { assertNoProblems } from './findings.ts';
 import type { ReadFreeSpace } from './free-space.ts';
-import { avoidedDatabases, prepareRestore } from './prepare.ts';
+import { avoidedDatabases, type PrepareDependencies, prepareRestore } from './prepare.ts';
 import type { PlannedMode } from './restore-mode.ts';
 import {
   awaitEarlierSessions,
@@ -79,6 +79,8 @@ export interface RestoreDependencies {
    * @returns what there is to say of it
    */
   replay?: ((database: string, finish: (client: pg.Client) => Promise<void>) => Promise<string[]>) | undefined;
+  /** Looks before, whether changes can be repeated; see `prepareRestore`. */
+  checkReplay?: PrepareDependencies['checkReplay'];
   /** Asks how much disk is free on the server; by default, nobody knows. */
   readFreeSpace?: ReadFreeSpace | undefined;
 }

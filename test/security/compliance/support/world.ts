@@ -301,6 +301,7 @@ export class World {
       stored_at: null,
       definitions: null,
       closed: closed ? { at: new Date().toISOString(), reason: 'test' } : null,
+      unauthenticated: null,
       obstacles: [],
       base_wanted: null,
       base_attempts: 0,

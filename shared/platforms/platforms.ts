@@ -10,3 +10,10 @@ const platforms = { rds, aurora, 'self-managed': selfManaged } as const satisfie
 export function platformOf({ kind }: { kind: PlatformKind }): Platform {
   return platforms[kind];
 }
+
+/** Titles of the kinds of servers that alone have an extension; none: it can be installed anywhere. */
+export function ownersOfExtension(name: string): string[] {
+  return Object.values<Platform>(platforms).flatMap(({ title, extensions }) =>
+    extensions.ownOnly.includes(name) ? [title] : [],
+  );
+}

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DescribeDBInstancesCommand, ModifyDBInstanceCommand, RDSClient } from '@aws-sdk/client-rds';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { checkRestore } from '../../shared/backup/restore/check-restore.ts';
 import { runDrill } from '../../shared/backup/validate/drill.ts';
@@ -10,6 +11,7 @@ import { describeRecovery } from '../../shared/recovery/describe-window.ts';
 import { pauseRecovery } from '../../shared/recovery/pause-recovery.ts';
 import { newJobId } from '../../shared/state/ids.ts';
 import { readRecovery } from '../../shared/state/recovery.ts';
+import { clientOptions } from '../local/aws/support.ts';
 import { createStateTable } from '../state/support.ts';
 import { type ManagedServer, startManagedServer } from '../support/managed-server.ts';
 import { connectTo, targetFor } from '../support/servers.ts';
@@ -116,7 +118,20 @@ test('the owner that the master user has made since is restored once the finding
   expect(rows).toEqual([{ owner: 'seller' }]);
 });
 
-test('recovery is paused for a major upgrade, whose prechecks then find no slot, and a slot that a DBA dropped stays dropped', async () => {
+/** Upgrades by docs/upgrades-of-databases.md, as the local RDS API does it, with its checks of the slots; gives the version afterwards. */
+async function upgrade(EngineVersion: string): Promise<string | undefined> {
+  const rds = new RDSClient(clientOptions(harness.services.endpoints.rds));
+  try {
+    const of = { DBInstanceIdentifier: 'shop' };
+    const how = { AllowMajorVersionUpgrade: true, ApplyImmediately: true };
+    await rds.send(new ModifyDBInstanceCommand({ ...of, ...how, EngineVersion }));
+    return (await rds.send(new DescribeDBInstancesCommand(of))).DBInstances?.[0]?.EngineVersion;
+  } finally {
+    rds.destroy();
+  }
+}
+
+test('a major upgrade fails while recovery is on, works once it is paused, and a slot that a DBA dropped stays dropped', async () => {
   await managed.managed.setParameters({
     shared_preload_libraries: 'pg_stat_statements,pg_cron',
     'cron.database_name': 'shop',
@@ -133,8 +148,13 @@ test('recovery is paused for a major upgrade, whose prechecks then find no slot,
   await turnRecoveryOn(DATABASE_ID, 'alice', dependencies);
   await managed.asMaster('shop', 'INSERT INTO orders VALUES (301)');
   expect(await slots()).toBe(1);
+  await harness.services.putInstance({ DBInstanceIdentifier: 'shop', Engine: 'postgres', EngineVersion: '16.4' });
+  // As if the parameter group of the new version had the same values.
+  await harness.services.attachServer('shop', { ...managed.managed, setParameters: async () => undefined });
+  expect(await upgrade('17.5')).toBe('16.4');
   await pauseRecovery(DATABASE_ID, 'alice', dependencies);
   expect(await slots()).toBe(0);
+  expect(await upgrade('17.5')).toBe('17.5');
   expect(await captureDatabase(DATABASE_ID, dependencies)).toEqual({ status: 'off' });
   expect((await describeRecovery(DATABASE_ID, dependencies)).status).toBe('paused');
 

@@ -17,3 +17,8 @@ export function ownersOfExtension(name: string): string[] {
     extensions.ownOnly.includes(name) ? [title] : [],
   );
 }
+
+/** Every value of `log_line_prefix` whose lines are read, of whichever platform. */
+export const readablePrefixes: readonly string[] = [
+  ...new Set(Object.values(platforms).flatMap(({ logs }) => logs.prefixes)),
+];

@@ -83,6 +83,11 @@ const restoreFields = recoveryFields.extend({
     description:
       'Name of the database to create (1 to 63 bytes of UTF-8). With `swap`, of the one to replace, with `data`, of the one whose tables are filled, with `beside`, of the one that gets the tables; by default the configured one.',
   }),
+  confirm_unmanaged: targetDatabaseSchema.optional().meta({
+    description:
+      'With `swap`: the name of the database to replace once more, where it is none of the configured databases, as this system has no backups of it.',
+    examples: ['legacy'],
+  }),
   environment: databaseIdSchema.optional().meta({
     description: "Id of the configured database to whose server it is restored; by default, the backup's own.",
     examples: ['staging'],
@@ -180,6 +185,8 @@ function checkFields(body: z.output<typeof restoreFields>, context: z.Refinement
   const both = body.expect?.extensions.find((name) => body.leave_out?.extensions.includes(name));
   if (both !== undefined) refuse('expect.extensions', `names "${both}", which is left out`);
   if (body.mode === 'new' && body.target_database === undefined) refuse('target_database', 'is missing');
+  if (body.mode !== 'swap' && body.confirm_unmanaged !== undefined)
+    refuse('confirm_unmanaged', 'goes with "mode": "swap" alone');
   if (body.mode === 'swap') {
     for (const field of ['schemas', 'tables'] as const) {
       if (body[field]) refuse(field, 'cannot go with "mode": "swap", which replaces a whole database');
@@ -237,7 +244,14 @@ const momentOmitted = { point_in_time: true, lsn: true, transaction: true, inclu
 
 /** The options of a restore, as its job carries them. */
 export const restoreOptionsSchema = restoreFields
-  .omit({ ...momentOmitted, backup_id: true, target_database: true, mode: true, environment: true })
+  .omit({
+    ...momentOmitted,
+    backup_id: true,
+    target_database: true,
+    mode: true,
+    environment: true,
+    confirm_unmanaged: true,
+  })
   .partial();
 
 export type RestoreMode = z.output<typeof restoreModeSchema>;

@@ -1,3 +1,4 @@
+import { readEndpoint } from '../../aws/rds-endpoint.ts';
 import { type AnyCheck, configure, defineCheck, sql } from '../check.ts';
 import { features } from '../features.ts';
 import { quoteForPaste, quoteForReading } from '../quote-for-paste.ts';
@@ -24,9 +25,12 @@ export const connectionChecks: readonly AnyCheck[] = [
     find(_facts, { pooler, database }) {
       if (!pooler) return null;
       const name = database.direct ? 'direct.host' : 'host';
+      const writer = writerOf(database.direct?.host ?? database.host);
       return {
-        message: `Behind \`${name}\` there is ${pooler.name}: ${pooler.recognised_by}`,
-        remediation: configure(`direct: { host: '<address of the server itself>', port: 5432 }`),
+        message: `At \`${name}\` there is ${pooler.name}: ${pooler.recognised_by}`,
+        remediation: configure(
+          `direct: { host: '${writer ?? `<${pooler.instead ?? 'address of the server itself'}>`}', port: 5432 }`,
+        ),
       };
     },
   }),
@@ -39,8 +43,7 @@ export const connectionChecks: readonly AnyCheck[] = [
     find({ server }, { database }) {
       if (!server.in_recovery) return null;
       const host = database.direct?.host ?? database.host;
-      const writer = host.replace(/\.cluster-ro-/i, '.cluster-');
-      const address = writer === host ? '<address of the primary>' : writer;
+      const address = writerOf(host) ?? '<address of the primary>';
       return {
         message: `${host} leads to a standby or a reader: nothing can be created there, and backups may be cancelled by the replay of changes`,
         remediation: configure(
@@ -142,5 +145,9 @@ export const connectionChecks: readonly AnyCheck[] = [
     },
   }),
 ];
+
+/** The cluster endpoint of a cluster whose reader endpoint an address is; null: it is none. */
+const writerOf = (host: string): string | null =>
+  readEndpoint(host)?.type === 'reader' ? host.replace(/\.cluster-ro-/i, '.cluster-') : null;
 
 const wantedConnections = ({ connections }: { connections: number }): number => connections + OTHER_CONNECTIONS;

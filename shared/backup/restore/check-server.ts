@@ -2,15 +2,8 @@ import type pg from 'pg';
 import { quoteIdentifier } from '../../postgres/identifiers.ts';
 import type { SchemaEntry } from '../../postgres/pg-dump/schema-dump.ts';
 import type { Manifest } from '../manifest.ts';
-import {
-  liveDatabaseSql,
-  localeSql,
-  MEMBERSHIP_OPTIONS_SINCE,
-  missingExtensionsSql,
-  rolesSql,
-  serverFactsSql,
-  untrustedExtensionsSql,
-} from './check.sql.ts';
+import { liveDatabaseSql, localeSql, MEMBERSHIP_OPTIONS_SINCE, rolesSql, serverFactsSql } from './check.sql.ts';
+import { checkExtensions } from './extensions/check-extensions.ts';
 import { type Finding, listed } from './findings.ts';
 import { checkFreeSpace, type ReadFreeSpace } from './free-space.ts';
 import { unsupportedEntries } from './newer-features.ts';
@@ -34,6 +27,8 @@ export interface CheckedServer {
   warnings: Finding[];
   /** What a drill goes without: subscriptions, whose database could not be dropped, and what names roles that are missing. */
   leftOut: SchemaEntry[];
+  /** Extensions that it goes without: in a drill all that cannot be created, elsewhere those that nothing depends on. */
+  leftOutExtensions: string[];
 }
 
 export interface ServerFacts {
@@ -70,13 +65,19 @@ export async function checkServer(
   checkRights(facts, planned, problems);
   await checkNames(client, planned, facts, problems, warnings);
   checkVersion(facts, backup, problems, warnings);
-  await checkExtensions(client, backup, problems, warnings);
+  const leftOutExtensions = await checkExtensions(client, backup, planned, { problems, warnings });
   const nameless = await checkRoles(client, backup, planned, facts, problems, warnings);
   await checkLocale(client, backup.manifest, facts, warnings);
   checkFreeSpace(backup.manifest, await readFreeSpace(), problems, warnings);
   const isDrill = planned.mode === 'drill';
   const subscriptions = backup.schema.entries.filter(({ type }) => type === 'SUBSCRIPTION');
-  return { version: facts.version, problems, warnings, leftOut: isDrill ? [...subscriptions, ...nameless] : [] };
+  return {
+    version: facts.version,
+    problems,
+    warnings,
+    leftOut: isDrill ? [...subscriptions, ...nameless] : [],
+    leftOutExtensions,
+  };
 }
 
 export async function readServerFacts(client: pg.Client): Promise<ServerFacts> {
@@ -237,30 +238,6 @@ function checkVersion(
     code: 'version_too_old',
     message: `PostgreSQL ${major(version)} does not have what these need: ${listed(named)}`,
     nextStep: 'Restore to a newer server, or select tables without them.',
-  });
-}
-
-async function checkExtensions(
-  client: pg.Client,
-  { schema }: TailoredBackup,
-  problems: Finding[],
-  warnings: Finding[],
-): Promise<void> {
-  const names = schema.entries.filter(({ type }) => type === 'EXTENSION').map(({ name }) => name);
-  const { rows: untrusted } = await client.query<{ name: string }>(untrustedExtensionsSql, [names]);
-  if (untrusted.length > 0) {
-    warnings.push({
-      code: 'extension_not_created',
-      message: `Only a superuser may create the extensions ${listed(untrusted.map(({ name }) => name))}: they are left out, and what depends on them is refused`,
-      nextStep: 'Create them in the restored database as a superuser. Where objects depend on them, restore as one.',
-    });
-  }
-  const { rows } = await client.query<{ name: string }>(missingExtensionsSql, [names]);
-  if (rows.length === 0) return;
-  problems.push({
-    code: 'extension_missing',
-    message: `The server does not have the extensions ${listed(rows.map(({ name }) => name))}`,
-    nextStep: 'Install them on the server (CREATE EXTENSION is done by the restore).',
   });
 }
 

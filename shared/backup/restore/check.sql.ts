@@ -28,22 +28,6 @@ SELECT wanted.name, r.oid IS NOT NULL AS present,
   FROM pg_catalog.unnest($1::text[]) AS wanted(name)
   LEFT JOIN pg_catalog.pg_roles r ON r.rolname = wanted.name`;
 
-export const missingExtensionsSql = `
-SELECT wanted.name FROM pg_catalog.unnest($1::text[]) AS wanted(name)
- WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_available_extensions e WHERE e.name = wanted.name)`;
-
-/** Of the given extensions: those that the server leaves to superusers, where the login is none. RDS has a role in their place. */
-export const untrustedExtensionsSql = `
-SELECT e.name
-  FROM pg_catalog.pg_available_extensions e
-  JOIN pg_catalog.pg_available_extension_versions v ON v.name = e.name AND v.version = e.default_version
-  JOIN pg_catalog.pg_roles r ON r.rolname = current_user
- WHERE e.name = ANY ($1::text[]) AND v.superuser AND NOT v.trusted AND NOT r.rolsuper
-   AND NOT EXISTS (
-     SELECT FROM pg_catalog.pg_roles g
-      WHERE g.rolname = 'rds_superuser' AND pg_catalog.pg_has_role(r.oid, g.oid, 'MEMBER'))
- ORDER BY e.name`;
-
 /** Whether the server has ICU, and a collation of the operating system by one of the given names. */
 export const localeSql = `
 SELECT EXISTS (SELECT FROM pg_catalog.pg_collation WHERE collprovider = 'i') AS icu,

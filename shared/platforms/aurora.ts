@@ -1,5 +1,6 @@
 import { rdsNamesOf } from '../aws/rds-names.ts';
 import { describeServer } from './managed/describe.ts';
+import { describeParameters } from './managed/describe-parameters.ts';
 import { findingsOf } from './managed/findings.ts';
 import { managedLogs } from './managed/log-formats.ts';
 import { readClusterMetrics } from './managed/metrics.ts';
@@ -26,7 +27,8 @@ export const aurora: Platform = {
   },
   storage: { sizeForSql: () => null, readFree: async () => ({ is: 'growing' }) },
   parameters: {
-    change: (change, database, server) => changeParameter(change, database, server, true),
+    change: (change, database, place) => changeParameter(change, database, place, true),
+    describe: describeParameters,
     note: groupNote,
   },
   logs: managedLogs,

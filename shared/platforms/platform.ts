@@ -2,6 +2,7 @@ import type { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import type { RDSClient } from '@aws-sdk/client-rds';
 import type { Database } from '../configuration/runtime.ts';
 import type { ServerDescription } from './managed/describe.ts';
+import type { DescribedParameters } from './managed/describe-parameters.ts';
 import type { SlotsBeforeUpgrade } from './slots-before-upgrade.ts';
 
 /** What `kind` of the configuration says: who runs the server. */
@@ -71,6 +72,10 @@ export interface KnownSetting {
   source: string;
   /** As `pg_settings.context`. */
   context: string;
+  /** As `pg_settings.vartype`. */
+  type: string;
+  /** As `pg_settings.unit`; null: none. */
+  unit: string | null;
 }
 
 /** A change of a setting for the whole server. */
@@ -86,9 +91,24 @@ export interface SettingChange {
   dataDirectory: string | null;
 }
 
+/** What is known of where a server's settings are kept; null where AWS does not keep it, or did not say. */
+export interface SettingsPlace {
+  server: ServerDescription | null;
+  parameters: DescribedParameters | null;
+}
+
+/** The steps that change a setting, or why nobody can. */
+export type ChangeSteps = { is: 'possible'; steps: Step[] } | { is: 'impossible'; why: string };
+
 export interface PlatformParameters {
-  /** The steps that change a setting. */
-  change(change: SettingChange, database: NamedDatabase, server: ServerDescription | null): Step[];
+  /** How a setting is changed. */
+  change(change: SettingChange, database: NamedDatabase, place: SettingsPlace): ChangeSteps;
+  /**
+   * What the server's parameter groups take; null where it has none.
+   *
+   * @throws the SDK's errors
+   */
+  describe(rds: RDSClient, server: ServerDescription, signal: AbortSignal): Promise<DescribedParameters | null>;
   /** What is to be said of where settings are kept, behind what was found. Empty: nothing. */
   note(server: ServerDescription | null): string;
 }
@@ -111,6 +131,15 @@ export interface PlatformPrivileges {
   readonly administrators: string | null;
   /** Whether a role belongs to the platform: nobody else changes it. */
   isOwnRole(name: string): boolean;
+  /**
+   * Whether a role must stay as it is for administrators to get in: the first superuser, or what AWS gives them in its place.
+   *
+   * @param administers - whether it is a member of `administrators`
+   */
+  isAdministrator(
+    role: { name: string; bootstrap: boolean; administers: boolean },
+    server: ServerDescription | null,
+  ): boolean;
   /** The statement that lets a login use replication slots. */
   allowReplication(login: string): string;
 }

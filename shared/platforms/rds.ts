@@ -1,5 +1,6 @@
 import { rdsNamesOf } from '../aws/rds-names.ts';
 import { describeServer } from './managed/describe.ts';
+import { describeParameters } from './managed/describe-parameters.ts';
 import { findingsOf } from './managed/findings.ts';
 import { readInstanceStorage } from './managed/free-storage.ts';
 import { managedLogs } from './managed/log-formats.ts';
@@ -28,7 +29,8 @@ export const rds: Platform = {
   },
   storage: { sizeForSql: () => null, readFree: readInstanceStorage },
   parameters: {
-    change: (change, database, server) => changeParameter(change, database, server, false),
+    change: (change, database, place) => changeParameter(change, database, place, false),
+    describe: describeParameters,
     note: groupNote,
   },
   logs: managedLogs,

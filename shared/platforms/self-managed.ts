@@ -27,7 +27,11 @@ export const selfManaged: Platform = {
     sizeForSql: configuredStorage,
     readFree: async () => ({ is: 'unknown', reason: 'A server does not say how much disk space is free' }),
   },
-  parameters: { change: changeSetting, note: () => '' },
+  parameters: {
+    change: (change) => ({ is: 'possible', steps: changeSetting(change) }),
+    describe: async () => null,
+    note: () => '',
+  },
   logs: {
     takesNoOther: false,
     prefixes: ['%m [%p]: user=%u,db=%d,app=%a,client=%h ', ...managedLogs.prefixes],
@@ -37,6 +41,7 @@ export const selfManaged: Platform = {
     scripts: ['self-managed.sql'],
     administrators: null,
     isOwnRole: () => false,
+    isAdministrator: ({ bootstrap }) => bootstrap,
     allowReplication: (login) => `ALTER ROLE ${quoteIdentifier(login)} REPLICATION`,
   },
   endpoints: {

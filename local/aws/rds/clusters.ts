@@ -2,7 +2,7 @@ import type { QueryOperation } from '../query-service.ts';
 import { describe } from './describe.ts';
 import { add, type Cluster, find, modify, type RdsStore } from './state.ts';
 
-const MODIFIABLE = /^(?:BackupRetentionPeriod|DeletionProtection)$/;
+const MODIFIABLE = /^(?:BackupRetentionPeriod|DeletionProtection|EngineVersion)$/;
 
 /** Clusters of Aurora, described, modified, and restored from snapshots. */
 export function clusterOperations({ value, save }: RdsStore): Record<string, QueryOperation> {

@@ -2,7 +2,8 @@ import type { QueryOperation } from '../query-service.ts';
 import { describe } from './describe.ts';
 import { add, find, type Instance, modify, type RdsStore, type Snapshot } from './state.ts';
 
-const MODIFIABLE = /^(?:PubliclyAccessible|BackupRetentionPeriod|DeletionProtection|AutoMinorVersionUpgrade)$/;
+const MODIFIABLE =
+  /^(?:PubliclyAccessible|BackupRetentionPeriod|DeletionProtection|AutoMinorVersionUpgrade|EngineVersion|CACertificateIdentifier)$/;
 
 /** Instances, described, modified, restarted, and restored from copies of snapshots. */
 export function instanceOperations({ value, save }: RdsStore): Record<string, QueryOperation> {

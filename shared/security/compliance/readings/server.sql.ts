@@ -11,7 +11,7 @@ SELECT pg_catalog.current_setting('server_version_num')::int AS version,
        pg_catalog.pg_has_role(current_user, 'pg_read_all_settings', 'USAGE') AS sees_all_settings,
        pg_catalog.current_setting('pgaudit.log', true) AS pgaudit_log,
        (SELECT pg_catalog.jsonb_object_agg(name, pg_catalog.jsonb_build_object(
-                 'value', setting, 'source', source, 'context', context, 'type', vartype))
+                 'value', setting, 'source', source, 'context', context, 'type', vartype, 'unit', unit))
           FROM pg_catalog.pg_settings) AS settings`;
 
 /** Settings that a role or a database has of its own. */

@@ -37,7 +37,8 @@ export const tlsRules = [
     level: 'medium',
     setting: 'ssl_max_protocol_version',
     isRight: (value) => value === '' || value === 'TLSv1.3',
-    right: '',
+    // Parameter groups take no empty value.
+    right: 'TLSv1.3',
     expected: "ssl_max_protocol_version is '' or TLSv1.3",
     controls: controlsOf('transit', '6.9'),
   }),
@@ -60,6 +61,16 @@ export const tlsRules = [
     right: 'on',
     expected: 'ssl_prefer_server_ciphers = on',
     controls: controlsOf('transit', '6.10'),
+  }),
+  settingRule({
+    id: 'tls_forced',
+    title: 'RDS refuses connections without TLS',
+    level: 'high',
+    setting: 'rds.force_ssl',
+    isRight: (value) => ['on', '1'].includes(value),
+    right: '1',
+    expected: 'rds.force_ssl = 1. It is the default from PostgreSQL 15 on RDS and from 17 on Aurora',
+    controls: controlsOf('transit', '6.8', '5.8'),
   }),
   defineRule({
     id: 'tls_of_this_system',

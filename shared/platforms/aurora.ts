@@ -6,6 +6,7 @@ import { managedLogs } from './managed/log-formats.ts';
 import { readClusterMetrics } from './managed/metrics.ts';
 import { changeParameter, groupNote } from './managed/parameter-group.ts';
 import { managedPrivileges } from './managed/privileges.ts';
+import { managedReplication } from './managed/replication.ts';
 import type { Platform } from './platform.ts';
 import { slotsBeforeUpgrade } from './slots-before-upgrade.ts';
 
@@ -25,7 +26,7 @@ export const aurora: Platform = {
     },
     read: readClusterMetrics,
   },
-  storage: { sizeForSql: () => null, readFree: async () => ({ is: 'growing' }) },
+  storage: { takesSize: false, sizeForSql: () => null, readFree: async () => ({ is: 'growing' }) },
   parameters: {
     change: (change, database, place) => changeParameter(change, database, place, true),
     describe: describeParameters,
@@ -35,11 +36,13 @@ export const aurora: Platform = {
   privileges: managedPrivileges,
   endpoints: {
     hasFiles: false,
+    canPause: true,
     hasOwnAuthority: false,
     findings: findingsOf,
     describe: (client, database, signal) => describeServer(client, rdsNamesOf(database), signal),
     reads: (database) => ({ instances: ['*'], clusters: [rdsNamesOf(database).cluster ?? '*'], freeStorage: false }),
   },
+  replication: managedReplication,
   upgrades: { replacedByBlueGreen: true, slotsBefore: slotsBeforeUpgrade },
   extensions: {
     allowedBy: 'rds.allowed_extensions',

@@ -59,6 +59,8 @@ export interface PlatformMetrics {
 export type FreeSpace = { is: 'growing' } | { is: 'known'; bytes: number } | { is: 'unknown'; reason: string };
 
 export interface PlatformStorage {
+  /** Whether `storage_gigabytes` of the configuration means anything. */
+  readonly takesSize: boolean;
   /** Size of the disk, where what is in use is counted by SQL, in bytes; null: SQL need not count. */
   sizeForSql(database: PlacedDatabase): number | null;
   /** What is free. Never fails: what is not known is said to be unknown. */
@@ -158,6 +160,8 @@ export interface PlatformEndpoints {
   readonly hasFiles: boolean;
   /** Whether administrators choose who signs the server's certificate. */
   readonly hasOwnAuthority: boolean;
+  /** Whether it can pause by itself and resume with a connection. */
+  readonly canPause: boolean;
   /** What of AWS's API is read of such a server. A name of `*` stands for any. */
   reads(database: NamedDatabase): { instances: string[]; clusters: string[]; freeStorage: boolean };
   /** What of the configuration does not fit the server. */
@@ -175,6 +179,16 @@ export interface PlatformUpgrades {
   readonly replacedByBlueGreen: boolean;
   /** What must be done with logical slots before a major upgrade, by the server's `server_version_num`. */
   slotsBefore(version: number): SlotsBeforeUpgrade;
+}
+
+/** What capturing changes meets on a server. */
+export interface PlatformReplication {
+  /** The step that makes `wal_level` logical. */
+  readonly enable: string;
+  /** Why a slot whose log is not limited must not be made; null: it is only warned of. */
+  readonly unlimitedSlots: string | null;
+  /** The setting without which logins by IAM may not stream; null: there are none. */
+  readonly iamSetting: string | null;
 }
 
 export interface PlatformExtensions {
@@ -196,5 +210,6 @@ export interface Platform {
   readonly privileges: PlatformPrivileges;
   readonly endpoints: PlatformEndpoints;
   readonly upgrades: PlatformUpgrades;
+  readonly replication: PlatformReplication;
   readonly extensions: PlatformExtensions;
 }

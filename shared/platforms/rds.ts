@@ -7,6 +7,7 @@ import { managedLogs } from './managed/log-formats.ts';
 import { readInstanceMetrics } from './managed/metrics.ts';
 import { changeParameter, groupNote } from './managed/parameter-group.ts';
 import { managedPrivileges } from './managed/privileges.ts';
+import { managedReplication } from './managed/replication.ts';
 import type { Platform } from './platform.ts';
 import { slotsBeforeUpgrade } from './slots-before-upgrade.ts';
 
@@ -27,7 +28,7 @@ export const rds: Platform = {
     },
     read: readInstanceMetrics,
   },
-  storage: { sizeForSql: () => null, readFree: readInstanceStorage },
+  storage: { takesSize: true, sizeForSql: () => null, readFree: readInstanceStorage },
   parameters: {
     change: (change, database, place) => changeParameter(change, database, place, false),
     describe: describeParameters,
@@ -37,6 +38,7 @@ export const rds: Platform = {
   privileges: managedPrivileges,
   endpoints: {
     hasFiles: false,
+    canPause: false,
     hasOwnAuthority: false,
     findings: findingsOf,
     describe: (client, database, signal) => describeServer(client, rdsNamesOf(database), signal),
@@ -46,6 +48,7 @@ export const rds: Platform = {
       return { instances: instance === null ? [] : [instance], clusters: [], freeStorage: true };
     },
   },
+  replication: managedReplication,
   upgrades: { replacedByBlueGreen: true, slotsBefore: slotsBeforeUpgrade },
   extensions: {
     allowedBy: 'rds.allowed_extensions',

@@ -24,6 +24,7 @@ export const selfManaged: Platform = {
     read: async () => ({}),
   },
   storage: {
+    takesSize: true,
     sizeForSql: configuredStorage,
     readFree: async () => ({ is: 'unknown', reason: 'A server does not say how much disk space is free' }),
   },
@@ -46,10 +47,16 @@ export const selfManaged: Platform = {
   },
   endpoints: {
     hasFiles: true,
+    canPause: false,
     hasOwnAuthority: true,
     findings: () => [],
     describe: async () => null,
     reads: () => ({ instances: [], clusters: [], freeStorage: false }),
+  },
+  replication: {
+    enable: 'Run ALTER SYSTEM SET wal_level = logical and restart the server.',
+    unlimitedSlots: null,
+    iamSetting: null,
   },
   upgrades: { replacedByBlueGreen: false, slotsBefore: slotsBeforeUpgrade },
   extensions: { allowedBy: null, ownOnly: [] },

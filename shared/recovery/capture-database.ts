@@ -1,6 +1,7 @@
 import type { CaptureSummary } from '../changes/capture/capture-once.ts';
 import type { GuardLimits } from '../changes/guard/decide.ts';
 import { enforceGuard } from '../changes/guard/guard.ts';
+import type { SetupPlace } from '../changes/setup/check-setup.ts';
 import { turnOff } from '../changes/setup/turn-on.ts';
 import { OperationError } from '../errors.ts';
 import { withConnection } from '../postgres/with-connection.ts';
@@ -9,6 +10,7 @@ import { type Recovery, readRecovery, recordClosed } from '../state/recovery.ts'
 import { DAY_MS } from '../time.ts';
 import { type BaseState, ensureBase, type StartBase } from './ensure-base.ts';
 import { growingWaitMs } from './growing-wait.ts';
+import { withKnownDisk } from './known-disk.ts';
 import { renewSlot } from './renew-slot.ts';
 import { type StoreChangesDependencies, storeChanges } from './store-changes.ts';
 import { type AlertDependencies, alertSlot, alertWindowClosed, resolveSlotAlert } from './window-alert.ts';
@@ -17,6 +19,8 @@ export interface CaptureDatabaseDependencies extends AlertDependencies, StoreCha
   limits: GuardLimits;
   /** The longest wait for transactions that are running when a lost slot is made anew, in milliseconds. */
   waitMs: number;
+  /** By default a server of one's own. */
+  place?: SetupPlace;
   startBase: StartBase;
 }
 
@@ -45,11 +49,12 @@ export async function captureDatabase(
   database: string,
   dependencies: CaptureDatabaseDependencies,
 ): Promise<CaptureReport> {
-  const { target, table, limits } = dependencies;
+  const { target, table } = dependencies;
   const recovery = await readRecovery(table, database);
   if (!recovery) return { status: 'off' };
   if (recovery.closed) return (await renewSlot(recovery, dependencies)) ? { status: 'renewed' } : { status: 'off' };
   const of = { database, slot: recovery.slot };
+  const limits = await withKnownDisk(table, database, dependencies.limits);
   const began = new Date();
   const guarded = await withConnection(
     target,

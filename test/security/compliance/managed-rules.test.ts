@@ -36,7 +36,7 @@ const setting = (value: string, type: string, unit: string | null = null, contex
   source: 'default',
 });
 const server = {
-  ...{ version: 160_004, sees_all_settings: true, database: 'shop' },
+  ...{ version: 160_004, sees_all_settings: true, database: 'shop', force_ssl: 'off' },
   settings: {
     log_min_duration_statement: setting('-1', 'integer', 'ms'),
     log_temp_files: setting('-1', 'integer', 'kB'),
@@ -48,7 +48,6 @@ const server = {
     ssl_prefer_server_ciphers: setting('off', 'bool'),
     fsync: setting('off', 'bool'),
     shared_preload_libraries: setting('rdsutils,pg_stat_statements', 'string', null, 'postmaster'),
-    'rds.force_ssl': setting('off', 'bool'),
     log_destination: setting('stderr', 'string'),
     log_line_prefix: setting('%m [%p] ', 'string'),
   },

@@ -16,6 +16,8 @@ export interface SqlSections {
     is_encrypted: boolean;
     sees_all_settings: boolean;
     pgaudit_log: string | null;
+    /** `rds.force_ssl`; null where there is no such setting. */
+    force_ssl: string | null;
     settings: Readonly<Record<string, KnownSetting>>;
   };
   ownSettings: { role: string | null; database: string | null; name: string; value: string }[];

@@ -15,6 +15,7 @@ import { STREAM_REFUSED } from '../shared/changes/capture/line-source.ts';
 import { environmentNames, readEnvironment } from '../shared/configuration/environment.ts';
 import { findDatabase, loadConfiguration } from '../shared/configuration/load.ts';
 import type { Progress } from '../shared/contract/schemas/job.ts';
+import { assertBackupPossible } from '../shared/doctor/before-backup.ts';
 import { createLogger } from '../shared/http/log.ts';
 import { runBackupJob } from '../shared/jobs/backup-job.ts';
 import { bookkeep } from '../shared/jobs/bookkeeping.ts';
@@ -84,6 +85,13 @@ function requestOf(event: BackupEvent, id: string) {
   };
 }
 
+const beforeBackup = (database: string, backupId: string, signal: AbortSignal) => ({
+  database: findDatabase(configuration, database),
+  target: targetOf(database, `dbms backup ${backupId}`),
+  configuration,
+  signal,
+});
+
 /** The rules of a masked backup. */
 async function maskingOf({ database, masked }: BackupEvent): Promise<Pick<BackupRequest, 'masking'>> {
   const key = { table, kms: kmsClient(), keyArn: environment.backupKeyArn };
@@ -150,8 +158,10 @@ export const handler = withDurableExecution(async (input: unknown, context) => {
       await jobs.reportProgress(jobId, progress);
     },
     takeBackup: (event, { jobId, backupId }, report) =>
-      within(jobId, async (signal) =>
-        runBackup(
+      within(jobId, async (signal) => {
+        const isWhole = !event.include && !event.exclude && event.backup_type === 'full';
+        if (isWhole) await assertBackupPossible(beforeBackup(event.database, backupId, signal));
+        return runBackup(
           { ...requestOf(event, backupId), ...(await maskingOf(event)) },
           {
             target: targetOf(event.database, `dbms backup ${backupId}`),
@@ -162,8 +172,8 @@ export const handler = withDurableExecution(async (input: unknown, context) => {
             signal,
             mostWork: workWithin(workTime(context), settings.connections),
           },
-        ),
-      ).catch((error: unknown) => {
+        );
+      }).catch((error: unknown) => {
         if (error instanceof LargerThanOneInvocation) return null;
         throw error;
       }),

@@ -4,6 +4,7 @@ import { readStanding } from '../shared/alerts/watch-alerts.ts';
 import { dynamodbClient, lambdaClient, secretsManagerClient } from '../shared/aws/clients.ts';
 import { readEnvironment } from '../shared/configuration/environment.ts';
 import { findDatabase, loadConfiguration } from '../shared/configuration/load.ts';
+import { readReport } from '../shared/doctor/store.ts';
 import { readBlocking } from '../shared/health/connections/blocking-tree.ts';
 import { closeIdle, connectionStats, listSessions, terminateSession } from '../shared/health/connections/sessions.ts';
 import { describeHealth, isFresh } from '../shared/health/describe-health.ts';
@@ -36,6 +37,7 @@ export const handler = createApiHandler('health-api', {
     const database = findDatabase(configuration, query.database);
     const { settings } = await readSettings(table, database.id);
     const { trackers } = await readStanding(table, database.id);
+    const doctor = await readReport(table, database.id);
     const intervalSeconds = configuration.thresholds.health_check_interval_seconds;
     const { state, unsampled } = await watchOnDemand({
       table,
@@ -49,6 +51,7 @@ export const handler = createApiHandler('health-api', {
       standings: trackers,
       intervalSeconds,
       unsampled,
+      doctor,
     });
     return { status: 200, body };
   },

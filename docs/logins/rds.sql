@@ -13,6 +13,11 @@ END $$;
 -- Restores create databases.
 ALTER ROLE dbms CREATEDB;
 
+DO $$
+BEGIN
+  EXECUTE format('GRANT CONNECT ON DATABASE %I TO dbms', current_database());
+END $$;
+
 -- Monitoring reads everybody's sessions and statistics. The API and restores in place end sessions.
 GRANT pg_monitor, pg_signal_backend TO dbms;
 
@@ -27,11 +32,13 @@ BEGIN
   END IF;
 END $$;
 
--- Restores give objects back to their owners, and exchange databases that belong to them. Backups read tables with row-level security
--- whole, as their owners do. What belongs to the master user itself comes to belong to the login. An owner that the master user may not grant is named; grant it as somebody who may.
+-- Restores give objects back to their owners, and exchange databases that belong to them. Backups read tables with row-level security and
+-- large objects as their owners do. An owner that the master user may not grant is named; grant it as somebody who may.
 DO $$
 DECLARE
   owner name;
+  -- Since 16 a membership says on its own whether its rights are inherited, and whether the role may be made an owner.
+  options text := CASE WHEN current_setting('server_version_num')::int >= 160000 THEN ' WITH INHERIT TRUE, SET TRUE' ELSE '' END;
 BEGIN
   FOR owner IN
     SELECT r.rolname FROM pg_roles r
@@ -40,9 +47,60 @@ BEGIN
                     WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = r.oid AND d.deptype = 'o')
   LOOP
     BEGIN
-      EXECUTE format('GRANT %I TO dbms', owner);
+      EXECUTE format('GRANT %I TO dbms' || options, owner);
     EXCEPTION WHEN insufficient_privilege OR invalid_grant_operation THEN
       RAISE WARNING 'The role % was not granted to dbms: %', owner, SQLERRM;
     END;
+  END LOOP;
+END $$;
+
+-- The login is no member of the master user, who may do far more. So what has to have an owner of which it is a member comes to belong to a
+-- role that both are members of, if it belongs to the master user: the database, to be restored in place, and tables with row-level
+-- security, to be backed up. What else belongs to the master user belongs to the login in a restored database.
+DO $$
+DECLARE
+  what record;
+  options text := CASE WHEN current_setting('server_version_num')::int >= 160000 THEN ' WITH INHERIT TRUE, SET TRUE' ELSE '' END;
+BEGIN
+  IF NOT EXISTS (
+    SELECT FROM pg_database d WHERE d.datname = current_database() AND pg_get_userbyid(d.datdba) = current_user
+    UNION ALL
+    SELECT FROM pg_class c WHERE c.relrowsecurity AND pg_get_userbyid(c.relowner) = current_user
+  ) THEN
+    RETURN;
+  END IF;
+  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'dbms_owner') THEN
+    CREATE ROLE dbms_owner NOLOGIN;
+  END IF;
+  EXECUTE 'GRANT dbms_owner TO CURRENT_USER' || options;
+  EXECUTE 'GRANT dbms_owner TO dbms' || options;
+  FOR what IN
+    SELECT 1 AS step, format('ALTER DATABASE %I OWNER TO dbms_owner', d.datname) AS command
+      FROM pg_database d WHERE d.datname = current_database() AND pg_get_userbyid(d.datdba) = current_user
+    UNION ALL
+    SELECT DISTINCT 2, format('GRANT CREATE, USAGE ON SCHEMA %I TO dbms_owner', n.nspname)
+      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE c.relrowsecurity AND pg_get_userbyid(c.relowner) = current_user
+    UNION ALL
+    SELECT 3, format('ALTER TABLE %I.%I OWNER TO dbms_owner', n.nspname, c.relname)
+      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE c.relrowsecurity AND pg_get_userbyid(c.relowner) = current_user
+     ORDER BY 1
+  LOOP
+    BEGIN
+      EXECUTE what.command;
+    EXCEPTION WHEN insufficient_privilege THEN
+      RAISE WARNING '%: %', what.command, SQLERRM;
+    END;
+  END LOOP;
+END $$;
+
+-- Large objects of the master user are granted one by one: run the script again when there are new ones.
+DO $$
+DECLARE
+  lo oid;
+BEGIN
+  FOR lo IN SELECT m.oid FROM pg_largeobject_metadata m WHERE pg_get_userbyid(m.lomowner) = current_user LOOP
+    EXECUTE format('GRANT SELECT ON LARGE OBJECT %s TO dbms', lo);
   END LOOP;
 END $$;

@@ -12,6 +12,11 @@ END $$;
 -- Restores create databases. Point-in-time recovery reads a replication slot. Backups read tables with row-level security whole.
 ALTER ROLE dbms CREATEDB REPLICATION BYPASSRLS;
 
+DO $$
+BEGIN
+  EXECUTE format('GRANT CONNECT ON DATABASE %I TO dbms', current_database());
+END $$;
+
 -- Monitoring reads everybody's sessions and statistics. The API and restores in place end sessions.
 GRANT pg_monitor, pg_signal_backend TO dbms;
 
@@ -28,6 +33,8 @@ END $$;
 DO $$
 DECLARE
   owner name;
+  -- Since 16 a membership says on its own whether its rights are inherited, and whether the role may be made an owner.
+  options text := CASE WHEN current_setting('server_version_num')::int >= 160000 THEN ' WITH INHERIT TRUE, SET TRUE' ELSE '' END;
 BEGIN
   FOR owner IN
     SELECT r.rolname FROM pg_roles r
@@ -35,6 +42,33 @@ BEGIN
        AND EXISTS (SELECT FROM pg_shdepend d
                     WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = r.oid AND d.deptype = 'o')
   LOOP
-    EXECUTE format('GRANT %I TO dbms', owner);
+    EXECUTE format('GRANT %I TO dbms' || options, owner);
   END LOOP;
+END $$;
+
+-- Backups read large objects. Nobody can be a member of a superuser, so what belongs to one is granted object by object: run the script again
+-- when there are new ones.
+DO $$
+DECLARE
+  lo oid;
+BEGIN
+  FOR lo IN
+    SELECT m.oid FROM pg_largeobject_metadata m JOIN pg_roles r ON r.oid = m.lomowner WHERE r.rolsuper
+  LOOP
+    EXECUTE format('GRANT SELECT ON LARGE OBJECT %s TO dbms', lo);
+  END LOOP;
+END $$;
+
+-- A restore in place of the database renames it, which its owner's members may. Where it belongs to a superuser, it comes to belong to a role
+-- for that. Leave it out where nothing is restored in place.
+DO $$
+BEGIN
+  IF EXISTS (SELECT FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba
+              WHERE d.datname = current_database() AND r.rolsuper) THEN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'dbms_owner') THEN
+      CREATE ROLE dbms_owner NOLOGIN;
+    END IF;
+    GRANT dbms_owner TO dbms;
+    EXECUTE format('ALTER DATABASE %I OWNER TO dbms_owner', current_database());
+  END IF;
 END $$;

@@ -19,8 +19,8 @@ import { captureChanges, readChanges } from '../constructs/permissions/changes.t
 import { readDownloads, removeDownloads } from '../constructs/permissions/downloads.ts';
 import { logInToDatabases } from '../constructs/permissions/logins.ts';
 import { readFreeStorage } from '../constructs/permissions/metrics.ts';
-import { readProtection } from '../constructs/permissions/protection.ts';
-import { askForSamples, countCalls, readSamples, useState } from '../constructs/permissions/state.ts';
+import { describeServers, readProtection } from '../constructs/permissions/protection.ts';
+import { askForSamples, countCalls, countRefusals, readSamples, useState } from '../constructs/permissions/state.ts';
 import { RoutedApi } from '../constructs/routed-api.ts';
 import { UserPool } from '../constructs/user-pool.ts';
 import type { BackupsStack } from './backups.ts';
@@ -51,7 +51,7 @@ export class ApiStack extends Stack {
   constructor(scope: Construct, id: string, { deployment, buildFolder, storage, backups, ...props }: ApiStackProps) {
     super(scope, id, { ...props, description: 'HTTP API of the database management system' });
     storage.acknowledgeBackupPaths(this);
-    const { stateTable } = storage;
+    const { stateTable, auditTable } = storage;
     const layers = [configurationLayer(this, buildFolder, deployment)];
     const make = (name: string, timeout: Duration, { description, environment, statements, vpc }: ApiFunctionShape) =>
       new NodeFunction(this, name, {
@@ -69,12 +69,13 @@ export class ApiStack extends Stack {
 
     const pool = deployment.identity ? null : new UserPool(this, 'UserPool', deployment);
     const authorizer = make('authorizer', Duration.seconds(10), {
-      description: 'Verifies the tokens of callers',
+      description: 'Verifies the tokens of callers, and records whom it refuses',
       environment: {
         stateTable: stateTable.tableName,
+        auditTable: auditTable.tableName,
         ...(pool ? { identityIssuer: pool.issuer, identityAudience: pool.audience } : {}),
       },
-      statements: useState(stateTable, ['Get']),
+      statements: [...useState(stateTable, ['Get']), ...countRefusals(stateTable), ...writeAudit(auditTable)],
     });
     const logIn = logInToDatabases(this, deployment.databases);
     const vpc = deployment.databases.find((database) => database.vpc)?.vpc;
@@ -86,6 +87,7 @@ export class ApiStack extends Stack {
       vpc,
       changeSchedules,
       protection: readProtection(this, storage.bucket, storage.key, deployment.databases),
+      describe: describeServers(this, deployment.databases),
       // By its name, as it is of a stack that comes after this one.
       samplerArn: this.formatArn({
         service: 'lambda',
@@ -135,6 +137,7 @@ function shapesOf(
     vpc,
     changeSchedules,
     protection,
+    describe,
     samplerArn,
   }: {
     logIn: readonly iam.PolicyStatement[];
@@ -142,6 +145,7 @@ function shapesOf(
     vpc: ApiFunctionShape['vpc'];
     changeSchedules: readonly iam.PolicyStatement[];
     protection: readonly iam.PolicyStatement[];
+    describe: readonly iam.PolicyStatement[];
     samplerArn: string;
   },
 ): Record<ApiFunction, ApiFunctionShape> {
@@ -243,6 +247,12 @@ function shapesOf(
         ...logIn,
         new iam.PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: [samplerArn] }),
       ],
+      ...(vpc ? { vpc } : {}),
+    },
+    'doctor-api': {
+      description: 'Examines what works with a database and its login',
+      environment: state,
+      statements: [...useState(stateTable, ['Get', 'Put']), ...describe, ...logIn],
       ...(vpc ? { vpc } : {}),
     },
     'alerts-api': {

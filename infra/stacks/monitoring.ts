@@ -8,6 +8,7 @@ import type { Published } from '../../shared/health/publish.ts';
 import type { Deployment } from '../config/schema.ts';
 import { Dashboards, dashboardName } from '../constructs/dashboards.ts';
 import { DatabaseAlarms } from '../constructs/database-alarms.ts';
+import { DoctorRuns } from '../constructs/doctor-runs.ts';
 import { FunctionAlarms } from '../constructs/function-alarms.ts';
 import { FunctionReports } from '../constructs/function-reports.ts';
 import { configurationLayer, layerPaths } from '../constructs/layers.ts';
@@ -81,18 +82,21 @@ export class MonitoringStack extends Stack {
     });
     rounds.start(sampler.fn);
 
+    const deployed: events.EventPattern = {
+      source: ['aws.cloudformation'],
+      detailType: ['CloudFormation Stack Status Change'],
+      detail: {
+        'stack-id': [this.stackId],
+        'status-details': { status: ['CREATE_COMPLETE', 'UPDATE_COMPLETE', 'UPDATE_ROLLBACK_COMPLETE'] },
+      },
+    };
     new events.Rule(this, 'Deployed', {
       description: 'A first sample as soon as this stack is deployed',
-      eventPattern: {
-        source: ['aws.cloudformation'],
-        detailType: ['CloudFormation Stack Status Change'],
-        detail: {
-          'stack-id': [this.stackId],
-          'status-details': { status: ['CREATE_COMPLETE', 'UPDATE_COMPLETE', 'UPDATE_ROLLBACK_COMPLETE'] },
-        },
-      },
+      eventPattern: deployed,
       targets: [new targets.LambdaFunction(sampler.fn, { retryAttempts: 0, maxEventAge: Duration.minutes(1) })],
     });
+
+    new DoctorRuns(this, 'Doctor', { deployment, buildFolder, storage, deployed });
 
     const alarmChanged = new NodeFunction(this, 'AlarmChanged', {
       ...common,

@@ -2,7 +2,10 @@ import { type CheckName, checkOf } from '../health/checks.ts';
 import type { WatchState } from '../health/sample-store.ts';
 
 /** What else is known of a check that has failed: names of objects, the cause, how sure a forecast is. */
-export function detailOf(check: CheckName, { details, fits, unreachable, latest, slots }: WatchState): string | null {
+export function detailOf(
+  check: CheckName,
+  { details, fits, unreachable, latest, slots, doctor }: WatchState,
+): string | null {
   const fit = fits[checkOf(check).metric];
   if (fit) {
     return `A straight line through ${fit.points} points fits with a confidence of ${Math.round(fit.confidence * 100)} %`;
@@ -20,6 +23,10 @@ export function detailOf(check: CheckName, { details, fits, unreachable, latest,
       return named(details?.largestTables);
     case 'blocked_sessions':
       return `${latest?.values.blocked_sessions ?? 0} sessions wait for locks`;
+    case 'failing_features':
+      return doctor.failing;
+    case 'limited_features':
+      return doctor.limited;
     case 'slot_behind':
       return slots.furthest;
     case 'slot_loss':

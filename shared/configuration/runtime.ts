@@ -197,7 +197,7 @@ export function databasesOf<Item extends z.ZodType<{ id: string }>>(item: Item) 
 export const identitySchema = z.strictObject({
   /** OpenID Connect issuer: tokens' `iss`, and where the keys are found. */
   issuer: z.url(),
-  /** Accepted `aud` (or Cognito's `client_id`). */
+  /** Accepted `aud`; of Cognito's access tokens, which have none, the accepted `client_id`. */
   audience: z.string().min(1),
   /** Where the issuer publishes its keys; by default `<issuer>/.well-known/jwks.json`. */
   jwks_uri: z.url().optional(),

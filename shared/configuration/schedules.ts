@@ -34,8 +34,19 @@ export const schedulesSchema = z.strictObject({
   time_zone: timeZoneSchema.default('UTC'),
 });
 
-/** Names in another case, and offsets such as `+01:00`, are known to JavaScript alone: EventBridge refuses them. */
+/** Time zones of configurations; to look one up takes longer than all else that is checked of a configuration. */
+const knownTimeZones = new Set<string>();
+const MAX_KNOWN_TIME_ZONES = 1000;
+
 function isTimeZone(name: string): boolean {
+  if (knownTimeZones.has(name)) return true;
+  if (!isNameOfTimeZone(name)) return false;
+  if (knownTimeZones.size < MAX_KNOWN_TIME_ZONES) knownTimeZones.add(name);
+  return true;
+}
+
+/** Names in another case, and offsets such as `+01:00`, are known to JavaScript alone: EventBridge refuses them. */
+function isNameOfTimeZone(name: string): boolean {
   try {
     const { timeZone } = new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions();
     return /^[A-Z]/i.test(name) && (timeZone === name || timeZone.toLowerCase() !== name.toLowerCase());

@@ -3,6 +3,7 @@ import { accessRoutes } from './access-routes.ts';
 import { auditRoutes } from './audit-routes.ts';
 import { complianceRoutes } from './compliance-routes.ts';
 import { defineRoute } from './define-route.ts';
+import { doctorRoutes } from './doctor-routes.ts';
 import { healthRoutes } from './health-routes.ts';
 import { maskingRoutes } from './masking-routes.ts';
 import { recoveryRoutes } from './recovery-routes.ts';
@@ -328,6 +329,7 @@ export const routes = [
   ...recoveryRoutes,
   ...auditRoutes,
   ...healthRoutes,
+  ...doctorRoutes,
   ...maskingRoutes,
   ...complianceRoutes,
   ...accessRoutes,

@@ -3,6 +3,7 @@ import type { CheckDefinition } from './checks/definition.ts';
 import { forecastChecks } from './checks/forecast.ts';
 import { replicationChecks } from './checks/replication.ts';
 import { serverChecks } from './checks/server.ts';
+import { setupChecks } from './checks/setup.ts';
 import { storageChecks } from './checks/storage.ts';
 import { workChecks } from './checks/work.ts';
 
@@ -13,6 +14,7 @@ export const checks = {
   ...replicationChecks,
   ...storageChecks,
   ...backupChecks,
+  ...setupChecks,
   ...forecastChecks,
 } as const satisfies Readonly<Record<string, CheckDefinition>>;
 

@@ -39,6 +39,7 @@ const SLOTS = 'pg_replication_slots';
 const ROLLUPS = 'stored samples';
 const FORECAST = `${ROLLUPS}, linear fit; 3650: not in sight`;
 const CATALOG = 'the catalog of backups';
+const DOCTOR = 'the doctor, each day and when somebody asks';
 /** What SQL does not tell: each platform has it from elsewhere, or not at all. */
 const byPlatform =
   (metric: PlatformMetric) =>
@@ -246,6 +247,13 @@ export const metrics = {
     title: 'Objects that S3 could not copy to the second region',
     unit: 'Count',
     source: 'S3, where copies are configured',
+  },
+
+  failing_features: { title: 'Features that do not work', unit: 'Count', source: DOCTOR },
+  limited_features: {
+    title: 'Features that work with limits, or are unknown to work',
+    unit: 'Count',
+    source: DOCTOR,
   },
 
   days_until_disk_full: { title: 'Days until the disk is full', unit: 'Days', source: FORECAST },

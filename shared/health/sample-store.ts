@@ -2,6 +2,7 @@ import { GetCommand, PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
 import type { Pooler } from '../postgres/pooler.ts';
 import { pack, unpack } from '../state/packed.ts';
 import { type StateTable, stateKeys, wasWritten } from '../state/table.ts';
+import type { DoctorHealth } from './doctor-health.ts';
 import type { MetricValues } from './metrics.ts';
 import type { NotedServer } from './noted-server.ts';
 import { type RollUp, rollUpLevels } from './roll-ups.ts';
@@ -27,6 +28,8 @@ export interface WatchState {
   slots: Reading['slots'];
   /** Processor, memory, disk, ages of backups, forecasts: what is asked for as rarely as the details. */
   slow: MetricValues;
+  /** What the latest report of the doctor says is missing. */
+  doctor: DoctorHealth['details'];
   /** When that was. */
   slow_at: number | null;
   /** The lines behind the forecasts. */
@@ -50,6 +53,7 @@ export const emptyWatch: WatchState = {
   sessions: [],
   slots: noSlots,
   slow: {},
+  doctor: { failing: null, limited: null },
   slow_at: null,
   fits: {},
   failures: [],

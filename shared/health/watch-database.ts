@@ -2,12 +2,14 @@ import type { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import type { RDSClient } from '@aws-sdk/client-rds';
 import type pg from 'pg';
 import type { Database, RuntimeConfiguration } from '../configuration/runtime.ts';
+import { readReport } from '../doctor/store.ts';
 import { OperationError } from '../errors.ts';
 import type { ServerDescription } from '../platforms/managed/describe.ts';
 import { platformOf } from '../platforms/platforms.ts';
 import { type ConnectionTarget, connect, poolerOf } from '../postgres/connect.ts';
 import type { StateTable } from '../state/table.ts';
 import { readAges } from './ages.ts';
+import { doctorHealth } from './doctor-health.ts';
 import type { MetricValues } from './metrics.ts';
 import { noteServer } from './noted-server.ts';
 import { addToPeriod, rollUpLevels } from './roll-ups.ts';
@@ -116,7 +118,7 @@ export function createWatcher({
   const readSlowly = async (
     now: number,
     failures: Reading['failures'],
-  ): Promise<Pick<WatchState, 'slow' | 'fits' | 'server'>> => {
+  ): Promise<Pick<WatchState, 'slow' | 'fits' | 'server' | 'doctor'>> => {
     const known = async <Result>(part: string, reading: Promise<Result>): Promise<Result | null> => {
       try {
         return await reading;
@@ -130,13 +132,20 @@ export function createWatcher({
       const server = await known('rds', platform.endpoints.describe(rds, database, signal));
       return { server, outside: await known('cloudwatch', platform.metrics.read(cloudwatch, database, server, now)) };
     };
-    const [{ server, outside }, ages, periods] = await Promise.all([
+    const [{ server, outside }, ages, report, periods] = await Promise.all([
       readOutside(),
       known('backups', readAges(table, database.id, now)),
+      known('doctor', readReport(table, database.id)),
       known('trends', readRollUps(table, database.id, rollUpLevels[0].seconds, now - TREND_MS, now)),
     ]);
     const { values, fits } = trendsOf(periods ?? []);
-    return { slow: { ...values, ...ages, ...outside }, fits, server: noteServer(database, server) };
+    const doctor = doctorHealth(report, now);
+    return {
+      slow: { ...values, ...ages, ...outside, ...doctor.values },
+      fits,
+      server: noteServer(database, server),
+      doctor: doctor.details,
+    };
   };
 
   const poolLimit = connections.pool_size + connections.pool_overflow;
@@ -151,7 +160,7 @@ export function createWatcher({
       sessions: due ? await groupsOf(session) : before.sessions,
     }));
     const failures = [...reading.failures, ...details.failures];
-    const { slow, fits, server } = due ? await readSlowly(now, failures) : before;
+    const { slow, fits, server, doctor } = due ? await readSlowly(now, failures) : before;
     failures.push(
       ...(server?.findings ?? []).map(({ message, nextStep }) => ({
         part: 'server',
@@ -170,6 +179,7 @@ export function createWatcher({
       slow,
       slow_at: due ? now : before.slow_at,
       fits,
+      doctor,
       server,
       failures,
       unreachable: null,

@@ -15,3 +15,6 @@ export function platformOf({ kind }: { kind: PlatformKind }): Platform {
 export const readablePrefixes: readonly string[] = [
   ...new Set(Object.values(platforms).flatMap(({ logs }) => logs.prefixes)),
 ];
+
+/** For what is of no configured database. */
+export const ownServer: Platform = selfManaged;

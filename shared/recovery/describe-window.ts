@@ -57,7 +57,7 @@ export async function describeRecovery(
   const problems = isOn ? [] : setup.problems.map(written);
   return {
     database,
-    status: recovery === null ? 'off' : isOn ? 'on' : 'closed',
+    status: statusOf(recovery),
     ...explainWindow({
       recovery,
       window,
@@ -86,7 +86,7 @@ export async function describeRecovery(
     closed: recovery?.closed ?? null,
     ended_by: endedBy && shown(endedBy),
     obstacles: (recovery?.obstacles ?? []).map(shown),
-    next_base: recovery && isOn ? nextBase(recovery, window !== null) : null,
+    next_base: recovery && isOn && !recovery.pausing ? nextBase(recovery, window !== null) : null,
     not_covered: gaps.map(({ table: of, reason, explanation }) => ({
       schema: of?.schema ?? null,
       table: of?.name ?? null,
@@ -97,6 +97,12 @@ export async function describeRecovery(
     problems,
     warnings: setup.warnings.map(written),
   };
+}
+
+function statusOf(recovery: Recovery | null): RecoveryWindowAnswer['status'] {
+  if (recovery === null) return 'off';
+  if (recovery.closed) return recovery.closed.code === 'paused' ? 'paused' : 'closed';
+  return recovery.pausing ? 'pausing' : 'on';
 }
 
 interface ServerFacts {

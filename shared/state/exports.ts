@@ -42,6 +42,7 @@ const exportSchema = z.object({
     .object({
       transactions: z.string(),
       lsn: z.string().nullable(),
+      lsnUnknown: z.string().optional(),
       takenAt: z.string(),
       serverVersion: z.number(),
       blockSize: z.number(),

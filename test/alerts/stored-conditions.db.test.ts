@@ -59,6 +59,8 @@ test('changes are not captured', () =>
           stored_at: null,
           definitions: null,
           closed: null,
+          pausing: null,
+          timeline: null,
           obstacles: [],
           base_wanted: null,
           base_attempts: 0,
@@ -180,7 +182,13 @@ test('what CloudWatch does not tell of a managed database is unknown, with the r
   const health = async () => {
     const state = await managed?.sample();
     const checks = effectiveChecks({ checks: {} }, watched.configuration.thresholds);
-    const context = { database: { id: DATABASE, kind: aurora.kind }, checks, standings: {}, intervalSeconds: 30 };
+    const context = {
+      database: { id: DATABASE, kind: aurora.kind },
+      checks,
+      standings: {},
+      intervalSeconds: 30,
+      doctor: null,
+    };
     const { unread, ...described } = describeHealth(state ?? emptyWatch, context);
     const stateOf = (name: string) => described.checks.find(({ check }) => check === name)?.state;
     const memory = described.metrics.find(({ metric }) => metric === 'memory_free_bytes')?.value;

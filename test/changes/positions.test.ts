@@ -94,7 +94,9 @@ describe('the guard', () => {
     [{ walStatus: 'unreserved', retainedBytes: 1001 * MB, safeBytes: -1 }, 'drop', 'CRITICAL'],
     [{ walStatus: 'reserved', retainedBytes: 1001 * MB, safeBytes: null }, 'drop', 'CRITICAL'],
     [{ walStatus: 'lost', retainedBytes: 0, safeBytes: null }, 'lost', 'CRITICAL'],
-    [{ walStatus: null, retainedBytes: 0, safeBytes: null }, 'lost', 'CRITICAL'],
+    [{ walStatus: null, retainedBytes: 0, safeBytes: null }, 'missing', 'CRITICAL'],
+    [{ walStatus: 'reserved', retainedBytes: null, safeBytes: null }, 'warn', 'WARNING'],
+    [{ walStatus: 'unreserved', retainedBytes: null, safeBytes: -1 }, 'warn', 'ERROR'],
   ] as const)('%j: %s, %s', (health, action, level) => {
     const decision = guardSlot(health, limits);
     expect(decision).toMatchObject({ action, level });

@@ -9,7 +9,7 @@ import { managed, startTestSystem, type TestSystem } from './support/system.ts';
 const INVOCATION_SECONDS = 30;
 /** For each connection: in general, and for what is under way when the configuration changes. */
 const FAST_BYTES_PER_SECOND = 20_000_000;
-const BYTES_PER_SECOND = 400_000;
+const BYTES_PER_SECOND = 200_000;
 const ROWS = 240_000;
 
 let source: ScratchDatabase;
@@ -89,14 +89,16 @@ test('a long backup and a long restore finish although the configuration is depl
     expect([...(functionOf(name)?.versions.keys() ?? [])], name).toEqual(['1', '2']);
   expect(functionOf('dbms-backup')?.qualifiers.get('live')).toBe('2');
 
-  // Each goes on in an invocation that begins after the change; then they need not be slow any more.
+  // Each goes on in an invocation that begins after the change; when that has ended, they need not be slow any more.
   for (const [{ id }, step] of [
     [backup, 'lane-'],
     [restore, 'restore-'],
   ] as const) {
     await eventually(
       () => begunAfter(id, redeployed),
-      (names) => names.some((name) => name.startsWith(step)) || executionOf(id)?.end !== null,
+      (names) =>
+        (names.some((name) => name.startsWith(step)) && invocationsAfter(id, redeployed) > 0) ||
+        executionOf(id)?.end !== null,
     );
   }
   slow.setPace(FAST_BYTES_PER_SECOND);

@@ -125,6 +125,7 @@ export async function startApi(
     'recovery-api': (await import('../../functions/recovery-api.ts')).handler,
     'jobs-api': (await import('../../functions/jobs-api.ts')).handler,
     'health-api': (await import('../../functions/health-api.ts')).handler,
+    'doctor-api': (await import('../../functions/doctor-api.ts')).handler,
     'alerts-api': (await import('../../functions/alerts-api.ts')).handler,
     'masking-api': (await import('../../functions/masking-api.ts')).handler,
     'audit-api': (await import('../../functions/audit-api.ts')).handler,

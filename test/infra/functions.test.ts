@@ -24,12 +24,14 @@ describe('the functions', () => {
     'dbms-restore-server-api',
     'dbms-recovery-api',
     'dbms-health-api',
+    'dbms-doctor-api',
     'dbms-masking-api',
     'dbms-compliance-api',
     'dbms-access-api',
   ];
   const checks = ['dbms-note-logins', 'dbms-check-compliance', 'dbms-rotate-password'];
-  const inVpc = [...exporting, ...inVpcDurable, 'dbms-capture-changes', ...checks, ...inVpcApis, 'dbms-sample-health'];
+  const monitoring = ['dbms-sample-health', 'dbms-examine-databases'];
+  const inVpc = [...exporting, ...inVpcDurable, 'dbms-capture-changes', ...checks, ...inVpcApis, ...monitoring];
 
   it('are those of functions/, each once, where the configuration asks for all', async () => {
     const deployed = (await synthesize(everything)).ofType('AWS::Lambda::Function').map(({ name }) => name);
@@ -101,7 +103,7 @@ describe('the functions', () => {
       if (Properties?.VpcConfig !== undefined) {
         expect(DependsOn).toContainEqual(
           expect.stringMatching(
-            /^(Backup|Restore|Validate|SampleHealth|Capture\w+|Compliance\w+|Passwords\w+|restoreserverapi|recoveryapi|healthapi|complianceapi|accessapi|maskingapi|Export\w+)RoleDefaultPolicy/,
+            /^(Backup|Restore|Validate|SampleHealth|Capture\w+|Compliance\w+|Passwords\w+|Doctor\w+|restoreserverapi|recoveryapi|healthapi|doctorapi|complianceapi|accessapi|maskingapi|Export\w+)RoleDefaultPolicy/,
           ),
         );
       }
@@ -155,6 +157,15 @@ describe('the functions', () => {
       ['rate(1 minute)', full.one('AWS::SQS::Queue', 'DeadLetters').arn],
     ]);
     expect([...(capture?.asyncConfigs.values() ?? [])]).toMatchObject([{ maximumRetries: 0 }]);
+  });
+
+  it('examine the databases each day and after each deployment', () => {
+    const examine = full.app.functions.find(({ name }) => name === 'dbms-examine-databases');
+    const rules = full.app.rules.filter(({ targets }) => targets.some(({ arn }) => arn === examine?.arn));
+    expect(rules.map(({ scheduleExpression, eventPattern }) => scheduleExpression ?? eventPattern?.source)).toEqual([
+      'rate(1 day)',
+      ['aws.cloudformation'],
+    ]);
   });
 
   it('hear what the log groups that are configured tell of logins and statements', () => {

@@ -138,6 +138,10 @@ const wildcards: Record<string, string> = {
   'deny s3:* backups/*': 'A refusal of all that comes without TLS.',
   'deny s3:* downloads': 'A refusal of all that comes without TLS.',
   'deny s3:* downloads/*': 'A refusal of all that comes without TLS.',
+  'deny s3:GetObject downloads/*': 'A refusal of presigned URLs from other addresses.',
+  'deny s3:GetObjectVersion downloads/*': 'A refusal of presigned URLs from other addresses.',
+  'deny s3:GetObject backups/*': 'A refusal of presigned URLs from other addresses.',
+  'deny s3:GetObjectVersion backups/*': 'A refusal of presigned URLs from other addresses.',
   'deny s3:* access-logs': 'A refusal of all that comes without TLS.',
   'deny s3:* access-logs/*': 'A refusal of all that comes without TLS.',
   'deny sqs:* dead-letters': 'A refusal of all that comes without TLS.',
@@ -213,6 +217,17 @@ const auditing = ['dynamodb:GetItem audit', 'dynamodb:PutItem audit'];
 
 /** What it takes to serve a call: counting it, and appending it to the audit trail. */
 const serving = [...auditing, 'dynamodb:UpdateItem state'];
+
+/** What it takes to examine databases. */
+const examining = [
+  'dynamodb:GetItem state',
+  'dynamodb:PutItem state',
+  'kms:Decrypt secret-key',
+  'rds-db:connect arn:aws:rds-db:eu-central-1:123456789012:dbuser:cluster-ABCDEFGHIJKLMNOPQRSTUVWXYZ/dbms',
+  'rds:DescribeDBClusters arn:aws:rds:eu-central-1:123456789012:cluster:ledger',
+  'rds:DescribeDBInstances arn:aws:rds:eu-central-1:123456789012:db:*',
+  'secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-shop-AbCdEf',
+];
 
 /** What it takes to judge databases by the rules of compliance. */
 const judging = [
@@ -529,7 +544,12 @@ const rights: Record<string, string[]> = {
     'dynamodb:UpdateItem state',
   ],
   'dbms-execution-ended': ['dynamodb:DeleteItem state', 'dynamodb:GetItem state', 'dynamodb:UpdateItem state'],
-  'dbms-authorizer': ['dynamodb:GetItem state'],
+  'dbms-authorizer': [
+    'dynamodb:GetItem audit',
+    'dynamodb:GetItem state',
+    'dynamodb:PutItem audit',
+    'dynamodb:UpdateItem state',
+  ],
   'dbms-backups-api': [
     ...serving,
     'dynamodb:DeleteItem state',
@@ -658,6 +678,9 @@ const rights: Record<string, string[]> = {
     'rds-db:connect arn:aws:rds-db:eu-central-1:123456789012:dbuser:cluster-ABCDEFGHIJKLMNOPQRSTUVWXYZ/dbms',
     'secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-shop-AbCdEf',
   ],
+  // Of AWS how it keeps the servers, of the server what its login may see; it keeps the report.
+  'dbms-doctor-api': [...serving, ...examining],
+  'dbms-examine-databases': examining,
   'dbms-access-api': [
     ...serving,
     'dynamodb:GetItem state',
@@ -729,7 +752,7 @@ describe('least privilege', () => {
 
   it('opens secrets only through Secrets Manager', () => {
     const open = statements.filter(({ resources }) => resources.includes(secretKey));
-    expect(open).toHaveLength(15);
+    expect(open).toHaveLength(17);
     for (const { conditions, actions } of open) {
       expect(actions).toEqual(['kms:Decrypt']);
       expect(conditions).toEqual({ StringEquals: { 'kms:ViaService': 'secretsmanager.eu-central-1.amazonaws.com' } });

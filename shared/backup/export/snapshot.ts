@@ -2,6 +2,7 @@ import type pg from 'pg';
 import * as z from 'zod';
 import { type ConnectionTarget, connect } from '../../postgres/connect.ts';
 import { quoteLiteral, quoteQualified } from '../../postgres/identifiers.ts';
+import { readLogPositionWithin } from '../../postgres/log-position.ts';
 import type { PlannedTable } from '../plan/plan.ts';
 import { snapshotSql } from '../plan/relations.sql.ts';
 import { changedTablesSql } from './changed-tables.sql.ts';
@@ -11,7 +12,6 @@ import type { SnapshotFacts } from './prepare.ts';
 const snapshotRowSchema = z.object({
   snapshot_id: z.string(),
   transactions: z.string(),
-  lsn: z.string().nullable(),
   taken_at: z.string(),
   server_version: z.number(),
   block_size: z.number(),
@@ -33,11 +33,14 @@ export async function takeSnapshot(target: ConnectionTarget): Promise<Snapshot> 
     await holder.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
     const { rows } = await holder.query(snapshotSql);
     const row = snapshotRowSchema.parse(rows[0]);
+    // After the snapshot, which it is only a note on: a server that does not tell it is backed up all the same.
+    const { lsn, reason } = await readLogPositionWithin(holder);
     return {
       id: row.snapshot_id,
       facts: {
         transactions: row.transactions,
-        lsn: row.lsn,
+        lsn,
+        ...(reason === null ? {} : { lsnUnknown: reason }),
         takenAt: row.taken_at,
         serverVersion: row.server_version,
         blockSize: row.block_size,

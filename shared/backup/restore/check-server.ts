@@ -1,14 +1,9 @@
 import type pg from 'pg';
+import { quoteIdentifier } from '../../postgres/identifiers.ts';
 import type { SchemaEntry } from '../../postgres/pg-dump/schema-dump.ts';
 import type { Manifest } from '../manifest.ts';
-import {
-  liveDatabaseSql,
-  localeSql,
-  missingExtensionsSql,
-  rolesSql,
-  serverFactsSql,
-  untrustedExtensionsSql,
-} from './check.sql.ts';
+import { liveDatabaseSql, localeSql, MEMBERSHIP_OPTIONS_SINCE, rolesSql, serverFactsSql } from './check.sql.ts';
+import { checkExtensions } from './extensions/check-extensions.ts';
 import { type Finding, listed } from './findings.ts';
 import { checkFreeSpace, type ReadFreeSpace } from './free-space.ts';
 import { unsupportedEntries } from './newer-features.ts';
@@ -32,10 +27,14 @@ export interface CheckedServer {
   warnings: Finding[];
   /** What a drill goes without: subscriptions, whose database could not be dropped, and what names roles that are missing. */
   leftOut: SchemaEntry[];
+  /** Extensions that it goes without: in a drill all that cannot be created, elsewhere those that nothing depends on. */
+  leftOutExtensions: string[];
 }
 
 export interface ServerFacts {
   version: number;
+  /** Name of the login. */
+  login: string;
   read_only: boolean;
   superuser: boolean;
   may_create_databases: boolean;
@@ -64,15 +63,21 @@ export async function checkServer(
   checkType(backup, problems, warnings);
   checkSelection(backup, problems, warnings);
   checkRights(facts, planned, problems);
-  await checkNames(client, planned, problems, warnings);
+  await checkNames(client, planned, facts, problems, warnings);
   checkVersion(facts, backup, problems, warnings);
-  await checkExtensions(client, backup, problems, warnings);
+  const leftOutExtensions = await checkExtensions(client, backup, planned, { problems, warnings });
   const nameless = await checkRoles(client, backup, planned, facts, problems, warnings);
   await checkLocale(client, backup.manifest, facts, warnings);
   checkFreeSpace(backup.manifest, await readFreeSpace(), problems, warnings);
   const isDrill = planned.mode === 'drill';
   const subscriptions = backup.schema.entries.filter(({ type }) => type === 'SUBSCRIPTION');
-  return { version: facts.version, problems, warnings, leftOut: isDrill ? [...subscriptions, ...nameless] : [] };
+  return {
+    version: facts.version,
+    problems,
+    warnings,
+    leftOut: isDrill ? [...subscriptions, ...nameless] : [],
+    leftOutExtensions,
+  };
 }
 
 export async function readServerFacts(client: pg.Client): Promise<ServerFacts> {
@@ -142,6 +147,7 @@ export function checkCapacity(facts: ServerFacts, connections: number, problems:
 async function checkNames(
   client: pg.Client,
   { mode, targetDatabase }: PlannedRestore,
+  facts: ServerFacts,
   problems: Finding[],
   warnings: Finding[],
 ): Promise<void> {
@@ -149,6 +155,7 @@ async function checkNames(
   if (mode === 'drill') return;
   const { rows } = await client.query<{
     template: boolean;
+    owner: string;
     owned: boolean;
     prepared: number;
     slots: number;
@@ -179,7 +186,9 @@ async function checkNames(
       message: live.template
         ? `"${targetDatabase}" is a template`
         : `The login does not own the database "${targetDatabase}", so it may not rename it`,
-      nextStep: live.template ? 'Choose another database.' : 'Make the login a member of its owner.',
+      nextStep: live.template
+        ? 'Choose another database.'
+        : `Run ${grantOwners([live.owner], facts)}, as a role that may grant it.`,
     });
   }
   if (live.untouchable > 0) {
@@ -232,30 +241,6 @@ function checkVersion(
   });
 }
 
-async function checkExtensions(
-  client: pg.Client,
-  { schema }: TailoredBackup,
-  problems: Finding[],
-  warnings: Finding[],
-): Promise<void> {
-  const names = schema.entries.filter(({ type }) => type === 'EXTENSION').map(({ name }) => name);
-  const { rows: untrusted } = await client.query<{ name: string }>(untrustedExtensionsSql, [names]);
-  if (untrusted.length > 0) {
-    warnings.push({
-      code: 'extension_not_created',
-      message: `Only a superuser may create the extensions ${listed(untrusted.map(({ name }) => name))}: they are left out, and what depends on them is refused`,
-      nextStep: 'Create them in the restored database as a superuser. Where objects depend on them, restore as one.',
-    });
-  }
-  const { rows } = await client.query<{ name: string }>(missingExtensionsSql, [names]);
-  if (rows.length === 0) return;
-  problems.push({
-    code: 'extension_missing',
-    message: `The server does not have the extensions ${listed(rows.map(({ name }) => name))}`,
-    nextStep: 'Install them on the server (CREATE EXTENSION is done by the restore).',
-  });
-}
-
 /** @returns entries that name roles which the server lacks and will lack */
 async function checkRoles(
   client: pg.Client,
@@ -266,9 +251,15 @@ async function checkRoles(
   warnings: Finding[],
 ): Promise<SchemaEntry[]> {
   const names = manifest.roles.map(({ name }) => name);
-  const { rows } = await client.query<{ name: string; present: boolean; member: boolean }>(rolesSql, [names]);
+  const { rows } = await client.query<{ name: string; present: boolean; settable: boolean; inherited: boolean }>(
+    rolesSql(facts.version),
+    [names],
+  );
   const missing = rows.filter(({ present }) => !present).map(({ name }) => name);
-  const foreign = rows.filter(({ present, member }) => present && !member).map(({ name }) => name);
+  const isOwner = ownersOf({ manifest, schema });
+  const owners = rows.filter(({ name, present }) => present && isOwner(name));
+  const foreign = owners.filter(({ settable }) => !settable).map(({ name }) => name);
+  const unusable = owners.filter(({ settable, inherited }) => settable && !inherited).map(({ name }) => name);
   const willBeCreated = missingRoles === 'create' && facts.may_create_roles;
   if (missing.length > 0) {
     warnings.push({
@@ -282,8 +273,15 @@ async function checkRoles(
   if (foreign.length > 0) {
     warnings.push({
       code: 'roles_not_granted',
-      message: `The login is no member of ${listed(foreign)}, so what they own will belong to the login`,
-      nextStep: 'GRANT these roles to the login, or map them with owner_mapping.',
+      message: `The login ${facts.login} may not make these roles owners (SET ROLE): ${listed(foreign)}. What they own will belong to the login`,
+      nextStep: `Run ${grantOwners(foreign, facts)}, as a role that may grant them, or map them with owner_mapping.`,
+    });
+  }
+  if (unusable.length > 0) {
+    problems.push({
+      code: 'roles_not_inherited',
+      message: `The login ${facts.login} may make these roles owners, but does not inherit their rights, so it could not load rows into their tables: ${listed(unusable)}`,
+      nextStep: `Run ${facts.version >= MEMBERSHIP_OPTIONS_SINCE ? grantOwners(unusable, facts) : `ALTER ROLE ${quoteIdentifier(facts.login)} INHERIT`}, or restore with without_owners.`,
     });
   }
   if (willBeCreated) return [];
@@ -298,6 +296,20 @@ async function checkRoles(
     nextStep: 'Create the roles, or map them with owner_mapping.',
   });
   return policies;
+}
+
+/** Who owns something of what is restored. */
+function ownersOf({ manifest, schema }: Pick<TailoredBackup, 'manifest' | 'schema'>): (role: string) => boolean {
+  const { database_properties: properties, large_objects: large } = manifest;
+  const entries = schema.entries.flatMap(({ owner }) => owner ?? []);
+  const owners = new Set([properties.owner, ...large.objects.map(({ owner }) => owner), ...entries]);
+  return (role) => owners.has(role);
+}
+
+/** The statement that lets the login make these roles owners, and keep the rights of what they then own. */
+function grantOwners(owners: readonly string[], { version, login }: Pick<ServerFacts, 'version' | 'login'>): string {
+  const options = version >= MEMBERSHIP_OPTIONS_SINCE ? ' WITH INHERIT TRUE, SET TRUE' : '';
+  return `GRANT ${owners.map(quoteIdentifier).join(', ')} TO ${quoteIdentifier(login)}${options}`;
 }
 
 async function checkLocale(

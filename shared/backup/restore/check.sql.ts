@@ -1,7 +1,11 @@
+/** Version since which `GRANT role TO role` has the options INHERIT and SET. */
+export const MEMBERSHIP_OPTIONS_SINCE = 160_000;
+
 /** The server and the login, as far as a restore depends on them. */
 export const serverFactsSql = `
 SELECT pg_catalog.current_setting('server_version_num')::int AS version,
        pg_catalog.pg_is_in_recovery() AS read_only,
+       r.rolname AS login,
        r.rolsuper AS superuser,
        r.rolcreatedb OR r.rolsuper AS may_create_databases,
        r.rolcreaterole OR r.rolsuper AS may_create_roles,
@@ -13,28 +17,16 @@ SELECT pg_catalog.current_setting('server_version_num')::int AS version,
   FROM pg_catalog.pg_roles r
  WHERE r.rolname = current_user`;
 
-/** Of the given roles: whether each exists, and whether the login may make it an owner. */
-export const rolesSql = `
+/**
+ * Of the given roles: whether each exists, whether the login may make it an owner, and whether it has the rights of what the role then
+ * owns. Since 16 a membership says each on its own; until then every member may make it an owner.
+ */
+export const rolesSql = (version: number): string => `
 SELECT wanted.name, r.oid IS NOT NULL AS present,
-       coalesce(pg_catalog.pg_has_role(current_user, r.oid, 'MEMBER'), false) AS member
+       coalesce(pg_catalog.pg_has_role(current_user, r.oid, '${version >= MEMBERSHIP_OPTIONS_SINCE ? 'SET' : 'MEMBER'}'), false) AS settable,
+       coalesce(pg_catalog.pg_has_role(current_user, r.oid, 'USAGE'), false) AS inherited
   FROM pg_catalog.unnest($1::text[]) AS wanted(name)
   LEFT JOIN pg_catalog.pg_roles r ON r.rolname = wanted.name`;
-
-export const missingExtensionsSql = `
-SELECT wanted.name FROM pg_catalog.unnest($1::text[]) AS wanted(name)
- WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_available_extensions e WHERE e.name = wanted.name)`;
-
-/** Of the given extensions: those that the server leaves to superusers, where the login is none. RDS has a role in their place. */
-export const untrustedExtensionsSql = `
-SELECT e.name
-  FROM pg_catalog.pg_available_extensions e
-  JOIN pg_catalog.pg_available_extension_versions v ON v.name = e.name AND v.version = e.default_version
-  JOIN pg_catalog.pg_roles r ON r.rolname = current_user
- WHERE e.name = ANY ($1::text[]) AND v.superuser AND NOT v.trusted AND NOT r.rolsuper
-   AND NOT EXISTS (
-     SELECT FROM pg_catalog.pg_roles g
-      WHERE g.rolname = 'rds_superuser' AND pg_catalog.pg_has_role(r.oid, g.oid, 'MEMBER'))
- ORDER BY e.name`;
 
 /** Whether the server has ICU, and a collation of the operating system by one of the given names. */
 export const localeSql = `
@@ -47,6 +39,7 @@ SELECT EXISTS (SELECT FROM pg_catalog.pg_collation WHERE collprovider = 'i') AS 
 /** A database that is to be replaced. */
 export const liveDatabaseSql = `
 SELECT d.datistemplate AS template,
+       pg_catalog.pg_get_userbyid(d.datdba) AS owner,
        pg_catalog.pg_has_role(current_user, d.datdba, 'USAGE') AS owned,
        (SELECT count(*)::int FROM pg_catalog.pg_prepared_xacts x WHERE x.database = d.datname) AS prepared,
        (SELECT count(*)::int FROM pg_catalog.pg_replication_slots s WHERE s.database = d.datname) AS slots,
@@ -54,8 +47,8 @@ SELECT d.datistemplate AS template,
           JOIN pg_catalog.pg_roles r ON r.oid = a.usesysid
          WHERE a.datname = d.datname
            AND NOT (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user)
-           AND (r.rolsuper OR NOT (pg_catalog.pg_has_role(current_user, r.oid, 'MEMBER')
-                                   OR pg_catalog.pg_has_role(current_user, 'pg_signal_backend', 'MEMBER'))))
+           AND (r.rolsuper OR NOT (pg_catalog.pg_has_role(current_user, r.oid, 'USAGE')
+                                   OR pg_catalog.pg_has_role(current_user, 'pg_signal_backend', 'USAGE'))))
          AS untouchable
   FROM pg_catalog.pg_database d
  WHERE d.datname = $1`;

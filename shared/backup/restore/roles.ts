@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { quoteIdentifier } from '../../postgres/identifiers.ts';
 import type { RoleEntry } from '../manifest.ts';
+import { MEMBERSHIP_OPTIONS_SINCE } from './check.sql.ts';
 import { settingStatement } from './target-database.ts';
 
 /**
@@ -17,9 +18,11 @@ export async function createMissingRoles(client: pg.Client, roles: readonly Role
       WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = wanted.name)`,
     [roles.map(({ name }) => name)],
   );
-  const { rows: login } = await client.query<{ superuser: boolean }>(
-    'SELECT rolsuper AS superuser FROM pg_catalog.pg_roles WHERE rolname = current_user',
+  const { rows: login } = await client.query<{ superuser: boolean; version: number }>(
+    `SELECT rolsuper AS superuser, pg_catalog.current_setting('server_version_num')::int AS version
+       FROM pg_catalog.pg_roles WHERE rolname = current_user`,
   );
+  const options = (login[0]?.version ?? 0) >= MEMBERSHIP_OPTIONS_SINCE ? ' WITH INHERIT TRUE, SET TRUE' : '';
   const warnings: string[] = [];
   const created = new Set<string>();
   for (const { name } of rows) {
@@ -27,7 +30,7 @@ export async function createMissingRoles(client: pg.Client, roles: readonly Role
       await client.query(`CREATE ROLE ${quoteIdentifier(name)} NOLOGIN`);
       created.add(name);
       warnings.push(`Role "${name}" was missing on the server: created without login`);
-      if (!login[0]?.superuser) await client.query(`GRANT ${quoteIdentifier(name)} TO CURRENT_USER`);
+      if (!login[0]?.superuser) await client.query(`GRANT ${quoteIdentifier(name)} TO CURRENT_USER${options}`);
     } catch (error) {
       warnings.push(`Role "${name}" is missing on the server and could not be created: ${(error as Error).message}`);
     }

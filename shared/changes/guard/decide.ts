@@ -2,8 +2,8 @@
 export interface SlotHealth {
   /** null when there is no such slot. */
   walStatus: 'reserved' | 'extended' | 'unreserved' | 'lost' | null;
-  /** Log that is kept for the slot. */
-  retainedBytes: number;
+  /** Log that is kept for the slot; null where the server does not tell it. */
+  retainedBytes: number | null;
   /** Log that can be written before the server gives the slot up; null when it never does. */
   safeBytes: number | null;
 }
@@ -18,7 +18,8 @@ export interface GuardLimits {
 }
 
 export interface GuardDecision {
-  action: 'keep' | 'warn' | 'drop' | 'lost';
+  /** `lost`: the server has given the slot up. `missing`: it is not there. */
+  action: 'keep' | 'warn' | 'drop' | 'lost' | 'missing';
   /** In words; null when all is well. */
   reason: string | null;
   /** How bad it is that there is a reason; null when all is well. */
@@ -36,7 +37,7 @@ export function guardSlot({ walStatus, retainedBytes, safeBytes }: SlotHealth, l
   const { warnAt, disk = null } = limits;
   const mostRetainedBytes = limitOn(disk, limits.mostRetainedBytes);
   if (walStatus === null)
-    return { action: 'lost', level: 'CRITICAL', reason: 'The replication slot is not on the server any more' };
+    return { action: 'missing', level: 'CRITICAL', reason: 'The replication slot is not on the server any more' };
   if (walStatus === 'lost') {
     return {
       action: 'lost',
@@ -44,9 +45,11 @@ export function guardSlot({ walStatus, retainedBytes, safeBytes }: SlotHealth, l
       reason: 'The server has removed log that the replication slot needed',
     };
   }
-  const amounts = `${megabytes(retainedBytes)} of log are kept for the slot, of at most ${megabytes(mostRetainedBytes)}`;
-  if (retainedBytes > mostRetainedBytes) return { action: 'drop', level: 'CRITICAL', reason: amounts };
-  if (disk && disk.freeBytes !== null && disk.freeBytes < reserveOf(disk) && retainedBytes > RESERVE_BYTES) {
+  const kept = retainedBytes === null ? 'An unknown amount' : megabytes(retainedBytes);
+  const amounts = `${kept} of log are kept for the slot, of at most ${megabytes(mostRetainedBytes)}`;
+  if (retainedBytes !== null && retainedBytes > mostRetainedBytes)
+    return { action: 'drop', level: 'CRITICAL', reason: amounts };
+  if (disk && disk.freeBytes !== null && disk.freeBytes < reserveOf(disk) && (retainedBytes ?? 0) > RESERVE_BYTES) {
     const reason = `The disk has ${megabytes(disk.freeBytes)} free; ${amounts}`;
     return { action: 'drop', level: 'CRITICAL', reason };
   }
@@ -63,6 +66,10 @@ export function guardSlot({ walStatus, retainedBytes, safeBytes }: SlotHealth, l
       level: 'ERROR',
       reason: `The server gives the slot up after ${megabytes(Math.max(0, safeBytes))} more; ${amounts}`,
     };
+  }
+  if (retainedBytes === null) {
+    const unknown = 'The server does not tell how much log it keeps for the slot, so that its size cannot be guarded';
+    return { action: 'warn', level: 'WARNING', reason: unknown };
   }
   if (retainedBytes > mostRetainedBytes * warnAt) return { action: 'warn', level: 'WARNING', reason: amounts };
   return { action: 'keep', level: null, reason: null };

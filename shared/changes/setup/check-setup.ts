@@ -3,7 +3,7 @@ import * as z from 'zod';
 import type { Finding } from '../../backup/restore/findings.ts';
 import type { Database } from '../../configuration/runtime.ts';
 import type { Platform } from '../../platforms/platform.ts';
-import { platformOf } from '../../platforms/platforms.ts';
+import { ownServer, platformOf } from '../../platforms/platforms.ts';
 import { capabilitiesSql, coverageSql } from './setup.sql.ts';
 
 const capabilitiesSchema = z.object({
@@ -35,7 +35,7 @@ export interface SetupPlace {
 }
 
 /** A server of one's own, with a password. */
-const ownServer: SetupPlace = { platform: platformOf({ kind: 'self-managed' }), isByIam: false, allowsPause: false };
+const ownPlace: SetupPlace = { platform: ownServer, isByIam: false, allowsPause: false };
 
 /** @param database - as it is configured */
 export function setupPlaceOf(database: Pick<Database, 'kind' | 'login' | 'allow_pause'>): SetupPlace {
@@ -49,7 +49,7 @@ export function setupPlaceOf(database: Pick<Database, 'kind' | 'login' | 'allow_
 /** Looks whether changes of the database can be captured, and says all that stands in the way. Changes nothing. */
 export async function checkSetup(
   client: pg.Client,
-  { platform, isByIam, allowsPause }: SetupPlace = ownServer,
+  { platform, isByIam, allowsPause }: SetupPlace = ownPlace,
 ): Promise<SetupCheck> {
   const { replication, privileges } = platform;
   const facts = capabilitiesSchema.parse((await client.query(capabilitiesSql)).rows[0]);

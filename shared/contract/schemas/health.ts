@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { databaseIdSchema } from '../../configuration/runtime.ts';
 import { databaseQuerySchema, pageOf, pageQuerySchema } from './common.ts';
+import { doctorSchema } from './doctor.ts';
 
 /** How bad something is, from news to emergency. */
 export const levelSchema = z.enum(['INFO', 'WARNING', 'ERROR', 'CRITICAL']);
@@ -82,6 +83,10 @@ export const healthSchema = z
     largest_tables: z.array(z.object({ name: z.string(), bytes: z.number() })),
     sequences: z.array(z.object({ name: z.string(), usage: z.number() })),
     invalid_indexes: z.array(z.string()),
+    doctor: doctorSchema.nullable().meta({
+      description:
+        'The latest report of `GET doctor`: which features work with the login and the server. null: nobody has looked yet.',
+    }),
     unread: z
       .array(z.object({ part: z.string(), reason: z.string() }))
       .meta({ description: 'Parts of the sample that could not be read, such as for want of rights.' }),

@@ -11,6 +11,7 @@ import {
   sequencesSql,
   sizesSql,
   tableNumbersSql,
+  walDirectorySql,
 } from './tables.sql.ts';
 import { createParts, oneRow, type Reading } from './take-reading.ts';
 
@@ -108,12 +109,13 @@ type Reader = (client: pg.Client, before: Details, storageBytes: number | null) 
 const readers: Readonly<Record<Part, Reader>> = {
   async sizes(client, _before, storageBytes) {
     const sizes = await oneRow(client, sizesSql);
-    // The configuration, logs and temporary files of the server are not seen by SQL.
-    const used = (sizes.all_database_bytes ?? 0) + (sizes.wal_directory_bytes ?? 0);
-    const disk =
-      storageBytes === null
-        ? {}
-        : { disk_free_bytes: Math.max(0, storageBytes - used), disk_usage: used / storageBytes };
+    let disk: MetricValues = {};
+    if (storageBytes !== null) {
+      // The configuration, logs and temporary files of the server are not seen by SQL.
+      const { wal_directory_bytes: log } = await oneRow(client, walDirectorySql);
+      const used = (sizes.all_database_bytes ?? 0) + (log ?? 0);
+      disk = { disk_free_bytes: Math.max(0, storageBytes - used), disk_usage: used / storageBytes };
+    }
     return { values: { database_bytes: sizes.database_bytes ?? null, ...disk } };
   },
   async tables(client) {

@@ -81,12 +81,15 @@ SELECT name, id, (value - first)::float8 / nullif(last - first, 0)::float8 AS us
  ORDER BY usage DESC NULLS LAST
  LIMIT 10`;
 
-/** Bytes of this database, of all that the login may see, and of the WAL where it may see that; files are counted, not locked. */
+/** Bytes of the WAL where the login may see that. Asked of self-managed servers alone: others may refuse it. */
+export const walDirectorySql = `
+SELECT CASE WHEN pg_catalog.has_function_privilege('pg_catalog.pg_ls_waldir()', 'EXECUTE')
+            THEN (SELECT pg_catalog.sum(size)::float8 FROM pg_catalog.pg_ls_waldir()) END AS wal_directory_bytes`;
+
+/** Bytes of this database, and of all that the login may see; files are counted, not locked. */
 export const sizesSql = `
 SELECT pg_catalog.sum(bytes) FILTER (WHERE datname = pg_catalog.current_database())::float8 AS database_bytes,
-       pg_catalog.sum(bytes)::float8 AS all_database_bytes,
-       CASE WHEN pg_catalog.has_function_privilege('pg_catalog.pg_ls_waldir()', 'EXECUTE')
-            THEN (SELECT pg_catalog.sum(size)::float8 FROM pg_catalog.pg_ls_waldir()) END AS wal_directory_bytes
+       pg_catalog.sum(bytes)::float8 AS all_database_bytes
   FROM (
     SELECT datname, pg_catalog.pg_database_size(oid) AS bytes
       FROM pg_catalog.pg_database

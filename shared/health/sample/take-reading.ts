@@ -1,8 +1,9 @@
 import type pg from 'pg';
+import { readLogPosition } from '../../postgres/log-position.ts';
 import type { MetricValues } from '../metrics.ts';
 import { activityNumbersSql } from './activity.sql.ts';
 import { countersSql } from './counters.sql.ts';
-import { replicationSql } from './replication.sql.ts';
+import { replicationLagSql, replicationSql } from './replication.sql.ts';
 import type { StatementTimes } from './statement-times.ts';
 import { statementsExtensionSql, statementTimesSql } from './statements.sql.ts';
 
@@ -77,7 +78,7 @@ export function createParts(failures: Reading['failures']) {
 }
 
 /**
- * Reads the numbers that every sample holds: five short queries and an empty one, on one connection. None waits for a lock.
+ * Reads the numbers that every sample holds: seven short queries and an empty one, on one connection. None waits for a lock.
  *
  * @param client - with short statement and lock timeouts
  * @throws Error when the connection is lost
@@ -98,7 +99,10 @@ export async function takeReading(
   const activity = await read('activity', () => oneRow(client, activityNumbersSql, [slowQuerySeconds]));
   const { max_connections = null, own_busy = null, ...sessions } = activity ?? {};
   const counted = await read('counters', () => oneRow(client, countersSql(version)));
-  const replication = await read('replication', () => oneRow(client, replicationSql));
+  const position = await read('log position', () => readLogPosition(client));
+  if (position?.reason) failures.push({ part: 'log position', reason: position.reason });
+  const lag = await read('replication lag', () => oneRow(client, replicationLagSql));
+  const replication = await read('replication', () => oneRow(client, replicationSql, [position?.lsn ?? null]));
   const { wal_bytes = null, furthest_slot, endangered_slot, unread_slot, ...replicated } = replication ?? {};
   const statements = await read('statements', () => readStatements(client));
 
@@ -106,6 +110,7 @@ export async function takeReading(
     at,
     values: {
       ...sessions,
+      ...lag,
       ...replicated,
       up: 1,
       samples_taken: 1,

@@ -90,7 +90,12 @@ const ofMember = ({ id, parameterGroup }: DescribedInstance): Place => ({
 function stepsIn(place: Place, { name, value, needsRestart }: { name: string; value: string; needsRestart: boolean }) {
   const parameter = quoteShell(
     JSON.stringify([
-      { ParameterName: name, ParameterValue: value, ApplyMethod: needsRestart ? 'pending-reboot' : 'immediate' },
+      {
+        ParameterName: name,
+        // Groups take switches as numbers.
+        ParameterValue: { on: '1', off: '0' }[value] ?? value,
+        ApplyMethod: needsRestart ? 'pending-reboot' : 'immediate',
+      },
     ]),
   );
   const groups = place.words === 'db-cluster' ? 'db-cluster-parameter-group' : 'db-parameter-group';

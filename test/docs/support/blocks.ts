@@ -23,10 +23,12 @@ export interface Block {
  */
 export const documents: readonly string[] = [
   'README.md',
-  ...readdirSync(join(projectFolder, 'docs'))
-    .filter((name) => name.endsWith('.md'))
-    .sort()
-    .map((name) => `docs/${name}`),
+  ...['docs', 'docs/platforms'].flatMap((folder) =>
+    readdirSync(join(projectFolder, folder))
+      .filter((name) => name.endsWith('.md'))
+      .sort()
+      .map((name) => `${folder}/${name}`),
+  ),
   'CONTRIBUTING.md',
   'bench/README.md',
 ];

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ListBucketsCommand, ListMultipartUploadsCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import { type LocalSystem, type ManagedDatabase, type SystemOptions, startSystem } from '../../../local/system.ts';
-import '../../support/function-bundles.ts';
+import { askFor } from '../../support/made-once/ask.ts';
 import { type TestServer, withClient } from '../../support/servers.ts';
 
 export interface TestSystem {
@@ -24,7 +24,14 @@ export async function startTestSystem(options: Omit<SystemOptions, 'stateFolder'
   const deployment = { requests_per_minute: 100_000, ...options.deployment };
   // Jobs pause between attempts; their number and order are what counts here.
   const start = () =>
-    startSystem({ durableRetryMilliseconds: 100, durableWaitShare: 0.1, ...options, deployment, stateFolder });
+    startSystem({
+      durableRetryMilliseconds: 100,
+      durableWaitShare: 0.1,
+      synthesize: (configuration) => askFor('assemblies', JSON.stringify(configuration)),
+      ...options,
+      deployment,
+      stateFolder,
+    });
   const remove = () => rm(stateFolder, { recursive: true, force: true, maxRetries: 5 });
   let system: LocalSystem;
   try {

@@ -6,9 +6,9 @@ import type { Source } from './broker.ts';
 import type { Answered, Asked } from './synthesizer.ts';
 
 /**
- * Cloud assemblies by their configurations in JSON, each synthesized once for all files, with cdk-nag, by one process that goes on
- * running. CDK's own check of the templates against CloudFormation's schemas is left out, which takes as long as all the rest: it
- * is made by `npm run synth`, and by the tests that synthesize as `npm run deploy` does.
+ * Cloud assemblies by their configurations in JSON, each synthesized once for all files, by one process that goes on running. The
+ * checks of cdk-nag and of CloudFormation's schemas are left out, which take ten times as long as all the rest: `npm run synth`
+ * makes them, which `.ci/run` runs beside the tests.
  */
 export function assemblies(bundles: Source): Source {
   const made = new Map<string, Promise<string>>();

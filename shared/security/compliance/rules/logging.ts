@@ -1,3 +1,4 @@
+import { logIsRead } from '../../../platforms/log-is-read.ts';
 import { platformOf, readablePrefixes } from '../../../platforms/platforms.ts';
 import { controlsOf } from '../controls.ts';
 import { defineRule, notApplicable, pass, type Rule, type RuleLevel, unknown } from '../rule.ts';
@@ -98,10 +99,7 @@ export const loggingRules = [
       if (!destination || !prefix) return unknown('The login may not see log_destination and log_line_prefix');
       const formats = namesIn(destination.value);
       const found = `log_destination = ${destination.value}, log_line_prefix = '${prefix.value}'`;
-      const isRead =
-        formats.some((format) => format === 'csvlog' || format === 'jsonlog') ||
-        (formats.includes('stderr') && readablePrefixes.includes(prefix.value));
-      if (isRead) return pass(found);
+      if (logIsRead(formats, prefix.value)) return pass(found);
       const right = platformOf(context.database).logs.prefixes[0] ?? '';
       return failSetting(
         `${found}: its lines are not read, so that the audit trail has no logins and no statements of the server`,

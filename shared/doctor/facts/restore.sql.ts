@@ -1,0 +1,68 @@
+import { MEMBERSHIP_OPTIONS_SINCE } from '../../backup/restore/check.sql.ts';
+import { MAX_NAMED } from './rows.sql.ts';
+
+/**
+ * Roles that own something in the database and that the login cannot make owners, or of whose objects it then has no rights. $1: the role
+ * of administrators.
+ */
+export function foreignOwnersSql(version: number): string {
+  const becomes = version >= MEMBERSHIP_OPTIONS_SINCE ? 'SET' : 'MEMBER';
+  return `
+WITH owners AS (
+  SELECT d.refobjid AS oid, pg_catalog.count(*)::int AS objects
+    FROM pg_catalog.pg_shdepend d
+    JOIN pg_catalog.pg_database db ON db.datname = pg_catalog.current_database()
+   WHERE d.refclassid = 'pg_catalog.pg_authid'::regclass AND d.deptype = 'o'
+     AND (d.dbid = db.oid OR (d.dbid = 0 AND d.classid = 'pg_catalog.pg_database'::regclass AND d.objid = db.oid))
+   GROUP BY d.refobjid
+)
+SELECT r.rolname AS owner, o.objects,
+       r.rolsuper OR coalesce(pg_catalog.pg_has_role(r.oid, admins.oid, 'MEMBER'), false) AS administers,
+       ARRAY(SELECT g.rolname::text FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles g ON g.oid = m.member
+              WHERE m.roleid = r.oid AND m.admin_option ORDER BY 1 LIMIT 5) AS granted_by,
+       pg_catalog.count(*) OVER ()::int AS total
+  FROM owners o
+  JOIN pg_catalog.pg_roles r ON r.oid = o.oid
+  LEFT JOIN pg_catalog.pg_roles admins ON admins.rolname = $1
+ WHERE NOT pg_catalog.pg_has_role(r.oid, '${becomes}') OR NOT pg_catalog.pg_has_role(r.oid, 'USAGE')
+ ORDER BY r.rolname
+ LIMIT ${MAX_NAMED}`;
+}
+
+/**
+ * Extensions that the login may not create anew: untrusted ones, for who is no superuser. Whether anything outside of the extension
+ * depends on it decides what a restore loses without it.
+ */
+export const uncreatableExtensionsSql = `
+WITH members AS (
+  SELECT d.refobjid AS extension, d.classid, d.objid
+    FROM pg_catalog.pg_depend d
+   WHERE d.refclassid = 'pg_catalog.pg_extension'::regclass AND d.deptype = 'e'
+), uses AS (
+  SELECT m.extension,
+         CASE d.classid WHEN 'pg_catalog.pg_rewrite'::regclass THEN 'pg_catalog.pg_class'::regclass
+                        WHEN 'pg_catalog.pg_attrdef'::regclass THEN 'pg_catalog.pg_class'::regclass
+                        ELSE d.classid END AS classid,
+         CASE d.classid WHEN 'pg_catalog.pg_rewrite'::regclass THEN (SELECT w.ev_class FROM pg_catalog.pg_rewrite w WHERE w.oid = d.objid)
+                        WHEN 'pg_catalog.pg_attrdef'::regclass THEN (SELECT a.adrelid FROM pg_catalog.pg_attrdef a WHERE a.oid = d.objid)
+                        ELSE d.objid END AS objid
+    FROM members m
+    JOIN pg_catalog.pg_depend d ON d.refclassid = m.classid AND d.refobjid = m.objid AND d.deptype IN ('n', 'a')
+   WHERE d.classid IN ('pg_catalog.pg_class'::regclass, 'pg_catalog.pg_proc'::regclass, 'pg_catalog.pg_constraint'::regclass,
+                       'pg_catalog.pg_trigger'::regclass, 'pg_catalog.pg_rewrite'::regclass, 'pg_catalog.pg_attrdef'::regclass)
+)
+SELECT e.extname AS name,
+       EXISTS (SELECT FROM uses u
+                WHERE u.extension = e.oid
+                  AND NOT EXISTS (SELECT FROM members m WHERE m.classid = u.classid AND m.objid = u.objid)) AS in_use,
+       pg_catalog.count(*) OVER ()::int AS total
+  FROM pg_catalog.pg_extension e
+  JOIN pg_catalog.pg_available_extension_versions v ON v.name = e.extname AND v.version = e.extversion
+ WHERE v.superuser AND NOT v.trusted AND e.extname <> 'plpgsql'
+ ORDER BY e.extname
+ LIMIT ${MAX_NAMED}`;
+
+/** Whether statements are counted in the database, and whether they could be. */
+export const statementStatisticsSql = `
+SELECT EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'pg_stat_statements') AS present,
+       EXISTS (SELECT FROM pg_catalog.pg_available_extensions WHERE name = 'pg_stat_statements') AS available`;

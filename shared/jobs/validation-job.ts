@@ -64,6 +64,8 @@ const INCONCLUSIVE: ReadonlySet<string> = new Set([
   'disk_full',
   'too_few_connections',
   'create_refused',
+  'run_login_refused',
+  'drill_incomplete',
   'server_read_only',
   'drills_not_configured',
   'unknown_database',

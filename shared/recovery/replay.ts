@@ -18,9 +18,12 @@ export function replayOf(
     isPart,
   }: { target: ConnectionTarget; store: ObjectStore; signal: AbortSignal; isPart: boolean },
 ): NonNullable<RestoreDependencies['replay']> {
-  return async (database, finish) => {
+  return async (database, finish, filling = target) => {
     const selection = isPart ? { isLeftOut: () => false } : undefined;
-    const { warnings } = await replayChanges({ ...plan, selection }, { target, database, store, signal, finish });
+    const { warnings } = await replayChanges(
+      { ...plan, selection },
+      { target: filling, database, store, signal, finish },
+    );
     return warnings;
   };
 }

@@ -24,10 +24,15 @@ export const selfManaged: Platform = {
     read: async () => ({}),
   },
   storage: {
+    takesSize: true,
     sizeForSql: configuredStorage,
     readFree: async () => ({ is: 'unknown', reason: 'A server does not say how much disk space is free' }),
   },
-  parameters: { change: changeSetting, note: () => '' },
+  parameters: {
+    change: (change) => ({ is: 'possible', steps: changeSetting(change) }),
+    describe: async () => null,
+    note: () => '',
+  },
   logs: {
     takesNoOther: false,
     prefixes: ['%m [%p]: user=%u,db=%d,app=%a,client=%h ', ...managedLogs.prefixes],
@@ -37,14 +42,21 @@ export const selfManaged: Platform = {
     scripts: ['self-managed.sql'],
     administrators: null,
     isOwnRole: () => false,
+    isAdministrator: ({ bootstrap }) => bootstrap,
     allowReplication: (login) => `ALTER ROLE ${quoteIdentifier(login)} REPLICATION`,
   },
   endpoints: {
     hasFiles: true,
+    canPause: false,
     hasOwnAuthority: true,
     findings: () => [],
     describe: async () => null,
     reads: () => ({ instances: [], clusters: [], freeStorage: false }),
+  },
+  replication: {
+    enable: 'Run ALTER SYSTEM SET wal_level = logical and restart the server.',
+    unlimitedSlots: null,
+    iamSetting: null,
   },
   upgrades: { replacedByBlueGreen: false, slotsBefore: slotsBeforeUpgrade },
   extensions: { allowedBy: null, ownOnly: [] },

@@ -10,6 +10,8 @@ const settingSchema = z.object({
   value: z.string(),
   source: z.string(),
   context: z.string(),
+  type: z.string(),
+  unit: z.string().nullable(),
   pending_restart: z.boolean(),
 });
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { watchRound } from '../shared/alerts/watch-round.ts';
-import { cloudwatchClient, dynamodbClient, sesClient } from '../shared/aws/clients.ts';
+import { cloudwatchClient, dynamodbClient, rdsClient, sesClient } from '../shared/aws/clients.ts';
 import { runtimeConfigurationSchema } from '../shared/configuration/runtime.ts';
 import { createWatcher } from '../shared/health/watch-database.ts';
 import { openTable } from '../shared/state/table.ts';
@@ -60,7 +60,9 @@ const target = {
 };
 const details = { everyMs: step.rarely * step.pauseMs, budgetMs: 50 };
 const cloudwatch = cloudwatchClient();
-const watchers = new Map([['shop', createWatcher({ table, cloudwatch, database, target, configuration, details })]]);
+const watchers = new Map([
+  ['shop', createWatcher({ table, cloudwatch, rds: rdsClient(), database, target, configuration, details })],
+]);
 let logBytes = 0;
 
 async function round(): Promise<void> {

@@ -1,4 +1,5 @@
 import { dynamodbClient, s3Client, secretsManagerClient } from '../shared/aws/clients.ts';
+import { setupPlaceOf } from '../shared/changes/setup/check-setup.ts';
 import { readEnvironment } from '../shared/configuration/environment.ts';
 import { findDatabase, loadConfiguration } from '../shared/configuration/load.ts';
 import type { Database } from '../shared/configuration/runtime.ts';
@@ -7,6 +8,9 @@ import { connectionTarget } from '../shared/postgres/target.ts';
 import { turnRecoveryOff, turnRecoveryOn } from '../shared/recovery/change-recovery.ts';
 import { describeRecovery } from '../shared/recovery/describe-window.ts';
 import { guardLimits } from '../shared/recovery/limits.ts';
+import { pauseRecovery } from '../shared/recovery/pause-recovery.ts';
+import { openAuditor } from '../shared/security/audit/open-auditor.ts';
+import { recordDefinitions } from '../shared/security/audit/subjects.ts';
 import { openTable } from '../shared/state/table.ts';
 
 const environment = readEnvironment(['stateTable', 'backupBucket', 'backupKeyArn']);
@@ -14,10 +18,14 @@ const configuration = loadConfiguration();
 const table = openTable(dynamodbClient(), environment.stateTable);
 const store = { s3: s3Client(), bucket: environment.backupBucket, keyArn: environment.backupKeyArn };
 
+const auditor = openAuditor();
+
 /** All ends before API Gateway gives up waiting. */
 const REQUEST_MS = 25_000;
 /** The longest wait for transactions that are running when a slot is made. */
 const WAIT_MS = 15_000;
+/** For capturing what is left before a pause; what remains is left to the runs of the capture. */
+const CAPTURE_MS = 10_000;
 
 const dependenciesOf = (database: Database) => ({
   target: connectionTarget(
@@ -30,8 +38,12 @@ const dependenciesOf = (database: Database) => ({
   table,
   configuration,
   limits: guardLimits(configuration, database),
+  place: setupPlaceOf(database),
   captureMinutes: configuration.recovery.capture_minutes,
   waitMs: WAIT_MS,
+  compressionLevel: configuration.backups.compression_level,
+  timeMs: CAPTURE_MS,
+  onDefinitions: recordDefinitions(auditor, database.id),
   signal: AbortSignal.timeout(REQUEST_MS),
 });
 
@@ -43,8 +55,10 @@ export const handler = createApiHandler('recovery-api', {
   changeRecovery: async ({ query, body, caller }) => {
     const database = findDatabase(configuration, query.database);
     const dependencies = dependenciesOf(database);
-    if (body.enabled) await turnRecoveryOn(database.id, caller.sub, dependencies);
-    else await turnRecoveryOff(database.id, dependencies);
+    const { status = body.enabled ? 'on' : 'off' } = body;
+    if (status === 'on') await turnRecoveryOn(database.id, caller.sub, dependencies);
+    else if (status === 'off') await turnRecoveryOff(database.id, dependencies);
+    else await pauseRecovery(database.id, caller.sub, dependencies);
     return { status: 200, body: await describeRecovery(database.id, dependencies) };
   },
 });

@@ -1,7 +1,7 @@
 import type { Context } from 'aws-lambda';
 import { linksFrom } from '../shared/alerts/link.ts';
 import { watchRound } from '../shared/alerts/watch-round.ts';
-import { cloudwatchClient, dynamodbClient, secretsManagerClient, sesClient } from '../shared/aws/clients.ts';
+import { cloudwatchClient, dynamodbClient, rdsClient, secretsManagerClient, sesClient } from '../shared/aws/clients.ts';
 import { readEnvironment } from '../shared/configuration/environment.ts';
 import { loadConfiguration } from '../shared/configuration/load.ts';
 import { isMinuteOfSamples } from '../shared/health/sampling-interval.ts';
@@ -29,7 +29,7 @@ const watchers = new Map(
     const target = monitoringTarget(database, configuration.connections, clients, 'dbms sample');
     return [
       database.id,
-      createWatcher({ table, cloudwatch: cloudwatchClient(), database, target, configuration }),
+      createWatcher({ table, cloudwatch: cloudwatchClient(), rds: rdsClient(), database, target, configuration }),
     ] as const;
   }),
 );

@@ -19,7 +19,7 @@ export const vpcEndpoints = {
   secretsmanager: { kind: 'interface', actions: ['secretsmanager:*'], use: 'logins of the databases' },
   lambda: { kind: 'interface', actions: ['lambda:*'], use: 'steps of jobs, functions that export together' },
   monitoring: { kind: 'interface', actions: ['cloudwatch:*'], use: "metrics, free storage of RDS (CloudWatch's API)" },
-  rds: { kind: 'interface', actions: ['rds:*'], use: 'compliance of managed databases' },
+  rds: { kind: 'interface', actions: ['rds:*'], use: 'disk, writer and settings of managed databases' },
   email: { kind: 'interface', actions: ['ses:*'], use: "mails (SES's API; `email-smtp` is another one)" },
 } as const satisfies Readonly<Record<string, EndpointOf>>;
 

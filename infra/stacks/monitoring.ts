@@ -16,6 +16,7 @@ import { NodeFunction } from '../constructs/node-function.ts';
 import { logInToDatabases } from '../constructs/permissions/logins.ts';
 import { sendMails } from '../constructs/permissions/mails.ts';
 import { readMetrics } from '../constructs/permissions/metrics.ts';
+import { describeServers } from '../constructs/permissions/protection.ts';
 import { readSamples, readTroubledFunctions, useState } from '../constructs/permissions/state.ts';
 import { mailEvents, ReturnedMails } from '../constructs/returned-mails.ts';
 import { SamplingRounds } from '../constructs/sampling-rounds.ts';
@@ -73,6 +74,7 @@ export class MonitoringStack extends Stack {
         ...readSamples(stateTable),
         ...readTroubledFunctions(stateTable),
         readMetrics(),
+        ...describeServers(this, databases),
         ...rounds.statements,
         ...sendMails(this, deployment, mailEvents(prefix)),
         ...logInToDatabases(this, databases),

@@ -36,6 +36,8 @@ export type LocalServices = {
   putInstance: LocalRds['putInstance'];
   /** Makes or replaces a cluster of RDS. */
   putCluster: LocalRds['putCluster'];
+  /** Puts a server behind an instance of RDS. */
+  attachServer: LocalRds['attachServer'];
   /** Makes the next calls of a service fail as AWS would; set once the promise resolves. */
   faults: { set(fault: Fault): Promise<void>; clear(): Promise<void> };
   /** Which buckets callers may list, by their access key id; S3 tells nobody else that an object is missing. */
@@ -121,6 +123,7 @@ export async function startServices({
       putSecret: secrets.putSecret,
       putInstance: rds.putInstance,
       putCluster: rds.putCluster,
+      attachServer: rds.attachServer,
       faults: {
         set: async (fault) => {
           if (fault.service === 's3') await s3.addFault(fault);

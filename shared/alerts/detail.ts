@@ -18,6 +18,8 @@ export function detailOf(
     case 'invalid_indexes':
       return details && details.invalidIndexes.length > 0 ? details.invalidIndexes.join(', ') : null;
     case 'disk':
+    case 'disk_free':
+    case 'disk_ceiling':
       return named(details?.largestTables);
     case 'blocked_sessions':
       return `${latest?.values.blocked_sessions ?? 0} sessions wait for locks`;

@@ -24,9 +24,9 @@ export const recoveryRoutes = [
     leastRole: 'admin',
     servedBy: 'recovery-api',
     tag: 'Restore',
-    summary: 'Turn point-in-time recovery on or off',
+    summary: 'Turn point-in-time recovery on or off, or pause it',
     description:
-      'On: makes a replication slot and, where the login may, event triggers that note changes of definitions; a window that is open stays as it is. Off: removes both.',
+      'On: makes a replication slot and, where the login may, event triggers that note changes of definitions; a window that is open stays as it is. Off: removes both. Paused: captures what has been committed, then removes both, for an upgrade of the server; on afterwards begins a new window.',
     query: databaseQuerySchema,
     body: recoveryChangeSchema,
     bodyExample: { enabled: true },

@@ -17,7 +17,9 @@ export async function readAges(table: StateTable, database: string, now = Date.n
   );
   const recovery = await readRecovery(table, database);
   const copies = await readCopies(table, database);
-  const captured = recovery && Date.parse(recovery.captured_at ?? recovery.turned_on_at);
+  // While it is paused nothing is to be captured; an alert of its own says so.
+  const isPaused = recovery?.closed?.code === 'paused';
+  const captured = recovery && !isPaused ? Date.parse(recovery.captured_at ?? recovery.turned_on_at) : null;
   return {
     backup_age_seconds: newest,
     proven_backup_age_seconds: newestProven,

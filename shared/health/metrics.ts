@@ -204,6 +204,22 @@ export const metrics = {
     publishedAs: 'DiskUsage',
   },
 
+  disk_ceiling_usage: {
+    title: 'Disk in use of what storage autoscaling allows',
+    unit: 'Ratio',
+    source: byPlatform('disk_ceiling_usage'),
+  },
+  local_storage_free_bytes: {
+    title: 'Free local storage of the instance',
+    unit: 'Bytes',
+    source: byPlatform('local_storage_free_bytes'),
+  },
+  capacity_usage: {
+    title: 'Capacity units in use of the most that are allowed',
+    unit: 'Ratio',
+    source: byPlatform('capacity_usage'),
+  },
+
   backup_age_seconds: {
     title: 'Age of the newest backup',
     unit: 'Seconds',

@@ -1,9 +1,10 @@
 import { GetCommand, PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
-import type { DoctorHealth } from '../doctor/health.ts';
 import type { Pooler } from '../postgres/pooler.ts';
 import { pack, unpack } from '../state/packed.ts';
 import { type StateTable, stateKeys, wasWritten } from '../state/table.ts';
+import type { DoctorHealth } from './doctor-health.ts';
 import type { MetricValues } from './metrics.ts';
+import type { NotedServer } from './noted-server.ts';
 import { type RollUp, rollUpLevels } from './roll-ups.ts';
 import type { Details, SessionGroup } from './sample/read-details.ts';
 import { type Counters, noSlots, type Reading } from './sample/take-reading.ts';
@@ -38,6 +39,8 @@ export interface WatchState {
   unreachable: { code: string; message: string; next_step: string } | null;
   /** The connection pooler that the sampler has gone through; null: it met the server itself, or has not met it yet. */
   pooler: Pooler | null;
+  /** What AWS says of the server; null where it does not keep it, or has not said yet. */
+  server: NotedServer | null;
   /** The open period of each level of roll-ups. */
   open: (RollUp | null)[];
 }
@@ -56,6 +59,7 @@ export const emptyWatch: WatchState = {
   failures: [],
   unreachable: null,
   pooler: null,
+  server: null,
   open: rollUpLevels.map(() => null),
 };
 

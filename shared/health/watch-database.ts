@@ -1,13 +1,17 @@
 import type { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
+import type { RDSClient } from '@aws-sdk/client-rds';
 import type pg from 'pg';
 import type { Database, RuntimeConfiguration } from '../configuration/runtime.ts';
-import { doctorHealth } from '../doctor/health.ts';
 import { readReport } from '../doctor/store.ts';
 import { OperationError } from '../errors.ts';
+import type { ServerDescription } from '../platforms/managed/describe.ts';
 import { platformOf } from '../platforms/platforms.ts';
 import { type ConnectionTarget, connect, poolerOf } from '../postgres/connect.ts';
 import type { StateTable } from '../state/table.ts';
 import { readAges } from './ages.ts';
+import { doctorHealth } from './doctor-health.ts';
+import type { MetricValues } from './metrics.ts';
+import { noteServer } from './noted-server.ts';
 import { addToPeriod, rollUpLevels } from './roll-ups.ts';
 import { betweenReadings, type EarlierStatements } from './sample/between-readings.ts';
 import { type DetailsOptions, noDetails, readDetails, readSessionGroups } from './sample/read-details.ts';
@@ -26,6 +30,7 @@ import { trendsOf } from './trends.ts';
 export interface WatchDependencies {
   table: StateTable;
   cloudwatch: CloudWatchClient;
+  rds: RDSClient;
   database: Database;
   target: ConnectionTarget;
   configuration: Pick<RuntimeConfiguration, 'thresholds' | 'connections' | 'metrics_retention_hours'>;
@@ -51,6 +56,8 @@ export interface Watcher {
 const STATEMENT_TIMEOUT_MS = 5_000;
 const LOCK_TIMEOUT_MS = 100;
 const CONNECT_TIMEOUT_MS = 5_000;
+/** A network without a way to the API must not hold up the samples. */
+const DESCRIBE_MS = 4_000;
 /** What grows with the number of tables: on a crowded server its parts are spread over some samples. */
 const DETAILS = { everyMs: 300_000, budgetMs: 50 };
 /** Over how long trends and usual values are sought. */
@@ -63,6 +70,7 @@ const TREND_MS = 8 * 86_400_000;
 export function createWatcher({
   table,
   cloudwatch,
+  rds,
   database,
   target,
   configuration,
@@ -110,7 +118,7 @@ export function createWatcher({
   const readSlowly = async (
     now: number,
     failures: Reading['failures'],
-  ): Promise<Pick<WatchState, 'slow' | 'fits' | 'doctor'>> => {
+  ): Promise<Pick<WatchState, 'slow' | 'fits' | 'server' | 'doctor'>> => {
     const known = async <Result>(part: string, reading: Promise<Result>): Promise<Result | null> => {
       try {
         return await reading;
@@ -119,15 +127,25 @@ export function createWatcher({
         return null;
       }
     };
-    const [outside, ages, report, periods] = await Promise.all([
-      known('cloudwatch', platform.metrics.read(cloudwatch, database, now)),
+    const readOutside = async (): Promise<{ server: ServerDescription | null; outside: MetricValues | null }> => {
+      const signal = AbortSignal.timeout(DESCRIBE_MS);
+      const server = await known('rds', platform.endpoints.describe(rds, database, signal));
+      return { server, outside: await known('cloudwatch', platform.metrics.read(cloudwatch, database, server, now)) };
+    };
+    const [{ server, outside }, ages, report, periods] = await Promise.all([
+      readOutside(),
       known('backups', readAges(table, database.id, now)),
       known('doctor', readReport(table, database.id)),
       known('trends', readRollUps(table, database.id, rollUpLevels[0].seconds, now - TREND_MS, now)),
     ]);
     const { values, fits } = trendsOf(periods ?? []);
     const doctor = doctorHealth(report, now);
-    return { slow: { ...values, ...ages, ...outside, ...doctor.values }, fits, doctor: doctor.details };
+    return {
+      slow: { ...values, ...ages, ...outside, ...doctor.values },
+      fits,
+      server: noteServer(database, server),
+      doctor: doctor.details,
+    };
   };
 
   const poolLimit = connections.pool_size + connections.pool_overflow;
@@ -142,7 +160,13 @@ export function createWatcher({
       sessions: due ? await groupsOf(session) : before.sessions,
     }));
     const failures = [...reading.failures, ...details.failures];
-    const { slow, fits, doctor } = due ? await readSlowly(now, failures) : before;
+    const { slow, fits, server, doctor } = due ? await readSlowly(now, failures) : before;
+    failures.push(
+      ...(server?.findings ?? []).map(({ message, nextStep }) => ({
+        part: 'server',
+        reason: `${message}. ${nextStep}`,
+      })),
+    );
     const between = betweenReadings(before.earlier, statements, reading);
     statements = { at: reading.at, statements: reading.statements };
     return {
@@ -156,6 +180,7 @@ export function createWatcher({
       slow_at: due ? now : before.slow_at,
       fits,
       doctor,
+      server,
       failures,
       unreachable: null,
       pooler,

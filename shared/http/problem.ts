@@ -80,6 +80,7 @@ const failures: Readonly<Record<string, { status: number; fields?: readonly `${s
   rows_left: { status: 409 },
   no_base: { status: 409, fields: ['body.point_in_time', 'body.backup_type'] },
   recovery_off: { status: 409, fields: ['body.backup_type'] },
+  nothing_to_pause: { status: 409, fields: ['body.status'] },
   not_downloadable: { status: 409, fields: ['path.id'] },
   base_not_covered: { status: 409, fields: ['body.backup_id'] },
   target_before_base: { status: 409, fields: ['body.point_in_time'] },

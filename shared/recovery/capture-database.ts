@@ -1,23 +1,27 @@
 import type { CaptureSummary } from '../changes/capture/capture-once.ts';
 import type { GuardLimits } from '../changes/guard/decide.ts';
 import { enforceGuard } from '../changes/guard/guard.ts';
-import { turnOff } from '../changes/setup/turn-on.ts';
+import type { SetupPlace } from '../changes/setup/check-setup.ts';
+import type { ClosedCode } from '../contract/schemas/recovery.ts';
 import { OperationError } from '../errors.ts';
 import { withConnection } from '../postgres/with-connection.ts';
-import { noteEndedWindow } from '../state/ended-windows.ts';
-import { type Recovery, readRecovery, recordClosed } from '../state/recovery.ts';
-import { DAY_MS } from '../time.ts';
+import { readRecovery } from '../state/recovery.ts';
+import { closeWindow } from './close-window.ts';
 import { type BaseState, ensureBase, type StartBase } from './ensure-base.ts';
-import { growingWaitMs } from './growing-wait.ts';
+import { withKnownDisk } from './known-disk.ts';
+import { judgeMissingSlot, readTimeline } from './missing-slot.ts';
+import { endPause } from './pause-recovery.ts';
 import { renewSlot } from './renew-slot.ts';
 import { type StoreChangesDependencies, storeChanges } from './store-changes.ts';
 import { alertUnauthenticated } from './unauthenticated-alert.ts';
-import { type AlertDependencies, alertSlot, alertWindowClosed, resolveSlotAlert } from './window-alert.ts';
+import { type AlertDependencies, alertLongPause, alertSlot } from './window-alert.ts';
 
 export interface CaptureDatabaseDependencies extends AlertDependencies, StoreChangesDependencies {
   limits: GuardLimits;
   /** The longest wait for transactions that are running when a lost slot is made anew, in milliseconds. */
   waitMs: number;
+  /** By default a server of one's own. */
+  place?: SetupPlace;
   startBase: StartBase;
 }
 
@@ -25,7 +29,9 @@ export interface CaptureDatabaseDependencies extends AlertDependencies, StoreCha
 export type CaptureReport =
   | { status: 'off' }
   /** The window has ended, with the reason. */
-  | { status: 'closed'; reason: string }
+  | { status: 'closed'; reason: string; code: ClosedCode | null }
+  /** It is paused from now on: everything is captured, and nothing is left on the server. */
+  | { status: 'paused' }
   /** A slot was made in place of one that was lost. */
   | { status: 'renewed' }
   | (CaptureSummary & { base: BaseState | null });
@@ -37,8 +43,8 @@ const GUARD_TIMEOUT_MS = 20_000;
 
 /**
  * One run for one database: first the guard, so that a server whose changes cannot be captured is not filled with log, then the
- * capture, and a full backup where one is wanted. A window that ends leaves nothing on the server; where the slot was lost, a later run
- * makes another.
+ * capture, and a full backup where one is wanted. A window that ends leaves nothing on the server; where the server lost the slot, a later
+ * run makes another. One that somebody else dropped stays dropped.
  *
  * @throws OperationError as {@link storeChanges} or `beginWindow`; a later run goes on
  */
@@ -46,54 +52,49 @@ export async function captureDatabase(
   database: string,
   dependencies: CaptureDatabaseDependencies,
 ): Promise<CaptureReport> {
-  const { target, table, limits } = dependencies;
+  const { target, table } = dependencies;
   const recovery = await readRecovery(table, database);
   if (!recovery) return { status: 'off' };
-  if (recovery.closed) return (await renewSlot(recovery, dependencies)) ? { status: 'renewed' } : { status: 'off' };
-  const of = { database, slot: recovery.slot };
-  const began = new Date();
-  const guarded = await withConnection(
-    target,
-    { kind: 'administering', statementTimeoutMs: GUARD_TIMEOUT_MS },
-    (client) => enforceGuard(client, of.slot, limits),
-  );
-  if (guarded.action === 'drop' || guarded.action === 'lost') {
-    return close(recovery, { reason: guarded.reason ?? '', isLost: guarded.action === 'lost' }, dependencies);
+  if (recovery.closed) {
+    await alertLongPause(dependencies, recovery, new Date());
+    return (await renewSlot(recovery, dependencies)) ? { status: 'renewed' } : { status: 'off' };
   }
+  const of = { database, slot: recovery.slot };
+  const limits = await withKnownDisk(table, database, dependencies.limits);
+  const began = new Date();
+  const looking = { kind: 'administering', statementTimeoutMs: GUARD_TIMEOUT_MS } as const;
+  const guarded = await withConnection(target, looking, (client) => enforceGuard(client, of.slot, limits));
+  const close = async (why: { reason: string; code: ClosedCode }): Promise<CaptureReport> => {
+    const { reason, code } = await closeWindow(recovery, why, dependencies);
+    return { status: 'closed', reason, code };
+  };
+  const closeMissing = async (): Promise<CaptureReport> => {
+    // This system itself may have dropped it since: whoever pauses it or turns it off records that after the drop.
+    const known = await readRecovery(table, database);
+    if (known?.slot !== recovery.slot || known.closed) return { status: 'off' };
+    if (known.pausing) return (await endPause(database, dependencies)) ? { status: 'paused' } : { status: 'off' };
+    return close(judgeMissingSlot(known, await withConnection(target, looking, readTimeline)));
+  };
+  if (guarded.action === 'missing') return closeMissing();
+  if (guarded.action === 'drop') return close({ reason: guarded.reason ?? '', code: 'log_limit' });
+  if (guarded.action === 'lost') return close({ reason: guarded.reason ?? '', code: 'slot_lost' });
   await alertSlot(dependencies, database, guarded, limits, began);
   const storedAt = Date.parse(recovery.stored_at ?? recovery.turned_on_at);
   try {
-    const summary = await storeChanges(of, began.getTime() - storedAt >= EMPTY_AFTER_MS, dependencies);
+    const toTheEnd = recovery.pausing !== null || began.getTime() - storedAt >= EMPTY_AFTER_MS;
+    const summary = await storeChanges(of, toTheEnd, dependencies);
+    if (recovery.pausing) {
+      const isDone = summary.status === 'captured' && summary.caughtUp;
+      if (isDone && (await endPause(database, dependencies))) return { status: 'paused' };
+      return { ...summary, warning: guarded.reason, base: null };
+    }
     const base = await ensureBase(database, dependencies);
     const ignored = await alertUnauthenticated(dependencies, of, new Date());
     return { ...summary, warning: guarded.reason ?? summary.warning ?? ignored, base };
   } catch (error) {
-    const isOver = error instanceof OperationError && (error.code === 'slot_missing' || error.code === 'slot_lost');
-    if (!isOver) throw error;
-    return close(recovery, { reason: error.message, isLost: true }, dependencies);
+    if (!(error instanceof OperationError)) throw error;
+    if (error.code === 'slot_missing') return closeMissing();
+    if (error.code === 'slot_lost') return close({ reason: error.message, code: 'slot_lost' });
+    throw error;
   }
-}
-
-async function close(
-  { database, slot, covered, turned_on_at: since, ...recovery }: Recovery,
-  { reason, isLost }: { reason: string; isLost: boolean },
-  dependencies: CaptureDatabaseDependencies,
-): Promise<CaptureReport> {
-  const now = new Date();
-  // Cleared away before it is said: what fails here, the next run does again.
-  await turnOff(database, dependencies);
-  // One that is lost again and again is made anew ever more seldom.
-  const renewals = now.getTime() - Date.parse(since) > DAY_MS ? 0 : recovery.renewals;
-  const closed = { at: now.toISOString(), reason };
-  await noteEndedWindow(dependencies.table, database, { slot, covered, ...closed });
-  const closing = {
-    closed,
-    renewals,
-    renew_at: isLost ? new Date(now.getTime() + growingWaitMs(renewals)).toISOString() : null,
-  };
-  if (await recordClosed(dependencies.table, { database, slot }, closing)) {
-    await alertWindowClosed(dependencies, database, { reason, isRenewed: isLost }, now);
-    await resolveSlotAlert(dependencies, database, now);
-  }
-  return { status: 'closed', reason };
 }

@@ -1,8 +1,11 @@
 import type { ObjectStore } from '../backup/objects/object-store.ts';
+import type { SetupPlace } from '../changes/setup/check-setup.ts';
 import { turnOff, turnOn } from '../changes/setup/turn-on.ts';
 import type { ConnectionTarget } from '../postgres/connect.ts';
+import { withConnection } from '../postgres/with-connection.ts';
 import { noteEndedWindow } from '../state/ended-windows.ts';
-import { readRecovery, removeRecovery, writeRecovery } from '../state/recovery.ts';
+import { readRecovery, recordPausing, removeRecovery, writeRecovery } from '../state/recovery.ts';
+import { readTimeline } from './missing-slot.ts';
 import { resolveUnauthenticatedAlert } from './unauthenticated-alert.ts';
 import { type AlertDependencies, resolveCaptureAlert, resolveSlotAlert, resolveWindowAlert } from './window-alert.ts';
 
@@ -12,18 +15,27 @@ export interface ChangeDependencies extends AlertDependencies {
   signal: AbortSignal;
   /** How long to wait for transactions that are running, in milliseconds. */
   waitMs: number;
+  /** By default a server of one's own. */
+  place?: SetupPlace;
 }
 
 /**
- * Turns point-in-time recovery on; a window that is open stays as it is. What fails leaves nothing on the server.
+ * Turns point-in-time recovery on, or goes on after a pause, with a new slot and a new full backup; a window that is open stays as it is.
+ * What fails leaves nothing on the server.
  *
  * @throws OperationError `recovery_impossible`, `transactions_running`, or one of the connection or the store
  */
 export async function turnRecoveryOn(database: string, by: string, dependencies: ChangeDependencies): Promise<void> {
   const { table } = dependencies;
   const known = await readRecovery(table, database);
-  if (known && !known.closed) return;
-  await beginWindow(database, { by, reason: 'Point-in-time recovery was turned on', renewals: 0 }, dependencies);
+  if (known && !known.closed) {
+    if (known.pausing === null || (await recordPausing(table, known, null))) return;
+  }
+  const wasPaused = known?.pausing || known?.closed?.code === 'paused';
+  const reason = wasPaused
+    ? 'Point-in-time recovery was resumed after it was paused for an upgrade'
+    : 'Point-in-time recovery was turned on';
+  await beginWindow(database, { by, reason, renewals: 0 }, dependencies);
   await resolveWindowAlert(dependencies, database, new Date());
 }
 
@@ -41,6 +53,7 @@ export async function beginWindow(
   const { slot, follows_definitions, definitions } = await turnOn(database, dependencies);
   const now = new Date().toISOString();
   try {
+    const timeline = await withConnection(dependencies.target, { kind: 'administering' }, readTimeline);
     await writeRecovery(table, {
       database,
       slot,
@@ -53,6 +66,8 @@ export async function beginWindow(
       definitions,
       closed: null,
       unauthenticated: null,
+      pausing: null,
+      timeline,
       obstacles: [],
       base_wanted: { since: now, reason },
       base_attempts: 0,

@@ -31,6 +31,7 @@ export function explainWindow(facts: WindowFacts): Explained {
   const { recovery, problems } = facts;
   if (!recovery) return off(problems);
   if (recovery.closed) return closed(recovery, facts);
+  if (recovery.pausing) return pausing(recovery.pausing, facts);
   const { phase, text } = phaseOf(recovery, facts);
   if (!recovery.base_wanted) {
     if (facts.window) return { phase, explanation: text, base_job: null, next: capture(facts) };
@@ -54,16 +55,23 @@ function closed({ closed: ended, renew_at: at }: Recovery, { window }: WindowFac
   const until = window
     ? `Moments from ${window.earliest} until ${window.latest.time} can still be restored.`
     : 'No moment was captured that can be restored.';
-  const what =
-    at === null
-      ? 'It does not begin again by itself: put the cause right, then PUT recovery with {"enabled": true}.'
+  const isPaused = ended?.code === 'paused';
+  const what = isPaused
+    ? 'Nothing of it is on the server, and nothing is captured. When the upgrade is over, PUT recovery with {"status": "on"} begins a new window with a full backup.'
+    : at === null
+      ? `It does not begin again by itself${ended?.code === 'slot_dropped_by_others' ? ', as the slot may have been dropped on purpose. When it may be there again, run' : ': put the cause right, then'} PUT recovery with {"enabled": true}.`
       : `A run makes a slot again at ${at}, or within a minute or two after; a full backup follows.`;
   return {
-    phase: 'closed',
+    phase: isPaused ? 'paused' : 'closed',
     explanation: `The capture ended at ${ended?.at}: ${ended?.reason}. ${until} ${what}`,
     base_job: null,
     next: at === null ? null : { step: 'slot', due_at: at },
   };
+}
+
+function pausing({ since, by }: NonNullable<Recovery['pausing']>, facts: WindowFacts): Explained {
+  const explanation = `${by} asked at ${since} to pause it for an upgrade. A run captures what has been committed, then drops the slot and the event triggers; the upgrade can begin when this says "paused". PUT recovery with {"status": "on"} keeps it on.`;
+  return { phase: 'pausing', explanation, base_job: null, next: { ...capture(facts), step: 'pause' } };
 }
 
 /** How far the window itself is, without what it waits for. */
@@ -147,7 +155,7 @@ const within = (count: number): string => (count === 1 ? 'within a minute' : `wi
 const every = (count: number): string => (count === 1 ? 'every minute' : `every ${count} minutes`);
 
 /** At the latest: when the last run began is not known. */
-const capture = ({ captureMinutes, now }: WindowFacts): Explained['next'] => ({
+const capture = ({ captureMinutes, now }: WindowFacts): NonNullable<Explained['next']> => ({
   step: 'capture',
   due_at: iso(now.getTime() + captureMinutes * MINUTE_MS),
 });

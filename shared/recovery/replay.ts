@@ -20,12 +20,11 @@ export function replayOf(
     owners,
   }: Pick<ReplayDependencies, 'store' | 'signal' | 'parse' | 'owners'> & { target: ConnectionTarget; isPart: boolean },
 ): NonNullable<RestoreDependencies['replay']> {
-  return async (database, finish) => {
+  return async (database, finish, leftOut, filling = target) => {
     const selection = isPart ? { isLeftOut: () => false } : undefined;
-    const { warnings } = await replayChanges(
-      { ...plan, selection },
-      { target, database, store, signal, parse, owners, finish },
-    );
+    const request = { ...plan, selection, missing: leftOut };
+    const dependencies = { target: filling, database, store, signal, parse, owners, finish };
+    const { warnings } = await replayChanges(request, dependencies);
     return warnings;
   };
 }

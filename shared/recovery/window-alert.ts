@@ -3,10 +3,13 @@ import { mailAbout, mailSubject } from '../alerts/news.ts';
 import { readSettings } from '../alerts/settings.ts';
 import type { GuardDecision, GuardLimits, SlotHealth } from '../changes/guard/decide.ts';
 import type { RuntimeConfiguration } from '../configuration/runtime.ts';
+import type { ClosedCode } from '../contract/schemas/recovery.ts';
 import { causeOfCheck } from '../health/checks.ts';
 import { compareLevels } from '../health/levels.ts';
 import { newAlertId } from '../state/ids.ts';
+import type { Closed, Recovery } from '../state/recovery.ts';
 import type { StateTable } from '../state/table.ts';
+import { DAY_MS } from '../time.ts';
 
 export interface AlertDependencies {
   table: StateTable;
@@ -16,28 +19,58 @@ export interface AlertDependencies {
 const WINDOW = 'recovery:window';
 const SLOT = 'recovery:slot';
 
-/** Opens an alert: from now on no further moment of the database can be restored. */
+const WHAT_TO_DO: Readonly<Record<ClosedCode, string>> = {
+  slot_lost:
+    'Points in time until then can still be restored. It begins anew by itself, with a full backup: GET recovery-window shows how far it is. Remove the cause, so that it is not lost again.',
+  log_limit:
+    'Points in time until then can still be restored. Remove the cause and turn it on again with PUT recovery and {"enabled": true}; a full backup then starts by itself.',
+  slot_dropped_by_others:
+    'Points in time until then can still be restored; later ones cannot. The slot is not created again by itself, as it may have been dropped on purpose, such as for a major upgrade. When it may be there again, run PUT recovery with {"enabled": true}; a full backup then starts by itself. To do without, run PUT recovery with {"enabled": false}.',
+  paused:
+    'Points in time until then can still be restored; later ones cannot. When the upgrade is over, run PUT recovery with {"status": "on"}; a full backup then starts by itself.',
+};
+
+/** Opens an alert: from now on no further moment of the database can be restored. A pause that somebody asked for is but a warning. */
 export async function alertWindowClosed(
   dependencies: AlertDependencies,
   database: string,
-  { reason, isRenewed }: { reason: string; isRenewed: boolean },
+  { reason, code }: Closed,
   now: Date,
 ): Promise<void> {
+  const isPaused = code === 'paused';
   const alert: NewAlert = {
     id: newAlertId(),
     database,
     cause: WINDOW,
-    title: 'Point-in-time recovery has ended',
-    level: 'CRITICAL',
+    title: isPaused ? 'Point-in-time recovery is paused' : 'Point-in-time recovery has ended',
+    level: isPaused ? 'WARNING' : 'CRITICAL',
     value: null,
     threshold: null,
     unit: 'None',
-    what_to_do: isRenewed
-      ? 'Moments until then can still be restored. It begins anew by itself, with a full backup: GET recovery-window shows how far it is. Mend the cause, so that it is not lost again.'
-      : 'Moments until then can still be restored. Mend the cause and turn it on again with PUT recovery and {"enabled": true}; a full backup is then begun by itself.',
+    what_to_do: WHAT_TO_DO[code ?? 'log_limit'],
     detail: reason,
   };
   await openAlert(dependencies.table, alert, await mailOf(dependencies, alert, 'opened', now), now);
+}
+
+/** A pause that is as old as this was probably forgotten. */
+const LONG_PAUSE_MS = DAY_MS;
+
+/** Raises the alert of a pause to CRITICAL when it has lasted for a day. */
+export async function alertLongPause(
+  dependencies: AlertDependencies,
+  { database, closed }: Pick<Recovery, 'database' | 'closed'>,
+  now: Date,
+): Promise<void> {
+  if (closed?.code !== 'paused' || now.getTime() - Date.parse(closed.at) < LONG_PAUSE_MS) return;
+  const id = await alertOfCause(dependencies.table, { database, cause: WINDOW });
+  if (id === null) return;
+  const known = await getAlert(dependencies.table, id);
+  if (known.level === 'CRITICAL') return;
+  const raised = { ...known, level: 'CRITICAL' as const };
+  const mail = await mailOf(dependencies, raised, 'raised', now);
+  const rise = { event: 'raised' as const, level: raised.level, value: null, threshold: null };
+  await raiseAlert(dependencies.table, id, rise, mail, now);
 }
 
 /**

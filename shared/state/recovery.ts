@@ -1,5 +1,6 @@
 import { DeleteCommand, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import * as z from 'zod';
+import { closedCodeSchema } from '../contract/schemas/recovery.ts';
 import { definitionsSeenSchema } from '../postgres/table-definitions.ts';
 import { type StateTable, setExpression, wasWritten } from './table.ts';
 
@@ -15,6 +16,14 @@ const obstacleSchema = z.object({
 
 /** A change of definitions that cannot be repeated. */
 export type Obstacle = z.output<typeof obstacleSchema>;
+
+const closedSchema = z.object({
+  at: z.string(),
+  reason: z.string(),
+  /** null of windows that ended before it was noted. */
+  code: closedCodeSchema.nullable().default(null),
+});
+export type Closed = z.output<typeof closedSchema>;
 
 export const coveredSchema = z.object({ time: z.string(), lsn: z.string() });
 
@@ -33,8 +42,12 @@ const recoverySchema = z.object({
   stored_at: z.string().nullable(),
   /** As the definitions of tables were last seen, where changes of them are not in the stream; null before the first time. */
   definitions: definitionsSeenSchema.nullable().default(null),
-  /** Why and when the capture ended by itself; null while it goes on. */
-  closed: z.object({ at: z.string(), reason: z.string() }).nullable(),
+  /** Why and when the capture ended; null while it goes on. */
+  closed: closedSchema.nullable(),
+  /** Somebody wants it paused: done by the run that has captured everything. null: nobody does. */
+  pausing: z.object({ since: z.string(), by: z.string() }).nullable().default(null),
+  /** Of the server's log when the slot was made: another one says that another server took its place. null: not known. */
+  timeline: z.int().nullable().default(null),
   /** Messages that claimed to tell of changes of definitions and were ignored, the last of them within a day; null for none. */
   unauthenticated: z.object({ count: z.int(), first_at: z.string(), last_at: z.string() }).nullable().default(null),
   /** The latest that were noticed, oldest first. */
@@ -83,9 +96,21 @@ export function recordCapture(
 export function recordClosed(
   table: StateTable,
   of: OfSlot,
-  closing: Pick<Recovery, 'renewals' | 'renew_at'> & { closed: NonNullable<Recovery['closed']> },
+  closing: Pick<Recovery, 'renewals' | 'renew_at'> & { closed: Closed },
 ): Promise<boolean> {
-  return change(table, of, closing, '#slot = :slot AND attribute_type(#closed, :none)', { ':none': 'NULL' });
+  const values = { ...closing, pausing: null };
+  return change(table, of, values, '#slot = :slot AND attribute_type(#closed, :none)', { ':none': 'NULL' });
+}
+
+/** Notes that a window that has ended stays so until somebody resumes it. @returns false when the slot is another one by now */
+export function recordKeptClosed(table: StateTable, of: OfSlot, closed: Closed): Promise<boolean> {
+  return change(table, of, { closed, renew_at: null }, '#slot = :slot');
+}
+
+/** Notes that it is to be paused, or not any more. @returns false when the window has ended, or the slot is another one by now */
+export function recordPausing(table: StateTable, of: OfSlot, pausing: Recovery['pausing']): Promise<boolean> {
+  const condition = '#slot = :slot AND attribute_type(#closed, :none)';
+  return change(table, of, { pausing }, condition, { ':none': 'NULL' }, { '#closed': 'closed' });
 }
 
 /** Obstacles that are kept; older ones are in the descriptions of their segments alone. */
@@ -170,6 +195,7 @@ function change(
   values: Partial<Recovery>,
   condition: string,
   more: Record<string, unknown> = {},
+  names: Record<string, string> = {},
 ): Promise<boolean> {
   const set = setExpression(values);
   return wasWritten(
@@ -179,7 +205,7 @@ function change(
         Key: recoveryKey(database),
         ...set,
         ConditionExpression: condition,
-        ExpressionAttributeNames: { ...set.ExpressionAttributeNames, '#slot': 'slot' },
+        ExpressionAttributeNames: { ...set.ExpressionAttributeNames, '#slot': 'slot', ...names },
         ExpressionAttributeValues: { ...set.ExpressionAttributeValues, ':slot': slot, ...more },
       }),
     ),

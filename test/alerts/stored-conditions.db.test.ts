@@ -60,6 +60,8 @@ test('changes are not captured', () =>
           definitions: null,
           closed: null,
           unauthenticated: null,
+          pausing: null,
+          timeline: null,
           obstacles: [],
           base_wanted: null,
           base_attempts: 0,
@@ -142,26 +144,28 @@ test.each([
 let managed: Watcher | undefined;
 afterEach(() => managed?.close());
 
-const rds = { kind: 'rds', host: 'orders.c1abcdefghij.eu-west-1.rds.amazonaws.com', storage_gigabytes: 100 } as const;
+const rds = { kind: 'rds', host: 'orders.c1abcdefghij.eu-west-1.rds.amazonaws.com' } as const;
 const aurora = { kind: 'aurora', host: 'orders.cluster-c1abcdefghij.eu-west-1.rds.amazonaws.com' } as const;
 
 test.each([
   ['processor', 'CPUUtilization', rds, 97, 12],
   ['disk', 'FreeStorageSpace', rds, 2 ** 30, 60 * 2 ** 30],
+  ['disk_free', 'FreeStorageSpace', { ...rds, host: rds.host.replace('orders', 'bills') }, 2 ** 30, 60 * 2 ** 30],
   ['disk', 'VolumeBytesUsed', aurora, 127 * 2 ** 40, 2 ** 40],
 ] as const)('what CloudWatch tells of a managed database (%s, %s)', async (check, MetricName, kind, bad, good) => {
+  await watched.services.putInstance({ DBInstanceIdentifier: 'orders', Engine: 'postgres', AllocatedStorage: 100 });
   managed = watched.watcher(database.target({ applicationName: 'dbms sample' }), kind);
   const publish = async (minutes: number, Value: number): Promise<void> => {
     const Name = kind === aurora ? 'DBClusterIdentifier' : 'DBInstanceIdentifier';
     const Timestamp = new Date(Date.now() - minutes * 60_000);
-    const MetricData = [{ MetricName, Dimensions: [{ Name, Value: 'orders' }], Value, Timestamp }];
+    const MetricData = [{ MetricName, Dimensions: [{ Name, Value: kind.host.split('.')[0] }], Value, Timestamp }];
     await watched.cloudwatch.send(new PutMetricDataCommand({ Namespace: 'AWS/RDS', MetricData }));
   };
   await courseOf(
     { watched, first: managed },
     {
       check,
-      levels: { CRITICAL: 0.95 },
+      levels: { CRITICAL: check === 'disk_free' ? 2 ** 31 : 0.95 },
       async make() {
         await publish(6, bad);
         return () => publish(3, good);
@@ -175,6 +179,7 @@ test('what CloudWatch does not tell of a managed database is unknown, with the r
     ...aurora,
     host: 'other.cluster-c1abcdefghij.eu-west-1.rds.amazonaws.com',
   });
+  await watched.services.putCluster({ DBClusterIdentifier: 'other' });
   const health = async () => {
     const state = await managed?.sample();
     const checks = effectiveChecks({ checks: {} }, watched.configuration.thresholds);

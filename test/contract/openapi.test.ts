@@ -52,6 +52,8 @@ test('what goes in and what comes out share one schema each', () => {
     'ComplianceWaivers',
     'Connection',
     'ConnectionStats',
+    'Doctor',
+    'DoctorFinding',
     'DownloadAddress',
     'DownloadFile',
     'Health',

@@ -1,11 +1,13 @@
 import { CloudWatchClient, PutMetricDataCommand } from '@aws-sdk/client-cloudwatch';
-import { beforeAll, expect, test } from 'vitest';
+import { RDSClient } from '@aws-sdk/client-rds';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { databaseSchema } from '../../shared/configuration/runtime.ts';
 import { platformOf } from '../../shared/platforms/platforms.ts';
 import { clientOptions, useServices } from '../local/aws/support.ts';
 
 const services = useServices();
 let cloudwatch: CloudWatchClient;
+let api: RDSClient;
 
 const GIBIBYTE = 2 ** 30;
 const instance = (Value: string) => [{ Name: 'DBInstanceIdentifier', Value }];
@@ -23,6 +25,9 @@ const published: [minutes: number, ReturnType<typeof instance>, Record<string, n
   [2, instance('orders-1'), { CPUUtilization: 10, FreeableMemory: 5 * GIBIBYTE }],
   [2, cluster('orders'), { CPUUtilization: 50, FreeableMemory: 6 * GIBIBYTE, VolumeBytesUsed: 32 * 1024 * GIBIBYTE }],
   [2, cluster('orders', 'WRITER'), { CPUUtilization: 80, FreeableMemory: 7 * GIBIBYTE }],
+  [2, instance('grown'), { CPUUtilization: 5, FreeStorageSpace: 40 * GIBIBYTE }],
+  [2, instance('multi-2'), { CPUUtilization: 30, FreeableMemory: GIBIBYTE, FreeStorageSpace: 60 * GIBIBYTE }],
+  [2, instance('nights-1'), { CPUUtilization: 40, ACUUtilization: 95, FreeLocalStorage: 2 * GIBIBYTE }],
   [2, cluster('orders', 'READER'), { CPUUtilization: 20, FreeableMemory: 8 * GIBIBYTE }],
 ];
 
@@ -35,13 +40,15 @@ beforeAll(async () => {
     })),
   );
   await cloudwatch.send(new PutMetricDataCommand({ Namespace: 'AWS/RDS', MetricData }));
+  api = new RDSClient(clientOptions(services.current.endpoints.rds));
 });
+afterAll(() => api?.destroy());
 
 const login = { type: 'secret', secret_arn: 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:shop' };
 const read = (endpoint: string, changes: object) => {
   const host = `${endpoint}.eu-west-1.rds.amazonaws.com`;
   const database = databaseSchema.parse({ id: 'shop', name: 'shop', login, host, ...changes });
-  return platformOf(database).metrics.read(cloudwatch, database);
+  return platformOf(database).metrics.read(cloudwatch, database, null);
 };
 const rds = { kind: 'rds' };
 const aurora = { kind: 'aurora' };
@@ -72,7 +79,9 @@ test.each([
   expect(await read(endpoint, changes)).toEqual({
     cpu_usage: cpu,
     memory_free_bytes: bytes(memory),
-    ...(free === undefined ? {} : { disk_free_bytes: bytes(free) }),
+    ...(free === undefined
+      ? { local_storage_free_bytes: null }
+      : { disk_free_bytes: bytes(free), disk_ceiling_usage: null }),
     disk_usage: usage,
   });
 });
@@ -93,4 +102,63 @@ test.each([
   await services.current.faults.set(fault);
   expect(await read(endpoint, changes)).toEqual({});
   await services.current.faults.clear();
+});
+
+describe('with what RDS says of the server', () => {
+  const described = async (endpoint: string, changes: object) => {
+    const host = `${endpoint}.eu-west-1.rds.amazonaws.com`;
+    const database = databaseSchema.parse({ id: 'shop', name: 'shop', login, host, ...changes });
+    const { metrics, endpoints } = platformOf(database);
+    const server = await endpoints.describe(api, database, AbortSignal.timeout(10_000));
+    return metrics.read(cloudwatch, database, server);
+  };
+
+  test('a disk is compared with the size that RDS has given it, whatever the configuration still says', async () => {
+    const storage = { AllocatedStorage: 500, MaxAllocatedStorage: 1000 };
+    await services.current.putInstance({ DBInstanceIdentifier: 'grown', Engine: 'postgres', ...storage });
+    const found = await described('grown.c1abc', { kind: 'rds', storage_gigabytes: 100 });
+    expect(found).toMatchObject({ disk_free_bytes: 40 * GIBIBYTE, disk_usage: 0.92, disk_ceiling_usage: 0.46 });
+    expect(await described('grown.c1abc', { kind: 'rds' })).toMatchObject({ disk_usage: 0.92 });
+    await services.current.putInstance({ DBInstanceIdentifier: 'grown', ...storage, MaxAllocatedStorage: 500 });
+    expect(await described('grown.c1abc', { kind: 'rds' })).toMatchObject({ disk_ceiling_usage: null });
+  });
+
+  test('a Multi-AZ DB cluster has the metrics of the instance that writes', async () => {
+    for (const id of ['multi-1', 'multi-2', 'multi-3']) {
+      const of = { DBClusterIdentifier: 'multi', Engine: 'postgres', AllocatedStorage: 100 };
+      await services.current.putInstance({ DBInstanceIdentifier: id, ...of });
+    }
+    const members = ['multi-1', 'multi-2', 'multi-3'].map((id) => ({
+      DBInstanceIdentifier: id,
+      IsClusterWriter: id === 'multi-2',
+    }));
+    await services.current.putCluster({ DBClusterIdentifier: 'multi', Engine: 'postgres', DBClusterMembers: members });
+    expect(await described('multi.cluster-c1abc', { kind: 'rds' })).toEqual({
+      cpu_usage: 0.3,
+      memory_free_bytes: GIBIBYTE,
+      disk_free_bytes: 60 * GIBIBYTE,
+      disk_usage: 0.4,
+      disk_ceiling_usage: null,
+    });
+  });
+
+  test('Aurora Serverless has its capacity, and Aurora the local storage of the instance', async () => {
+    const Engine = 'aurora-postgresql';
+    await services.current.putInstance({
+      DBInstanceIdentifier: 'nights-1',
+      ...{ DBClusterIdentifier: 'nights', Engine, AllocatedStorage: 1, DBInstanceClass: 'db.serverless' },
+    });
+    await services.current.putCluster({
+      ...{ DBClusterIdentifier: 'nights', Engine },
+      ServerlessV2ScalingConfiguration: { MinCapacity: 0, MaxCapacity: 8, SecondsUntilAutoPause: 300 },
+      DBClusterMembers: [{ DBInstanceIdentifier: 'nights-1', IsClusterWriter: true }],
+    });
+    expect(await described('nights.cluster-c1abc', { kind: 'aurora' })).toEqual({
+      cpu_usage: 0.4,
+      memory_free_bytes: null,
+      local_storage_free_bytes: 2 * GIBIBYTE,
+      disk_usage: null,
+      capacity_usage: 0.95,
+    });
+  });
 });

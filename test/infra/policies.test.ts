@@ -138,6 +138,10 @@ const wildcards: Record<string, string> = {
   'deny s3:* backups/*': 'A refusal of all that comes without TLS.',
   'deny s3:* downloads': 'A refusal of all that comes without TLS.',
   'deny s3:* downloads/*': 'A refusal of all that comes without TLS.',
+  'deny s3:GetObject downloads/*': 'A refusal of presigned URLs from other addresses.',
+  'deny s3:GetObjectVersion downloads/*': 'A refusal of presigned URLs from other addresses.',
+  'deny s3:GetObject backups/*': 'A refusal of presigned URLs from other addresses.',
+  'deny s3:GetObjectVersion backups/*': 'A refusal of presigned URLs from other addresses.',
   'deny s3:* access-logs': 'A refusal of all that comes without TLS.',
   'deny s3:* access-logs/*': 'A refusal of all that comes without TLS.',
   'deny sqs:* dead-letters': 'A refusal of all that comes without TLS.',
@@ -150,6 +154,10 @@ const wildcards: Record<string, string> = {
   'deny s3:BypassGovernanceRetention audit-archive/*': 'A refusal of every deletion.',
   'allow rds:DescribeDBInstances arn:aws:rds:eu-central-1:123456789012:db:*':
     'A cluster’s instances come and go; of databases that are instances alone, each is named.',
+  'allow rds:DescribeDBParameters arn:aws:rds:eu-central-1:123456789012:pg:*':
+    'Which group a server has is not known beforehand.',
+  'allow rds:DescribeDBClusterParameters arn:aws:rds:eu-central-1:123456789012:cluster-pg:*':
+    'Which group a cluster has is not known beforehand.',
   'deny s3:PutObject downloads/*': 'A refusal of every other encryption.',
   'deny s3:PutObject backups/*': 'A refusal of every other encryption.',
 };
@@ -231,8 +239,10 @@ const judging = [
   'kms:Decrypt backup-key',
   'kms:GetKeyRotationStatus backup-key',
   'kms:GetPublicKey audit-key',
+  'rds:DescribeDBClusterParameters arn:aws:rds:eu-central-1:123456789012:cluster-pg:*',
   'rds:DescribeDBClusters arn:aws:rds:eu-central-1:123456789012:cluster:ledger',
   'rds:DescribeDBInstances arn:aws:rds:eu-central-1:123456789012:db:*',
+  'rds:DescribeDBParameters arn:aws:rds:eu-central-1:123456789012:pg:*',
   's3:GetBucketPolicy backups',
   's3:GetBucketPublicAccessBlock backups',
   's3:GetBucketVersioning backups',
@@ -474,6 +484,8 @@ const rights: Record<string, string[]> = {
     'dynamodb:UpdateItem state',
     'kms:Decrypt secret-key',
     'rds-db:connect arn:aws:rds-db:eu-central-1:123456789012:dbuser:cluster-ABCDEFGHIJKLMNOPQRSTUVWXYZ/dbms',
+    'rds:DescribeDBClusters arn:aws:rds:eu-central-1:123456789012:cluster:ledger',
+    'rds:DescribeDBInstances arn:aws:rds:eu-central-1:123456789012:db:*',
     'secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-shop-AbCdEf',
     'ses:SendEmail arn:aws:ses:eu-central-1:123456789012:configuration-set/dbms-alerts',
     'ses:SendEmail arn:aws:ses:eu-central-1:123456789012:identity/dba@example.com',
@@ -532,7 +544,12 @@ const rights: Record<string, string[]> = {
     'dynamodb:UpdateItem state',
   ],
   'dbms-execution-ended': ['dynamodb:DeleteItem state', 'dynamodb:GetItem state', 'dynamodb:UpdateItem state'],
-  'dbms-authorizer': ['dynamodb:GetItem state'],
+  'dbms-authorizer': [
+    'dynamodb:GetItem audit',
+    'dynamodb:GetItem state',
+    'dynamodb:PutItem audit',
+    'dynamodb:UpdateItem state',
+  ],
   'dbms-backups-api': [
     ...serving,
     'dynamodb:DeleteItem state',
@@ -735,7 +752,7 @@ describe('least privilege', () => {
 
   it('opens secrets only through Secrets Manager', () => {
     const open = statements.filter(({ resources }) => resources.includes(secretKey));
-    expect(open).toHaveLength(15);
+    expect(open).toHaveLength(17);
     for (const { conditions, actions } of open) {
       expect(actions).toEqual(['kms:Decrypt']);
       expect(conditions).toEqual({ StringEquals: { 'kms:ViaService': 'secretsmanager.eu-central-1.amazonaws.com' } });

@@ -340,7 +340,7 @@ test('a change of definitions that cannot be repeated ends the chain, and a new 
 test('once the window has ended, it says why', async () => {
   const of = await slotOf();
   await recordClosed(table, of, {
-    ...{ closed: { at: new Date().toISOString(), reason: 'The log was full' } },
+    ...{ closed: { code: 'log_limit' as const, at: new Date().toISOString(), reason: 'The log was full' } },
     ...{ renewals: 0, renew_at: null },
   });
   const { job, backup } = await increment();

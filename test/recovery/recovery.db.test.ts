@@ -267,9 +267,45 @@ test('a consumer that stands still never fills the disk: there is a warning, the
   });
 });
 
-test('a slot that somebody has dropped is made anew, with a full backup, and turning it off leaves nothing', async () => {
-  await run('SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = current_database()');
-  expect(await capture()).toMatchObject({ status: 'closed', reason: expect.stringContaining('not on the server') });
+const dropSlots = () =>
+  run('SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = current_database()');
+
+test('a slot that somebody has dropped stays dropped until an administrator turns it on again', async () => {
+  const before = await readRecovery(table, DATABASE_ID);
+  await dropSlots();
+  expect(await capture()).toMatchObject({
+    ...{ status: 'closed', code: 'slot_dropped_by_others' },
+    reason: expect.stringContaining('somebody has dropped it'),
+  });
+  for (let runs = 0; runs < 3; runs += 1) expect(await capture()).toEqual({ status: 'off' });
+  expect(await leftOnServer()).toEqual([]);
+  expect(await alerts()).toContain('recovery:window CRITICAL open');
+  expect(await describe()).toMatchObject({
+    ...{ status: 'closed', phase: 'closed', next: null },
+    closed: { code: 'slot_dropped_by_others' },
+    explanation: expect.stringContaining('may have been dropped on purpose'),
+  });
+
+  await turnOn();
+  expect((await readRecovery(table, DATABASE_ID))?.slot).not.toBe(before?.slot);
+  expect((await describe()).status).toBe('on');
+  expect((await alerts()).filter((text) => text.endsWith('open'))).toEqual([]);
+});
+
+/** As if the slot had been made on the server before a failover, which has not brought it along. */
+async function failOver(): Promise<void> {
+  const recovery = await readRecovery(table, DATABASE_ID);
+  if (recovery) await writeRecovery(table, { ...recovery, timeline: 9 });
+  await dropSlots();
+}
+
+test('a slot that was lost in a failover is made anew, with a full backup, and turning it off leaves nothing', async () => {
+  await failOver();
+  expect(await capture()).toMatchObject({
+    status: 'closed',
+    code: 'slot_lost',
+    reason: expect.stringContaining('timeline 1, not 9'),
+  });
   const lost = await readRecovery(table, DATABASE_ID);
   expect(await capture()).toEqual({ status: 'renewed' });
   expect(await describe()).toMatchObject({
@@ -284,7 +320,7 @@ test('a slot that somebody has dropped is made anew, with a full backup, and tur
   expect((await alerts()).filter((text) => text.endsWith('open'))).toEqual([]);
 
   // Lost again soon, it is made anew after a while only.
-  await run('SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = current_database()');
+  await failOver();
   expect(await capture()).toMatchObject({ status: 'closed' });
   expect(await capture()).toEqual({ status: 'off' });
   expect(await leftOnServer()).toEqual([]);
@@ -458,7 +494,7 @@ test('a replay that is ended early goes on, and repeats nothing', async () => {
   const attempt = (of: RestoreDependencies['replay']) =>
     harness.restore({ id }, source.server, { jobId, name: jobId, request: { resumable: true }, replay: of });
   // All but the last transaction of the replay is committed then.
-  await expect(attempt((database) => replay(database, () => Promise.reject(lost)))).rejects.toMatchObject({
+  await expect(attempt((database) => replay(database, () => Promise.reject(lost), []))).rejects.toMatchObject({
     name: 'UnfinishedRestore',
   });
   const { summary, connect } = await attempt(replay);

@@ -1,11 +1,25 @@
 import type { QueryOperation } from '../query-service.ts';
-import { describe } from './describe.ts';
-import { add, find, type Instance, modify, type RdsStore, type Snapshot } from './state.ts';
+import { restart } from './apply.ts';
+import { describe, page } from './describe.ts';
+import {
+  add,
+  type Described,
+  find,
+  type Instance,
+  modify,
+  type RdsStore,
+  rdsArn,
+  resourceId,
+  type Snapshot,
+} from './state.ts';
+import { upgradeInstance } from './upgrades.ts';
 
-const MODIFIABLE = /^(?:PubliclyAccessible|BackupRetentionPeriod|DeletionProtection|AutoMinorVersionUpgrade)$/;
+const MODIFIABLE =
+  /^(?:PubliclyAccessible|BackupRetentionPeriod|DeletionProtection|AutoMinorVersionUpgrade|AllocatedStorage|MaxAllocatedStorage|DBInstanceClass|CACertificateIdentifier|MultiAZ)$/;
 
 /** Instances, described, modified, restarted, and restored from copies of snapshots. */
-export function instanceOperations({ value, save }: RdsStore): Record<string, QueryOperation> {
+export function instanceOperations(store: RdsStore): Record<string, QueryOperation> {
+  const { value, save } = store;
   const { instances, snapshots } = value;
   const instanceIn = (form: URLSearchParams) => find('DBInstance', instances, form.get('DBInstanceIdentifier'));
   const put = async (instance: Instance): Promise<string> => {
@@ -25,16 +39,22 @@ export function instanceOperations({ value, save }: RdsStore): Record<string, Qu
       const found = form.has('DBInstanceIdentifier')
         ? [instanceIn(form)]
         : Object.values(instances).filter(({ DBClusterIdentifier }) => !cluster || DBClusterIdentifier === cluster);
-      return `<DBInstances>${found.map((each) => describe('DBInstance', each)).join('')}</DBInstances>`;
+      return page(
+        'DBInstances',
+        found.map((each) => describe('DBInstance', each)),
+        form,
+      );
     },
     ModifyDBInstance: async (form) => {
       const instance = instanceIn(form);
       modify(instance, form, MODIFIABLE);
       const group = form.get('DBParameterGroupName');
       if (group) {
-        find('DBParameterGroup', value.parameterGroups, group);
+        if (!group.startsWith('default.')) find('DBParameterGroup', value.parameterGroups, group);
         instance.DBParameterGroups = [{ DBParameterGroupName: group, ParameterApplyStatus: 'pending-reboot' }];
       }
+      const version = form.get('EngineVersion');
+      if (version) await upgradeInstance(store, instance, version, form);
       const renamed = form.get('NewDBInstanceIdentifier');
       if (renamed) {
         delete instances[instance.DBInstanceIdentifier];
@@ -42,25 +62,19 @@ export function instanceOperations({ value, save }: RdsStore): Record<string, Qu
       }
       return put(instance);
     },
-    RebootDBInstance: (form) => {
+    RebootDBInstance: async (form) => {
       const instance = instanceIn(form);
-      const [group] = (instance.DBParameterGroups ?? []) as { DBParameterGroupName: string }[];
-      if (group) instance.DBParameterGroups = [{ ...group, ParameterApplyStatus: 'in-sync' }];
-      for (const cluster of Object.values(value.clusters)) {
-        for (const member of cluster.DBClusterMembers as Record<string, string>[]) {
-          if (member.DBInstanceIdentifier === instance.DBInstanceIdentifier)
-            member.DBClusterParameterGroupStatus = 'in-sync';
-        }
-      }
+      await restart(store, instance);
       return put(instance);
     },
     CreateDBInstance: (form) =>
-      put({
-        DBInstanceIdentifier: form.get('DBInstanceIdentifier') ?? '',
-        DBClusterIdentifier: form.get('DBClusterIdentifier') ?? '',
-        DBInstanceClass: form.get('DBInstanceClass') ?? '',
-        DBInstanceStatus: 'available',
-      }),
+      put(
+        withDefaults({
+          DBInstanceIdentifier: form.get('DBInstanceIdentifier') ?? '',
+          DBClusterIdentifier: form.get('DBClusterIdentifier') ?? '',
+          DBInstanceClass: form.get('DBInstanceClass') ?? '',
+        }),
+      ),
     CreateDBSnapshot: (form) => {
       const source = instanceIn(form);
       return snapshot(form.get('DBSnapshotIdentifier'), { source, encrypted: source.StorageEncrypted === true });
@@ -77,7 +91,38 @@ export function instanceOperations({ value, save }: RdsStore): Record<string, Qu
     RestoreDBInstanceFromDBSnapshot: (form) => {
       const { source, encrypted } = find('DBSnapshot', snapshots, form.get('DBSnapshotIdentifier'));
       const name = form.get('DBInstanceIdentifier') ?? '';
-      return put({ ...source, DBInstanceIdentifier: name, StorageEncrypted: encrypted });
+      // What is not named is AWS's own default, and not what the source had.
+      const group = form.get('DBParameterGroupName') ?? `default.${familyOf(source)}`;
+      return put({
+        ...source,
+        DBInstanceIdentifier: name,
+        ...identityOf(name, true),
+        StorageEncrypted: encrypted,
+        MultiAZ: form.get('MultiAZ') === 'true',
+        DBParameterGroups: [{ DBParameterGroupName: group, ParameterApplyStatus: 'in-sync' }],
+        VpcSecurityGroups: securityGroupsOf(form),
+      });
     },
   };
+}
+
+function securityGroupsOf(form: URLSearchParams): Described[] {
+  const given = [...form].filter(([name]) => name.startsWith('VpcSecurityGroupIds.')).map(([, id]) => id);
+  return (given.length > 0 ? given : ['sg-default']).map((id) => ({ VpcSecurityGroupId: id, Status: 'active' }));
+}
+
+/** Such as `postgres16`, of an instance or a cluster. */
+export function familyOf({ Engine = 'postgres', EngineVersion = '16.4' }: Described): string {
+  return `${Engine}${String(EngineVersion).split('.')[0]}`;
+}
+
+/** What another instance of the same name does not have. */
+function identityOf(name: string, isNew = false): Described {
+  const of = isNew ? `${name} ${Date.now()} ${Math.random()}` : name;
+  return { DbiResourceId: resourceId('db', of), DBInstanceArn: rdsArn('db', name) };
+}
+
+/** An instance as AWS describes it, where nothing else is known of it. */
+export function withDefaults(instance: Instance): Instance {
+  return { DBInstanceStatus: 'available', ...identityOf(instance.DBInstanceIdentifier), ...instance };
 }

@@ -1,5 +1,8 @@
+import { createHash } from 'node:crypto';
+import { localArn } from '../account.ts';
 import { AwsError } from '../errors.ts';
 import { members } from '../query-service.ts';
+import type { AttachedServer } from './attached-server.ts';
 
 /** A thing of RDS by its own names of what it has. */
 export type Described = { [name: string]: string | number | boolean | string[] | Described | Described[] };
@@ -8,7 +11,14 @@ export type Described = { [name: string]: string | number | boolean | string[] |
 export type Instance = Described & { DBInstanceIdentifier: string };
 export type Cluster = Described & { DBClusterIdentifier: string };
 export type Snapshot = { source: Described; encrypted: boolean };
-export type ParameterGroup = { family: string; parameters: Record<string, string> };
+export type ParameterGroup = {
+  family: string;
+  parameters: Record<string, string>;
+  /** Those that wait for a restart, with the value that is in effect; null: the default. */
+  pending?: Record<string, string | null>;
+};
+export type Endpoint = Described & { DBClusterEndpointIdentifier: string; DBClusterIdentifier: string };
+export type BlueGreen = Described & { BlueGreenDeploymentIdentifier: string };
 
 /** All by their identifiers. */
 export type RdsState = {
@@ -18,10 +28,23 @@ export type RdsState = {
   clusterSnapshots: Record<string, Snapshot>;
   parameterGroups: Record<string, ParameterGroup>;
   clusterParameterGroups: Record<string, ParameterGroup>;
+  clusterEndpoints: Record<string, Endpoint>;
+  blueGreen: Record<string, BlueGreen>;
+  /** The newest last. */
+  events: { SourceIdentifier: string; SourceType: string; Message: string; Date: string }[];
+  /** Log files that AWS writes beside the server's own: text by instance, then by name. */
+  logFiles: Record<string, Record<string, string>>;
 };
 
 /** What the operations of all parts are made with. */
-export type RdsStore = { value: RdsState; save(): Promise<void> };
+export type RdsStore = {
+  value: RdsState;
+  save(): Promise<void>;
+  /** The server behind an instance; null: there is none, and what is kept of it is all. */
+  serverOf(instance: string): AttachedServer | null;
+  /** The server behind the green instance stands behind the blue one from now on. */
+  switchOver(blue: string, green: string): void;
+};
 
 /** @throws AwsError, `DBInstanceNotFound` and the like */
 export function find<Value>(kind: string, all: Readonly<Record<string, Value>>, name: string | null): Value {
@@ -45,4 +68,16 @@ export function modify(described: Described, form: URLSearchParams, names: RegEx
   }
   const exported = members(form, 'CloudwatchLogsExportConfiguration.EnableLogTypes');
   if (exported.length > 0) described.EnabledCloudwatchLogsExports = exported;
+}
+
+/** An id that does not change with the name, and is another for another instance or cluster. */
+export const resourceId = (prefix: 'db' | 'cluster', of: string): string =>
+  `${prefix}-${createHash('sha256').update(of).digest('hex').toUpperCase().slice(0, 26)}`;
+
+export const rdsArn = (kind: 'db' | 'cluster' | 'cluster-endpoint', name: string): string =>
+  localArn('rds', `${kind}:${name}`);
+
+export function note(value: RdsState, type: 'db-instance' | 'db-cluster', source: string, message: string): void {
+  value.events.push({ SourceType: type, SourceIdentifier: source, Message: message, Date: new Date().toISOString() });
+  value.events.splice(0, Math.max(0, value.events.length - 500));
 }

@@ -4,12 +4,31 @@ import { backupIdSchema } from './backup.ts';
 import { progressSchema } from './job.ts';
 import { findingSchema } from './restore.ts';
 
-export const recoveryChangeSchema = z.strictObject({
-  enabled: z.boolean().meta({
-    description:
-      '`true`: capture changes from now on; the window begins with the next full backup. `false`: end it, and leave nothing on the server; what is stored stays until its backups expire.',
-  }),
-});
+export const recoveryChangeSchema = z
+  .strictObject({
+    enabled: z.boolean().optional().meta({
+      description:
+        '`true`: capture changes from now on; the window begins with the next full backup. `false`: end it, and leave nothing on the server; what is stored stays until its backups expire.',
+    }),
+    status: z.enum(['on', 'off', 'paused']).optional().meta({
+      description:
+        'In place of `enabled`. `on` and `off`: as `true` and `false`. `paused`: capture what has been committed, then drop the slot and the event triggers; nothing is captured until `on`, which begins a new window with a full backup. What is stored can be restored all the while.',
+    }),
+    for: z.enum(['upgrade']).optional().meta({
+      description: 'Why it is paused. `upgrade`: of the server to another major version, which slots prevent.',
+    }),
+  })
+  .superRefine(({ enabled, status, for: reason }, context) => {
+    const refuse = (field: string, message: string) => context.addIssue({ code: 'custom', path: [field], message });
+    if (enabled === undefined && status === undefined) refuse('enabled', 'is missing; send it or "status"');
+    if (enabled !== undefined && status !== undefined) refuse('status', 'cannot go with "enabled"; send one of them');
+    if (status === 'paused' && reason === undefined) refuse('for', 'is missing: say what it is paused for');
+    if (status !== 'paused' && reason !== undefined) refuse('for', 'goes with "status": "paused" alone');
+  });
+
+/** What ended a window. */
+export const closedCodeSchema = z.enum(['log_limit', 'slot_lost', 'slot_dropped_by_others', 'paused']);
+export type ClosedCode = z.output<typeof closedCodeSchema>;
 
 const timeSchema = z.iso.datetime().nullable();
 const bytesSchema = z.number().min(0);
@@ -19,13 +38,25 @@ const obstacleSchema = z.object({ at: z.iso.datetime(), lsn: z.string(), reason:
 export const recoveryWindowSchema = z
   .object({
     database: databaseIdSchema,
-    status: z.enum(['off', 'on', 'closed']).meta({
-      description: '`closed`: it was on, and something ended it; moments until then can still be restored.',
-    }),
-    phase: z.enum(['off', 'waiting_for_backup', 'backup_running', 'waiting_for_capture', 'open', 'closed']).meta({
+    status: z.enum(['off', 'on', 'pausing', 'paused', 'closed']).meta({
       description:
-        'How far it is. `waiting_for_backup`: the slot is there, and the full backup that the window begins with is not begun. `waiting_for_capture`: that backup is there, and the changes after it are not captured yet.',
+        '`closed`: it was on, and something ended it. `paused`: somebody did, for an upgrade. In both, moments until then can still be restored. `pausing`: it is paused when what has been committed is captured.',
     }),
+    phase: z
+      .enum([
+        'off',
+        'waiting_for_backup',
+        'backup_running',
+        'waiting_for_capture',
+        'open',
+        'pausing',
+        'paused',
+        'closed',
+      ])
+      .meta({
+        description:
+          'How far it is. `waiting_for_backup`: the slot is there, and the full backup that the window begins with is not begun. `waiting_for_capture`: that backup is there, and the changes after it are not captured yet. `paused`: nothing of it is on the server.',
+      }),
     explanation: z.string().meta({
       description: 'Which step is under way, why what is null is null, and what comes next.',
     }),
@@ -35,7 +66,7 @@ export const recoveryWindowSchema = z
       .meta({ description: 'The full backup that is running for the window; null: none is.' }),
     next: z
       .object({
-        step: z.enum(['slot', 'full_backup', 'capture']),
+        step: z.enum(['slot', 'full_backup', 'capture', 'pause']),
         due_at: timeSchema.meta({
           description: 'By when it begins; null while a backup cannot say how long it takes.',
         }),
@@ -77,7 +108,16 @@ export const recoveryWindowSchema = z
     follows_definitions: z.boolean().nullable().meta({
       description: 'Whether changes of definitions are captured; without, the first one ends the window.',
     }),
-    closed: z.object({ at: z.iso.datetime(), reason: z.string() }).nullable(),
+    closed: z
+      .object({
+        at: z.iso.datetime(),
+        reason: z.string(),
+        code: closedCodeSchema.nullable().meta({
+          description:
+            '`log_limit`: the server kept too much log for the slot. `slot_lost`: the server gave the slot up, or another server took its place; it is created again by itself. `slot_dropped_by_others`: the slot is not there, and stays so until `PUT recovery`. `paused`: by `PUT recovery`. null: not noted.',
+        }),
+      })
+      .nullable(),
     ended_by: obstacleSchema.nullable().meta({
       description:
         'The change of definitions after which no moment can be restored until there is another full backup.',

@@ -35,6 +35,14 @@ export const serverChecks = {
     levels: { WARNING: 0.9 },
     whatToDo: 'Look for the statements that take most time, or give the server more processors.',
   },
+  capacity: {
+    ...lasting,
+    title: 'Capacity of Aurora Serverless',
+    metric: 'capacity_usage',
+    levels: { WARNING: 0.9 },
+    whatToDo:
+      'It cannot scale further: raise the maximum capacity of the cluster (aws rds modify-db-cluster --serverless-v2-scaling-configuration), or look for the statements that take most time.',
+  },
   certificate: {
     ...atOnce,
     title: "Server's certificate expires",

@@ -3,6 +3,7 @@ import { DAY_MS } from '../../time.ts';
 import { atOnce, type CheckDefinition, lasting, upFrom } from './definition.ts';
 
 const DAY_SECONDS = DAY_MS / 1000;
+const GIBIBYTE = 1_073_741_824;
 
 /** Disk, cache, and the state of what is stored: tables, indexes, sequences and the ids of transactions. */
 export const storageChecks = {
@@ -29,6 +30,33 @@ export const storageChecks = {
     hysteresis: 0.02,
     whatToDo:
       'Give it a larger disk. Look for WAL kept by a slot, for temporary files and for the largest tables in GET health.',
+  },
+  disk_free: {
+    ...atOnce,
+    title: 'Free disk',
+    metric: 'disk_free_bytes',
+    bad: 'below',
+    levels: { WARNING: 4 * GIBIBYTE, ERROR: 2 * GIBIBYTE, CRITICAL: GIBIBYTE },
+    whatToDo:
+      'Give it a larger disk: on RDS with aws rds modify-db-instance --allocated-storage. Storage autoscaling enlarges it by itself, but not within six hours after the last time. Look for WAL kept by a slot and for temporary files.',
+  },
+  disk_ceiling: {
+    ...atOnce,
+    title: 'Disk towards the limit of storage autoscaling',
+    metric: 'disk_ceiling_usage',
+    levels: { WARNING: 0.8, ERROR: 0.9, CRITICAL: 0.96 },
+    hysteresis: 0.02,
+    whatToDo:
+      'Raise MaxAllocatedStorage: aws rds modify-db-instance --max-allocated-storage. Beyond it the disk does not grow.',
+  },
+  local_storage: {
+    ...atOnce,
+    title: 'Free local storage',
+    metric: 'local_storage_free_bytes',
+    bad: 'below',
+    levels: { WARNING: 3 * GIBIBYTE, ERROR: 1.5 * GIBIBYTE, CRITICAL: 0.5 * GIBIBYTE },
+    whatToDo:
+      'Sorts, index builds and logical decoding spill there, and fail when it is full. Find the statements that write temporary files (log_temp_files), lower their number, or take a larger instance class: local storage comes with it.',
   },
   cache: {
     ...lasting,

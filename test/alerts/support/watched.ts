@@ -1,4 +1,5 @@
 import { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
+import { RDSClient } from '@aws-sdk/client-rds';
 import { SESClient } from '@aws-sdk/client-ses';
 import type { Email } from '../../../local/aws/ses.ts';
 import { listAlerts } from '../../../shared/alerts/alert-store.ts';
@@ -51,6 +52,7 @@ export async function startWatched(): Promise<Watched> {
     alert_sender: 'alerts@example.com',
   });
   const cloudwatch = new CloudWatchClient(clientOptions(services.endpoints.cloudwatch));
+  const rds = new RDSClient(clientOptions(services.endpoints.rds));
   const ses = new SESClient(clientOptions(services.endpoints.ses));
   const linkTo = (id: string | null) => `https://console.example/${id}`;
   return {
@@ -62,6 +64,7 @@ export async function startWatched(): Promise<Watched> {
       createWatcher({
         table,
         cloudwatch,
+        rds,
         database: databaseSchema.parse({ ...database, ...changes }),
         target,
         configuration,
@@ -85,6 +88,7 @@ export async function startWatched(): Promise<Watched> {
     emails: () => services.emails().toReversed(),
     async close() {
       cloudwatch.destroy();
+      rds.destroy();
       ses.destroy();
       await state.close();
     },

@@ -69,7 +69,9 @@ export async function unknownToAws([, service = '', operation = '', ...rest]: st
 
 /** The members of an operation's input; null where there is no such operation. */
 function inputOf(client: Client, operation: string): string[] | null {
-  const Command = client[`${operation}Command`] as (new (input: object) => { schema: unknown[] }) | undefined;
+  // The command line does not tell how the model writes abbreviations: ModifyDBInstance.
+  const name = Object.keys(client).find((each) => each.toLowerCase() === `${operation}Command`.toLowerCase());
+  const Command = client[name ?? ''] as (new (input: object) => { schema: unknown[] }) | undefined;
   if (!Command) return null;
   // The schema of an operation: its kind, namespace, name, traits, input and output.
   const input = new Command({}).schema[4];

@@ -18,14 +18,17 @@ import { clientOptions } from '../../local/aws/support.ts';
 import { type AwsClients, runAws } from './support/aws-cli.ts';
 
 type Server = Record<string, unknown>;
-const setting = (value: string, context: string) => ({ value, context, source: 'default' });
+const setting = (value: string, context: string, type = 'string', unit: string | null = null) => ({
+  ...{ value, context, type, unit },
+  source: 'default',
+});
 const server: Server = {
   version: 160_004,
   sees_all_settings: true,
   database: 'shop',
   settings: {
-    log_connections: setting('off', 'superuser-backend'),
-    shared_preload_libraries: setting("it's", 'postmaster'),
+    log_connections: setting('off', 'superuser-backend', 'bool'),
+    shared_preload_libraries: setting('pg_cron', 'postmaster'),
     data_directory: setting('/data', 'internal'),
   },
 };
@@ -33,10 +36,15 @@ const server: Server = {
 type Place = Partial<Context['database']>;
 
 /** How a rule that a server of this kind breaks is judged. */
-function judgeAt(id: string, place: Place, instance: Context['instance'] = null) {
+function judgeAt(
+  id: string,
+  place: Place,
+  instance: Context['instance'] = null,
+  parameters: Context['parameters'] = null,
+) {
   const known = rules.find(({ rule }) => rule.id === id)?.rule;
   const database = { id: 'shop', kind: 'rds', name: 'shop', host: 'h.example', ...place } as Context['database'];
-  const judged = known?.judge(server as never, { now: Date.now(), database, instance });
+  const judged = known?.judge(server as never, { now: Date.now(), database, instance, parameters });
   if (judged?.status !== 'fail') throw new Error(`${id} is ${judged?.status}`);
   return judged;
 }
@@ -76,7 +84,7 @@ test.each([
   const [name = '', ...rest] = read(mend[0]?.statement ?? '').reverse();
   expect(rest.reverse()).toEqual([...words, '--parameters']);
   const ApplyMethod = 'immediate';
-  expect(JSON.parse(name)).toEqual([{ ParameterName: 'log_connections', ParameterValue: 'on', ApplyMethod }]);
+  expect(JSON.parse(name)).toEqual([{ ParameterName: 'log_connections', ParameterValue: '1', ApplyMethod }]);
 });
 
 test.each([
@@ -87,7 +95,7 @@ test.each([
   const [change, restart] = mendOf('pgaudit_loaded', place).map(({ statement }) => read(statement));
   const [parameter] = JSON.parse(change?.at(-1) ?? '');
   expect(parameter).toMatchObject({ ParameterName: 'shared_preload_libraries', ApplyMethod: 'pending-reboot' });
-  expect(parameter.ParameterValue.split(',')).toEqual(["it's", 'pgaudit']);
+  expect(parameter.ParameterValue.split(',')).toEqual(['pg_cron', 'pgaudit']);
   expect(restart).toEqual(['rds', 'reboot-db-instance', '--db-instance-identifier', instance]);
 });
 
@@ -135,7 +143,7 @@ describe('where RDS says which group it is', () => {
   test('AWS lets nobody modify a default one', async () => {
     const parameters = JSON.stringify([{ ParameterName: 'log_connections', ParameterValue: 'on' }]);
     const command = `aws rds modify-db-parameter-group --db-parameter-group-name default.postgres16 --parameters '${parameters}'`;
-    await expect(runAws(command, clients)).rejects.toMatchObject({ name: 'InvalidDBParameterGroupStateFault' });
+    await expect(runAws(command, clients)).rejects.toMatchObject({ name: 'InvalidParameterValue' });
   });
 
   test('an instance gets a group of its own in place of a default one, and keeps that', async () => {
@@ -159,11 +167,11 @@ describe('where RDS says which group it is', () => {
     expect(again.mend).toHaveLength(1);
     await run((await judged('pgaudit_loaded', rds)).mend);
     const { Parameters } = await clients.rds.send(
-      new DescribeDBParametersCommand({ DBParameterGroupName: group.DBParameterGroupName }),
+      new DescribeDBParametersCommand({ DBParameterGroupName: group.DBParameterGroupName, Source: 'user' }),
     );
-    expect(Parameters).toEqual([
-      { ParameterName: 'log_connections', ParameterValue: 'on' },
-      { ParameterName: 'shared_preload_libraries', ParameterValue: "it's,pgaudit" },
+    expect(Parameters).toMatchObject([
+      { ParameterName: 'log_connections', ParameterValue: '1' },
+      { ParameterName: 'shared_preload_libraries', ParameterValue: 'pg_cron,pgaudit' },
     ]);
   });
 

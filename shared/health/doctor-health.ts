@@ -1,7 +1,7 @@
 import type { DoctorReport, Feature, Finding } from '../contract/schemas/doctor.ts';
-import type { MetricValues } from '../health/metrics.ts';
+import { featureTitle } from '../doctor/features.ts';
 import { DAY_MS } from '../time.ts';
-import { featureTitle } from './features.ts';
+import type { MetricValues } from './metrics.ts';
 
 /** A report that is older says nothing of now: three daily runs did not come. */
 const KNOWN_MS = 3 * DAY_MS;

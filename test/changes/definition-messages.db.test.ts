@@ -39,7 +39,8 @@ async function createLogins(database: ScratchDatabase, ...names: string[]): Prom
 
 async function dropLogins(database: ScratchDatabase, ...names: string[]): Promise<void> {
   await using(database, async (client) => {
-    for (const name of names) await client.query(`DROP OWNED BY ${name}; DROP ROLE ${name}`);
+    for (const name of names)
+      await client.query(`REASSIGN OWNED BY ${name} TO CURRENT_USER; DROP OWNED BY ${name}; DROP ROLE ${name}`);
   });
 }
 

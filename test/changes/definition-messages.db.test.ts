@@ -14,6 +14,7 @@ import {
   writeSlotRecord,
 } from '../../shared/changes/segments/stored-segments.ts';
 import { quoteIdentifier } from '../../shared/postgres/identifiers.ts';
+import { definersCheck } from '../../shared/recovery/check-definers.ts';
 import { useBackupHarness } from '../backup/support/harness.ts';
 import {
   anyServer,
@@ -323,6 +324,21 @@ describe('event triggers that somebody changed', () => {
   });
 });
 
+describe('a database without event triggers', () => {
+  test('has no messages that count', async () => {
+    const source = await createScratchDatabase(anyServer());
+    const guarded = await protect(harness, source, { followsDefinitions: false });
+    await guarded.release();
+    await using(source, async (client) => {
+      for (const message of forgedMessages) await client.query(message);
+    });
+    const { summary, obstacles } = await listen(guarded);
+    expect([summary.unauthenticated, obstacles]).toEqual([forgedMessages.length, []]);
+    await guarded.end();
+    await source.drop();
+  });
+});
+
 describe('a publication of all tables', () => {
   test('and its subscriber are not disturbed', async () => {
     const { source, guarded } = await guardedDatabase();
@@ -449,6 +465,20 @@ describe('code of others in a command that is repeated', () => {
         /The role nobody_here is not on this server, and the login postgres has more rights/,
       ),
     });
+  });
+
+  test('is named beforehand where nobody can run it, or another will', async () => {
+    const found = (rights: readonly string[], created: readonly string[] = []) =>
+      using(source, async (client) => {
+        const { problems, warnings } = await definersCheck([{ role: 'nobody_here', rights: [...rights] }])(
+          client,
+          new Set(created),
+        );
+        return [problems.map(({ code }) => code), warnings.map(({ code }) => code)];
+      });
+    expect(await found([])).toEqual([['definer_missing'], []]);
+    expect(await found(['superuser'])).toEqual([[], ['definer_replaced']]);
+    expect(await found([], ['nobody_here'])).toEqual([[], []]);
   });
 
   test('is run as the login where that has no rights of its own', async () => {

@@ -146,7 +146,7 @@ test('an upgrade: all is captured, nothing is left on the server, the window can
   // What was captured before the upgrade can still be restored; what came between cannot, and the reason is told.
   const moment = (time: string) =>
     chooseBase({ database: DATABASE_ID, backupId: undefined }, { point_in_time: time }, dependencies());
-  expect(await moment(paused.latest?.time ?? '')).toBe(base);
+  expect(await moment(paused.latest?.time ?? '')).toMatchObject({ backupId: base });
   await expect(moment(new Date(Date.parse(paused.closed?.at ?? '') + 1000).toISOString())).rejects.toMatchObject({
     code: 'window_ends',
     message: expect.stringContaining('paused for an upgrade'),

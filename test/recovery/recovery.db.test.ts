@@ -413,6 +413,29 @@ test('a full backup that fails is followed by another, after a wait that grows',
   expect(minutes).toEqual([5, 10, 20, 40]);
 });
 
+test('messages that anybody may have written are an alert and a warning, until there were none for a day', async () => {
+  await turnOn();
+  const heard: unknown[] = [];
+  await run(`SELECT pg_logical_emit_message(true, 'dbms_changes', '{}')`);
+  const report = await capture({ onUnauthenticated: async (messages: unknown) => void heard.push(messages) });
+  expect(report).toMatchObject({
+    unauthenticated: 1,
+    warning: expect.stringMatching(/^1 messages in the log claimed/),
+  });
+  expect(heard).toMatchObject([{ count: 1, claims: [{ claimed: null }] }]);
+  expect(await alerts()).toContain('recovery:unauthenticated ERROR open');
+  const { warnings, obstacles } = await describe();
+  expect(warnings.map(({ code }) => code)).toContain('definitions_not_authenticated');
+  expect(obstacles.filter(({ reason }) => reason.includes('sign'))).toEqual([]);
+  const recovery = await readRecovery(table, DATABASE_ID);
+  if (!recovery?.unauthenticated) throw new Error('It is not noted');
+  const long = new Date(Date.now() - 2 * 86_400_000).toISOString();
+  await writeRecovery(table, { ...recovery, unauthenticated: { ...recovery.unauthenticated, last_at: long } });
+  await capture();
+  expect(await alerts()).toContain('recovery:unauthenticated ERROR resolved');
+  expect((await describe()).warnings.map(({ code }) => code)).not.toContain('definitions_not_authenticated');
+});
+
 test('a backup that is restored alone is without what writes definitions into the log', async () => {
   await turnOn();
   const id = await backUp();

@@ -2,9 +2,8 @@ import type pg from 'pg';
 import type { ObjectStore } from '../../backup/objects/object-store.ts';
 import type { ConnectionTarget } from '../../postgres/connect.ts';
 import type { DefinitionsSeen } from '../../postgres/table-definitions.ts';
-import { openVerifier } from '../definitions/signature.ts';
 import { compareLsn, type Lsn } from '../lsn.ts';
-import type { SlotRecord } from '../segments/description.ts';
+import { type SlotRecord, verifierOf } from '../segments/description.ts';
 import {
   type ChangesOf,
   listSegments,
@@ -88,7 +87,7 @@ export async function captureChanges(of: ChangesOf, dependencies: CaptureDepende
     });
     const run: Run = {
       ...{ of, store, settings, signal, onDefinitions, onUnauthenticated, onObstacle, onRead },
-      tally: { verify: openVerifier(record.signing), xid: BigInt(facts.nextXid) },
+      tally: { verify: verifierOf(record), xid: BigInt(facts.nextXid) },
       untold: record.untold,
       ...{ source, facts, summary, end, looksForDrift: definitions !== undefined },
     };

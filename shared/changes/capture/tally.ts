@@ -88,7 +88,7 @@ export function startTally({ verify, xid: near }: TallyOptions): { tally: Tally;
     claims: [],
   };
   /** Of the transaction that has not been committed yet. */
-  let xid = 0n;
+  let begin = '';
   const heard = new Set<string>();
   let definitions: Pick<DefinitionChange, 'obstacle' | 'tag' | 'definer'>[] = [];
   let commands: Pick<DefinitionCommand, 'tag' | 'role' | 'query'>[] = [];
@@ -134,6 +134,8 @@ export function startTally({ verify, xid: near }: TallyOptions): { tally: Tally;
   const hear = (line: string): void => {
     const own = readOwnMessage(line);
     if (!own) return;
+    // Few transactions have any.
+    const xid = nearestTransactionId(Number(begin.slice(begin.indexOf('\t') + 7)), near);
     const verdict = own.transactional ? verify(own.content, { xid, heard }) : NOBODYS;
     switch (verdict.kind) {
       case 'authentic':
@@ -190,7 +192,7 @@ export function startTally({ verify, xid: near }: TallyOptions): { tally: Tally;
           hear(head.slice(at));
           return false;
         case 'B':
-          xid = nearestTransactionId(Number(head.slice(at + 6)), near);
+          begin = head;
           heard.clear();
           return false;
         default:

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { OperationError } from '../../errors.ts';
 import { definitionsSeenSchema } from '../../postgres/table-definitions.ts';
-import { signingSchema } from '../definitions/signature.ts';
+import { openVerifier, signingSchema, type Verifier } from '../definitions/signature.ts';
 import { CHANGES_FORMAT } from './layout.ts';
 
 const lsnSchema = z.string().regex(/^[0-9A-F]{1,8}\/[0-9A-F]{1,8}$/);
@@ -102,6 +102,11 @@ export const slotRecordSchema = z.object({
 });
 
 export type SlotRecord = z.output<typeof slotRecordSchema>;
+
+/** Judges the messages of a slot. Where there are no event triggers, none is authentic. */
+export function verifierOf({ follows_definitions: follows, signing }: SlotRecord): Verifier {
+  return openVerifier(follows ? signing : { keys: [], since: '0' });
+}
 
 /**
  * Reads the JSON of a description or a slot's record.

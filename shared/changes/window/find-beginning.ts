@@ -1,7 +1,8 @@
 import type { ObjectStore } from '../../backup/objects/object-store.ts';
 import { OperationError } from '../../errors.ts';
-import { openVerifier, type Verifier } from '../definitions/signature.ts';
+import type { Verifier } from '../definitions/signature.ts';
 import { compareLsn, type Lsn } from '../lsn.ts';
+import { verifierOf } from '../segments/description.ts';
 import type { SegmentRange } from '../segments/layout.ts';
 import { type ChangesOf, listSegments, readDescription, readSlotRecord } from '../segments/stored-segments.ts';
 import type { TransactionSnapshot } from '../transaction-ids.ts';
@@ -32,7 +33,7 @@ export async function findBeginning(
   signal: AbortSignal,
 ): Promise<ChangesSince> {
   const record = await readSlotRecord(store, of, signal);
-  const verify = openVerifier(record.signing);
+  const verify = verifierOf(record);
   const all = await listSegments(store, of);
   // Those at the beginning may have been removed with the backups that needed them.
   const first = all[0]?.firstLsn ?? record.lsn;

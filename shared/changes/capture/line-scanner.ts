@@ -19,10 +19,8 @@ const NEWLINE = 0x0a;
 export function lineScanner(): (block: Buffer, onLine: (head: string, end: number) => void) => void {
   let carried = '';
 
-  /** How many of a line's next bytes are kept. */
-  const kept = (block: Buffer, start: number, end: number): number => {
-    const bytes = end - start;
-    if (carried.length + bytes <= HEAD_BYTES) return bytes;
+  /** How many of the next bytes of a line that is longer than others' heads are kept. */
+  const keptOfLong = (block: Buffer, start: number, bytes: number): number => {
     const opening = carried.slice(0, OPENING_BYTES) + block.toString('latin1', start, start + OPENING_BYTES);
     const most = readOwnMessage(opening.slice(opening.indexOf('\t') + 1)) ? MESSAGE_BYTES : HEAD_BYTES;
     return Math.max(0, Math.min(bytes, most - carried.length));
@@ -33,7 +31,9 @@ export function lineScanner(): (block: Buffer, onLine: (head: string, end: numbe
     for (;;) {
       const newline = block.indexOf(NEWLINE, start);
       const end = newline < 0 ? block.length : newline;
-      const part = block.toString('latin1', start, start + kept(block, start, end));
+      const bytes = end - start;
+      const kept = carried.length + bytes <= HEAD_BYTES ? bytes : keptOfLong(block, start, bytes);
+      const part = block.toString('latin1', start, start + kept);
       if (newline < 0) {
         carried += part;
         return;

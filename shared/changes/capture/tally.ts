@@ -193,7 +193,7 @@ export function startTally({ verify, xid: near }: TallyOptions): { tally: Tally;
           return false;
         case 'B':
           begin = head;
-          heard.clear();
+          if (heard.size > 0) heard.clear();
           return false;
         default:
           return false;

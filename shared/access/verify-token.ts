@@ -4,6 +4,7 @@ import { SimpleJwksCache } from 'aws-jwt-verify/jwk';
 import * as z from 'zod';
 import type { Identity } from '../configuration/runtime.ts';
 import { type Role, roleSchema } from '../contract/roles.ts';
+import { MAX_TOKEN_ID, tokenIdSchema } from '../contract/schemas/access.ts';
 import { keyFetcher } from './fetch-keys.ts';
 
 export interface VerifiedToken {
@@ -39,6 +40,19 @@ export class TokenExpired extends TokenRefused {
   }
 }
 
+/**
+ * The issuer made the token for this system, but it cannot be used here, whoever sends it. Its holder is told which claim is at fault, as nobody
+ * else can have it changed.
+ */
+export class TokenUnusable extends TokenRefused {
+  readonly claim: 'sub' | 'jti';
+
+  constructor(claim: 'sub' | 'jti') {
+    super(`The token's ${claim} is longer than ${MAX_TOKEN_ID} characters, or has control characters`);
+    this.claim = claim;
+  }
+}
+
 /** Clocks of issuer and verifier may differ a little. */
 const CLOCK_SKEW_SECONDS = 60;
 
@@ -68,7 +82,7 @@ export function createTokenVerifier(
   const verifier = JwtVerifier.create(
     {
       issuer: identity.issuer,
-      // Checked below: Cognito's access tokens name their client in `client_id`.
+      // Checked below: Cognito's access tokens have none.
       audience: null,
       // An expired token is looked at all the same, to tell its holder from anybody.
       includeRawJwtInErrors: true,
@@ -91,6 +105,8 @@ export function createTokenVerifier(
     if (!isFor(identity, claims)) {
       throw new TokenRefused('The token is for another audience');
     }
+    for (const claim of ['sub', 'jti'] as const)
+      if (!tokenIdSchema.optional().safeParse(claims[claim]).success) throw new TokenUnusable(claim);
     const began = claims.auth_time ?? claims.iat;
     if (began === undefined) throw new TokenRefused('The token does not say when its session began');
     const age = now() / 1000 - began;
@@ -101,10 +117,15 @@ export function createTokenVerifier(
   };
 }
 
-/** Whether a token is of the issuer and for this system's audience. */
+/**
+ * Whether a token is of the issuer and for this system's audience. What `aud` says is final (RFC 9068, section 4): a client of ours may hold tokens
+ * for other APIs, and whoever runs such an API must not be able to use them here. Cognito's access tokens alone have no `aud`; they name the client
+ * that they were issued to, and say that they are access tokens.
+ */
 function isFor({ issuer, audience }: Identity, claims: object | undefined): boolean {
-  const { iss, aud, client_id } = (claims ?? {}) as { iss?: unknown; aud?: unknown; client_id?: unknown };
-  return iss === issuer && [aud, client_id].flat().includes(audience);
+  const { iss, aud, client_id, token_use } = (claims ?? {}) as Readonly<Record<string, unknown>>;
+  if (iss !== issuer) return false;
+  return aud === undefined ? token_use === 'access' && client_id === audience : [aud].flat().includes(audience);
 }
 
 /**

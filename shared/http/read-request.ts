@@ -14,6 +14,8 @@ export interface ParsedRequest {
   params: unknown;
   query: unknown;
   body: unknown;
+  /** The same three before the schemas have filled in what they do not say. */
+  sent: { params: unknown; query: unknown; body: unknown };
 }
 
 /**
@@ -29,10 +31,15 @@ export function readRequest(route: RouteDefinition, event: ApiEvent): ParsedRequ
     errors.push(...fieldErrors(part, parsed.error));
     return undefined;
   };
-  const params = check('path', route.params ?? nothing, event.pathParameters ?? {});
-  const query = check('query', route.query ?? nothing, readQuery(event, errors));
-  const body = route.body ? check('body', route.body, readJson(event)) : undefined;
-  if (errors.length === 0) return { params, query, body };
+  const sent = {
+    params: event.pathParameters ?? {},
+    query: readQuery(event, errors),
+    body: route.body ? readJson(event) : null,
+  };
+  const params = check('path', route.params ?? nothing, sent.params);
+  const query = check('query', route.query ?? nothing, sent.query);
+  const body = route.body ? check('body', route.body, sent.body) : undefined;
+  if (errors.length === 0) return { params, query, body, sent };
   throw invalidRequest(errors);
 }
 

@@ -1,5 +1,5 @@
-import { parse } from 'csv-parse/sync';
 import type { AuditEntry } from '../../../contract/schemas/audit.ts';
+import { firstRow, type SplitLine } from './split-line.ts';
 
 /** What a line of the server's log says of somebody. */
 export type ToldByServer = Pick<
@@ -9,10 +9,6 @@ export type ToldByServer = Pick<
   /** Name of the database on the server. */
   databaseName: string;
 };
-
-/** `log_line_prefix` of RDS and Aurora, which cannot be changed there: `%t:%r:%u@%d:[%p]:`, then the level. */
-const PREFIX =
-  /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [A-Za-z0-9+:-]{1,10}?:(?<address>\[local\]|[0-9A-Za-z.:%-]*)(?:\(\d+\))?:(?<user>[^@\n]*)@(?<database>[^:\n]*):\[\d+\]:(?<level>[A-Z]+): +/;
 
 /** The ends of sessions that the server did not let in, by what it says of them, with a code for each. */
 const refusals: readonly (readonly [said: RegExp, code: string])[] = [
@@ -30,13 +26,9 @@ const refusals: readonly (readonly [said: RegExp, code: string])[] = [
  * Reads a line that tells of a login, a refused one, a session's end, or a statement (pgaudit's `AUDIT:`, as CSV). Statements keep no
  * constants once they are recorded, and parameters are not read at all.
  *
- * @returns null for any other line, or with another prefix
+ * @returns null for any other line
  */
-export function readLogLine(line: string): ToldByServer | null {
-  const prefix = PREFIX.exec(line);
-  if (!prefix?.groups) return null;
-  const { address = '', user = '', database = '', level } = prefix.groups;
-  const said = line.slice(prefix[0].length);
+export function readLogLine({ address, user, database, level, message: said }: SplitLine): ToldByServer | null {
   const common = {
     actor: user === '[unknown]' ? 'unknown' : user,
     address: address === '' || address === '[local]' ? null : address,
@@ -82,17 +74,4 @@ function readAudit(csv: string, common: Omit<ToldByServer, 'operation' | 'outcom
     outcome: 'started',
     request: { class: told.class, object_type: told.object_type || null, statement: told.statement },
   };
-}
-
-/** A statement may be cut off, and with it its closing quotation mark. */
-function firstRow(csv: string): string[] | undefined {
-  for (const text of [csv, `${csv}"`]) {
-    try {
-      const rows = parse(text, { relax_column_count: true, to: 1 }) as string[][];
-      return rows[0];
-    } catch {
-      // Tried with a quotation mark once more.
-    }
-  }
-  return undefined;
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { assertNoBabelfish } from '../shared/backup/export/babelfish.ts';
 import { checkSetup, setupPlaceOf } from '../shared/changes/setup/check-setup.ts';
 import { databaseSchema } from '../shared/configuration/runtime.ts';
 import type { ServerDescription } from '../shared/platforms/managed/describe.ts';
@@ -91,5 +92,13 @@ describe('point-in-time recovery', () => {
     };
     expect(await grant('aurora')).toBe('Run GRANT rds_replication TO "dbms".');
     expect(await grant('self-managed')).toBe('Run ALTER ROLE "dbms" REPLICATION.');
+  });
+});
+
+test('a database of Babelfish is refused by name before anything of it is read', async () => {
+  const client = { query: async () => ({ rows: [{ has: true }] }) } as never;
+  await expect(assertNoBabelfish(client)).rejects.toMatchObject({
+    code: 'server_unsupported',
+    message: expect.stringContaining('babelfishpg_tsql'),
   });
 });

@@ -18,6 +18,7 @@ import {
 import { commandsOf, optionsOf } from '../docs/support/commands.ts';
 import { type Ran, runDocument } from '../docs/support/run-document.ts';
 import { differencesOfForm, lastJson } from '../docs/support/same-form.ts';
+import { managedProfile } from '../support/managed-profile.ts';
 import { isInstalled } from '../support/psql.ts';
 import { call } from './support/api.ts';
 import { readStart, runStart, type Started } from './support/start.ts';
@@ -43,7 +44,9 @@ beforeAll(async () => {
     (block) => treatmentOf(block) === 'start' && block.text.startsWith('npm start'),
   );
   const [, options = ''] = /^npm start -- ([^#\n]*)/.exec(start?.text ?? '') ?? [];
-  running = runStart(folder, ...options.trim().split(/\s+/), '--port', '0');
+  const kind = managedProfile();
+  const managed = kind === null ? [] : ['--managed', kind];
+  running = runStart(folder, ...options.trim().split(/\s+/), ...managed, '--port', '0');
   api = readStart(await running.ready());
 });
 afterAll(async () => {

@@ -25,6 +25,7 @@ import { listTables, type PlannedTable } from '../plan/plan.ts';
 import { databaseSql, populatedMaterializedViewsSql, referencedRolesSql, sequencesSql } from '../plan/relations.sql.ts';
 import { columnTypesSql } from '../plan/selectable.sql.ts';
 import { planSample } from '../sample/plan-sample.ts';
+import { assertNoBabelfish } from './babelfish.ts';
 import { type LargeObject, listLargeObjects, measureLargeObjects } from './large-objects.ts';
 import { subscriptionWarnings } from './subscriptions.ts';
 
@@ -95,7 +96,7 @@ const LARGE_OBJECTS_NOT_SAMPLED =
  *
  * @param client - a session in the snapshot
  * @param dump - dumps the whole schema of the snapshot; `nativePgDump`: not by the WebAssembly pg_dump
- * @throws OperationError as {@link decideContents}, {@link listTables}, {@link assertMaskable} and {@link planSample}
+ * @throws OperationError `server_unsupported` for a database of Babelfish, and as {@link decideContents}, {@link listTables}, {@link assertMaskable} and {@link planSample}
  */
 export async function prepareExport(
   client: pg.Client,
@@ -121,6 +122,7 @@ export async function prepareExport(
     signal: AbortSignal;
   },
 ): Promise<{ prepared: PreparedExport; schema: PreparedSchema }> {
+  await assertNoBabelfish(client);
   const planned = masking && (await assertMaskable(client, masking, signal));
   const contents = await decideContents(client, { backupType, selection }, dump);
   const { tables: listed, rangeable, warnings: unread } = await listTables(client, contents.hasRows);

@@ -18,6 +18,7 @@ const tableRowSchema = z.object({
   condition: z.string().nullable(),
   root: z.object({ schema: z.string(), name: z.string() }).nullable(),
   readable: z.boolean(),
+  hidden: z.boolean(),
   columns: z.array(z.string()),
   has_columns: z.boolean(),
 });
@@ -64,17 +65,22 @@ export interface Plan {
  * Lists the tables of the snapshot's database.
  *
  * @param isChosen - whether a table's rows are backed up, by its OID; by default all are
- * @throws OperationError `table_not_readable` naming every table that the login may not read
+ * @param leavesOut - tables from whose rows policies keep the login are left out, and named in `hidden`; otherwise they are refused
+ * @throws OperationError `table_not_readable` naming every table that the login may not read, `rows_hidden` those of policies
  */
 export async function listTables(
   client: pg.Client,
   isChosen: (oid: number) => boolean = () => true,
-): Promise<{ tables: PlannedTable[]; rangeable: Set<number> }> {
+  { leavesOut = false }: { leavesOut?: boolean } = {},
+): Promise<{ tables: PlannedTable[]; rangeable: Set<number>; hidden: { schema: string; name: string }[] }> {
   const { rows } = await client.query(tablesSql);
-  const found = z
+  const chosen = z
     .array(tableRowSchema)
     .parse(rows)
     .filter(({ oid }) => isChosen(oid));
+  const hidden = chosen.filter((table) => table.hidden).map(({ schema, name }) => ({ schema, name }));
+  if (hidden.length > 0 && !leavesOut) throw rowsHidden(hidden);
+  const found = chosen.filter((table) => !table.hidden);
   const refused = found.filter(({ readable }) => !readable).map(({ schema, name }) => quoteQualified(schema, name));
   if (refused.length > 0) {
     throw new OperationError(
@@ -98,7 +104,16 @@ export async function listTables(
       estimatedRows: row.estimated_rows < 0 ? null : row.estimated_rows,
     }),
   );
-  return { tables, rangeable: new Set(found.flatMap(({ heap }, number) => (heap ? [number] : []))) };
+  return { tables, hidden, rangeable: new Set(found.flatMap(({ heap }, number) => (heap ? [number] : []))) };
+}
+
+function rowsHidden(tables: readonly { schema: string; name: string }[]): OperationError {
+  const names = tables.map(({ schema, name }) => quoteQualified(schema, name));
+  return new OperationError(
+    'rows_hidden',
+    `Nothing was exported: row security hides rows of ${names.length} tables from the login: ${names.slice(0, 20).join(', ')}${names.length > 20 ? ', ...' : ''}`,
+    'As a superuser: ALTER ROLE <the login> BYPASSRLS. Where nobody may, GRANT it the owners of these tables. GET doctor shows the statements; "unreadable" in the configuration says whether such tables are left out instead.',
+  );
 }
 
 /**

@@ -11,9 +11,9 @@ import { OperationError } from '../../errors.ts';
 import type { ConnectionTarget, Credentials } from '../../postgres/connect.ts';
 import { readSecret } from '../../postgres/credentials.ts';
 import { quoteIdentifier, quoteLiteral } from '../../postgres/identifiers.ts';
+import { scramVerifier } from '../../postgres/scram-verifier.ts';
 import { connectionTarget } from '../../postgres/target.ts';
 import { withConnection } from '../../postgres/with-connection.ts';
-import { scramVerifier } from '../../postgres/scram-verifier.ts';
 
 /** What Secrets Manager sends to the function of a rotation: four steps, each of which may come again. */
 export const rotationEventSchema = z.looseObject({

@@ -38,7 +38,11 @@ export const handler = createApiHandler('masking-api', {
   changeMasking: async ({ query, body, caller }) => {
     const database = findDatabase(configuration, query.database);
     const dependencies = dependenciesOf(database, REQUEST_MS);
-    const problems = await changeMasking(dependencies, { database: database.id, change: body, by: caller.sub });
+    const { problems, warnings } = await changeMasking(dependencies, {
+      database: database.id,
+      change: body,
+      by: caller.sub,
+    });
     if (problems.length > 0) {
       throw new Refusal(
         409,
@@ -48,7 +52,7 @@ export const handler = createApiHandler('masking-api', {
         { errors: problems.map(({ rule, message }) => ({ field: `body.rules.${rule}`, message })) },
       );
     }
-    return { status: 200, body: await describeMasking({ table }, database.id) };
+    return { status: 200, body: { ...(await describeMasking({ table }, database.id)), warnings } };
   },
   findPersonalData: async ({ query }) => {
     const database = findDatabase(configuration, query.database);

@@ -143,6 +143,12 @@ const backupSettingsSchema = z.strictObject({
   chunk_bytes: z.int().min(1_048_576).default(134_217_728),
   /** Functions that export at the same time, each over `connections`, where a backup is more than one invocation can do. */
   lanes: z.int().min(1).max(32).default(8),
+  /**
+   * What becomes of a backup when policies hide rows of a table from the login, or it may not read a large object, which anybody can bring
+   * about for what is theirs. `refuse`: none is made, and the error names what cures it. `leave_out`: it is made without them and is
+   * `incomplete`. By default somebody who asks for one is refused, and a schedule, which nobody watches, leaves them out.
+   */
+  unreadable: z.enum(['leave_out_when_scheduled', 'leave_out', 'refuse']).default('leave_out_when_scheduled'),
   /** Share of the server's free connections that such a backup may take. */
   connection_share: z.number().gt(0).max(1).default(0.5),
   /** Objects are locked in S3 for this long after they are stored. In mode `compliance` nobody can undo it, the account's root included. */
@@ -243,6 +249,7 @@ export const runtimeConfigurationSchema = z.strictObject({
 export type Database = z.output<typeof databaseSchema>;
 export type RuntimeConfiguration = z.output<typeof runtimeConfigurationSchema>;
 export type ConnectionLimits = RuntimeConfiguration['connections'];
-export type BackupSettings = RuntimeConfiguration['backups'];
+/** Without the decision that is made before a backup begins. */
+export type BackupSettings = Omit<RuntimeConfiguration['backups'], 'unreadable'>;
 export type Thresholds = RuntimeConfiguration['thresholds'];
 export type Identity = z.output<typeof identitySchema>;

@@ -41,7 +41,6 @@ export const handler = createApiHandler('masking-api', {
     const problems = await changeMasking(dependencies, { database: database.id, change: body, by: caller.sub });
     if (problems.length > 0) {
       throw new Refusal(
-        409,
         'masking_refused',
         `The rules do not fit the database: ${problems.length} problems`,
         'Correct the rules named in errors.',

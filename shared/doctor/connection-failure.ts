@@ -1,4 +1,5 @@
 import type { Remediation } from '../contract/schemas/doctor.ts';
+import type { ErrorCode } from '../core/errors/catalogue.ts';
 import type { OperationError } from '../errors.ts';
 import { type AnyCheck, type Context, defineCheck, sql } from './check.ts';
 import { features } from './features.ts';
@@ -15,7 +16,12 @@ export const connectionCheck: AnyCheck = defineCheck({
 });
 
 /** Codes of `connect` that stay as they are until somebody changes something. */
-const LASTING = new Set(['login_refused', 'database_missing', 'tls_failed', 'statement_pooling']);
+const LASTING: ReadonlySet<string> = new Set([
+  'login_refused',
+  'database_missing',
+  'tls_failed',
+  'statement_pooling',
+] satisfies ErrorCode[]);
 
 /**
  * What a failure to connect says about the login.

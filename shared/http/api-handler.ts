@@ -140,9 +140,9 @@ function findRoute(name: ApiFunction, { resource, httpMethod }: ApiEvent): Route
   const route = there.find(({ method, servedBy }) => method === httpMethod && servedBy === name);
   if (route) return route;
   if (there.length === 0)
-    throw new Refusal(404, 'unknown_path', `There is no ${resource}`, 'See the documentation of this API.');
+    throw new Refusal('unknown_path', `There is no ${resource}`, 'See the documentation of this API.');
   const allowed = there.map(({ method }) => method).join(', ');
-  throw new Refusal(405, 'method_not_allowed', `${resource} takes ${allowed}`, 'See the documentation of this API.', {
+  throw new Refusal('method_not_allowed', `${resource} takes ${allowed}`, 'See the documentation of this API.', {
     headers: { Allow: allowed },
   });
 }

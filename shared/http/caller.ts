@@ -1,6 +1,7 @@
 import type { ToldRefusal } from '../access/authorize.ts';
 import type { RouteDefinition } from '../contract/define-route.ts';
 import { type Role, roleIncludes, roleSchema } from '../contract/roles.ts';
+import { knownCode } from '../core/errors/kinds.ts';
 import type { ApiEvent } from './event.ts';
 import { Refusal } from './problem.ts';
 
@@ -34,14 +35,10 @@ function refuseToken(code: unknown, detail: unknown, hint: unknown): never {
   const told = typeof code === 'string' && typeof detail === 'string' && typeof hint === 'string';
   const headers = { 'WWW-Authenticate': told ? `Bearer error="invalid_token", error_description="${code}"` : 'Bearer' };
   throw told
-    ? new Refusal(401, code, detail, hint, { headers })
-    : new Refusal(
-        401,
-        'no_token',
-        'The request carries no valid token',
-        'Send a token as Authorization: Bearer <token>.',
-        { headers },
-      );
+    ? new Refusal(knownCode(code, 'no_token'), detail, hint, { headers })
+    : new Refusal('no_token', 'The request carries no valid token', 'Send a token as Authorization: Bearer <token>.', {
+        headers,
+      });
 }
 
 /**
@@ -57,7 +54,6 @@ export function readCaller(route: RouteDefinition, event: ApiEvent): Caller | nu
   const roles = text.split(SEPARATOR).flatMap((name) => roleSchema.safeParse(name).data ?? []);
   if (!roleIncludes(roles, route.leastRole)) {
     throw new Refusal(
-      403,
       'role_too_low',
       `${route.summary} needs the role ${route.leastRole}; the token has ${roles.join(', ') || 'none'}`,
       'Ask an administrator for the role.',

@@ -12,7 +12,6 @@ import { readAges } from './ages.ts';
 import { doctorHealth } from './doctor-health.ts';
 import type { MetricValues } from './metrics.ts';
 import { noteServer } from './noted-server.ts';
-
 import { addToPeriod, rollUpLevels } from './roll-ups.ts';
 import { betweenReadings, type EarlierStatements } from './sample/between-readings.ts';
 import { type DetailsOptions, noDetails, readDetails, readSessionGroups } from './sample/read-details.ts';

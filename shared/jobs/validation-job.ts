@@ -66,6 +66,10 @@ const INCONCLUSIVE: ReadonlySet<string> = new Set([
   'too_few_connections',
   'create_refused',
   'server_read_only',
+  // What the drill server lacks, and not the backup.
+  'version_too_old',
+  'extension_refused',
+  'restore_refused',
   'drills_not_configured',
   'unknown_database',
   'internal_error',

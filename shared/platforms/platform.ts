@@ -94,8 +94,10 @@ export interface PlatformParameters {
 }
 
 export interface PlatformLogs {
-  /** Values that `log_line_prefix` can have, the default one first; null: any. */
-  readonly allowedPrefixes: readonly string[] | null;
+  /** Values of `log_line_prefix` whose lines are read into the audit trail; the first is what is recommended. */
+  readonly prefixes: readonly string[];
+  /** Whether the setting takes no other value there. */
+  readonly takesNoOther: boolean;
 }
 
 export type LoginType = Database['login']['type'];

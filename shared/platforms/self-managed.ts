@@ -1,5 +1,6 @@
 import { quoteIdentifier, quoteLiteral } from '../postgres/identifiers.ts';
 import { quoteShell } from '../quote-shell.ts';
+import { managedLogs } from './managed/log-formats.ts';
 import { configuredStorage } from './managed/metrics.ts';
 import type { Platform, SettingChange, Step } from './platform.ts';
 import { slotsBeforeUpgrade } from './slots-before-upgrade.ts';
@@ -27,7 +28,10 @@ export const selfManaged: Platform = {
     readFree: async () => ({ is: 'unknown', reason: 'A server does not say how much disk space is free' }),
   },
   parameters: { change: changeSetting, note: () => '' },
-  logs: { allowedPrefixes: null },
+  logs: {
+    takesNoOther: false,
+    prefixes: ['%m [%p]: user=%u,db=%d,app=%a,client=%h ', ...managedLogs.prefixes],
+  },
   privileges: {
     logins: ['secret', 'passwordless'],
     scripts: ['self-managed.sql'],

@@ -37,7 +37,7 @@ forEachServer((server) => {
       await asAdministrator(`REVOKE CONNECT ON DATABASE ${quoteIdentifier(shop.name)} FROM PUBLIC`);
     });
     afterAll(async () => {
-      for (const name of ['max_slot_wal_keep_size', 'log_connections', 'log_disconnections'])
+      for (const name of ['max_slot_wal_keep_size', 'log_connections', 'log_disconnections', 'log_line_prefix'])
         await withClient(server, 'postgres', (client) => client.query(`ALTER SYSTEM RESET ${name}`));
       await withClient(server, 'postgres', (client) => client.query('SELECT pg_reload_conf()'));
       await shop?.drop();
@@ -49,7 +49,7 @@ forEachServer((server) => {
     test('leaves the doctor nothing to complain about but settings, whose remediation works', async () => {
       const before = await look();
       expect(before.unread).toEqual([]);
-      expect(complaints(before).sort()).toEqual(['connections_not_logged', 'log_not_limited']);
+      expect(complaints(before).sort()).toEqual(['connections_not_logged', 'log_not_limited', 'log_not_read']);
       for (const { remediation } of before.findings.filter(({ check: id }) => complaints(before).includes(id)))
         for (const { statement } of remediation) await asAdministrator(statement);
       await expect.poll(async () => complaints(await look()), { timeout: 20_000 }).toEqual([]);

@@ -2,12 +2,20 @@ import { gzipSync } from 'node:zlib';
 import { QueryCommand } from '@aws-sdk/lib-dynamodb';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readSubscription } from '../../shared/aws/read-subscription.ts';
-import { runtimeConfigurationSchema } from '../../shared/configuration/runtime.ts';
+import { platformKinds, runtimeConfigurationSchema } from '../../shared/configuration/runtime.ts';
+import { platformOf, readablePrefixes } from '../../shared/platforms/platforms.ts';
 import { createAuditor } from '../../shared/security/audit/auditor.ts';
 import { ingestLog } from '../../shared/security/audit/database-log/ingest.ts';
-import { readLogLine } from '../../shared/security/audit/database-log/read-line.ts';
+import { tellsWho } from '../../shared/security/audit/database-log/line-prefix.ts';
+import { readLogLine as readSplit } from '../../shared/security/audit/database-log/read-line.ts';
+import { splitLine } from '../../shared/security/audit/database-log/split-line.ts';
 import { chainPartition } from '../../shared/security/audit/record.ts';
 import { type StateService, startState } from '../state/support.ts';
+
+const readLogLine = (line: string) => {
+  const split = splitLine(line);
+  return split && readSplit(split);
+};
 
 const before = '2026-11-25 07:00:00 UTC:10.0.0.5(52345):alice@shop:[4711]:';
 
@@ -136,8 +144,52 @@ describe('a line of a log', () => {
     `${before}LOG:  AUDIT: nonsense`,
     'LOG:  connection authorized: user=alice',
     '',
+    '{"message":"connection authorized: user=alice"}',
+    '{"unfinished',
   ])('tells nothing: %s', (line) => {
     expect(readLogLine(line)).toBeNull();
+  });
+});
+
+describe('a line in each format that a server may be told to write', () => {
+  const authorized = 'connection authorized: user=alice database=shop application_name=psql';
+  test.each([
+    ['the default prefix of RDS', `${before}LOG:  ${authorized}`],
+    [
+      'the other prefix of RDS',
+      `2026-11-25 07:00:00.123 UTC:10.0.0.5(52345):alice@shop:[4711]:2:00000:2026-11-25 07:00:00 UTC:3/12:0:6745a1c0.1267:[unknown]:LOG:  ${authorized}`,
+    ],
+    [
+      'the other prefix of RDS, with colons in the name of an application',
+      `2026-11-25 07:00:00.123 UTC:10.0.0.5(52345):alice@shop:[4711]:2:00000:2026-11-25 07:00:00 UTC::0:6745a1c0.1267:a: LOG:b:LOG:  ${authorized}`,
+    ],
+    [
+      'the prefix that is recommended for a server of your own',
+      `2026-11-25 07:00:00.123 UTC [4711]: user=alice,db=shop,app=a, b,client=10.0.0.5 LOG:  ${authorized}`,
+    ],
+    [
+      'CSV',
+      `2026-11-25 07:00:00.123 UTC,"alice","shop",4711,"10.0.0.5:52345",6745a1c0.1267,2,"authentication",2026-11-25 07:00:00 UTC,3/12,0,LOG,00000,"${authorized}",,,,,,,,,"[unknown]","client backend",,0`,
+    ],
+    [
+      'JSON',
+      JSON.stringify({
+        ...{ timestamp: '2026-11-25 07:00:00.123 UTC', user: 'alice', dbname: 'shop', pid: 4711 },
+        ...{ remote_host: '10.0.0.5', remote_port: 52345, error_severity: 'LOG', message: authorized },
+      }),
+    ],
+  ])('is read: %s', (_format, line) => {
+    expect(readLogLine(line)).toMatchObject({
+      ...{ actor: 'alice', databaseName: 'shop', operation: 'login', outcome: 'succeeded', address: '10.0.0.5' },
+      request: { application: 'psql' },
+    });
+  });
+
+  test('is read whatever the platform recommends', () => {
+    for (const kind of platformKinds) {
+      for (const prefix of platformOf({ kind }).logs.prefixes) expect(readablePrefixes).toContain(prefix);
+      expect(platformOf({ kind }).logs.prefixes.every(tellsWho)).toBe(true);
+    }
   });
 });
 
@@ -189,7 +241,7 @@ describe('what CloudWatch sends', () => {
       `${before}LOG:  checkpoint starting`,
       `${other}FATAL:  database "elsewhere" does not exist`,
     ];
-    expect(await take(delivery('/aws/rds/instance/main/postgresql', messages))).toBe(2);
+    expect(await take(delivery('/aws/rds/instance/main/postgresql', messages))).toEqual({ records: 2, readable: 3 });
     const [statement] = await recordsOf('databases/second');
     expect(statement).toMatchObject({
       source: 'database',
@@ -207,9 +259,17 @@ describe('what CloudWatch sends', () => {
 
   test('is left alone when it is a try, or of a log that is not configured', async () => {
     const lines = [`${before}LOG:  connection authorized: user=alice database=shop`];
-    expect(await take(delivery('/aws/rds/instance/main/postgresql', lines, 'CONTROL_MESSAGE'))).toBe(0);
-    expect(await take(delivery('/aws/rds/instance/other/postgresql', lines))).toBe(0);
+    expect(await take(delivery('/aws/rds/instance/main/postgresql', lines, 'CONTROL_MESSAGE'))).toEqual({
+      records: 0,
+      readable: 0,
+    });
+    expect(await take(delivery('/aws/rds/instance/other/postgresql', lines))).toEqual({ records: 0, readable: 1 });
     await expect(take({ awslogs: { data: 'AAAA' } })).rejects.toThrow();
+  });
+
+  test('is said to be unreadable when no line has a known format', async () => {
+    const lines = ['2026-11-25 07:00:00.123 UTC [4711] LOG:  connection authorized: user=alice database=shop'];
+    expect(await take(delivery('/aws/rds/instance/main/postgresql', lines))).toEqual({ records: 0, readable: 0 });
   });
 
   test('is sent again when it could not be recorded', async () => {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, chown, mkdtemp, rm } from 'node:fs/promises';
+import { chown, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -69,8 +69,7 @@ export async function startManagedServer(
   };
   try {
     const reachable = await reachablePrograms(binaries.folder, folder, owner);
-    const programs = await managedPrograms(reachable, version, join(folder, 'programs'));
-    await chmod(folder, 0o755);
+    const programs = await managedPrograms(reachable, version, join(folder, 'programs'), owner);
     await makeManagedData({ programs, data, place, profile, passwords });
     managed = await startManagedPostgres({
       programs,

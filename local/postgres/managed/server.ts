@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { chown, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { freePort } from '../../ports.ts';
 import type { Place } from '../folder.ts';
@@ -28,6 +28,8 @@ export type ManagedPostgres = {
   readonly lost: Promise<string>;
   /** Values of the parameter group: what is dynamic takes effect at once, the rest with {@link restart}. */
   setParameters(parameters: Readonly<Record<string, string>>): Promise<void>;
+  /** Whether it was started with the parameters that it has now. */
+  isStartedWithAll(): boolean;
   /** Which member of which cluster it is; of Aurora alone. */
   setPlace(place: ClusterPlace): Promise<void>;
   /** As RebootDBInstance does. */
@@ -86,10 +88,9 @@ export async function startManagedPostgres({
   let applied = parameters;
   let members: ClusterPlace = { instance: 'shop-1', members: { 'shop-1': true } };
   const write = async (): Promise<void> => {
-    await writeFile(
-      join(data, settingsFileName),
-      settingsFile({ ...profile, parameters }, { applied, place: members }),
-    );
+    const file = join(data, settingsFileName);
+    await writeFile(file, settingsFile({ ...profile, parameters }, { applied, place: members }));
+    if (place.owner) await chown(file, place.owner.uid, place.owner.gid);
     const wantsTls = forcesTls && /^(?:1|on|true)$/i.test(parameters['rds.force_ssl'] ?? '1');
     await writeFile(join(data, 'pg_hba.conf'), accessRules(wantsTls));
   };
@@ -145,6 +146,7 @@ export async function startManagedPostgres({
       await write();
       await sessions.reload();
     },
+    isStartedWithAll: () => JSON.stringify(applied) === JSON.stringify(parameters),
     async setPlace(changed) {
       members = changed;
       await write();

@@ -13,12 +13,14 @@ import {
   type DatabaseProperties,
   databasePropertiesSchema,
   type ExportedType,
+  extensionSchema,
   type Manifest,
   type RoleEntry,
   roleEntrySchema,
 } from '../manifest.ts';
 import type { BackupSelection } from '../plan/choose.ts';
 import { decideContents } from '../plan/contents.ts';
+import { extensionsSql } from '../plan/extensions.sql.ts';
 import { listTables, type PlannedTable } from '../plan/plan.ts';
 import { databaseSql, populatedMaterializedViewsSql, referencedRolesSql, sequencesSql } from '../plan/relations.sql.ts';
 import { columnTypesSql } from '../plan/selectable.sql.ts';
@@ -69,6 +71,7 @@ export interface PreparedExport {
   /** Sequences whose positions are read when the rows are. */
   sequences: { schema: string; name: string }[];
   materializedViews: Manifest['materialized_views'];
+  extensions: NonNullable<Manifest['extensions']>;
   roles: RoleEntry[];
   /** Types of each table's columns by its OID; null for a backup without rows. */
   types: Record<string, string[]> | null;
@@ -120,7 +123,7 @@ export async function prepareExport(
 ): Promise<{ prepared: PreparedExport; schema: PreparedSchema }> {
   const planned = masking && (await assertMaskable(client, masking, signal));
   const contents = await decideContents(client, { backupType, selection }, dump);
-  const { tables: listed, rangeable } = await listTables(client, contents.hasRows);
+  const { tables: listed, rangeable, warnings: unread } = await listTables(client, contents.hasRows);
   const sampled = sample && (await planSample(client, sample, listed));
   const { tables } = sampled ?? { tables: listed };
   const isOfTheDatabase = backupType !== 'data' && (selection?.include ?? null) === null;
@@ -142,6 +145,7 @@ export async function prepareExport(
       .array(z.object({ oid: z.coerce.number(), schema: z.string(), name: z.string() }))
       .parse((await client.query(populatedMaterializedViewsSql)).rows)
       .filter(contents.isFilled),
+    extensions: z.array(extensionSchema).parse((await client.query(extensionsSql)).rows),
     roles: z.array(roleEntrySchema).parse((await client.query(referencedRolesSql)).rows),
     // A restore into tables that are there holds them against those.
     types: backupType === 'schema' ? null : await readColumnTypes(client, tables),
@@ -149,6 +153,7 @@ export async function prepareExport(
     ...(sampled ? { sampled: sampled.chosen } : {}),
     warnings: [
       ...contents.warnings,
+      ...unread,
       ...(planned?.warnings ?? []),
       ...(sampled?.warnings ?? []),
       ...(sampled && largeObjects.length > 0 ? [LARGE_OBJECTS_NOT_SAMPLED] : []),

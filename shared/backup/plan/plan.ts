@@ -18,6 +18,10 @@ const tableRowSchema = z.object({
   condition: z.string().nullable(),
   root: z.object({ schema: z.string(), name: z.string() }).nullable(),
   readable: z.boolean(),
+  /** Row-level security hides rows of it from the login. */
+  secured: z.boolean(),
+  /** The extension that it belongs to; null: none. */
+  extension: z.string().nullable(),
   columns: z.array(z.string()),
   has_columns: z.boolean(),
 });
@@ -61,7 +65,8 @@ export interface Plan {
 }
 
 /**
- * Lists the tables of the snapshot's database.
+ * Lists the tables of the snapshot's database. Tables of extensions that the login may not read in full are left out, as their owner is often
+ * not of this database: on RDS, cron.job belongs to rdsadmin and shows each login its own jobs.
  *
  * @param isChosen - whether a table's rows are backed up, by its OID; by default all are
  * @throws OperationError `table_not_readable` naming every table that the login may not read
@@ -69,12 +74,21 @@ export interface Plan {
 export async function listTables(
   client: pg.Client,
   isChosen: (oid: number) => boolean = () => true,
-): Promise<{ tables: PlannedTable[]; rangeable: Set<number> }> {
+): Promise<{ tables: PlannedTable[]; rangeable: Set<number>; warnings: string[] }> {
   const { rows } = await client.query(tablesSql);
-  const found = z
+  const chosen = z
     .array(tableRowSchema)
     .parse(rows)
     .filter(({ oid }) => isChosen(oid));
+  const isUnread = ({ extension, readable, secured }: (typeof chosen)[number]) =>
+    extension !== null && (!readable || secured);
+  const found = chosen.filter((row) => !isUnread(row));
+  const warnings = chosen
+    .filter(isUnread)
+    .map(
+      ({ schema, name, extension, readable }) =>
+        `Rows of ${schema}.${name}, a table of the extension ${extension}, are not in the backup: ${readable ? 'row-level security hides some of them from the login' : 'the login may not read it'}`,
+    );
   const refused = found.filter(({ readable }) => !readable).map(({ schema, name }) => quoteQualified(schema, name));
   if (refused.length > 0) {
     throw new OperationError(
@@ -98,7 +112,7 @@ export async function listTables(
       estimatedRows: row.estimated_rows < 0 ? null : row.estimated_rows,
     }),
   );
-  return { tables, rangeable: new Set(found.flatMap(({ heap }, number) => (heap ? [number] : []))) };
+  return { tables, warnings, rangeable: new Set(found.flatMap(({ heap }, number) => (heap ? [number] : []))) };
 }
 
 /**

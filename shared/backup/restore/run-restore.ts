@@ -76,9 +76,16 @@ export interface RestoreDependencies {
    * Brings the filled database to a later moment. An attempt after one that was ended goes on where that one was.
    *
    * @param finish - to be called in the last of its transactions
+   * @param leftOut - tables that the database does not have, as an extension is left out; changes of them are passed over
    * @returns what there is to say of it
    */
-  replay?: ((database: string, finish: (client: pg.Client) => Promise<void>) => Promise<string[]>) | undefined;
+  replay?:
+    | ((
+        database: string,
+        finish: (client: pg.Client) => Promise<void>,
+        leftOut: readonly { schema: string; name: string }[],
+      ) => Promise<string[]>)
+    | undefined;
   /** Asks how much disk is free on the server; by default, nobody knows. */
   readFreeSpace?: ReadFreeSpace | undefined;
 }
@@ -113,7 +120,8 @@ export async function runRestore(request: RestoreRequest, dependencies: RestoreD
   try {
     signal.throwIfAborted();
     progress.phase('checking');
-    control = await openServerSession(target, avoidedDatabases(planned));
+    const avoided = [...avoidedDatabases(planned), ...(request.expect ? [request.expect.template] : [])];
+    control = await openServerSession(target, avoided);
     // What an earlier attempt has left is kept, or removed, as what this one has begun.
     created = (await presentDatabases(control, [staging])).has(staging);
     const prepared = await prepareRestore(
@@ -142,7 +150,9 @@ export async function runRestore(request: RestoreRequest, dependencies: RestoreD
     const before = [...prepared.backup.warnings];
     if (!found) {
       if (missingRoles === 'create') before.push(...(await createMissingRoles(control, manifest.roles)));
-      before.push(...(await createStagingDatabase(control, staging, manifest.database_properties, checked.version)));
+      const { database_properties: properties } = manifest;
+      const template = request.expect?.template;
+      before.push(...(await createStagingDatabase(control, staging, properties, checked.version, template)));
     }
     await markUnfinished(control, staging);
     const { replay } = dependencies;
@@ -151,7 +161,7 @@ export async function runRestore(request: RestoreRequest, dependencies: RestoreD
     const warnings = await fillDatabase(staging, { manifest, schema, warnings: before }, request, filling);
     if (replay) {
       progress.phase('changes');
-      warnings.push(...(await replay(staging, dropRecord)));
+      warnings.push(...(await replay(staging, dropRecord, prepared.backup.leftOut ?? [])));
     }
     if (mode === 'drill') {
       // Changes make other rows and definitions of them than the manifest has; the replay counts the rows that it meets.

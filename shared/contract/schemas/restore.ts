@@ -127,6 +127,22 @@ const restoreFields = recoveryFields.extend({
     description:
       '`create`: roles that the server lacks are created, without login and password. `skip`: what they own belongs to the login, what they are granted is left out.',
   }),
+  leave_out: z
+    .strictObject({ extensions: z.array(nameSchema).min(1).max(100) })
+    .optional()
+    .meta({
+      description:
+        'Extensions that the restore goes without, with the definitions that need them and the rows of both; `restore/check` names them. For extensions that the server would not create, such as pg_cron, which lives in one database of a server.',
+      examples: [{ extensions: ['pg_cron'] }],
+    }),
+  expect: z
+    .strictObject({ extensions: z.array(nameSchema).min(1).max(100), template: nameSchema })
+    .optional()
+    .meta({
+      description:
+        'Extensions that an administrator has created in a database of the server, `template`, from which the new database is copied: for extensions that the login may not create. Nobody may be connected to it, and it must have the encoding of the backup.',
+      examples: [{ extensions: ['postgis'], template: 'with_postgis' }],
+    }),
   analyze: z.boolean().default(true).meta({
     description:
       "Gather the planner's statistics (`ANALYZE`), so that the first queries are planned well. `false`: leave it to autovacuum.",
@@ -161,6 +177,13 @@ function checkFields(body: z.output<typeof restoreFields>, context: z.Refinement
     if (!body.tables) refuse('tables', 'is missing: "mode": "beside" is about chosen tables');
     if (body.schemas) refuse('schemas', 'cannot go with "mode": "beside"; name tables');
   } else if (body.suffix !== undefined) refuse('suffix', 'goes with "mode": "beside" alone');
+  for (const field of ['leave_out', 'expect'] as const) {
+    if (body.mode === 'data' && body[field]) {
+      refuse(field, 'cannot go with "mode": "data", which creates no extension');
+    }
+  }
+  const both = body.expect?.extensions.find((name) => body.leave_out?.extensions.includes(name));
+  if (both !== undefined) refuse('expect.extensions', `names "${both}", which is left out`);
   if (body.mode === 'new' && body.target_database === undefined) refuse('target_database', 'is missing');
   if (body.mode !== 'swap' && body.confirm_unmanaged !== undefined)
     refuse('confirm_unmanaged', 'goes with "mode": "swap" alone');

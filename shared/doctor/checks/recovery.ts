@@ -108,7 +108,7 @@ export const recoveryChecks: readonly AnyCheck[] = [
           context,
           administrators === null
             ? `ALTER ROLE ${quoteForPaste(login.name)} SUPERUSER;`
-            : grantRole(administrators, login.name, server.version),
+            : grantRole(administrators, { login, version: server.version }),
         ),
       };
     },

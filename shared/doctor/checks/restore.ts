@@ -26,12 +26,12 @@ export const restoreChecks: readonly AnyCheck[] = [
     reads: ['database', 'login', 'server'],
     find({ database: { name, owner, owner_administers, owned }, login, server }, context) {
       if (owned) return null;
-      const share = { login: login.name, version: server.version };
+      const share = { login, version: server.version };
       return {
         message: `The database belongs to ${quoteForReading(owner)}, of which the login is no member: it cannot be renamed to make way for a restored one`,
         remediation: owner_administers
           ? shareOwnership([`DATABASE ${quoteForPaste(name)}`], share, context)
-          : sql(context, grantRole(owner, login.name, server.version)),
+          : sql(context, grantRole(owner, { login, version: server.version })),
       };
     },
   }),
@@ -48,8 +48,8 @@ export const restoreChecks: readonly AnyCheck[] = [
       const granters = [...new Set(owners.flatMap(({ granted_by }) => granted_by))];
       const by = granters.length === 0 ? '' : `. They may be granted by ${granters.map(quoteForReading).join(', ')}`;
       return {
-        message: `The login may not become ${named}: in a restored database their objects belong to the login${by}`,
-        remediation: sql(context, ...owners.map(({ owner }) => grantRole(owner, login.name, server.version))),
+        message: `The login may not become ${named}, or has none of their rights: in a restored database their objects belong to the login${by}`,
+        remediation: sql(context, ...owners.map(({ owner }) => grantRole(owner, { login, version: server.version }))),
       };
     },
   }),

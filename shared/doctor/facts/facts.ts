@@ -25,6 +25,8 @@ const schemas = {
   login: z.object({
     name: z.string(),
     superuser: z.boolean(),
+    /** Whether it has the rights of the roles that it is a member of; from PostgreSQL 16 on each membership says so. */
+    inherits: z.boolean(),
     creates_databases: z.boolean(),
     creates_roles: z.boolean(),
     replicates: z.boolean(),

@@ -1,14 +1,12 @@
+import { MEMBERSHIP_OPTIONS_SINCE } from '../../backup/restore/check.sql.ts';
 import { MAX_NAMED } from './rows.sql.ts';
 
-/** From this version on a membership says for itself whether it lets its member become the role. */
-export const SET_OPTION_SINCE = 160_000;
-
 /**
- * Roles that own something in the database and that the login cannot make owners: it may not become them. $1: the role of
- * administrators.
+ * Roles that own something in the database and that the login cannot make owners, or of whose objects it then has no rights. $1: the role
+ * of administrators.
  */
 export function foreignOwnersSql(version: number): string {
-  const becomes = version >= SET_OPTION_SINCE ? 'SET' : 'MEMBER';
+  const becomes = version >= MEMBERSHIP_OPTIONS_SINCE ? 'SET' : 'MEMBER';
   return `
 WITH owners AS (
   SELECT d.refobjid AS oid, pg_catalog.count(*)::int AS objects
@@ -26,7 +24,7 @@ SELECT r.rolname AS owner, o.objects,
   FROM owners o
   JOIN pg_catalog.pg_roles r ON r.oid = o.oid
   LEFT JOIN pg_catalog.pg_roles admins ON admins.rolname = $1
- WHERE NOT pg_catalog.pg_has_role(r.oid, '${becomes}')
+ WHERE NOT pg_catalog.pg_has_role(r.oid, '${becomes}') OR NOT pg_catalog.pg_has_role(r.oid, 'USAGE')
  ORDER BY r.rolname
  LIMIT ${MAX_NAMED}`;
 }

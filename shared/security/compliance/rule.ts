@@ -24,7 +24,7 @@ export type Judgement =
 export interface Context {
   /** Milliseconds since the epoch. */
   now: number;
-  database: Pick<Database, 'id' | 'kind' | 'name' | 'host' | 'direct' | 'instance_id' | 'login' | 'tls'>;
+  database: Pick<Database, 'id' | 'kind' | 'name' | 'host' | 'direct' | 'instance_id' | 'login' | 'tls' | 'log_group'>;
   /** How AWS keeps the server; null: it does not, or that could not be read. */
   instance: ServerDescription | null;
 }

@@ -1,6 +1,6 @@
-import { parse } from 'csv-parse/sync';
 import type { AuditEntry } from '../../../contract/schemas/audit.ts';
-import { MAX_NAME_BYTES, readPrefix } from './read-prefix.ts';
+import { MAX_NAME_BYTES } from './read-prefix.ts';
+import { firstRow, type SplitLine } from './split-line.ts';
 
 /** What a line of the server's log says of somebody. */
 export type ToldByServer = Pick<
@@ -27,16 +27,14 @@ const refusals: readonly (readonly [said: RegExp, code: string])[] = [
  * Reads a line that tells of a login, a refused one, a session's end, or a statement (pgaudit's `AUDIT:`, as CSV). Statements keep no
  * constants once they are recorded, and parameters are not read at all.
  *
- * @returns null for any other line, or with another prefix
+ * @returns null for any other line
  */
-export function readLogLine(line: string): ToldByServer | null {
-  const prefix = readPrefix(line);
-  if (!prefix) return null;
-  if (prefix === 'ambiguous') return unreadable(line);
-  const { address, user, database, asLogged, level, said } = prefix;
+export function readLogLine(line: SplitLine): ToldByServer | null {
+  const { address, user, database, asLogged = null, level, message: said } = line;
+  if (line.isAmbiguous) return unreadable(said);
   const common = {
     actor: user === '[unknown]' ? 'unknown' : user,
-    address,
+    address: address === '' || address === '[local]' ? null : address,
     databaseName: database,
     target: null,
     error: null,
@@ -120,17 +118,4 @@ function readAudit(
       statement: told.statement,
     },
   };
-}
-
-/** A statement may be cut off, and with it its closing quotation mark. */
-function firstRow(csv: string): string[] | undefined {
-  for (const text of [csv, `${csv}"`]) {
-    try {
-      const rows = parse(text, { relax_column_count: true, to: 1 }) as string[][];
-      return rows[0];
-    } catch {
-      // Tried with a quotation mark once more.
-    }
-  }
-  return undefined;
 }

@@ -8,7 +8,8 @@ const BEFORE =
 const AFTER = /:\[\d+\]:(?<level>[A-Z]+): +/g;
 
 export interface LinePrefix {
-  address: string | null;
+  /** Empty and `[local]`: a socket of the server's machine. */
+  address: string;
   user: string;
   /** Name of the database on the server. */
   database: string;
@@ -53,11 +54,22 @@ export function readPrefix(line: string): LinePrefix | 'ambiguous' | null {
   const until = Math.max(...chosen.map(({ confirms }) => confirms.until));
   if (ends.slice(ends.indexOf(chosen) + 1).some(([reading]) => (reading?.names.length ?? 0) > until))
     return 'ambiguous';
+  return { address, ...choose(chosen) };
+}
+
+/** Splits `user@database`, where either may have an @ in it, by what the message repeats. @returns null where neither can be a name */
+export function splitNames(names: string, said: string): Pick<LinePrefix, 'user' | 'database' | 'asLogged'> | null {
+  const readings = splits(names, { level: '', said }, 0);
+  if (readings.length === 0) return null;
+  const { user, database, asLogged } = choose(readings);
+  return { user, database, asLogged };
+}
+
+function choose(chosen: readonly Reading[]): Omit<LinePrefix, 'address'> {
   const sure = chosen.filter(({ confirms }) => confirms.user || confirms.database);
   // The last: names of roles with an @ (alice@EXAMPLE.COM of Kerberos) are more common than such names of databases.
   const { user, database, level, said, names } = (sure.at(-1) ?? chosen.at(-1)) as Reading;
   return {
-    address: address === '' || address === '[local]' ? null : address,
     user,
     database,
     asLogged: chosen.length === 1 || sure.length === 1 ? null : names,
@@ -76,16 +88,19 @@ function isSure({ user, database, names, confirms }: Reading): boolean {
 const looksLikePrefix = (name: string): boolean => name.search(AFTER) >= 0;
 
 function readingsOf(rest: string, end: RegExpExecArray): Reading[] {
-  const names = rest.slice(0, end.index);
-  const said = rest.slice(end.index + end[0].length);
-  const level = end.groups?.level ?? '';
+  const start = end.index + end[0].length;
+  return splits(rest.slice(0, end.index), { said: rest.slice(start), level: end.groups?.level ?? '' }, start);
+}
+
+/** All pairs of names that fit. @param start - of the message within the line */
+function splits(names: string, { said, level }: Pick<Reading, 'said' | 'level'>, start: number): Reading[] {
   const readings: Reading[] = [];
   for (let at = names.indexOf('@'); at >= 0; at = names.indexOf('@', at + 1)) {
     const [user, database] = [names.slice(0, at), names.slice(at + 1)];
     if (names.includes('\n') || !isName(user) || !isName(database)) continue;
     const confirms = confirmedBy(said, user, database);
-    const until = end.index + end[0].length + (confirms?.until ?? 0);
-    if (confirms) readings.push({ user, database, level, said, names, confirms: { ...confirms, until } });
+    if (confirms)
+      readings.push({ user, database, level, said, names, confirms: { ...confirms, until: start + confirms.until } });
   }
   return readings;
 }

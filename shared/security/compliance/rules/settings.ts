@@ -22,7 +22,7 @@ interface SettingRule extends Omit<Rule<'server'>, 'judge' | 'reads'> {
   /** Whether its value, as `pg_settings` writes it, is right. */
   isRight(value: string, server: Server): boolean;
   /** The value that mends it. */
-  right: Value | ((value: string, server: Server) => Value);
+  right: Value | ((value: string, server: Server, context: Context) => Value);
   /** Major version that brought the setting. */
   since?: number;
   /** Of servers that look after themselves alone: AWS keeps it otherwise. */
@@ -49,7 +49,7 @@ export function settingRule({ setting, isRight, right, since = 0, selfManaged, .
       }
       return fail(
         found + placeNote(context),
-        setSetting(setting, typeof right === 'function' ? right(known.value, server) : right, server, context),
+        setSetting(setting, typeof right === 'function' ? right(known.value, server, context) : right, server, context),
       );
     },
   });

@@ -213,6 +213,10 @@ export const breakages: Record<string, Breakage> = {
   debug_print_plan: setting('debug_print_plan', 'on'),
   log_statement: setting('log_statement', 'none'),
   log_line_prefix: setting('log_line_prefix', "'%m '"),
+  log_is_read: async (world) => {
+    world.database.log_group = '/postgresql/shop';
+    await setting('log_line_prefix', "'%m [%p] %q%u@%d %h '")(world);
+  },
   log_min_messages: setting('log_min_messages', 'fatal'),
   log_min_error_statement: setting('log_min_error_statement', 'panic'),
   log_error_verbosity: setting('log_error_verbosity', 'terse'),

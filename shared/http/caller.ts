@@ -10,14 +10,25 @@ export interface Caller {
   sub: string;
   roles: readonly Role[];
   email: string | null;
+  /** Ids of the databases that the roles are for; null: all. */
+  databases: readonly string[] | null;
 }
+
+/** Whether a caller's roles are for a database; true for null, which is none of another. */
+export const reaches = ({ databases }: Pick<Caller, 'databases'>, id: string | null | undefined): boolean =>
+  databases === null || id == null || databases.includes(id);
 
 /** Roles travel from the authorizer to the functions as one text. */
 const SEPARATOR = ' ';
 
 /** A caller as the authorizer's context, which holds text only. */
-export function callerContext({ sub, roles, email }: Caller): Record<string, string> {
-  return { sub, roles: roles.join(SEPARATOR), ...(email === null ? {} : { email }) };
+export function callerContext({ sub, roles, email, databases }: Caller): Record<string, string> {
+  return {
+    sub,
+    roles: roles.join(SEPARATOR),
+    ...(email === null ? {} : { email }),
+    ...(databases === null ? {} : { databases: databases.join(SEPARATOR) }),
+  };
 }
 
 const REFUSED = 'refused';
@@ -48,7 +59,15 @@ function refuseToken(code: unknown, detail: unknown, hint: unknown): never {
  */
 export function readCaller(route: RouteDefinition, event: ApiEvent): Caller | null {
   if (route.leastRole === 'public') return null;
-  const { sub, roles: text, email, [REFUSED]: refused, detail, hint } = event.requestContext.authorizer ?? {};
+  const {
+    sub,
+    roles: text,
+    email,
+    databases,
+    [REFUSED]: refused,
+    detail,
+    hint,
+  } = event.requestContext.authorizer ?? {};
   if (refused !== undefined || typeof sub !== 'string' || sub === '' || typeof text !== 'string')
     refuseToken(refused, detail, hint);
   const roles = text.split(SEPARATOR).flatMap((name) => roleSchema.safeParse(name).data ?? []);
@@ -59,5 +78,10 @@ export function readCaller(route: RouteDefinition, event: ApiEvent): Caller | nu
       'Ask an administrator for the role.',
     );
   }
-  return { sub, roles, email: typeof email === 'string' ? email : null };
+  return {
+    sub,
+    roles,
+    email: typeof email === 'string' ? email : null,
+    databases: databases === undefined ? null : String(databases).split(SEPARATOR).filter(Boolean),
+  };
 }

@@ -88,8 +88,9 @@ export function problemOf(error: unknown, requestId: string, route?: RouteDefini
   if (error instanceof OperationError) {
     const { code, message, nextStep } = error;
     const status = statusOf(code);
-    const { errors, headers } = error instanceof Refusal ? error : { errors: atFault(error, route), headers: {} };
-    return respond(problem(code, message, nextStep, requestId, errors), { ...retryHeader(status), ...headers });
+    const { errors, headers } = error instanceof Refusal ? error : { errors: [], headers: {} };
+    const named = errors.length > 0 ? errors : atFault(error, route);
+    return respond(problem(code, message, nextStep, requestId, named), { ...retryHeader(status), ...headers });
   }
   const [code, nextStep] = isTransientServiceError(error)
     ? (['service_unavailable', 'Try again in a few seconds.'] as const)

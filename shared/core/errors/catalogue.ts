@@ -50,6 +50,7 @@ export const errorCatalogue = {
   token_unusable: { status: 401 },
   access_denied: { status: 403 },
   role_too_low: { status: 403 },
+  database_not_allowed: { status: 403 },
   too_many_calls: { status: 429 },
   too_many_requests: { status: 429 },
   // What is not there.

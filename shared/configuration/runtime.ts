@@ -209,6 +209,11 @@ export const identitySchema = z.strictObject({
   jwks_uri: z.url().optional(),
   /** The claim that lists the caller's roles. */
   roles_claim: z.string().min(1).default('cognito:groups'),
+  /**
+   * The claim that lists the ids of the databases that a caller's roles are for; `*` stands for all. Absent: roles are for all databases. With it, a
+   * token without the claim is for none.
+   */
+  databases_claim: z.string().min(1).optional(),
   /** Longest age of a session, counted from `auth_time` (or `iat`). */
   session_max_age_seconds: z.int().min(60).max(604_800).default(43_200),
   /** How a caller gets a new token, for the answer to an expired one; by default it names the issuer. */

@@ -14,7 +14,7 @@ import { restoreEventSchema } from '../shared/jobs/events.ts';
 import { restoreTarget } from '../shared/jobs/restore-target.ts';
 import { assertUnfinished } from '../shared/jobs/resume.ts';
 import { assertRestorable } from '../shared/jobs/start.ts';
-import { unmanagedTarget } from '../shared/jobs/unmanaged-target.ts';
+import { assertTargetAllowed, unmanagedTarget } from '../shared/jobs/unmanaged-target.ts';
 import { platformOf } from '../shared/platforms/platforms.ts';
 import { connectionTarget } from '../shared/postgres/target.ts';
 import { definersCheck } from '../shared/recovery/check-definers.ts';
@@ -27,11 +27,12 @@ import { findEvent } from '../shared/state/begin.ts';
 import { createJobStore } from '../shared/state/jobs.ts';
 import { openTable } from '../shared/state/table.ts';
 
-const environment = readEnvironment(['stateTable', 'backupBucket', 'backupKeyArn']);
+const environment = readEnvironment(['stateTable', 'backupBucket', 'backupKeyArn', 'maskingKeyArn']);
 const configuration = loadConfiguration();
 const table = openTable(dynamodbClient(), environment.stateTable);
 const jobs = createJobStore(table);
-const maskingKey = { table, kms: kmsClient(), keyArn: environment.backupKeyArn };
+const { maskingKeyArn: keyArn, backupKeyArn } = environment;
+const maskingKey = { table, kms: kmsClient(), keyArn, backupKeyArn };
 const store = { s3: s3Client(), bucket: environment.backupBucket, keyArn: environment.backupKeyArn };
 
 /** A check ends before API Gateway gives up waiting. */
@@ -61,9 +62,10 @@ const targetOf = (server: Database, purpose: string) =>
 
 /** The routes of restores that need the database server at once, and so the network that it is in. */
 export const handler = createApiHandler('restore-server-api', {
-  checkRestore: async ({ query, body }) => {
+  checkRestore: async ({ query, body, caller }) => {
     const target = restoreTarget(configuration, query, body);
     const { database, server, targetDatabase } = target;
+    assertTargetAllowed(target, body, caller);
     const unmanaged = unmanagedTarget(target, body);
     const signal = AbortSignal.timeout(CHECK_MS);
     const { recovery: named } = splitMoment(body);

@@ -15,6 +15,7 @@ const ruleParams = z.strictObject({ rule: ruleIdSchema });
 export const complianceRoutes = [
   defineRoute({
     operationId: 'getCompliance',
+    reach: 'server',
     method: 'GET',
     path: '/security/compliance',
     leastRole: 'auditor',
@@ -37,7 +38,7 @@ export const complianceRoutes = [
     method: 'PUT',
     path: '/security/compliance/waivers/{rule}',
     leastRole: 'admin',
-    servedBy: 'compliance-api',
+    servedBy: 'settings-api',
     tag: 'Security',
     summary: 'Waive a rule for a database',
     description:
@@ -54,7 +55,7 @@ export const complianceRoutes = [
     method: 'DELETE',
     path: '/security/compliance/waivers/{rule}',
     leastRole: 'admin',
-    servedBy: 'compliance-api',
+    servedBy: 'settings-api',
     tag: 'Security',
     summary: 'End the waiver of a rule',
     description: 'The rule counts again.',

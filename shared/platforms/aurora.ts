@@ -3,7 +3,7 @@ import { describeServer } from './managed/describe.ts';
 import { describeParameters } from './managed/describe-parameters.ts';
 import { findingsOf } from './managed/findings.ts';
 import { managedLogs } from './managed/log-formats.ts';
-import { readClusterMetrics } from './managed/metrics.ts';
+import { readClusterMetrics, readServerlessUse } from './managed/metrics.ts';
 import { changeParameter, groupNote } from './managed/parameter-group.ts';
 import { managedPrivileges } from './managed/privileges.ts';
 import { managedReplication } from './managed/replication.ts';
@@ -25,6 +25,7 @@ export const aurora: Platform = {
       capacity_usage: 'CloudWatch AWS/RDS ACUUtilization of Serverless v2',
     },
     read: readClusterMetrics,
+    readUse: readServerlessUse,
   },
   storage: { takesSize: false, sizeForSql: () => null, readFree: async () => ({ is: 'growing' }) },
   parameters: {

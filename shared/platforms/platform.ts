@@ -53,6 +53,19 @@ export interface PlatformMetrics {
     server: ServerDescription | null,
     now?: number,
   ): Promise<PlatformValues>;
+  /**
+   * Whether an instance has paused, asked without a connection, which would resume it; null on platforms that do not pause.
+   *
+   * @throws the SDK's errors
+   */
+  readUse(cloudwatch: CloudWatchClient, instance: string, now?: number): Promise<ServerUse | null>;
+}
+
+/** How a serverless instance is used; null where CloudWatch has no value of the last half hour. */
+export interface ServerUse {
+  /** In ACU; 0: it is paused. */
+  capacity: number | null;
+  connections: number | null;
 }
 
 /** What is known of the disk that a restore fills. */

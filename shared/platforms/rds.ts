@@ -27,6 +27,7 @@ export const rds: Platform = {
       capacity_usage: 'none: an instance has a fixed class',
     },
     read: readInstanceMetrics,
+    readUse: async () => null,
   },
   storage: { takesSize: true, sizeForSql: () => null, readFree: readInstanceStorage },
   parameters: {

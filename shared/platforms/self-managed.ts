@@ -22,6 +22,7 @@ export const selfManaged: Platform = {
       capacity_usage: 'none: the machine does not scale by itself',
     },
     read: async () => ({}),
+    readUse: async () => null,
   },
   storage: {
     takesSize: true,

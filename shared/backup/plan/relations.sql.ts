@@ -21,7 +21,7 @@ SELECT c.oid::int8::text AS oid,
           WHERE r.oid = pg_catalog.pg_partition_root(c.oid)
        ) END AS root,
        pg_catalog.has_table_privilege(c.oid, 'SELECT') AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') AS readable,
-       pg_catalog.row_security_active(c.oid) AS secured,
+       c.relrowsecurity AND pg_catalog.row_security_active(c.oid) AS hidden,
        config.extension,
        coalesce((
          SELECT pg_catalog.array_agg(a.attname::text ORDER BY a.attnum)
@@ -117,9 +117,16 @@ SELECT pg_catalog.pg_export_snapshot() AS snapshot_id,
        pg_catalog.current_setting('server_version_num')::int AS server_version,
        pg_catalog.current_setting('block_size')::int AS block_size`;
 
+/** Whether the login may read a large object (`m`). */
+export const largeObjectReadableSql = `(pg_catalog.current_setting('lo_compat_privileges') = 'on'
+         OR pg_catalog.pg_has_role(m.lomowner, 'USAGE')
+         OR EXISTS (SELECT FROM pg_catalog.aclexplode(m.lomacl) a
+                     WHERE a.privilege_type = 'SELECT' AND (a.grantee = 0 OR pg_catalog.pg_has_role(a.grantee, 'USAGE'))))`;
+
 /** Large objects the login may read, with what restores them exactly. */
 export const largeObjectsSql = `
 SELECT m.oid::int8::text AS oid,
+       ${largeObjectReadableSql} AS readable,
        pg_catalog.pg_get_userbyid(m.lomowner) AS owner,
        pg_catalog.obj_description(m.oid, 'pg_largeobject') AS comment,
        m.lomacl IS NOT NULL AS has_privileges,

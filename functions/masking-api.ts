@@ -8,7 +8,7 @@ import { connectionTarget } from '../shared/postgres/target.ts';
 import { changeMasking, describeMasking, proposeMasking } from '../shared/security/masking/change-masking.ts';
 import { openTable } from '../shared/state/table.ts';
 
-const environment = readEnvironment(['stateTable', 'backupKeyArn']);
+const environment = readEnvironment(['stateTable', 'backupKeyArn', 'maskingKeyArn']);
 const configuration = loadConfiguration();
 const table = openTable(dynamodbClient(), environment.stateTable);
 
@@ -20,7 +20,8 @@ const FINDING_MS = 18_000;
 const dependenciesOf = (database: Database, milliseconds: number) => ({
   table,
   kms: kmsClient(),
-  keyArn: environment.backupKeyArn,
+  keyArn: environment.maskingKeyArn,
+  backupKeyArn: environment.backupKeyArn,
   target: connectionTarget(
     database,
     configuration.connections,
@@ -38,7 +39,11 @@ export const handler = createApiHandler('masking-api', {
   changeMasking: async ({ query, body, caller }) => {
     const database = findDatabase(configuration, query.database);
     const dependencies = dependenciesOf(database, REQUEST_MS);
-    const problems = await changeMasking(dependencies, { database: database.id, change: body, by: caller.sub });
+    const { problems, warnings } = await changeMasking(dependencies, {
+      database: database.id,
+      change: body,
+      by: caller.sub,
+    });
     if (problems.length > 0) {
       throw new Refusal(
         'masking_refused',
@@ -47,7 +52,7 @@ export const handler = createApiHandler('masking-api', {
         { errors: problems.map(({ rule, message }) => ({ field: `body.rules.${rule}`, message })) },
       );
     }
-    return { status: 200, body: await describeMasking({ table }, database.id) };
+    return { status: 200, body: { ...(await describeMasking({ table }, database.id)), warnings } };
   },
   findPersonalData: async ({ query }) => {
     const database = findDatabase(configuration, query.database);

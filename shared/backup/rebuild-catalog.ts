@@ -3,6 +3,7 @@ import { isRetryable } from '../core/errors/kinds.ts';
 import { OperationError } from '../errors.ts';
 import { createBackupCatalog } from '../state/backups.ts';
 import type { StateTable } from '../state/table.ts';
+import { incompleteOf } from './incomplete.ts';
 import { type IncrementManifest, parseAnyManifest } from './increment-manifest.ts';
 import { MANIFEST } from './layout.ts';
 import { listStoredBackups, listStoredDatabases } from './listing.ts';
@@ -125,6 +126,7 @@ function listedAs(manifest: Manifest | IncrementManifest, { storedAt, lockedUnti
     depends_on: manifest.depends_on ?? [],
     masked: 'masking' in manifest && manifest.masking !== undefined,
     sample: sampleOf(manifest),
+    incomplete: incompleteOf(manifest),
     status: 'available',
     job_id: UNKNOWN_JOB,
     requested_by,

@@ -1,3 +1,4 @@
+import { incompleteOf } from '../backup/incomplete.ts';
 import type { IncrementManifest } from '../backup/increment-manifest.ts';
 import type { Manifest } from '../backup/manifest.ts';
 import type { JobError, NewJobError, Progress } from '../contract/schemas/job.ts';
@@ -69,6 +70,7 @@ function factsOf(manifest: Manifest | IncrementManifest, retentionDays: number):
     bytes,
     stored_bytes,
     objects,
+    incomplete: incompleteOf(manifest),
     ...(manifest.backup_type === 'incremental'
       ? { increment: manifest.increment, depends_on: manifest.depends_on }
       : {}),

@@ -65,6 +65,8 @@ const INCONCLUSIVE: ReadonlySet<string> = new Set([
   'disk_full',
   'too_few_connections',
   'create_refused',
+  'run_login_refused',
+  'drill_incomplete',
   'server_read_only',
   // What the drill server lacks, and not the backup.
   'version_too_old',

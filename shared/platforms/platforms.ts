@@ -22,3 +22,6 @@ export function ownersOfExtension(name: string): string[] {
 export const readablePrefixes: readonly string[] = [
   ...new Set(Object.values(platforms).flatMap(({ logs }) => logs.prefixes)),
 ];
+
+/** For what is of no configured database. */
+export const ownServer: Platform = selfManaged;

@@ -264,6 +264,22 @@ describe('aurora', () => {
     );
   });
 
+  test('has readers, which read alone and do not tell where they are in the log', async () => {
+    await server.asMaster('postgres', 'CREATE TABLE seen (n int)', 'INSERT INTO seen VALUES (1)');
+    const reader = await server.startReader();
+    await expect.poll(async () => (await reader.asMaster('postgres', 'SELECT n FROM seen')).rows).toEqual([{ n: 1 }]);
+    expect((await reader.asMaster('postgres', 'SELECT pg_is_in_recovery() AS reads')).rows).toEqual([{ reads: true }]);
+    expect(await refusalOf(reader.asMaster('postgres', 'INSERT INTO seen VALUES (2)'))).toMatch(
+      /^25006 \| cannot execute INSERT/,
+    );
+    expect(await refusalOf(reader.asMaster('postgres', 'SELECT pg_current_wal_lsn()'))).toMatch(
+      /^55000 \| recovery is in progress/,
+    );
+    expect(await refusalOf(reader.asMaster('postgres', 'SELECT pg_last_wal_replay_lsn()'))).toMatch(
+      /not supported for Aurora/,
+    );
+  });
+
   test('knows its version and the members of its cluster', async () => {
     await server.managed.setPlace({ instance: 'shop-2', members: { 'shop-1': false, 'shop-2': true } });
     const read = async () => {

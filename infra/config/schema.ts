@@ -162,6 +162,11 @@ export const deploymentSchema = runtimeConfigurationSchema
       .strictObject({
         requests_per_second: z.int().min(1).max(10_000).default(50),
         burst: z.int().min(1).max(5_000).default(100),
+        /**
+         * Requests of one address in a minute, with or without a token. AWS WAF refuses what is beyond before it counts in the two limits above, which all
+         * callers share; it costs about $6 a month and $0.60 for a million requests. Absent: there is no web ACL.
+         */
+        address_requests_per_minute: z.int().min(10).max(2_000_000).optional(),
         /** Metrics of each method, which CloudWatch bills as custom metrics; those of the whole API are free. */
         detailed_metrics: z.boolean().default(false),
       })

@@ -9,6 +9,7 @@ import { type ApiFunction, routes } from '../../shared/contract/routes.ts';
 import { entrances } from '../../shared/http/entrances.ts';
 import { isEverywhere } from '../config/address-ranges.ts';
 import type { Deployment } from '../config/schema.ts';
+import { AddressLimit } from './address-limit.ts';
 import { answerWithProblems } from './gateway-problems.ts';
 
 export interface RoutedApiProps {
@@ -65,6 +66,7 @@ export class RoutedApi extends Construct {
         tracingEnabled: true,
         throttlingRateLimit: deployment.api.requests_per_second,
         throttlingBurstLimit: deployment.api.burst,
+        methodOptions: ownThrottle(deployment),
       },
     });
     const definition = this.api.node.defaultChild as apigateway.CfnRestApi;
@@ -73,6 +75,11 @@ export class RoutedApi extends Construct {
     // The other mode also compares the name in the TLS handshake, which an API that is in use is to be tried with first.
     definition.endpointAccessMode = apigateway.EndpointAccessMode.BASIC;
     answerWithProblems(this.api);
+    const { address_requests_per_minute: requestsPerMinute } = deployment.api;
+    if (requestsPerMinute !== undefined) {
+      const { deploymentStage: stage } = this.api;
+      new AddressLimit(this, 'AddressLimit', { name: `${deployment.prefix}-api`, stage, requestsPerMinute });
+    }
     this.addRoutes(authorizer, functions);
   }
 
@@ -120,6 +127,25 @@ export class RoutedApi extends Construct {
       });
     }
   }
+}
+
+/** Of the requests that the API takes, as a share. */
+const PUBLIC_SHARE = 0.2;
+
+/** What needs no token has a throttle of its own: whoever uses it up keeps nobody from the routes that need one. */
+function ownThrottle({ api }: Deployment): Record<string, apigateway.MethodDeploymentOptions> {
+  const options = {
+    loggingLevel: apigateway.MethodLoggingLevel.ERROR,
+    metricsEnabled: api.detailed_metrics,
+    throttlingRateLimit: Math.max(1, Math.round(api.requests_per_second * PUBLIC_SHARE)),
+    throttlingBurstLimit: Math.max(1, Math.round(api.burst * PUBLIC_SHARE)),
+  };
+  const open = (routes as readonly RouteDefinition[]).filter(({ leastRole }) => leastRole === 'public');
+  const methods = [
+    ...entrances.map((path) => `${path}/GET`),
+    ...open.map(({ method, path }) => `${basePath}${path}/${method}`),
+  ];
+  return Object.fromEntries(methods.map((method) => [method, options]));
 }
 
 /**

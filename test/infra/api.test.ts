@@ -1,8 +1,10 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import example from '../../infra/config/example.ts';
 import type { DeploymentInput } from '../../infra/config/schema.ts';
+import { createAddressLimit } from '../../local/gateway/address-limit.ts';
+import { createThrottle } from '../../local/gateway/throttle.ts';
 import { matches } from '../../local/iam/pattern.ts';
-import type { ApiMethod, RestApi } from '../../local/template/api.ts';
+import type { ApiMethod, RestApi, Stage } from '../../local/template/api.ts';
 import type { RouteDefinition } from '../../shared/contract/define-route.ts';
 import { roleSchema } from '../../shared/contract/roles.ts';
 import { basePath, routes } from '../../shared/contract/routes.ts';
@@ -10,7 +12,10 @@ import { entrances } from '../../shared/http/entrances.ts';
 import { plain } from './support/plain.ts';
 import { type Synthesized, synthesize } from './support/synthesize.ts';
 
-const guarded: DeploymentInput = { ...example, api: { requests_per_second: 7, burst: 9, detailed_metrics: true } };
+const guarded: DeploymentInput = {
+  ...example,
+  api: { requests_per_second: 7, burst: 9, detailed_metrics: true, address_requests_per_minute: 600 },
+};
 
 let full: Synthesized;
 /** Without an issuer of its own. */
@@ -106,7 +111,7 @@ describe('the API', () => {
     expect(properties).toMatchObject({
       StageName: 'v1',
       TracingEnabled: true,
-      MethodSettings: [
+      MethodSettings: expect.arrayContaining([
         {
           HttpMethod: '*',
           ResourcePath: '/*',
@@ -117,12 +122,42 @@ describe('the API', () => {
           // Requests and answers in full have no place in a log.
           DataTraceEnabled: false,
         },
-      ],
+      ]),
     });
     // Metrics of each method are billed.
-    expect(pooled.one('AWS::ApiGateway::Stage').properties.MethodSettings).toMatchObject([
-      { ThrottlingRateLimit: 50, ThrottlingBurstLimit: 100, MetricsEnabled: false },
-    ]);
+    expect(pooled.one('AWS::ApiGateway::Stage').properties.MethodSettings).toContainEqual(
+      expect.objectContaining({ ThrottlingRateLimit: 50, ThrottlingBurstLimit: 100, MetricsEnabled: false }),
+    );
+  });
+
+  it('throttles what needs no token by itself, so that nobody uses up what callers with a token share', () => {
+    const { api } = pooled.app;
+    const open = api?.methods.filter(({ authorizer }) => authorizer === null) ?? [];
+    expect(open.length).toBeGreaterThan(3);
+    for (const method of open) {
+      const throttle = createThrottle(api?.stage as Stage, () => 0);
+      const passed = Array.from({ length: 150 }, () => throttle(method)).filter(Boolean).length;
+      expect([method.resourcePath, passed]).toEqual([method.resourcePath, 20]);
+      const [guarded] = api?.methods.filter(({ authorizer }) => authorizer !== null) ?? [];
+      expect(Array.from({ length: 150 }, () => throttle(guarded as ApiMethod)).filter(Boolean)).toHaveLength(100);
+    }
+  });
+
+  it('limits each address by a web ACL where that is configured, and locally as well', () => {
+    expect(pooled.ofType('AWS::WAFv2::WebACL')).toEqual([]);
+    const acl = full.one('AWS::WAFv2::WebACL');
+    expect(acl.properties).toMatchObject({ Scope: 'REGIONAL', VisibilityConfig: { SampledRequestsEnabled: false } });
+    const { ResourceArn, WebACLArn } = full.one('AWS::WAFv2::WebACLAssociation').properties;
+    expect(JSON.stringify(ResourceArn)).toMatch(/apigateway:.*::\/restapis\/.*\/stages\//);
+    expect(WebACLArn).toBe(acl.arn);
+    const limit = full.app.api?.addressLimit ?? null;
+    expect(limit).toEqual({ requests: 600, seconds: 60 });
+    let time = 0;
+    const isWithin = createAddressLimit(limit, () => time);
+    const passed = (address: string) => Array.from({ length: 1000 }, () => isWithin(address)).filter(Boolean).length;
+    expect([passed('203.0.113.9'), passed('203.0.113.9'), passed('203.0.113.10')]).toEqual([600, 0, 600]);
+    time = 61_000;
+    expect(passed('203.0.113.9')).toBe(600);
   });
 
   it('writes who asked what into its access log, without token and query', () => {

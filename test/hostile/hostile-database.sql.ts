@@ -42,7 +42,7 @@ CREATE TABLE evil.people (
   mood evil.mood, pair evil.pair, span evil.span, emails evil.mail[],
   made text GENERATED ALWAYS AS (evil.same('generated column', note)) STORED);
 CREATE FUNCTION evil.on_row() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM evil.trip('trigger'); RETURN NEW; END $$;
-INSERT INTO evil.people SELECT n, 'p' || n || '@mail.example', 'note ' || n, 'good', ('a@mail.example', 'bad'), '[1,2]', ARRAY['b@mail.example']
+INSERT INTO evil.people SELECT n, 'p' || n || '@mail.example', 'note ' || n, 'good'::evil.mood, '(a@mail.example,bad)', '[1,2]', ARRAY['b@mail.example']
   FROM generate_series(1, 20) n;
 CREATE INDEX on_expression ON evil.people (evil.same('index expression', note));
 CREATE INDEX on_condition ON evil.people (id) WHERE evil.same('index condition', note) <> '';
@@ -51,8 +51,9 @@ ${version >= 14 ? "CREATE STATISTICS evil.of_expression ON (evil.same('statistic
 CREATE TRIGGER each_row BEFORE INSERT OR UPDATE ON evil.people FOR EACH ROW EXECUTE FUNCTION evil.on_row();
 CREATE CONSTRAINT TRIGGER later AFTER INSERT OR UPDATE ON evil.people DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION evil.on_row();
 CREATE TABLE evil.parts (k text, n int) PARTITION BY LIST (evil.same('partition key', k));
-CREATE TABLE evil.parts_1 PARTITION OF evil.parts DEFAULT;
-INSERT INTO evil.parts VALUES ('a', 1);
+CREATE TABLE evil.parts_a PARTITION OF evil.parts FOR VALUES IN ('a');
+CREATE TABLE evil.parts_others PARTITION OF evil.parts DEFAULT;
+INSERT INTO evil.parts VALUES ('a', 1), ('b', 2);
 CREATE TABLE evil.ruled (n int);
 CREATE RULE noisy AS ON INSERT TO evil.ruled DO ALSO SELECT evil.trip('rule');
 CREATE TABLE evil.guarded (n int, owner text);

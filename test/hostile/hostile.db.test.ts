@@ -86,12 +86,8 @@ forEachServer((server) => {
         await client.query('ROLLBACK');
       }),
     );
-    expect(
-      ofOurs(trips)
-        .map(({ kind }) => kind)
-        .sort(),
-    ).toEqual(['index expression']);
-    expect(trips).toMatchObject([{ session: LOGIN, current: LOGIN, database: hostile.name }]);
+    expect(new Set(ofOurs(trips).map(({ kind }) => kind))).toEqual(new Set(['view', 'index expression']));
+    expect(trips[0]).toMatchObject({ session: LOGIN, current: LOGIN, database: hostile.name });
   });
 
   test('monitoring, sessions and access run nothing of it', () =>
@@ -211,6 +207,7 @@ forEachServer((server) => {
         await restored.drop();
       });
       const ran = new Set(ofOurs(trips).map(({ kind }) => kind));
+      expect(ran).toContain('check');
       const named = ['check', 'domain', 'generated column', 'index expression', 'index condition', 'partition key'];
       expect([...ran].filter((kind) => ![...named, 'range', 'statistics', 'materialized view'].includes(kind))).toEqual(
         [],

@@ -1,6 +1,7 @@
 import type { Context } from 'aws-lambda';
 import { dynamodbClient, lambdaClient, s3Client, secretsManagerClient } from '../shared/aws/clients.ts';
 import { STREAM_REFUSED } from '../shared/changes/capture/line-source.ts';
+import { setupPlaceOf } from '../shared/changes/setup/check-setup.ts';
 import { readEnvironment } from '../shared/configuration/environment.ts';
 import { loadConfiguration } from '../shared/configuration/load.ts';
 import { createLogger } from '../shared/http/log.ts';
@@ -56,6 +57,7 @@ export async function handler(_event: unknown, context: Pick<Context, 'getRemain
         table,
         configuration,
         limits: guardLimits(configuration, database),
+        place: setupPlaceOf(database),
         compressionLevel: configuration.backups.compression_level,
         timeMs: READING_MS / configuration.databases.length,
         waitMs: WAIT_MS,

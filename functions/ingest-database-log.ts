@@ -11,6 +11,17 @@ const logger = createLogger('ingest-database-log');
 /** Takes what CloudWatch Logs sends of the servers' logs into the audit trail. */
 export async function handler(event: unknown): Promise<void> {
   const received = await readSubscription(event);
-  const records = await ingestLog(received, { auditor, databases });
-  logger.info('A log was read', { logGroup: received.logGroup, lines: received.events.length, records });
+  const { records, readable } = await ingestLog(received, { auditor, databases });
+  const lines = received.events.length;
+  if (lines > 0 && readable === 0) {
+    logger.warn(
+      'No line of the log could be read: see log_line_prefix and log_destination of the server, and docs/audit.md',
+      {
+        logGroup: received.logGroup,
+        lines,
+      },
+    );
+    return;
+  }
+  logger.info('A log was read', { logGroup: received.logGroup, lines, readable, records });
 }

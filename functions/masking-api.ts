@@ -45,7 +45,6 @@ export const handler = createApiHandler('masking-api', {
     });
     if (problems.length > 0) {
       throw new Refusal(
-        409,
         'masking_refused',
         `The rules do not fit the database: ${problems.length} problems`,
         'Correct the rules named in errors.',

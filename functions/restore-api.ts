@@ -7,6 +7,7 @@ import { createApiHandler } from '../shared/http/api-handler.ts';
 import { restoreTarget } from '../shared/jobs/restore-target.ts';
 import { resumeRestore } from '../shared/jobs/resume.ts';
 import { functionStarter, startRestore } from '../shared/jobs/start.ts';
+import { assertConfirmed, assertTargetAllowed } from '../shared/jobs/unmanaged-target.ts';
 import { chooseBase } from '../shared/recovery/choose-base.ts';
 import { splitMoment } from '../shared/recovery/moment.ts';
 import { resolveRestore } from '../shared/recovery/resolve-restore.ts';
@@ -24,9 +25,19 @@ const PLANNING_MS = 18_000;
 export const handler = createApiHandler('restore-api', {
   createRestore: async (request) => {
     const { query, body, caller, claim } = request;
-    const { backup_id, confirm: _, mode, target_database: __, environment: ___, ...rest } = body;
+    const {
+      backup_id,
+      confirm: _,
+      mode,
+      target_database: __,
+      environment: ___,
+      confirm_unmanaged: ____,
+      ...rest
+    } = body;
     const { recovery: named, options } = splitMoment(rest);
     const target = restoreTarget(configuration, query, body);
+    assertTargetAllowed(target, body, caller);
+    assertConfirmed(target, body);
     const obstacle = await serverObstacle(table, target.server, 'restoring');
     if (obstacle) throw obstacle;
     const signal = AbortSignal.timeout(PLANNING_MS);

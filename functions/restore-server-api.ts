@@ -14,6 +14,7 @@ import { restoreEventSchema } from '../shared/jobs/events.ts';
 import { restoreTarget } from '../shared/jobs/restore-target.ts';
 import { assertUnfinished } from '../shared/jobs/resume.ts';
 import { assertRestorable } from '../shared/jobs/start.ts';
+import { assertTargetAllowed, unmanagedTarget } from '../shared/jobs/unmanaged-target.ts';
 import { platformOf } from '../shared/platforms/platforms.ts';
 import { connectionTarget } from '../shared/postgres/target.ts';
 import { chooseBase } from '../shared/recovery/choose-base.ts';
@@ -62,8 +63,11 @@ const targetOf = (server: Database, purpose: string) =>
 
 /** The routes of restores that need the database server at once, and so the network that it is in. */
 export const handler = createApiHandler('restore-server-api', {
-  checkRestore: async ({ query, body }) => {
-    const { database, server, targetDatabase } = restoreTarget(configuration, query, body);
+  checkRestore: async ({ query, body, caller }) => {
+    const target = restoreTarget(configuration, query, body);
+    const { database, server, targetDatabase } = target;
+    assertTargetAllowed(target, body, caller);
+    const unmanaged = unmanagedTarget(target, body);
     const signal = AbortSignal.timeout(CHECK_MS);
     const { recovery: named } = splitMoment(body);
     if (body.backup_id !== undefined) await assertRestorable(table, database, body.backup_id);
@@ -105,8 +109,8 @@ export const handler = createApiHandler('restore-server-api', {
     return {
       status: 200,
       body: {
-        problems: found.problems.map(written),
-        warnings: found.warnings.map(written),
+        problems: [...found.problems, ...unmanaged.problems].map(written),
+        warnings: [...found.warnings, ...unmanaged.warnings].map(written),
         restores: found.restores,
         server_version: found.serverVersion,
         runs: found.functions && {

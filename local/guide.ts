@@ -68,6 +68,13 @@ export function guide({
     ['Mailbox', services.mailboxUrl],
     ['Logs', join(stateFolder, 'logs')],
   ];
+  if (system.managed) {
+    const kind = system.managed.kind === 'rds' ? 'Amazon RDS' : 'Amazon Aurora';
+    rows.push(
+      ['Managed', `as ${kind} is; what that means is in docs/managed-servers.md`],
+      ['RDS API', services.endpoints.rds],
+    );
+  }
   if (address) rows.push(['Database', `${address.shown}  (with its password as DATABASE_URL in ${tokensPath})`]);
   const width = Math.max(...rows.map(([name]) => name.length)) + 2;
   return [

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { GivenDatabase } from './database-url/open.ts';
 import { describeFirstBackup, takeFirstBackup } from './first-backup.ts';
 import { guide, sampleAddress, writeTokens } from './guide.ts';
+import type { ManagedKind } from './postgres/managed/profile.ts';
 import { sampleDatabase } from './sample/sample.ts';
 import { makeTrouble } from './sample/trouble.ts';
 import { runWorkload } from './sample/workload.ts';
@@ -16,6 +17,7 @@ export interface Options {
   trouble: boolean;
   port: number;
   databaseUrl: string | null;
+  managed: ManagedKind | null;
 }
 
 export interface RunOptions {
@@ -50,6 +52,7 @@ export async function runSystem({ options, given, stateFolder, signal, failed }:
       signal,
       failed,
       note,
+      managed: options.managed ?? undefined,
       ...(given
         ? {
             databases: () => {

@@ -13,12 +13,14 @@ import { describeDiskTrouble, diskTrouble, requireFreeSpace, StateNotWritten } f
 
 const stateFolder = '.local';
 
-const usage = `npm start -- [--fresh] [--idle] [--trouble] [--port 4000] [--database-url ${form}]
+const usage = `npm start -- [--fresh] [--idle] [--trouble] [--port 4000] [--managed rds|aurora] [--database-url ${form}]
 
   --fresh         clears .local/ first: databases, backups, keys and tokens
   --idle          runs no workload on the sample shop, so that you can compare it with a copy
   --trouble       injects faults into the sample shop, to show how they are detected (15 minutes)
   --port          where the API listens (4000)
+  --managed       puts the sample shop on a server that behaves as Amazon RDS or Aurora do: no superuser, their parameters and refusals;
+                  see docs/managed-servers.md
   --database-url  manages a database of your own in place of the sample shop; the address means the same as in psql. Put the
                   password into PGPASSWORD or ~/.pgpass to keep it out of the list of processes`;
 
@@ -109,6 +111,7 @@ function readOptions(): Options | null {
         trouble: { type: 'boolean', default: false },
         port: { type: 'string', default: '4000' },
         'database-url': { type: 'string' },
+        managed: { type: 'string' },
         help: { type: 'boolean', default: false },
       },
     });
@@ -117,6 +120,11 @@ function readOptions(): Options | null {
       throw new Error(`--port ${values.port} is not a port number`);
     if (values.trouble && values['database-url'] !== undefined)
       throw new Error('--trouble is for the sample shop alone');
+    const { managed = null } = values;
+    if (managed !== null && managed !== 'rds' && managed !== 'aurora')
+      throw new Error(`--managed ${managed} is neither rds nor aurora`);
+    if (managed !== null && values['database-url'] !== undefined)
+      throw new Error('--managed is for the sample shop alone');
     if (values.help) {
       console.log(usage);
       return null;
@@ -127,6 +135,7 @@ function readOptions(): Options | null {
       trouble: values.trouble,
       port,
       databaseUrl: values['database-url'] ?? null,
+      managed,
     };
   } catch (error) {
     console.error(`${error instanceof Error ? error.message : String(error)}\n\n${usage}`);

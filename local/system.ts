@@ -15,7 +15,11 @@ import { openLogFile } from './lambda/logs.ts';
 import { serveLambda } from './lambda/server.ts';
 import { createLambdaService, type LambdaService, statusChangeEvent } from './lambda/service.ts';
 import { lockStateFolder } from './lock.ts';
+import { describeToRds, instanceIdOf } from './managed/describe.ts';
+import { makeLogin, startLocalManagedServer } from './managed/server.ts';
 import { knownPorts } from './ports.ts';
+import type { ManagedKind } from './postgres/managed/profile.ts';
+import type { ManagedPostgres } from './postgres/managed/server.ts';
 import { type LocalPostgres, startPostgres } from './postgres/server.ts';
 import { provision } from './provision.ts';
 import { createSampleDatabase, sampleDatabase } from './sample/sample.ts';
@@ -47,6 +51,10 @@ export type ManagedDatabase = {
   readonly tls?: Tls;
   /** Size of its disk, where that is known. */
   readonly storage_gigabytes?: number;
+  /** By default a server of one's own. */
+  readonly kind?: ManagedKind;
+  /** Of a managed one: the identifier of its instance. */
+  readonly instance_id?: string;
 };
 
 export type SystemOptions = {
@@ -60,6 +68,8 @@ export type SystemOptions = {
   readonly gatewayPort?: number;
   /** By default the sample shop in an embedded PostgreSQL 18, made on the first start. A function is called once the state folder is locked. */
   readonly databases?: readonly ManagedDatabase[] | (() => readonly ManagedDatabase[]);
+  /** Makes the embedded server one that is managed as RDS or Aurora are, used with the login of the guide; see docs/managed-servers.md. */
+  readonly managed?: ManagedKind | undefined;
   /** Further parts of the deployment configuration, such as `backups`. */
   readonly deployment?: Readonly<Record<string, unknown>>;
   /** Seconds in place of the template's timeouts, by function name or the beginning of it. */
@@ -94,6 +104,8 @@ export type LocalSystem = {
   readonly lambda: LambdaService;
   /** The embedded server; null when the databases were given. */
   readonly postgres: LocalPostgres | null;
+  /** The same, where it is a managed one. */
+  readonly managed: ManagedPostgres | null;
   /** Synthesizes the configuration with these parts in place of its own. @returns the cloud assembly @throws Error in words */
   readonly synthesizeChanged: (changed: Readonly<Record<string, unknown>>) => Promise<string>;
   /**
@@ -163,21 +175,34 @@ export async function startSystem(options: SystemOptions): Promise<LocalSystem> 
     );
 
     let postgres: LocalPostgres | null = null;
-    if (!given) {
+    let managed: ManagedPostgres | null = null;
+    let sample: ManagedDatabase[] = [];
+    const shop = { id: sampleDatabase, name: sampleDatabase };
+    if (!given && options.managed) {
+      const kind = options.managed;
+      note(`Starting PostgreSQL as ${kind === 'rds' ? 'Amazon RDS' : 'Amazon Aurora'} runs it`);
+      const server = keep(
+        await ports.open('postgres', (port) => startLocalManagedServer({ stateFolder, kind, port, signal })),
+        (one) => one.stop(),
+      );
+      managed = server.managed;
+      postgres = server;
+      if (await createSampleDatabase(server)) note('Made the sample database');
+      await describeToRds(services, managed, sampleDatabase);
+      const login = await makeLogin(server, sampleDatabase, stateFolder);
+      sample = [{ ...server, ...login, ...shop, kind, instance_id: instanceIdOf(managed, sampleDatabase) }];
+    } else if (!given) {
       note('Starting PostgreSQL');
       postgres = keep(await ports.open('postgres', (port) => startPostgres({ stateFolder, port, signal })), (server) =>
         server.stop(),
       );
-      void postgres.lost.then((lines) => fail(lostServer(stateFolder, lines)));
       if (await createSampleDatabase(postgres)) note('Made the sample database');
+      sample = [{ ...postgres, ...shop, storage_gigabytes: diskGigabytes(stateFolder) }];
     }
+    void postgres?.lost.then((lines) => fail(lostServer(stateFolder, lines)));
     signal.throwIfAborted();
 
-    const databases =
-      given ??
-      (postgres
-        ? [{ ...postgres, id: sampleDatabase, name: sampleDatabase, storage_gigabytes: diskGigabytes(stateFolder) }]
-        : []);
+    const databases = given ?? sample;
     const quota = options.accountConcurrency ?? LOCAL_QUOTA;
     const tokensPath = join(options.stateFolder, 'tokens');
     const deployment = await deploymentOf(databases, services, issuer, tokensPath, quota, options.deployment ?? {});
@@ -286,6 +311,7 @@ export async function startSystem(options: SystemOptions): Promise<LocalSystem> 
       issuer,
       lambda,
       postgres,
+      managed,
       stop,
     };
   } catch (error) {
@@ -337,10 +363,13 @@ async function deploymentOf(
 ): Promise<Record<string, unknown>> {
   const described = await Promise.all(
     databases.map(async (database) => {
-      const { id, host, port, name, tls = { mode: 'disable' }, storage_gigabytes } = database;
+      const { id, host, port, name, tls = { mode: 'disable' }, storage_gigabytes, kind, instance_id } = database;
       const login = await loginOf(database, services);
-      const described = { id, kind: 'self-managed', host, port, name, login, tls };
-      return storage_gigabytes === undefined ? described : { ...described, storage_gigabytes };
+      return {
+        ...{ id, kind: kind ?? 'self-managed', host, port, name, login, tls },
+        ...(storage_gigabytes === undefined ? {} : { storage_gigabytes }),
+        ...(instance_id === undefined ? {} : { instance_id }),
+      };
     }),
   );
   return {

@@ -7,6 +7,7 @@ import { Construct } from 'constructs';
 import { basePath, type RouteDefinition } from '../../shared/contract/define-route.ts';
 import { type ApiFunction, routes } from '../../shared/contract/routes.ts';
 import { entrances } from '../../shared/http/entrances.ts';
+import { isEverywhere } from '../config/address-ranges.ts';
 import type { Deployment } from '../config/schema.ts';
 import { answerWithProblems } from './gateway-problems.ts';
 
@@ -121,7 +122,7 @@ export class RoutedApi extends Construct {
  * a policy would say nothing. Settings at run time can narrow them further, not widen them.
  */
 function onlyFrom(ranges: readonly string[]): Pick<apigateway.RestApiProps, 'policy'> {
-  if (ranges.some((range) => range.endsWith('/0'))) return {};
+  if (isEverywhere(ranges)) return {};
   const statement = new iam.PolicyStatement({
     principals: [new iam.AnyPrincipal()],
     actions: ['execute-api:Invoke'],

@@ -20,7 +20,7 @@ import { readDownloads, removeDownloads } from '../constructs/permissions/downlo
 import { logInToDatabases } from '../constructs/permissions/logins.ts';
 import { readFreeStorage } from '../constructs/permissions/metrics.ts';
 import { describeServers, readProtection } from '../constructs/permissions/protection.ts';
-import { askForSamples, countCalls, readSamples, useState } from '../constructs/permissions/state.ts';
+import { askForSamples, countCalls, countRefusals, readSamples, useState } from '../constructs/permissions/state.ts';
 import { RoutedApi } from '../constructs/routed-api.ts';
 import { UserPool } from '../constructs/user-pool.ts';
 import type { BackupsStack } from './backups.ts';
@@ -51,7 +51,7 @@ export class ApiStack extends Stack {
   constructor(scope: Construct, id: string, { deployment, buildFolder, storage, backups, ...props }: ApiStackProps) {
     super(scope, id, { ...props, description: 'HTTP API of the database management system' });
     storage.acknowledgeBackupPaths(this);
-    const { stateTable } = storage;
+    const { stateTable, auditTable } = storage;
     const layers = [configurationLayer(this, buildFolder, deployment)];
     const make = (name: string, timeout: Duration, { description, environment, statements, vpc }: ApiFunctionShape) =>
       new NodeFunction(this, name, {
@@ -69,12 +69,13 @@ export class ApiStack extends Stack {
 
     const pool = deployment.identity ? null : new UserPool(this, 'UserPool', deployment);
     const authorizer = make('authorizer', Duration.seconds(10), {
-      description: 'Verifies the tokens of callers',
+      description: 'Verifies the tokens of callers, and records whom it refuses',
       environment: {
         stateTable: stateTable.tableName,
+        auditTable: auditTable.tableName,
         ...(pool ? { identityIssuer: pool.issuer, identityAudience: pool.audience } : {}),
       },
-      statements: useState(stateTable, ['Get']),
+      statements: [...useState(stateTable, ['Get']), ...countRefusals(stateTable), ...writeAudit(auditTable)],
     });
     const logIn = logInToDatabases(this, deployment.databases);
     const vpc = deployment.databases.find((database) => database.vpc)?.vpc;

@@ -14,7 +14,7 @@ import type { AnyBucket } from '../constructs/permissions/allow.ts';
 import { AUDIT_PATHS } from '../constructs/permissions/audit.ts';
 import { BACKUP_PATHS, MANIFEST_PATHS, WORK_PATHS } from '../constructs/permissions/backups.ts';
 import { CHANGE_PATHS } from '../constructs/permissions/changes.ts';
-import { DOWNLOAD_PATHS } from '../constructs/permissions/downloads.ts';
+import { bindPresignedUrls, DOWNLOAD_PATHS } from '../constructs/permissions/downloads.ts';
 import { Replication } from '../constructs/replication.ts';
 import { namesOfCopies } from './copies.ts';
 
@@ -183,6 +183,7 @@ export class StorageStack extends Stack {
       ],
     });
     this.refuseOtherEncryption(bucket);
+    bindPresignedUrls(bucket, deployment.allowed_address_ranges);
     const copies = namesOfCopies(deployment);
     if (copies && deployment.copies) {
       const destination = { ...copies, region: deployment.copies.region };
@@ -237,6 +238,7 @@ export class StorageStack extends Stack {
       ],
     });
     this.refuseOtherEncryption(bucket);
+    bindPresignedUrls(bucket, deployment.allowed_address_ranges);
     return bucket;
   }
 

@@ -1,6 +1,7 @@
 import type { Identity } from '../configuration/runtime.ts';
 import { addressFilter } from './address.ts';
-import { createTokenVerifier, TokenExpired, TokenRefused, type VerifiedToken } from './verify-token.ts';
+import { claimedSubject } from './claimed-subject.ts';
+import { createTokenVerifier, TokenExpired, TokenRefused, TokenUnusable, type VerifiedToken } from './verify-token.ts';
 
 export interface AccessRequest {
   /** The `Authorization` header. */
@@ -9,16 +10,27 @@ export interface AccessRequest {
   address: string;
 }
 
-/** `refused`: no valid token (401). `expired`: one that was valid (401, and the caller is told). `denied`: a valid one, but not from here or without any role (403). */
+/**
+ * `refused`: no valid token (401). `told`: one of this system's issuer that has expired or cannot be used (401, and the caller is told why).
+ * `denied`: a valid one, but not from here or without any role (403).
+ */
 export type AccessDecision =
   | { outcome: 'allowed'; token: VerifiedToken }
-  | { outcome: 'denied'; sub: string; reason: string }
-  | { outcome: 'expired'; reason: string; refusal: ToldRefusal }
-  | { outcome: 'refused'; reason: string };
+  | ({ outcome: 'denied'; sub: string } & Refused)
+  | ({ outcome: 'told'; refusal: ToldRefusal } & Refused)
+  | ({ outcome: 'refused' } & Refused);
+
+interface Refused {
+  reason: string;
+  /** The token's `sub`; null where it has none that can be read. */
+  sub: string | null;
+  /** Whether the token's signature was verified: otherwise anybody may have written `sub`. */
+  isVerified: boolean;
+}
 
 /** What the answer to a refused caller says. */
 export interface ToldRefusal {
-  code: 'token_expired' | 'session_expired';
+  code: 'token_expired' | 'session_expired' | 'token_unusable';
   detail: string;
   hint: string;
 }
@@ -53,27 +65,40 @@ export function createAccessControl({
   if (!identity) throw new Error('The configuration names no identity provider, so no token can be verified');
   const verify = createTokenVerifier(identity);
   return async ({ authorization, address }) => {
+    const claimed = { sub: claimedSubject(authorization), isVerified: false };
     const [, text] = BEARER.exec(authorization ?? '') ?? [];
-    if (text === undefined) return { outcome: 'refused', reason: 'There is no bearer token' };
+    if (text === undefined) return { outcome: 'refused', reason: 'There is no bearer token', ...claimed };
     const rules = await readRules();
     try {
       const token = await verify(text, rules.session_max_age_minutes * 60);
-      const { sub } = token;
+      const verified = { sub: token.sub, isVerified: true };
       if (!addressFilter(rules.allowed_address_ranges)(address))
-        return { outcome: 'denied', sub, reason: 'The address is in no allowed range' };
-      if (token.roles.length === 0) return { outcome: 'denied', sub, reason: 'The token names no role' };
-      if (await isRevoked(token)) return { outcome: 'refused', reason: 'The token was revoked' };
+        return { outcome: 'denied', ...verified, reason: 'The address is in no allowed range' };
+      if (token.roles.length === 0) return { outcome: 'denied', ...verified, reason: 'The token names no role' };
+      if (token.databases?.length === 0)
+        return { outcome: 'denied', ...verified, reason: 'The token names no database' };
+      if (await isRevoked(token)) return { outcome: 'refused', ...verified, reason: 'The token was revoked' };
       return { outcome: 'allowed', token };
     } catch (error) {
-      if (error instanceof TokenExpired && addressFilter(rules.allowed_address_ranges)(address))
-        return { outcome: 'expired', reason: error.message, refusal: tell(error, identity) };
-      if (error instanceof TokenRefused) return { outcome: 'refused', reason: error.message };
-      throw error;
+      if (!(error instanceof TokenRefused)) throw error;
+      const { message: reason } = error;
+      const isTold = error instanceof TokenExpired || error instanceof TokenUnusable;
+      if (!isTold) return { outcome: 'refused', reason, ...claimed };
+      // Both are thrown once the signature is verified.
+      const verified = { reason, ...claimed, isVerified: true };
+      return addressFilter(rules.allowed_address_ranges)(address)
+        ? { outcome: 'told', ...verified, refusal: tell(error, identity) }
+        : { outcome: 'refused', ...verified };
     }
   };
 }
 
-function tell({ what, endedAt }: TokenExpired, { issuer, token_help }: Identity): ToldRefusal {
+function tell(error: TokenExpired | TokenUnusable, { issuer, token_help }: Identity): ToldRefusal {
+  if (error instanceof TokenUnusable) {
+    const hint = `Have the identity provider put a shorter one without control characters into ${error.claim}.`;
+    return { code: 'token_unusable', detail: error.message, hint };
+  }
+  const { what, endedAt } = error;
   const time = new Date(endedAt * 1000).toISOString().replace('.000Z', 'Z');
   const hint = token_help ?? `Get a new one from ${issuer}.`;
   return what === 'token'

@@ -2,8 +2,9 @@ import { JwtVerifier } from 'aws-jwt-verify';
 import { FetchError, JwtBaseError, JwtExpiredError } from 'aws-jwt-verify/error';
 import { SimpleJwksCache } from 'aws-jwt-verify/jwk';
 import * as z from 'zod';
-import type { Identity } from '../configuration/runtime.ts';
+import { databaseIdSchema, type Identity } from '../configuration/runtime.ts';
 import { type Role, roleSchema } from '../contract/roles.ts';
+import { MAX_TOKEN_ID, tokenIdSchema } from '../contract/schemas/access.ts';
 import { keyFetcher } from './fetch-keys.ts';
 
 export interface VerifiedToken {
@@ -11,6 +12,8 @@ export interface VerifiedToken {
   email: string | null;
   /** Those of the four roles that the token names; may be none. */
   roles: Role[];
+  /** Ids of the databases that the roles are for; null: all. */
+  databases: string[] | null;
   /** The token's own id. */
   jti: string | null;
   /** When its session began, in seconds since the epoch. */
@@ -36,6 +39,19 @@ export class TokenExpired extends TokenRefused {
     super(what === 'token' ? 'The token has expired' : 'The session is too old');
     this.what = what;
     this.endedAt = endedAt;
+  }
+}
+
+/**
+ * The issuer made the token for this system, but it cannot be used here, whoever sends it. Its holder is told which claim is at fault, as nobody
+ * else can have it changed.
+ */
+export class TokenUnusable extends TokenRefused {
+  readonly claim: 'sub' | 'jti';
+
+  constructor(claim: 'sub' | 'jti') {
+    super(`The token's ${claim} is longer than ${MAX_TOKEN_ID} characters, or has control characters`);
+    this.claim = claim;
   }
 }
 
@@ -68,7 +84,7 @@ export function createTokenVerifier(
   const verifier = JwtVerifier.create(
     {
       issuer: identity.issuer,
-      // Checked below: Cognito's access tokens name their client in `client_id`.
+      // Checked below: Cognito's access tokens have none.
       audience: null,
       // An expired token is looked at all the same, to tell its holder from anybody.
       includeRawJwtInErrors: true,
@@ -91,30 +107,60 @@ export function createTokenVerifier(
     if (!isFor(identity, claims)) {
       throw new TokenRefused('The token is for another audience');
     }
+    for (const claim of ['sub', 'jti'] as const)
+      if (!tokenIdSchema.optional().safeParse(claims[claim]).success) throw new TokenUnusable(claim);
     const began = claims.auth_time ?? claims.iat;
     if (began === undefined) throw new TokenRefused('The token does not say when its session began');
     const age = now() / 1000 - began;
     if (age < -CLOCK_SKEW_SECONDS) throw new TokenRefused('The session begins in the future');
     if (age > maxAgeSeconds) throw new TokenExpired('session', began + maxAgeSeconds);
     const { sub, email = null, jti = null } = claims;
-    return { sub, email, roles: rolesOf(claims, identity.roles_claim), jti, began };
+    const { roles_claim, databases_claim } = identity;
+    return {
+      sub,
+      email,
+      roles: rolesOf(claims, roles_claim),
+      databases: databasesOf(claims, databases_claim),
+      jti,
+      began,
+    };
   };
 }
 
-/** Whether a token is of the issuer and for this system's audience. */
+/**
+ * Whether a token is of the issuer and for this system's audience. What `aud` says is final (RFC 9068, section 4): a client of ours may hold tokens
+ * for other APIs, and whoever runs such an API must not be able to use them here. Cognito's access tokens alone have no `aud`; they name the client
+ * that they were issued to, and say that they are access tokens.
+ */
 function isFor({ issuer, audience }: Identity, claims: object | undefined): boolean {
-  const { iss, aud, client_id } = (claims ?? {}) as { iss?: unknown; aud?: unknown; client_id?: unknown };
-  return iss === issuer && [aud, client_id].flat().includes(audience);
+  const { iss, aud, client_id, token_use } = (claims ?? {}) as Readonly<Record<string, unknown>>;
+  if (iss !== issuer) return false;
+  return aud === undefined ? token_use === 'access' && client_id === audience : [aud].flat().includes(audience);
+}
+
+/** The roles among a claim's values. */
+function rolesOf(claims: Readonly<Record<string, unknown>>, name: string): Role[] {
+  const names = valuesOf(claims, name);
+  return roleSchema.options.filter((role) => names.includes(role));
+}
+
+const ALL_DATABASES = '*';
+
+/** The databases among a claim's values; null for all. What is no id of a database, such as a role in the same claim, is left out. */
+function databasesOf(claims: Readonly<Record<string, unknown>>, name: string | undefined): string[] | null {
+  if (name === undefined) return null;
+  const names = valuesOf(claims, name);
+  if (names.includes(ALL_DATABASES)) return null;
+  return [...new Set(names)].flatMap((each) => databaseIdSchema.safeParse(each).data ?? []);
 }
 
 /**
- * The roles among a claim's values. The claim is found under its name as it is (`cognito:groups`, a URL), or else as a path
- * through objects (`realm_access.roles`); it is a list, or a text with spaces or commas.
+ * A claim's values. The claim is found under its name as it is (`cognito:groups`, a URL), or else as a path through objects
+ * (`realm_access.roles`); it is a list, or a text with spaces or commas.
  */
-function rolesOf(claims: Readonly<Record<string, unknown>>, name: string): Role[] {
+function valuesOf(claims: Readonly<Record<string, unknown>>, name: string): readonly unknown[] {
   const value = Object.hasOwn(claims, name) ? claims[name] : name.split('.').reduce<unknown>(member, claims);
-  const names: unknown[] = Array.isArray(value) ? value : typeof value === 'string' ? value.split(/[\s,]+/) : [];
-  return roleSchema.options.filter((role) => names.includes(role));
+  return Array.isArray(value) ? value : typeof value === 'string' ? value.split(/[\s,]+/) : [];
 }
 
 function member(value: unknown, name: string): unknown {

@@ -58,6 +58,14 @@ export const roleEntrySchema = z.object({
   member_of: z.array(z.object({ role: z.string(), admin: z.boolean() })).optional(),
 });
 
+/** An extension of the database, with the schemas, tables and sequences that belong to it. */
+export const extensionSchema = z.object({
+  name: z.string(),
+  version: z.string(),
+  schemas: z.array(z.string()),
+  relations: z.array(z.object({ schema: z.string(), name: z.string() })),
+});
+
 /**
  * All that a restore needs to know of a backup; the bucket alone is enough. Written last: it is what makes the backup exist.
  */
@@ -145,6 +153,8 @@ export const manifestSchema = z.object({
       chunks: z.array(chunkSchema),
     }),
   ),
+  /** Absent in older backups. */
+  extensions: z.array(extensionSchema).optional(),
   /** Roles that own something in the database or are named in its privileges and policies, and those that they belong to. */
   roles: z.array(roleEntrySchema),
   sequences: z.array(

@@ -1,4 +1,5 @@
 import type { Backup } from '../contract/schemas/backup.ts';
+import { isRetryable } from '../core/errors/kinds.ts';
 import { OperationError } from '../errors.ts';
 import { createBackupCatalog } from '../state/backups.ts';
 import type { StateTable } from '../state/table.ts';
@@ -72,7 +73,7 @@ export async function rebuildCatalog(
       if (backup.id !== id || backup.database !== database) throw misplaced(backup, id);
       if (await catalog.addMissing(backup)) found.added.push(id);
     } catch (error) {
-      if (!(error instanceof OperationError) || PASSING.has(error.code)) throw error;
+      if (!(error instanceof OperationError) || isOfStore(error)) throw error;
       found.unreadable.push({ id, message: error.message });
     }
   }
@@ -100,8 +101,8 @@ export async function rebuildWholeCatalog(dependencies: RebuildDependencies): Pr
   return found;
 }
 
-/** Failures of which another attempt may be free: they say nothing of the manifest. */
-const PASSING = new Set(['store_failed', 'key_unavailable', 'bucket_missing']);
+/** Failures that say nothing of the manifest. */
+const isOfStore = (error: OperationError): boolean => isRetryable(error) || error.code === 'bucket_missing';
 
 function misplaced({ id, database }: Backup, expected: string): OperationError {
   return new OperationError(

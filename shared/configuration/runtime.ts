@@ -88,13 +88,20 @@ export const databaseSchema = z.strictObject({
   login: loginSchema,
   tls: tlsSchema.prefault({}),
   direct: directSchema.optional(),
-  /** Size of the disk that was given to it. SQL and CloudWatch tell what is used or free, never this. */
+  /**
+   * Size of the disk of a server of your own. RDS says it by itself: there it is used where RDS cannot be asked. Aurora's storage grows.
+   */
   storage_gigabytes: z.number().positive().optional(),
   /** CloudWatch Logs group that the server writes its log to: logins and pgaudit's statements join the audit trail. */
   log_group: z
     .string()
     .regex(/^[\w./#-]{1,512}$/, 'must be the name of a log group')
     .optional(),
+  /**
+   * Lets Aurora Serverless v2 with a minimum of 0 ACU pause: while nobody else uses the database, it is not sampled, and AWS is asked
+   * whether it has paused. Excludes point-in-time recovery. See docs/monitoring.md.
+   */
+  allow_pause: z.boolean().default(false),
   retention: retentionSchema.optional(),
   /** A restore into a less trusted one refuses personal data that is not masked; absent: nothing is refused. See docs/masking.md. */
   trust: z.enum(trustLevels).optional(),
@@ -196,12 +203,17 @@ export function databasesOf<Item extends z.ZodType<{ id: string }>>(item: Item) 
 export const identitySchema = z.strictObject({
   /** OpenID Connect issuer: tokens' `iss`, and where the keys are found. */
   issuer: z.url(),
-  /** Accepted `aud` (or Cognito's `client_id`). */
+  /** Accepted `aud`; of Cognito's access tokens, which have none, the accepted `client_id`. */
   audience: z.string().min(1),
   /** Where the issuer publishes its keys; by default `<issuer>/.well-known/jwks.json`. */
   jwks_uri: z.url().optional(),
   /** The claim that lists the caller's roles. */
   roles_claim: z.string().min(1).default('cognito:groups'),
+  /**
+   * The claim that lists the ids of the databases that a caller's roles are for; `*` stands for all. Absent: roles are for all databases. With it, a
+   * token without the claim is for none.
+   */
+  databases_claim: z.string().min(1).optional(),
   /** Longest age of a session, counted from `auth_time` (or `iat`). */
   session_max_age_seconds: z.int().min(60).max(604_800).default(43_200),
   /** How a caller gets a new token, for the answer to an expired one; by default it names the issuer. */

@@ -1,4 +1,5 @@
 import type { Remediation } from '../contract/schemas/doctor.ts';
+import type { ErrorCode } from '../core/errors/catalogue.ts';
 import type { OperationError } from '../errors.ts';
 import { type AnyCheck, type Context, defineCheck, sql } from './check.ts';
 import { features } from './features.ts';
@@ -14,8 +15,17 @@ export const connectionCheck: AnyCheck = defineCheck({
   find: () => null,
 });
 
+const QUERY_CANCELED = '57014';
+
 /** Codes of `connect` that stay as they are until somebody changes something. */
-const LASTING = new Set(['login_refused', 'database_missing', 'tls_failed', 'statement_pooling']);
+const LASTING: ReadonlySet<string> = new Set([
+  'server_unsupported',
+  'authority_unknown',
+  'login_refused',
+  'database_missing',
+  'tls_failed',
+  'statement_pooling',
+] satisfies ErrorCode[]);
 
 /**
  * What a failure to connect says about the login.
@@ -35,6 +45,13 @@ export function explainRefusal(
     return {
       message: `${error.message}. The login has no CONNECT on the database`,
       remediation: sql(context, `GRANT CONNECT ON DATABASE ${database} TO ${login};`),
+    };
+  }
+  // A time-out of the database or the login, as people set it for applications, or against us.
+  if (sqlState === QUERY_CANCELED && login !== null) {
+    return {
+      message: `${error.message}. A setting of the database or the login ends statements before a session has begun`,
+      remediation: sql(context, `ALTER ROLE ${login} IN DATABASE ${database} SET statement_timeout = '30s';`),
     };
   }
   if (!LASTING.has(error.code)) return null;

@@ -1,5 +1,5 @@
 import { type ConnectionTarget, connect, poolerOf } from '../postgres/connect.ts';
-import type { Pooler } from '../postgres/pooler.ts';
+import { type Pooler, poolerByAddress } from '../postgres/pooler.ts';
 import { type FactsOptions, type Readings, readSection, sectionNames } from './facts/facts.ts';
 
 /** The longest time of one query on the server, in milliseconds. */
@@ -56,7 +56,7 @@ export async function readFacts(
         readings[name] = { why: signal.aborted ? 'There was no time left to read it' : (error as Error).message };
       }
     }
-    return { readings: readings as Readings, pooler: poolerOf(client) };
+    return { readings: readings as Readings, pooler: poolerOf(client) ?? poolerByAddress(target.host) };
   } finally {
     signal.removeEventListener('abort', stop);
     await client.end().catch(() => undefined);

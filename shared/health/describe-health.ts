@@ -2,9 +2,10 @@ import type { Database } from '../configuration/runtime.ts';
 import type { DoctorReport } from '../contract/schemas/doctor.ts';
 import type { Check, Health, Level } from '../contract/schemas/health.ts';
 import { type CheckName, checkNames, checkOf } from './checks.ts';
+import { doctorHealth } from './doctor-health.ts';
 import { type EffectiveCheck, levelOfValue } from './effective-check.ts';
 import { compareLevels, levelOrder } from './levels.ts';
-import { metricNames, metricOf, sourceOf } from './metrics.ts';
+import { type MetricValues, metricNames, metricOf, sourceOf } from './metrics.ts';
 import { detailsReadAt } from './sample/read-details.ts';
 import type { WatchState } from './sample-store.ts';
 
@@ -41,7 +42,9 @@ export function describeHealth(state: WatchState, context: HealthContext, now = 
   const age = latest === null ? null : Math.max(0, (now - latest.at) / 1000);
   const fresh = isFresh(state, intervalSeconds, now);
   const detailsAt = details && detailsReadAt(details);
-  const described = checkNames.map((name) => describeCheck(name, state, context));
+  // What the doctor found is known at once, and not with the next sample.
+  const values = latest === null ? null : { ...latest.values, ...doctorHealth(context.doctor, now).values };
+  const described = checkNames.map((name) => describeCheck(name, values, state, context));
   return {
     database: database.id,
     status: statusOf(described, { fresh, isDown: unreachable !== null }),
@@ -57,7 +60,7 @@ export function describeHealth(state: WatchState, context: HealthContext, now = 
     metrics: metricNames.map((metric) => ({
       metric,
       title: metricOf(metric).title,
-      value: latest?.values[metric] ?? null,
+      value: values?.[metric] ?? null,
       unit: metricOf(metric).unit,
       source: sourceOf(metric, database),
     })),
@@ -69,11 +72,16 @@ export function describeHealth(state: WatchState, context: HealthContext, now = 
   };
 }
 
-function describeCheck(name: CheckName, { latest, fits }: WatchState, context: HealthContext): Check {
+function describeCheck(
+  name: CheckName,
+  values: MetricValues | null,
+  { fits }: WatchState,
+  context: HealthContext,
+): Check {
   const { title, metric, whatToDo } = checkOf(name);
   const effective = context.checks[name];
   const standing = context.standings[name];
-  const value = latest?.values[metric] ?? null;
+  const value = values?.[metric] ?? null;
   const level = value === null ? null : levelOfValue(name, effective, value);
   const first = levelOrder.find((each) => effective.levels[each] !== undefined);
   const shownLevel = level ?? first;

@@ -1,3 +1,4 @@
+import canonicalize from 'canonicalize';
 import type { RouteDefinition } from '../contract/define-route.ts';
 import type { Claim } from '../state/begin.ts';
 import type { Caller } from './caller.ts';
@@ -16,7 +17,7 @@ export function readClaim(
   route: RouteDefinition,
   event: ApiEvent,
   caller: Caller | null,
-  { params, query, body }: ParsedRequest,
+  { params, query, body, sent }: ParsedRequest,
 ): Claim | undefined {
   const key = event.headers?.[HEADER];
   if (!route.idempotent || key === undefined || caller === null) return undefined;
@@ -24,5 +25,8 @@ export function readClaim(
     throw invalidRequest([{ field: `headers.${HEADER}`, message: 'must be 1 to 255 printable ASCII characters' }]);
   }
   // Parsed values have the schema's order of fields, so two spellings of one request are the same text.
-  return { scope: `${caller.sub}\n${route.operationId}`, key, request: JSON.stringify({ params, query, body }) };
+  const request = JSON.stringify({ params, query, body });
+  // Who is limited to other databases than before asks for something else, though the words are the same.
+  const limit = caller.databases === null ? '' : `\n${(query as { database?: string }).database ?? ''}`;
+  return { scope: `${caller.sub}\n${route.operationId}${limit}`, key, request, sent: canonicalize(sent) ?? '' };
 }

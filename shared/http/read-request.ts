@@ -14,6 +14,8 @@ export interface ParsedRequest {
   params: unknown;
   query: unknown;
   body: unknown;
+  /** The same three before the schemas have filled in what they do not say. */
+  sent: { params: unknown; query: unknown; body: unknown };
 }
 
 /**
@@ -29,17 +31,21 @@ export function readRequest(route: RouteDefinition, event: ApiEvent): ParsedRequ
     errors.push(...fieldErrors(part, parsed.error));
     return undefined;
   };
-  const params = check('path', route.params ?? nothing, event.pathParameters ?? {});
-  const query = check('query', route.query ?? nothing, readQuery(event, errors));
-  const body = route.body ? check('body', route.body, readJson(event)) : undefined;
-  if (errors.length === 0) return { params, query, body };
+  const sent = {
+    params: event.pathParameters ?? {},
+    query: readQuery(event, errors),
+    body: route.body ? readJson(event) : null,
+  };
+  const params = check('path', route.params ?? nothing, sent.params);
+  const query = check('query', route.query ?? nothing, sent.query);
+  const body = route.body ? check('body', route.body, sent.body) : undefined;
+  if (errors.length === 0) return { params, query, body, sent };
   throw invalidRequest(errors);
 }
 
 export function invalidRequest(errors: readonly FieldError[]): Refusal {
   const fields = [...new Set(errors.map(({ field }) => field))].join(', ');
   return new Refusal(
-    400,
     'invalid_request',
     `The request does not fit the contract: ${fields}`,
     'Correct the fields named in errors.',
@@ -62,7 +68,6 @@ function readQuery(event: ApiEvent, errors: FieldError[]): Record<string, unknow
 function readJson({ headers, body, isBase64Encoded }: ApiEvent): unknown {
   if (!JSON_TYPE.test(headers?.['content-type'] ?? '')) {
     throw new Refusal(
-      415,
       'unsupported_media_type',
       'The body must be JSON',
       'Send it with Content-Type: application/json.',
@@ -70,7 +75,7 @@ function readJson({ headers, body, isBase64Encoded }: ApiEvent): unknown {
   }
   const bytes = Buffer.from(body ?? '', isBase64Encoded ? 'base64' : 'utf8');
   if (bytes.length > MAX_BODY_BYTES) {
-    throw new Refusal(413, 'body_too_large', `The body is larger than ${MAX_BODY_BYTES} bytes`, 'Send a smaller one.');
+    throw new Refusal('body_too_large', `The body is larger than ${MAX_BODY_BYTES} bytes`, 'Send a smaller one.');
   }
   try {
     // Bytes that are no UTF-8 are refused rather than replaced: a name must arrive as it was meant.

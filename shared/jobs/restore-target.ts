@@ -2,6 +2,7 @@ import { findDatabase } from '../configuration/load.ts';
 import type { Database, RuntimeConfiguration } from '../configuration/runtime.ts';
 import { type RestoreBody, targetDatabaseSchema } from '../contract/schemas/restore.ts';
 import { invalidRequest } from '../http/read-request.ts';
+import { areOnOneServer } from '../postgres/target.ts';
 
 export interface RestoreTarget {
   /** The database that the backup is of: a configured one, or any when the request names an environment. */
@@ -12,6 +13,8 @@ export interface RestoreTarget {
   environment: string | undefined;
   /** The database to create, or to replace. */
   targetDatabase: string;
+  /** The configured database that has this name on that server; undefined: this system does not manage it, if it is there. */
+  managed: Database | undefined;
 }
 
 /**
@@ -39,6 +42,9 @@ export function restoreTarget(
   }
   // Only a swap may leave the name out: it then replaces the configured database.
   const parsed = targetDatabaseSchema.safeParse(given ?? server.name);
-  if (parsed.success) return { database, server, environment, targetDatabase: parsed.data };
+  if (parsed.success) {
+    const managed = configuration.databases.find((each) => each.name === parsed.data && areOnOneServer(each, server));
+    return { database, server, environment, targetDatabase: parsed.data, managed };
+  }
   throw invalidRequest(parsed.error.issues.map(({ message }) => ({ field: 'body.target_database', message })));
 }

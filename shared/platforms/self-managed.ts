@@ -1,5 +1,6 @@
 import { quoteIdentifier, quoteLiteral } from '../postgres/identifiers.ts';
 import { quoteShell } from '../quote-shell.ts';
+import { managedLogs } from './managed/log-formats.ts';
 import { configuredStorage } from './managed/metrics.ts';
 import type { Platform, SettingChange, Step } from './platform.ts';
 import { slotsBeforeUpgrade } from './slots-before-upgrade.ts';
@@ -21,26 +22,42 @@ export const selfManaged: Platform = {
       capacity_usage: 'none: the machine does not scale by itself',
     },
     read: async () => ({}),
+    readUse: async () => null,
   },
   storage: {
+    takesSize: true,
     sizeForSql: configuredStorage,
     readFree: async () => ({ is: 'unknown', reason: 'A server does not say how much disk space is free' }),
   },
-  parameters: { change: changeSetting, note: () => '' },
-  logs: { allowedPrefixes: null },
+  parameters: {
+    change: (change) => ({ is: 'possible', steps: changeSetting(change) }),
+    describe: async () => null,
+    note: () => '',
+  },
+  logs: {
+    takesNoOther: false,
+    prefixes: ['%m [%p]: user=%u,db=%d,app=%a,client=%h ', ...managedLogs.prefixes],
+  },
   privileges: {
     logins: ['secret', 'passwordless'],
     scripts: ['self-managed.sql'],
     administrators: null,
     isOwnRole: () => false,
+    isAdministrator: ({ bootstrap }) => bootstrap,
     allowReplication: (login) => `ALTER ROLE ${quoteIdentifier(login)} REPLICATION`,
   },
   endpoints: {
     hasFiles: true,
+    canPause: false,
     hasOwnAuthority: true,
     findings: () => [],
     describe: async () => null,
     reads: () => ({ instances: [], clusters: [], freeStorage: false }),
+  },
+  replication: {
+    enable: 'Run ALTER SYSTEM SET wal_level = logical and restart the server.',
+    unlimitedSlots: null,
+    iamSetting: null,
   },
   upgrades: { replacedByBlueGreen: false, slotsBefore: slotsBeforeUpgrade },
   extensions: { allowedBy: null, ownOnly: [] },

@@ -37,6 +37,12 @@ function directAddress({ host, port, tls, direct }: Pick<Database, 'host' | 'por
   return { host: direct.host, port: direct.port, tls: direct.tls ?? tls, setting: 'direct.host' };
 }
 
+/** Whether two configured databases are on one server, as far as their addresses tell: a server may have several. */
+export function areOnOneServer(one: Database, other: Database): boolean {
+  const [here, there] = [directAddress(one), directAddress(other)];
+  return here.host.toLowerCase() === there.host.toLowerCase() && here.port === there.port;
+}
+
 /** The pooler that the configured address of the server itself is known to lead to; null where nothing is known of one. */
 export function configuredPooler(database: Database): { place: Address; pooler: Pooler } | null {
   const place = directAddress(database);
@@ -52,5 +58,11 @@ function targetAt(
   applicationName: string,
 ): ConnectionTarget {
   const credentials = credentialsFor({ ...address, login: database.login }, clients);
-  return { ...address, database: database.name, limits, applicationName, credentials };
+  return { ...address, database: database.name, limits: limitsOf(database, limits), applicationName, credentials };
 }
+
+/** A database that has paused takes half a minute to resume, and longer after a day. Milliseconds. */
+const RESUME_MS = 60_000;
+
+const limitsOf = ({ allow_pause }: Database, limits: ConnectionLimits): ConnectionLimits =>
+  allow_pause ? { ...limits, connect_timeout_ms: Math.max(limits.connect_timeout_ms, RESUME_MS) } : limits;

@@ -1,12 +1,14 @@
 import type { CaptureSummary } from '../changes/capture/capture-once.ts';
 import type { GuardLimits } from '../changes/guard/decide.ts';
 import { enforceGuard } from '../changes/guard/guard.ts';
+import type { SetupPlace } from '../changes/setup/check-setup.ts';
 import type { ClosedCode } from '../contract/schemas/recovery.ts';
 import { OperationError } from '../errors.ts';
 import { withConnection } from '../postgres/with-connection.ts';
 import { readRecovery } from '../state/recovery.ts';
 import { closeWindow } from './close-window.ts';
 import { type BaseState, ensureBase, type StartBase } from './ensure-base.ts';
+import { withKnownDisk } from './known-disk.ts';
 import { judgeMissingSlot, readTimeline } from './missing-slot.ts';
 import { endPause } from './pause-recovery.ts';
 import { renewSlot } from './renew-slot.ts';
@@ -17,6 +19,8 @@ export interface CaptureDatabaseDependencies extends AlertDependencies, StoreCha
   limits: GuardLimits;
   /** The longest wait for transactions that are running when a lost slot is made anew, in milliseconds. */
   waitMs: number;
+  /** By default a server of one's own. */
+  place?: SetupPlace;
   startBase: StartBase;
 }
 
@@ -47,7 +51,7 @@ export async function captureDatabase(
   database: string,
   dependencies: CaptureDatabaseDependencies,
 ): Promise<CaptureReport> {
-  const { target, table, limits } = dependencies;
+  const { target, table } = dependencies;
   const recovery = await readRecovery(table, database);
   if (!recovery) return { status: 'off' };
   if (recovery.closed) {
@@ -55,6 +59,7 @@ export async function captureDatabase(
     return (await renewSlot(recovery, dependencies)) ? { status: 'renewed' } : { status: 'off' };
   }
   const of = { database, slot: recovery.slot };
+  const limits = await withKnownDisk(table, database, dependencies.limits);
   const began = new Date();
   const looking = { kind: 'administering', statementTimeoutMs: GUARD_TIMEOUT_MS } as const;
   const guarded = await withConnection(target, looking, (client) => enforceGuard(client, of.slot, limits));

@@ -1,4 +1,5 @@
 import type { ObjectStore } from '../backup/objects/object-store.ts';
+import type { SetupPlace } from '../changes/setup/check-setup.ts';
 import { turnOff, turnOn } from '../changes/setup/turn-on.ts';
 import type { ConnectionTarget } from '../postgres/connect.ts';
 import { withConnection } from '../postgres/with-connection.ts';
@@ -13,6 +14,8 @@ export interface ChangeDependencies extends AlertDependencies {
   signal: AbortSignal;
   /** How long to wait for transactions that are running, in milliseconds. */
   waitMs: number;
+  /** By default a server of one's own. */
+  place?: SetupPlace;
 }
 
 /**

@@ -18,12 +18,10 @@ export function replayOf(
     isPart,
   }: { target: ConnectionTarget; store: ObjectStore; signal: AbortSignal; isPart: boolean },
 ): NonNullable<RestoreDependencies['replay']> {
-  return async (database, finish, filling = target) => {
+  return async (database, finish, leftOut, filling = target) => {
     const selection = isPart ? { isLeftOut: () => false } : undefined;
-    const { warnings } = await replayChanges(
-      { ...plan, selection },
-      { target: filling, database, store, signal, finish },
-    );
+    const request = { ...plan, selection, missing: leftOut };
+    const { warnings } = await replayChanges(request, { target: filling, database, store, signal, finish });
     return warnings;
   };
 }

@@ -18,8 +18,10 @@ export interface Claim {
   /** Who asks for what: keys of different callers or routes are different keys. */
   scope: string;
   key: string;
-  /** The request as text: the same key with another request is refused. */
+  /** The request as text, as it was read: with the defaults of what it does not say. The same key with another request is refused. */
   request: string;
+  /** The request as text, as it was sent, where it was sent: the same even when a later version has more defaults. */
+  sent?: string;
   /** How long the claim holds; a day by default. */
   seconds?: number;
 }
@@ -45,7 +47,13 @@ const DAY_SECONDS = 86_400;
 const ATTEMPTS = 5;
 
 // The event is kept as text: a durable function is started by its bytes, and a stored map would lose the order of its fields.
-const claimSchema = z.object({ request_hash: z.string(), job: jobSchema, event: z.string() });
+const claimSchema = z.object({
+  request_hash: z.string(),
+  /** Missing from claims of earlier versions. */
+  sent_hash: z.string().optional(),
+  job: jobSchema,
+  event: z.string(),
+});
 
 type Write = NonNullable<TransactWriteCommandInput['TransactItems']>[number];
 
@@ -193,6 +201,7 @@ function claimWrite(table: StateTable, claim: Claim, first: { job: Job; event: s
       Item: {
         ...claimKey(claim),
         request_hash: sha256(claim.request),
+        ...(claim.sent === undefined ? {} : { sent_hash: sha256(claim.sent) }),
         ...first,
         [stateKeys.timeToLive]: now + (claim.seconds ?? DAY_SECONDS),
       },
@@ -210,8 +219,10 @@ async function readClaim(table: StateTable, claim: Claim): Promise<{ job: Job; e
     new GetCommand({ TableName: table.name, Key: claimKey(claim), ConsistentRead: true }),
   );
   if (!Item || Number(Item[stateKeys.timeToLive]) < Math.floor(Date.now() / 1000)) return null;
-  const { request_hash: requestHash, job, event } = claimSchema.parse(Item);
-  if (requestHash === sha256(claim.request)) return { job, event };
+  const { request_hash: requestHash, sent_hash: sentHash, job, event } = claimSchema.parse(Item);
+  const isAsSent = claim.sent !== undefined && sentHash === sha256(claim.sent);
+  // Another spelling of the same request, such as one that says what is the default, is read as the same text.
+  if (isAsSent || requestHash === sha256(claim.request)) return { job, event };
   throw new OperationError(
     'idempotency_key_reused',
     'The Idempotency-Key was used for another request',

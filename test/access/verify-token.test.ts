@@ -20,13 +20,15 @@ test('a good token gives its subject, email and roles', async () => {
     sub: 'alice',
     email: 'a@example.org',
     roles: ['viewer', 'admin'],
+    databases: null,
     jti: null,
     began: expect.any(Number),
   });
 });
 
 test("Cognito's access token names its audience as client_id", async () => {
-  expect(await verify(await issuer.token({ aud: undefined, client_id: 'dbms' }))).toMatchObject({ sub: 'alice' });
+  const access = { aud: undefined, client_id: 'dbms', token_use: 'access' };
+  expect(await verify(await issuer.token(access))).toMatchObject({ sub: 'alice' });
   expect(await verify(await issuer.token({ aud: ['other', 'dbms'] }))).toMatchObject({ sub: 'alice' });
 });
 
@@ -34,6 +36,16 @@ test.each([
   ['of another issuer', { iss: 'https://other.example' }],
   ['for another audience', { aud: 'other' }],
   ['for no audience', { aud: undefined }],
+  ['for another API that our client asked for', { aud: 'https://other-api.example', client_id: 'dbms' }],
+  [
+    'for other APIs, of our client, that says it is an access token',
+    { aud: ['a', 'b'], client_id: 'dbms', token_use: 'access' },
+  ],
+  ['whose audience is null', { aud: null, client_id: 'dbms', token_use: 'access' }],
+  ['for an empty list of audiences', { aud: [], client_id: 'dbms', token_use: 'access' }],
+  ['of our client, without an audience, that is no access token', { aud: undefined, client_id: 'dbms' }],
+  ['of our client, without an audience, that is an ID token', { aud: undefined, client_id: 'dbms', token_use: 'id' }],
+  ['of another client, without an audience', { aud: undefined, client_id: 'other', token_use: 'access' }],
   ['that has expired', { exp: now() - 5 }],
   ['that never expires', { exp: undefined }],
   ['that is not valid yet', { nbf: now() + 300 }],
@@ -104,6 +116,22 @@ test.each([
   ['roles', {}, []],
 ])('roles come from the claim %j', async (roles_claim, claims, roles) => {
   expect((await verify(await issuer.token(claims), { roles_claim })).roles).toEqual(roles);
+});
+
+test.each([
+  [
+    ['shop', 'crm', 'shop'],
+    ['shop', 'crm'],
+  ],
+  ['shop, crm', ['shop', 'crm']],
+  [['shop', '*'], null],
+  [['Not an id', 7], []],
+  [undefined, []],
+  ['', []],
+])('databases come from a claim that is %j', async (databases, found) => {
+  const token = await issuer.token({ databases });
+  expect((await verify(token, { databases_claim: 'databases' })).databases).toEqual(found);
+  expect((await verify(token)).databases).toBeNull();
 });
 
 test('keys are not fetched over plain HTTP from another machine, and an issuer that is away is no refusal', async () => {

@@ -37,7 +37,7 @@ forEachServer((server) => {
       await asAdministrator(`REVOKE CONNECT ON DATABASE ${quoteIdentifier(shop.name)} FROM PUBLIC`);
     });
     afterAll(async () => {
-      for (const name of ['max_slot_wal_keep_size', 'log_connections', 'log_disconnections'])
+      for (const name of ['max_slot_wal_keep_size', 'log_connections', 'log_disconnections', 'log_line_prefix'])
         await withClient(server, 'postgres', (client) => client.query(`ALTER SYSTEM RESET ${name}`));
       await withClient(server, 'postgres', (client) => client.query('SELECT pg_reload_conf()'));
       await shop?.drop();
@@ -49,7 +49,7 @@ forEachServer((server) => {
     test('leaves the doctor nothing to complain about but settings, whose remediation works', async () => {
       const before = await look();
       expect(before.unread).toEqual([]);
-      expect(complaints(before).sort()).toEqual(['connections_not_logged', 'log_not_limited']);
+      expect(complaints(before).sort()).toEqual(['connections_not_logged', 'log_not_limited', 'log_not_read']);
       for (const { remediation } of before.findings.filter(({ check: id }) => complaints(before).includes(id)))
         for (const { statement } of remediation) await asAdministrator(statement);
       await expect.poll(async () => complaints(await look()), { timeout: 20_000 }).toEqual([]);
@@ -86,6 +86,24 @@ forEachServer((server) => {
         [])
         await asAdministrator(statement);
       expect(complaints(await look())).toEqual([]);
+    });
+
+    test('names extensions that a restore leaves out, and is refused for once definitions need them', async () => {
+      const found = async () => (await look()).findings.find(({ check }) => check === 'extensions_not_created');
+      const { rows } = await asAdministrator("SELECT FROM pg_available_extensions WHERE name = 'pg_stat_statements'");
+      if (rows.length === 0) return;
+      await asAdministrator('CREATE EXTENSION pg_stat_statements');
+      expect(await found()).toMatchObject({
+        limits: [],
+        notes: ['restore', 'swap'],
+        message: expect.stringContaining('"pg_stat_statements" can be created by a superuser alone'),
+        remediation: [{ by: 'sql', statement: 'CREATE EXTENSION "pg_stat_statements";' }],
+      });
+      await asAdministrator('CREATE VIEW doctor_plain.calls AS SELECT calls FROM pg_stat_statements');
+      expect(await found()).toMatchObject({
+        limits: ['restore', 'swap'],
+        remediation: [{ by: 'api', statement: '{"leave_out":{"extensions":["pg_stat_statements"]}}' }, { by: 'sql' }],
+      });
     });
 
     test('says unknown, and of which features, when the server does not answer', async () => {

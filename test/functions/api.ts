@@ -26,6 +26,8 @@ export interface Call {
   /** The authorizer's context as it is, in place of those. */
   authorizer?: Record<string, string>;
   sub?: string;
+  /** Ids of the databases that the caller's roles are limited to. */
+  databases?: string[];
   query?: Record<string, string>;
   body?: unknown;
   headers?: Record<string, string>;
@@ -142,7 +144,18 @@ export async function startApi(
     downloadBucket,
     invocations: lambda.invocations,
     refuseInvocations: lambda.refuse,
-    async call({ method, path, as = ['admin'], sub = 'alice', query = {}, body, headers = {}, authorizer, raw = {} }) {
+    async call({
+      method,
+      path,
+      as = ['admin'],
+      sub = 'alice',
+      databases,
+      query = {},
+      body,
+      headers = {},
+      authorizer,
+      raw = {},
+    }) {
       const pattern = (template: string): RegExp => new RegExp(`^${template.replace(/\{\w+\}/g, '([^/]+)')}$`);
       const there = routes.filter((route) => pattern(route.path).test(path));
       const route = there.find((candidate) => candidate.method === method) ?? there[0];
@@ -163,7 +176,11 @@ export async function startApi(
         requestContext: {
           requestId: 'request-1',
           path: `/v1${basePath}${path}`,
-          authorizer: authorizer ?? (as === null ? null : { sub, roles: as.join(' ') }),
+          authorizer:
+            authorizer ??
+            (as === null
+              ? null
+              : { sub, roles: as.join(' '), ...(databases ? { databases: databases.join(' ') } : {}) }),
           identity: { sourceIp: '10.1.2.3' },
         },
         ...raw,

@@ -1,6 +1,9 @@
+import { Logger } from '@aws-lambda-powertools/logger';
+import { UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import type { APIGatewayRequestAuthorizerEvent } from 'aws-lambda';
 import { generateKeyPair } from 'jose';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { AuditRecord } from '../../shared/contract/schemas/audit.ts';
 import { now, startIssuer, type TestIssuer } from '../access/issuer.ts';
 import { startApi, type TestApi } from './api.ts';
 
@@ -23,7 +26,7 @@ const event = (headers: Record<string, string>, sourceIp = '10.1.2.3') =>
     type: 'REQUEST',
     methodArn,
     headers,
-    requestContext: { identity: { sourceIp } },
+    requestContext: { requestId: 'request-1', identity: { sourceIp } },
   }) as unknown as APIGatewayRequestAuthorizerEvent;
 const statementOf = (effect: string) => ({
   policyDocument: {
@@ -93,6 +96,96 @@ test('a good token from an address in no allowed range is denied, whatever a hea
 test('a good token without any of the roles is denied', async () => {
   const token = await issuer.token({ 'cognito:groups': ['staff'] });
   expect(await handler(event({ Authorization: `Bearer ${token}` }))).toMatchObject(statementOf('Deny'));
+});
+
+test.each(['sub', 'jti'])('a token whose %s is too long or has control characters is told so', async (claim) => {
+  for (const text of ['x'.repeat(4000), 'alice\nadmin']) {
+    const { context } = await handler(event({ Authorization: `Bearer ${await issuer.token({ [claim]: text })}` }));
+    expect(context).toMatchObject({
+      refused: 'token_unusable',
+      detail: `The token's ${claim} is longer than 255 characters, or has control characters`,
+      hint: expect.stringContaining('identity provider'),
+    });
+    const answer = await api.call({ method: 'GET', path: '/jobs', authorizer: context as Record<string, string> });
+    expect([answer.status, answer.problem.code]).toEqual([401, 'token_unusable']);
+  }
+});
+
+describe('a refused authentication', () => {
+  const recordsFrom = async (address: string | null) => {
+    const query = { scope: 'system', operation: 'authenticate', limit: '200' };
+    const { body } = await api.call({ method: 'GET', path: '/security/audit', query });
+    return (body.items as AuditRecord[]).filter((record) => record.address === address).reverse();
+  };
+  const send = (token: string, sourceIp: string) =>
+    handler(event({ Authorization: `Bearer ${token}` }, sourceIp)).catch(() => undefined);
+  beforeAll(() => {
+    // All within one minute, wherever the test falls.
+    vi.useFakeTimers({ toFake: ['Date'], now: Math.floor(Date.now() / 60_000) * 60_000 + 1000 });
+  });
+  afterAll(() => {
+    vi.useRealTimers();
+  });
+
+  test('is a record with address, reason, and the subject that it claims', async () => {
+    await send(await issuer.token({ sub: 'mallory\n\u202eecila', aud: 'other' }), '10.9.0.1');
+    expect(await recordsFrom('10.9.0.1')).toMatchObject([
+      {
+        source: 'api',
+        actor: 'unknown',
+        outcome: 'refused',
+        error: 'no_valid_token',
+        request: {
+          reason: 'The token is for another audience',
+          claimed_subject: 'mallory\\u{a}\\u{202e}ecila',
+          attempts_at_least: 1,
+        },
+      },
+    ]);
+    await send(await issuer.token({ 'cognito:groups': [] }), '10.9.0.2');
+    const [denied] = await recordsFrom('10.9.0.2');
+    expect(denied).toMatchObject({ actor: 'alice', error: 'access_denied' });
+    expect(denied?.request).not.toHaveProperty('claimed_subject');
+  });
+
+  test('is in the log with address and subject, escaped', async () => {
+    const written = vi.spyOn(Logger.prototype, 'warn').mockReturnValue(undefined);
+    await send(await issuer.token({ sub: 'mallory\u2028{"level":"INFO"}', iss: 'https://other.example' }), '10.9.0.3');
+    expect(written).toHaveBeenCalledWith(
+      'Access was not given',
+      expect.objectContaining({ address: '10.9.0.3', claimedSubject: 'mallory\\u{2028}{"level":"INFO"}' }),
+    );
+    written.mockRestore();
+  });
+
+  test('that comes 150 times from an address in a minute is three records, and little is written', async () => {
+    const written = vi.spyOn(api.auditTable.documents.constructor.prototype, 'send');
+    for (let attempt = 0; attempt < 150; attempt++) await send('x.y.z', '10.9.0.4');
+    const updates = written.mock.calls.filter(([command]) => command instanceof UpdateCommand).length;
+    written.mockRestore();
+    const attempts = (await recordsFrom('10.9.0.4')).map(
+      ({ request }) => (request as { attempts_at_least: number }).attempts_at_least,
+    );
+    expect(attempts).toEqual([1, 10, 100]);
+    expect(updates).toBeLessThan(10);
+  });
+
+  test('of many addresses has few records, and addresses of one network of IPv6 are one', async () => {
+    for (let host = 1; host < 150; host++) await send('x.y.z', `10.8.0.${host}`);
+    for (let host = 1; host < 9; host++) await send('x.y.z', `2001:db8:0:7::${host}`);
+    const query = { scope: 'system', operation: 'authenticate', limit: '200' };
+    const { body } = await api.call({ method: 'GET', path: '/security/audit', query });
+    const records = body.items as AuditRecord[];
+    expect(records.length).toBeLessThan(30);
+    expect(records[0]).toMatchObject({ address: null, request: { addresses_at_least: 100 } });
+  });
+
+  test('is refused all the same when it cannot be recorded', async () => {
+    const fault = { service: 'dynamodb', operation: 'UpdateItem', status: 400, times: 1 } as const;
+    await api.services.faults.set({ ...fault, code: 'AccessDeniedException', message: 'no' });
+    await expect(handler(event({ Authorization: 'Bearer x.y.z' }, '10.9.0.5'))).rejects.toThrow(/^Unauthorized$/);
+    await api.services.faults.clear();
+  });
 });
 
 const authorize = async (claims: Record<string, unknown>, sourceIp?: string): Promise<string> =>

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import {
   CreateBucketCommand,
   CreateMultipartUploadCommand,
@@ -6,6 +7,7 @@ import {
   PutObjectCommand,
   type S3Client,
 } from '@aws-sdk/client-s3';
+import { PutCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { succeedBackup, succeedRestore } from '../../shared/jobs/end.ts';
 import { registerBackup } from '../../shared/jobs/start.ts';
@@ -133,6 +135,37 @@ describe('an Idempotency-Key', () => {
     const bob = await keyed('key-2', undefined, { sub: 'bob' });
     expect(bob.status).toBe(202);
     expect(bob.body.id).not.toBe(first.body.id);
+  });
+
+  /** Changes the only claim that was stored with a job. */
+  const changeClaim = async (jobId: string, change: (item: Record<string, unknown>) => Record<string, unknown>) => {
+    const { documents, name: TableName } = api.table;
+    const { Items = [] } = await documents.send(new ScanCommand({ TableName, ConsistentRead: true }));
+    const [item = {}] = Items.filter(({ sk, job }) => sk === 'IDEMPOTENCY' && job.id === jobId);
+    await documents.send(new PutCommand({ TableName, Item: change(item) }));
+  };
+
+  test('finds its first job after a deployment that added a field with a default', async () => {
+    const first = await keyed('key-5');
+    // What the version before read of the same request, whose schema had fewer fields.
+    const request_hash = createHash('sha256').update('{"params":{},"query":{},"body":{"before":1}}').digest('hex');
+    await changeClaim(first.body.id, (item) => ({ ...item, request_hash }));
+    const second = await keyed('key-5');
+    expect([second.status, second.body?.id]).toEqual([202, first.body.id]);
+    expect((await keyed('key-5', { backup_type: 'full', custom_name: 'b' })).status).toBe(422);
+  });
+
+  test('that an earlier version stored is still compared', async () => {
+    const first = await keyed('key-6');
+    await changeClaim(first.body.id, ({ sent_hash: _sent, ...item }) => item);
+    expect((await keyed('key-6')).body.id).toBe(first.body.id);
+    expect((await keyed('key-6', { backup_type: 'full', custom_name: 'b' })).status).toBe(422);
+  });
+
+  test('takes two spellings of a request for the same one', async () => {
+    const first = await keyed('key-7', { backup_type: 'full' });
+    const spelled = await keyed('key-7', { custom_name: null, backup_type: 'full' });
+    expect([spelled.status, spelled.body.id]).toEqual([202, first.body.id]);
   });
 
   test('starts one job for requests at the same time', async () => {

@@ -43,6 +43,7 @@ test('the doctor says what works, and health shows the report from then on', asy
     ]),
   );
   expect((await get('/health')).doctor).toEqual(report);
+  expect(await stateOf('failing_features')).toMatchObject({ state: 'ok', value: 0 });
 });
 
 test('the scheduled run examines every database, and keeps each report', async () => {

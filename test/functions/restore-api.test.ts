@@ -81,9 +81,24 @@ describe('a restore', () => {
     expect(body).toMatchObject({ target_database: 'shop', environment: null });
     const other = await restore({ confirm: true, mode: 'swap', environment: 'crm' });
     expect(other.body).toMatchObject({ target_database: 'crm', environment: 'crm' });
-    const named = await restore({ confirm: true, mode: 'swap', target_database: 'shop_2' });
-    expect(named.body.target_database).toBe('shop_2');
+    const named = await restore({ confirm: true, mode: 'swap', target_database: 'crm' });
+    expect(named.body.target_database).toBe('crm');
     expect(api.invocations.map(({ event }) => event.mode)).toEqual(['swap', 'swap', 'swap']);
+  });
+
+  test('in place of a database that is not managed asks for its name once more', async () => {
+    const swap = { confirm: true, mode: 'swap', target_database: 'legacy' };
+    for (const more of [{}, { confirm_unmanaged: 'shop' }]) {
+      const refused = await restore({ ...swap, ...more });
+      expect([refused.status, fieldsOf(refused)]).toEqual([400, ['body.confirm_unmanaged']]);
+      expect(refused.problem.errors?.[0]?.message).toContain('this system does not manage');
+    }
+    expect(api.invocations).toEqual([]);
+    const confirmed = await restore({ ...swap, confirm_unmanaged: 'legacy' });
+    expect([confirmed.status, confirmed.body.target_database]).toEqual([202, 'legacy']);
+    expect(api.invocations[0]?.event.options).not.toHaveProperty('confirm_unmanaged');
+    const elsewhere = await restore({ confirm: true, target_database: 'copy', confirm_unmanaged: 'copy' });
+    expect(fieldsOf(elsewhere)).toEqual(['body.confirm_unmanaged']);
   });
 
   test('of rows goes into the configured database, unless another is named, whole or in part', async () => {

@@ -190,6 +190,7 @@ describe('the user pool', () => {
   it('is not there when the configuration names an issuer', () => {
     expect(types.flatMap((type) => full.ofType(type))).toEqual([]);
     expect(authorizerVariables(full).Variables).toEqual({
+      AUDIT_TABLE: expect.anything(),
       CONFIGURATION_PATH: '/opt/configuration/runtime.json',
       STATE_TABLE: expect.anything(),
     });
@@ -201,6 +202,7 @@ describe('the user pool', () => {
     const pool = pooled.one('AWS::Cognito::UserPool');
     const client = pooled.one('AWS::Cognito::UserPoolClient');
     expect(authorizerVariables(pooled).Variables).toEqual({
+      AUDIT_TABLE: expect.anything(),
       CONFIGURATION_PATH: '/opt/configuration/runtime.json',
       STATE_TABLE: expect.anything(),
       IDENTITY_ISSUER: { 'Fn::GetAtt': [pool.logicalId, 'ProviderURL'] },

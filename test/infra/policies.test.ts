@@ -138,6 +138,10 @@ const wildcards: Record<string, string> = {
   'deny s3:* backups/*': 'A refusal of all that comes without TLS.',
   'deny s3:* downloads': 'A refusal of all that comes without TLS.',
   'deny s3:* downloads/*': 'A refusal of all that comes without TLS.',
+  'deny s3:GetObject downloads/*': 'A refusal of presigned URLs from other addresses.',
+  'deny s3:GetObjectVersion downloads/*': 'A refusal of presigned URLs from other addresses.',
+  'deny s3:GetObject backups/*': 'A refusal of presigned URLs from other addresses.',
+  'deny s3:GetObjectVersion backups/*': 'A refusal of presigned URLs from other addresses.',
   'deny s3:* access-logs': 'A refusal of all that comes without TLS.',
   'deny s3:* access-logs/*': 'A refusal of all that comes without TLS.',
   'deny sqs:* dead-letters': 'A refusal of all that comes without TLS.',
@@ -150,6 +154,10 @@ const wildcards: Record<string, string> = {
   'deny s3:BypassGovernanceRetention audit-archive/*': 'A refusal of every deletion.',
   'allow rds:DescribeDBInstances arn:aws:rds:eu-central-1:123456789012:db:*':
     'A cluster’s instances come and go; of databases that are instances alone, each is named.',
+  'allow rds:DescribeDBParameters arn:aws:rds:eu-central-1:123456789012:pg:*':
+    'Which group a server has is not known beforehand.',
+  'allow rds:DescribeDBClusterParameters arn:aws:rds:eu-central-1:123456789012:cluster-pg:*':
+    'Which group a cluster has is not known beforehand.',
   'deny s3:PutObject downloads/*': 'A refusal of every other encryption.',
   'deny s3:PutObject backups/*': 'A refusal of every other encryption.',
 };
@@ -231,8 +239,10 @@ const judging = [
   'kms:Decrypt backup-key',
   'kms:GetKeyRotationStatus backup-key',
   'kms:GetPublicKey audit-key',
+  'rds:DescribeDBClusterParameters arn:aws:rds:eu-central-1:123456789012:cluster-pg:*',
   'rds:DescribeDBClusters arn:aws:rds:eu-central-1:123456789012:cluster:ledger',
   'rds:DescribeDBInstances arn:aws:rds:eu-central-1:123456789012:db:*',
+  'rds:DescribeDBParameters arn:aws:rds:eu-central-1:123456789012:pg:*',
   's3:GetBucketPolicy backups',
   's3:GetBucketPublicAccessBlock backups',
   's3:GetBucketVersioning backups',
@@ -534,7 +544,12 @@ const rights: Record<string, string[]> = {
     'dynamodb:UpdateItem state',
   ],
   'dbms-execution-ended': ['dynamodb:DeleteItem state', 'dynamodb:GetItem state', 'dynamodb:UpdateItem state'],
-  'dbms-authorizer': ['dynamodb:GetItem state'],
+  'dbms-authorizer': [
+    'dynamodb:GetItem audit',
+    'dynamodb:GetItem state',
+    'dynamodb:PutItem audit',
+    'dynamodb:UpdateItem state',
+  ],
   'dbms-backups-api': [
     ...serving,
     'dynamodb:DeleteItem state',

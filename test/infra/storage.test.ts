@@ -137,6 +137,25 @@ describe('the storage', () => {
     });
   });
 
+  it.each(['Downloads', 'Backups'])('binds presigned URLs of the bucket %s to the allowed ranges', (id) => {
+    const bucket = full.one('AWS::S3::Bucket', id);
+    expect(full.one('AWS::S3::BucketPolicy', id).properties.PolicyDocument).toMatchObject({
+      Statement: expect.arrayContaining([
+        {
+          Sid: 'PresignedFromAllowedAddresses',
+          Effect: 'Deny',
+          Principal: { AWS: '*' },
+          Action: ['s3:GetObject', 's3:GetObjectVersion'],
+          Resource: `${bucket.arn}/*`,
+          Condition: {
+            StringEquals: { 's3:authType': 'REST-QUERY-STRING' },
+            NotIpAddress: { 'aws:SourceIp': example.allowed_address_ranges },
+          },
+        },
+      ]),
+    });
+  });
+
   it('has the two tables, recoverable, protected, encrypted and with a time to live', () => {
     const tables = full.ofType('AWS::DynamoDB::Table');
     expect(tables.map(({ logicalId }) => logicalId.slice(0, 5))).toEqual(['State', 'Audit']);

@@ -493,7 +493,7 @@ test('a replay that is ended early goes on, and repeats nothing', async () => {
   const attempt = (of: RestoreDependencies['replay']) =>
     harness.restore({ id }, source.server, { jobId, name: jobId, request: { resumable: true }, replay: of });
   // All but the last transaction of the replay is committed then.
-  await expect(attempt((database) => replay(database, () => Promise.reject(lost)))).rejects.toMatchObject({
+  await expect(attempt((database) => replay(database, () => Promise.reject(lost), []))).rejects.toMatchObject({
     name: 'UnfinishedRestore',
   });
   const { summary, connect } = await attempt(replay);

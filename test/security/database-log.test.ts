@@ -2,12 +2,20 @@ import { gzipSync } from 'node:zlib';
 import { QueryCommand } from '@aws-sdk/lib-dynamodb';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readSubscription } from '../../shared/aws/read-subscription.ts';
-import { runtimeConfigurationSchema } from '../../shared/configuration/runtime.ts';
+import { platformKinds, runtimeConfigurationSchema } from '../../shared/configuration/runtime.ts';
+import { platformOf, readablePrefixes } from '../../shared/platforms/platforms.ts';
 import { createAuditor } from '../../shared/security/audit/auditor.ts';
 import { ingestLog } from '../../shared/security/audit/database-log/ingest.ts';
-import { readLogLine } from '../../shared/security/audit/database-log/read-line.ts';
+import { tellsWho } from '../../shared/security/audit/database-log/line-prefix.ts';
+import { readLogLine as readSplit } from '../../shared/security/audit/database-log/read-line.ts';
+import { splitLine } from '../../shared/security/audit/database-log/split-line.ts';
 import { chainPartition } from '../../shared/security/audit/record.ts';
 import { type StateService, startState } from '../state/support.ts';
+
+const readLogLine = (line: string) => {
+  const split = splitLine(line);
+  return split && readSplit(split);
+};
 
 const before = '2026-11-25 07:00:00 UTC:10.0.0.5(52345):alice@shop:[4711]:';
 
@@ -60,6 +68,75 @@ describe('a line of a log', () => {
     expect(readLogLine(line)).toMatchObject({ databaseName: 'shop', ...told });
   });
 
+  const from = '2026-11-25 07:00:00 UTC:10.0.0.5(52345):';
+  test.each([
+    ['a role with @', 'alice@CORP.EXAMPLE', 'shop'],
+    ['a database with : and @', 'alice', 'a:b@c'],
+    ['both', 'a@b', 'c:[1]:LOG:  d@e'],
+  ])('names %s whole', (_, user, database) => {
+    const names = { actor: user, databaseName: database };
+    const said = `user=${user} database=${database}`;
+    expect(readLogLine(`${from}${user}@${database}:[1]:LOG:  connection authorized: ${said}`)).toMatchObject(names);
+    const end = `disconnection: session time: 0:00:01 ${said} host=x port=1`;
+    expect(readLogLine(`${from}${user}@${database}:[1]:LOG:  ${end}`)).toMatchObject(names);
+    const refused = `no pg_hba.conf entry for host "10.0.0.5", user "${user}", database "${database}", no encryption`;
+    expect(readLogLine(`${from}${user}@${database}:[1]:FATAL:  ${refused}`)).toMatchObject(names);
+  });
+
+  test('names a role with @ whole where the message does not repeat it, with both names as they are in the log', () => {
+    const line = `${from}alice@CORP.EXAMPLE@shop:[1]:LOG:  AUDIT: SESSION,1,1,READ,SELECT,,,SELECT,none`;
+    expect(readLogLine(line)).toMatchObject({
+      actor: 'alice@CORP.EXAMPLE',
+      databaseName: 'shop',
+      request: { as_logged: 'alice@CORP.EXAMPLE@shop', statement: 'SELECT' },
+    });
+    const fatal = `${from}a@b@shop:[1]:FATAL:  password authentication failed for user "a@b"`;
+    expect(readLogLine(fatal)).toMatchObject({ actor: 'a@b', databaseName: 'shop', request: null });
+  });
+
+  test('of a replication connection is a login', () => {
+    const line = `${from}dbms@[unknown]:[1]:LOG:  replication connection authorized: user=dbms application_name=x`;
+    expect(readLogLine(line)).toMatchObject({ actor: 'dbms', operation: 'login', outcome: 'succeeded' });
+  });
+
+  const authorized = (rest: string) =>
+    readLogLine(`${before}LOG:  connection authorized: user=alice database=shop${rest}`);
+  const tls = ' SSL enabled (protocol=TLSv1.3, cipher=TLS_AES_256_GCM_SHA384, bits=256)';
+  const short = ' SSL enabled (protocol=TLSv1.2, cipher=A, bits=128)';
+  const gss = (encrypted: string) =>
+    ` GSS (authenticated=yes, encrypted=${encrypted}, delegated_credentials=no, principal=alice@EXAMPLE.COM)`;
+  test.each([
+    [tls, true],
+    [` application_name=psql${tls}`, true],
+    [' application_name=psql SSL enabled (', false],
+    [` application_name=x${short} y`, false],
+    // Nobody can tell it from the server's own words: it fits into a name.
+    [` application_name=x${short}`, null],
+    [` application_name=x${short}${tls}`, true],
+    [` application_name=psql${gss('yes')}`, true],
+    [` application_name=psql${gss('no')}`, false],
+  ])('tells whether a login is encrypted, whatever the session calls itself:%s', (rest, encrypted) => {
+    expect(authorized(rest)?.request).toMatchObject({ encrypted });
+  });
+
+  const forged = 'b:[1]:LOG:  ';
+  test.each([
+    ['a login, by a user name', `a@${forged}connection authorized: user=a database=b `],
+    ['a statement, by a user name', `a@${forged}AUDIT: SESSION,1,1,ROLE,DROP ROLE,,,x`],
+  ])('cannot be made to tell of %s', (_, user) => {
+    const line = `${from}${user}@shop:[7]:FATAL:  password authentication failed for user "${user}"`;
+    expect(readLogLine(line)).toMatchObject({ actor: user, operation: 'login', outcome: 'refused' });
+    const full = `${from}${user}@shop:[7]:FATAL:  sorry, too many clients already`;
+    expect(readLogLine(full)).toMatchObject({ actor: 'unknown', operation: 'unreadable log line' });
+  });
+
+  test('cannot be hidden, nor read as another, by what a statement holds', () => {
+    const inside = `m@d:[7]:LOG:  AUDIT: SESSION,1,1,READ,SELECT,,,"x:[1]:FATAL:  password authentication failed for user ""m"""`;
+    expect(readLogLine(`${from}${inside}`)?.operation).toMatch(/^(?:SELECT|unreadable log line)$/);
+    const long = `alice@shop:[7]:LOG:  AUDIT: SESSION,1,1,READ,SELECT,,,"SELECT 1 -- ${'x'.repeat(60)}:[1]:LOG:  AUDIT: SESSION,1,1,ROLE,DROP ROLE,,,x"`;
+    expect(readLogLine(`${from}${long}`)).toMatchObject({ actor: 'alice', operation: 'SELECT' });
+  });
+
   test.each([
     `${before}LOG:  duration: 12 ms`,
     `${before}ERROR:  relation "x" does not exist`,
@@ -67,8 +144,52 @@ describe('a line of a log', () => {
     `${before}LOG:  AUDIT: nonsense`,
     'LOG:  connection authorized: user=alice',
     '',
+    '{"message":"connection authorized: user=alice"}',
+    '{"unfinished',
   ])('tells nothing: %s', (line) => {
     expect(readLogLine(line)).toBeNull();
+  });
+});
+
+describe('a line in each format that a server may be told to write', () => {
+  const authorized = 'connection authorized: user=alice database=shop application_name=psql';
+  test.each([
+    ['the default prefix of RDS', `${before}LOG:  ${authorized}`],
+    [
+      'the other prefix of RDS',
+      `2026-11-25 07:00:00.123 UTC:10.0.0.5(52345):alice@shop:[4711]:2:00000:2026-11-25 07:00:00 UTC:3/12:0:6745a1c0.1267:[unknown]:LOG:  ${authorized}`,
+    ],
+    [
+      'the other prefix of RDS, with colons in the name of an application',
+      `2026-11-25 07:00:00.123 UTC:10.0.0.5(52345):alice@shop:[4711]:2:00000:2026-11-25 07:00:00 UTC::0:6745a1c0.1267:a: LOG:b:LOG:  ${authorized}`,
+    ],
+    [
+      'the prefix that is recommended for a server of your own',
+      `2026-11-25 07:00:00.123 UTC [4711]: user=alice,db=shop,app=a, b,client=10.0.0.5 LOG:  ${authorized}`,
+    ],
+    [
+      'CSV',
+      `2026-11-25 07:00:00.123 UTC,"alice","shop",4711,"10.0.0.5:52345",6745a1c0.1267,2,"authentication",2026-11-25 07:00:00 UTC,3/12,0,LOG,00000,"${authorized}",,,,,,,,,"[unknown]","client backend",,0`,
+    ],
+    [
+      'JSON',
+      JSON.stringify({
+        ...{ timestamp: '2026-11-25 07:00:00.123 UTC', user: 'alice', dbname: 'shop', pid: 4711 },
+        ...{ remote_host: '10.0.0.5', remote_port: 52345, error_severity: 'LOG', message: authorized },
+      }),
+    ],
+  ])('is read: %s', (_format, line) => {
+    expect(readLogLine(line)).toMatchObject({
+      ...{ actor: 'alice', databaseName: 'shop', operation: 'login', outcome: 'succeeded', address: '10.0.0.5' },
+      request: { application: 'psql' },
+    });
+  });
+
+  test('is read whatever the platform recommends', () => {
+    for (const kind of platformKinds) {
+      for (const prefix of platformOf({ kind }).logs.prefixes) expect(readablePrefixes).toContain(prefix);
+      expect(platformOf({ kind }).logs.prefixes.every(tellsWho)).toBe(true);
+    }
   });
 });
 
@@ -120,7 +241,7 @@ describe('what CloudWatch sends', () => {
       `${before}LOG:  checkpoint starting`,
       `${other}FATAL:  database "elsewhere" does not exist`,
     ];
-    expect(await take(delivery('/aws/rds/instance/main/postgresql', messages))).toBe(2);
+    expect(await take(delivery('/aws/rds/instance/main/postgresql', messages))).toEqual({ records: 2, readable: 3 });
     const [statement] = await recordsOf('databases/second');
     expect(statement).toMatchObject({
       source: 'database',
@@ -138,9 +259,17 @@ describe('what CloudWatch sends', () => {
 
   test('is left alone when it is a try, or of a log that is not configured', async () => {
     const lines = [`${before}LOG:  connection authorized: user=alice database=shop`];
-    expect(await take(delivery('/aws/rds/instance/main/postgresql', lines, 'CONTROL_MESSAGE'))).toBe(0);
-    expect(await take(delivery('/aws/rds/instance/other/postgresql', lines))).toBe(0);
+    expect(await take(delivery('/aws/rds/instance/main/postgresql', lines, 'CONTROL_MESSAGE'))).toEqual({
+      records: 0,
+      readable: 0,
+    });
+    expect(await take(delivery('/aws/rds/instance/other/postgresql', lines))).toEqual({ records: 0, readable: 1 });
     await expect(take({ awslogs: { data: 'AAAA' } })).rejects.toThrow();
+  });
+
+  test('is said to be unreadable when no line has a known format', async () => {
+    const lines = ['2026-11-25 07:00:00.123 UTC [4711] LOG:  connection authorized: user=alice database=shop'];
+    expect(await take(delivery('/aws/rds/instance/main/postgresql', lines))).toEqual({ records: 0, readable: 0 });
   });
 
   test('is sent again when it could not be recorded', async () => {

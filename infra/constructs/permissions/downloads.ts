@@ -1,5 +1,7 @@
-import type * as iam from 'aws-cdk-lib/aws-iam';
+import * as iam from 'aws-cdk-lib/aws-iam';
 import type * as kms from 'aws-cdk-lib/aws-kms';
+import type * as s3 from 'aws-cdk-lib/aws-s3';
+import { isEverywhere } from '../../config/address-ranges.ts';
 import { type AnyBucket, allow, listAndMiss } from './allow.ts';
 
 /** All of the bucket of downloads, which holds nothing else. */
@@ -33,4 +35,25 @@ export function removeDownloads(downloads: AnyBucket): iam.PolicyStatement[] {
     allow(['s3:DeleteObject', 's3:AbortMultipartUpload'], [downloads.arnForObjects(DOWNLOAD_PATHS)]),
     allow(['s3:ListBucket', 's3:ListBucketMultipartUploads'], [downloads.bucketArn]),
   ];
+}
+
+/**
+ * Binds presigned URLs to the ranges that callers may come from: whoever gets hold of one cannot use it from elsewhere. Requests that are signed in a
+ * header, as those of the functions are, come from wherever these run. A request through a VPC endpoint has no `aws:SourceIp`, and is refused.
+ */
+export function bindPresignedUrls(bucket: s3.Bucket, ranges: readonly string[]): void {
+  if (isEverywhere(ranges)) return;
+  bucket.addToResourcePolicy(
+    new iam.PolicyStatement({
+      sid: 'PresignedFromAllowedAddresses',
+      effect: iam.Effect.DENY,
+      principals: [new iam.AnyPrincipal()],
+      actions: ['s3:GetObject', 's3:GetObjectVersion'],
+      resources: [bucket.arnForObjects('*')],
+      conditions: {
+        StringEquals: { 's3:authType': 'REST-QUERY-STRING' },
+        NotIpAddress: { 'aws:SourceIp': [...ranges] },
+      },
+    }),
+  );
 }

@@ -4,6 +4,7 @@ import { FUNCTIONS_PARTITION } from '../../../shared/alerts/troubled-functions.t
 import { ASKED_PREFIX } from '../../../shared/health/sample-on-demand.ts';
 import { samplePartitions } from '../../../shared/health/sample-store.ts';
 import { CALLS_PREFIX } from '../../../shared/security/access/count-calls.ts';
+import { REFUSED_PREFIX } from '../../../shared/security/access/refused-authentications.ts';
 import { stateKeys } from '../../../shared/state/table.ts';
 import { allow } from './allow.ts';
 
@@ -26,6 +27,16 @@ export function countCalls(table: dynamodb.Table): iam.PolicyStatement[] {
   return [
     allow(['dynamodb:UpdateItem'], [table.tableArn], {
       'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [`${CALLS_PREFIX}*`] },
+      Null: { 'dynamodb:LeadingKeys': 'false' },
+    }),
+  ];
+}
+
+/** Counts refused authentications, and changes nothing else. */
+export function countRefusals(table: dynamodb.Table): iam.PolicyStatement[] {
+  return [
+    allow(['dynamodb:UpdateItem'], [table.tableArn], {
+      'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [`${REFUSED_PREFIX}*`] },
       Null: { 'dynamodb:LeadingKeys': 'false' },
     }),
   ];

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
-import { chmod, copyFile, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, lchown, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import type { Owner } from '../programs.ts';
 import { checkSql, refusedExtensions, simulatedExtensions } from './extension-scripts.sql.ts';
 import { offeredExtensions } from './settings.ts';
 
@@ -16,10 +17,16 @@ type Layout = { bin: string; lib: string; share: string };
  * their own. The server finds its other folders by where its program lies, so that is copied and the rest is linked.
  *
  * @param programs - the folder `bin` of the build
- * @param folder - takes the programs; other users must be able to read it where another user runs the server
+ * @param folder - takes the programs
+ * @param owner - who runs the server, where it is another user
  * @returns the folder `bin` to use
  */
-export async function managedPrograms(programs: string, version: number, folder: string): Promise<string> {
+export async function managedPrograms(
+  programs: string,
+  version: number,
+  folder: string,
+  owner: Owner | null,
+): Promise<string> {
   const installed = layoutOf(programs, version);
   const managed = debianLike(installed, version)
     ? {
@@ -29,6 +36,7 @@ export async function managedPrograms(programs: string, version: number, folder:
       }
     : { bin: 'bin', lib: 'lib/postgresql', share: 'share/postgresql' };
   const [bin, lib, share] = [join(folder, managed.bin), join(folder, managed.lib), join(folder, managed.share)];
+  await rm(folder, { recursive: true, force: true });
   await mkdir(bin, { recursive: true });
   for (const program of ['postgres', 'initdb', 'pg_ctl']) {
     await copyFile(join(installed.bin, program), join(bin, program));
@@ -43,7 +51,14 @@ export async function managedPrograms(programs: string, version: number, folder:
   }
   await linkAll(installed.share, share, ['extension']);
   await writeExtensions(join(installed.share, 'extension'), join(share, 'extension'));
+  if (owner) await giveTo(owner, folder);
   return bin;
+}
+
+async function giveTo({ uid, gid }: Owner, folder: string): Promise<void> {
+  await lchown(folder, uid, gid);
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true }))
+    await lchown(join(entry.parentPath, entry.name), uid, gid);
 }
 
 const debianLike = ({ bin }: Layout, version: number): boolean => bin.endsWith(`/postgresql/${version}/bin`);

@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { appendFile, chown, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { freePort } from '../../ports.ts';
 import type { Place } from '../folder.ts';
-import { endServer, guardServer, launch, stopFormer, untilReady } from '../processes.ts';
+import { endServer, finish, guardServer, launch, stopFormer, untilReady } from '../processes.ts';
 import { accessRules, type Passwords, settingsFileName } from './data.ts';
 import { type ManagedProfile, rdsadmin } from './profile.ts';
 import { openRdsadmin, type RdsadminSessions } from './rdsadmin.ts';
@@ -28,6 +28,8 @@ export type ManagedPostgres = {
   readonly lost: Promise<string>;
   /** Values of the parameter group: what is dynamic takes effect at once, the rest with {@link restart}. */
   setParameters(parameters: Readonly<Record<string, string>>): Promise<void>;
+  /** Whether it was started with the parameters that it has now. */
+  isStartedWithAll(): boolean;
   /** Which member of which cluster it is; of Aurora alone. */
   setPlace(place: ClusterPlace): Promise<void>;
   /** As RebootDBInstance does. */
@@ -38,6 +40,8 @@ export type ManagedPostgres = {
   beat(): Promise<void>;
   /** Lets the members of rds_replication replicate. It happens by itself each second. */
   settle(): Promise<void>;
+  /** Copies its data for a reader; it is stopped meanwhile. */
+  copyTo(folder: string): Promise<void>;
   stop(): Promise<void>;
 };
 
@@ -52,6 +56,7 @@ export async function startManagedPostgres({
   settings = {},
   heartbeatMs,
   forcesTls = false,
+  writer,
   signal,
 }: {
   programs: string;
@@ -65,6 +70,8 @@ export async function startManagedPostgres({
   settings?: Readonly<Record<string, string>>;
   /** Between heartbeats; null: none but those of {@link ManagedPostgres.beat}. */
   heartbeatMs: number | null;
+  /** Of a reader, whose data are a copy of the writer's: what it streams from. */
+  writer?: { port: number };
   /** Whether TLS can be asked for, as `settings` name a certificate. */
   forcesTls?: boolean;
   signal?: AbortSignal | undefined;
@@ -86,10 +93,14 @@ export async function startManagedPostgres({
   let applied = parameters;
   let members: ClusterPlace = { instance: 'shop-1', members: { 'shop-1': true } };
   const write = async (): Promise<void> => {
-    await writeFile(
-      join(data, settingsFileName),
-      settingsFile({ ...profile, parameters }, { applied, place: members }),
-    );
+    const file = join(data, settingsFileName);
+    await writeFile(file, settingsFile({ ...profile, parameters }, { applied, place: members }));
+    if (writer) {
+      const source = `host=127.0.0.1 port=${writer.port} user=${rdsadmin} password=${passwords.rdsadmin}`;
+      await appendFile(file, `primary_conninfo = '${source}'\n`);
+      await writeFile(join(data, 'standby.signal'), '');
+    }
+    if (place.owner) await chown(file, place.owner.uid, place.owner.gid);
     const wantsTls = forcesTls && /^(?:1|on|true)$/i.test(parameters['rds.force_ssl'] ?? '1');
     await writeFile(join(data, 'pg_hba.conf'), accessRules(wantsTls));
   };
@@ -112,7 +123,10 @@ export async function startManagedPostgres({
     const started = server;
     try {
       await untilReady(server, data, signal);
-      sessions = await openRdsadmin({ host: '127.0.0.1', port, ...logins.rdsadmin }, heartbeatMs);
+      sessions = await openRdsadmin(
+        { host: '127.0.0.1', port, ...logins.rdsadmin },
+        { heartbeatMs, isReader: writer !== undefined },
+      );
     } catch (cause) {
       await end();
       signal?.throwIfAborted();
@@ -145,6 +159,7 @@ export async function startManagedPostgres({
       await write();
       await sessions.reload();
     },
+    isStartedWithAll: () => JSON.stringify(applied) === JSON.stringify(parameters),
     async setPlace(changed) {
       members = changed;
       await write();
@@ -155,6 +170,14 @@ export async function startManagedPostgres({
       await start();
     },
     logicalSlots: () => sessions.logicalSlots(),
+    async copyTo(folder) {
+      await end();
+      try {
+        await finish(launch('cp', ['-R', data, folder], place, null), signal);
+      } finally {
+        await start();
+      }
+    },
     beat: () => sessions.beat(),
     settle: () => sessions.settle(),
     stop: end,

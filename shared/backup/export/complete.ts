@@ -77,6 +77,7 @@ export async function completeBackup(
     database_properties: properties,
     schema,
     tables,
+    extensions: prepared.extensions,
     roles: prepared.roles,
     sequences,
     materialized_views: prepared.materializedViews,

@@ -14,17 +14,20 @@ import {
   type DatabaseProperties,
   databasePropertiesSchema,
   type ExportedType,
+  extensionSchema,
   type Manifest,
   type RoleEntry,
   roleEntrySchema,
 } from '../manifest.ts';
 import type { BackupSelection } from '../plan/choose.ts';
 import { decideContents } from '../plan/contents.ts';
+import { extensionsSql } from '../plan/extensions.sql.ts';
 import { listTables, type PlannedTable } from '../plan/plan.ts';
 import { databaseSql, populatedMaterializedViewsSql, referencedRolesSql, sequencesSql } from '../plan/relations.sql.ts';
 import { columnTypesSql } from '../plan/selectable.sql.ts';
 import { listed } from '../restore/findings.ts';
 import { planSample } from '../sample/plan-sample.ts';
+import { assertNoBabelfish } from './babelfish.ts';
 import { type LargeObject, listLargeObjects, measureLargeObjects } from './large-objects.ts';
 import { subscriptionWarnings } from './subscriptions.ts';
 
@@ -73,6 +76,7 @@ export interface PreparedExport {
   /** Sequences whose positions are read when the rows are. */
   sequences: { schema: string; name: string }[];
   materializedViews: Manifest['materialized_views'];
+  extensions: NonNullable<Manifest['extensions']>;
   roles: RoleEntry[];
   /** Types of each table's columns by its OID; null for a backup without rows. */
   types: Record<string, string[]> | null;
@@ -98,7 +102,7 @@ const LARGE_OBJECTS_NOT_SAMPLED =
  *
  * @param client - a session in the snapshot
  * @param dump - dumps the whole schema of the snapshot; `nativePgDump`: not by the WebAssembly pg_dump
- * @throws OperationError as {@link decideContents}, {@link listTables}, {@link assertMaskable} and {@link planSample}
+ * @throws OperationError `server_unsupported` for a database of Babelfish, and as {@link decideContents}, {@link listTables}, {@link assertMaskable} and {@link planSample}
  */
 export async function prepareExport(
   client: pg.Client,
@@ -125,11 +129,17 @@ export async function prepareExport(
     signal: AbortSignal;
   },
 ): Promise<{ prepared: PreparedExport; schema: PreparedSchema }> {
+  await assertNoBabelfish(client);
   const planned = masking && (await assertMaskable(client, masking, signal));
   const contents = await decideContents(client, { backupType, selection }, dump);
-  const { tables: listed, rangeable, hidden } = await listTables(client, contents.hasRows, { leavesOut });
-  const sampled = sample && (await planSample(client, sample, listed));
-  const { tables } = sampled ?? { tables: listed };
+  const {
+    tables: listedTables,
+    rangeable,
+    hidden,
+    warnings: unread,
+  } = await listTables(client, contents.hasRows, { leavesOut });
+  const sampled = sample && (await planSample(client, sample, listedTables));
+  const { tables } = sampled ?? { tables: listedTables };
   const isOfTheDatabase = backupType !== 'data' && (selection?.include ?? null) === null;
   const holdsObjects = contents.largeObjects && !planned;
   const listedObjects =
@@ -155,6 +165,7 @@ export async function prepareExport(
       .array(z.object({ oid: z.coerce.number(), schema: z.string(), name: z.string() }))
       .parse((await client.query(populatedMaterializedViewsSql)).rows)
       .filter(contents.isFilled),
+    extensions: z.array(extensionSchema).parse((await client.query(extensionsSql)).rows),
     roles: z.array(roleEntrySchema).parse((await client.query(referencedRolesSql)).rows),
     // A restore into tables that are there holds them against those.
     types: backupType === 'schema' ? null : await readColumnTypes(client, tables),
@@ -164,6 +175,7 @@ export async function prepareExport(
     warnings: [
       ...missingWarnings(missing),
       ...contents.warnings,
+      ...unread,
       ...(planned?.warnings ?? []),
       ...(sampled?.warnings ?? []),
       ...(sampled && largeObjects.length > 0 ? [LARGE_OBJECTS_NOT_SAMPLED] : []),

@@ -18,7 +18,10 @@ const tableRowSchema = z.object({
   condition: z.string().nullable(),
   root: z.object({ schema: z.string(), name: z.string() }).nullable(),
   readable: z.boolean(),
+  /** Row-level security hides rows of it from the login. */
   hidden: z.boolean(),
+  /** The extension that it belongs to; null: none. */
+  extension: z.string().nullable(),
   columns: z.array(z.string()),
   has_columns: z.boolean(),
 });
@@ -62,7 +65,8 @@ export interface Plan {
 }
 
 /**
- * Lists the tables of the snapshot's database.
+ * Lists the tables of the snapshot's database. Tables of extensions that the login may not read in full are left out, as their owner is often
+ * not of this database: on RDS, cron.job belongs to rdsadmin and shows each login its own jobs.
  *
  * @param isChosen - whether a table's rows are backed up, by its OID; by default all are
  * @param leavesOut - tables from whose rows policies keep the login are left out, and named in `hidden`; otherwise they are refused
@@ -72,15 +76,29 @@ export async function listTables(
   client: pg.Client,
   isChosen: (oid: number) => boolean = () => true,
   { leavesOut = false }: { leavesOut?: boolean } = {},
-): Promise<{ tables: PlannedTable[]; rangeable: Set<number>; hidden: { schema: string; name: string }[] }> {
+): Promise<{
+  tables: PlannedTable[];
+  rangeable: Set<number>;
+  hidden: { schema: string; name: string }[];
+  warnings: string[];
+}> {
   const { rows } = await client.query(tablesSql);
   const chosen = z
     .array(tableRowSchema)
     .parse(rows)
     .filter(({ oid }) => isChosen(oid));
-  const hidden = chosen.filter((table) => table.hidden).map(({ schema, name }) => ({ schema, name }));
+  const isUnread = ({ extension, readable, hidden }: (typeof chosen)[number]) =>
+    extension !== null && (!readable || hidden);
+  const own = chosen.filter((row) => !isUnread(row));
+  const warnings = chosen
+    .filter(isUnread)
+    .map(
+      ({ schema, name, extension, readable }) =>
+        `Rows of ${schema}.${name}, a table of the extension ${extension}, are not in the backup: ${readable ? 'row-level security hides some of them from the login' : 'the login may not read it'}`,
+    );
+  const hidden = own.filter((table) => table.hidden).map(({ schema, name }) => ({ schema, name }));
   if (hidden.length > 0 && !leavesOut) throw rowsHidden(hidden);
-  const found = chosen.filter((table) => !table.hidden);
+  const found = own.filter((table) => !table.hidden);
   const refused = found.filter(({ readable }) => !readable).map(({ schema, name }) => quoteQualified(schema, name));
   if (refused.length > 0) {
     throw new OperationError(
@@ -104,7 +122,7 @@ export async function listTables(
       estimatedRows: row.estimated_rows < 0 ? null : row.estimated_rows,
     }),
   );
-  return { tables, hidden, rangeable: new Set(found.flatMap(({ heap }, number) => (heap ? [number] : []))) };
+  return { tables, hidden, warnings, rangeable: new Set(found.flatMap(({ heap }, number) => (heap ? [number] : []))) };
 }
 
 function rowsHidden(tables: readonly { schema: string; name: string }[]): OperationError {

@@ -18,8 +18,9 @@ SELECT c.oid::int8::text AS oid,
            FROM pg_catalog.pg_class r JOIN pg_catalog.pg_namespace rn ON rn.oid = r.relnamespace
           WHERE r.oid = pg_catalog.pg_partition_root(c.oid)
        ) END AS root,
-       pg_catalog.has_table_privilege(c.oid, 'SELECT') AS readable,
+       pg_catalog.has_table_privilege(c.oid, 'SELECT') AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') AS readable,
        c.relrowsecurity AND pg_catalog.row_security_active(c.oid) AS hidden,
+       config.extension,
        coalesce((
          SELECT pg_catalog.array_agg(a.attname::text ORDER BY a.attnum)
            FROM pg_catalog.pg_attribute a
@@ -33,7 +34,7 @@ SELECT c.oid::int8::text AS oid,
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   LEFT JOIN pg_catalog.pg_am am ON am.oid = c.relam
   LEFT JOIN LATERAL (
-    SELECT e.extcondition[pg_catalog.array_position(e.extconfig, c.oid)] AS condition
+    SELECT e.extname AS extension, e.extcondition[pg_catalog.array_position(e.extconfig, c.oid)] AS condition
       FROM pg_catalog.pg_extension e
      WHERE c.oid = ANY (e.extconfig)
      LIMIT 1
@@ -49,7 +50,7 @@ SELECT c.oid::int8::text AS oid,
             AND d.refclassid = 'pg_catalog.pg_extension'::regclass))
  ORDER BY n.nspname, c.relname`;
 
-/** Sequences whose position a backup holds; those of extensions belong to their extension. */
+/** Sequences whose position a backup holds; of those of extensions, what the extension registered and the login may read. */
 export const sequencesSql = `
 SELECT n.nspname AS schema, c.relname AS name
   FROM pg_catalog.pg_class c
@@ -60,7 +61,9 @@ SELECT n.nspname AS schema, c.relname AS name
    AND NOT EXISTS (
          SELECT FROM pg_catalog.pg_depend d
           WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
-            AND NOT EXISTS (SELECT FROM pg_catalog.pg_extension e WHERE c.oid = ANY (e.extconfig)))
+            AND NOT (EXISTS (SELECT FROM pg_catalog.pg_extension e WHERE c.oid = ANY (e.extconfig))
+                     AND pg_catalog.has_sequence_privilege(c.oid, 'SELECT')
+                     AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')))
  ORDER BY n.nspname, c.relname`;
 
 /** Materialized views with content, in an order in which each can be refreshed: creation order by number. */

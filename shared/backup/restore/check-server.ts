@@ -2,15 +2,8 @@ import type pg from 'pg';
 import { quoteIdentifier } from '../../postgres/identifiers.ts';
 import type { SchemaEntry } from '../../postgres/pg-dump/schema-dump.ts';
 import type { Manifest } from '../manifest.ts';
-import {
-  liveDatabaseSql,
-  localeSql,
-  MEMBERSHIP_OPTIONS_SINCE,
-  missingExtensionsSql,
-  rolesSql,
-  serverFactsSql,
-  untrustedExtensionsSql,
-} from './check.sql.ts';
+import { liveDatabaseSql, localeSql, MEMBERSHIP_OPTIONS_SINCE, rolesSql, serverFactsSql } from './check.sql.ts';
+import { checkExtensions } from './extensions/check-extensions.ts';
 import { type Finding, listed } from './findings.ts';
 import { checkFreeSpace, type ReadFreeSpace } from './free-space.ts';
 import { unsupportedEntries } from './newer-features.ts';
@@ -34,6 +27,8 @@ export interface CheckedServer {
   warnings: Finding[];
   /** What a drill goes without: subscriptions, whose database could not be dropped, and what names roles that are missing. */
   leftOut: SchemaEntry[];
+  /** Extensions that it goes without: in a drill all that cannot be created, elsewhere those that nothing depends on. */
+  leftOutExtensions: string[];
 }
 
 export interface ServerFacts {
@@ -70,13 +65,19 @@ export async function checkServer(
   checkRights(facts, planned, problems);
   await checkNames(client, planned, facts, problems, warnings);
   checkVersion(facts, backup, problems, warnings);
-  await checkExtensions(client, backup, problems, warnings);
+  const leftOutExtensions = await checkExtensions(client, backup, planned, { problems, warnings });
   const nameless = await checkRoles(client, backup, planned, facts, problems, warnings);
   await checkLocale(client, backup.manifest, facts, warnings);
   checkFreeSpace(backup.manifest, await readFreeSpace(), problems, warnings);
   const isDrill = planned.mode === 'drill';
   const subscriptions = backup.schema.entries.filter(({ type }) => type === 'SUBSCRIPTION');
-  return { version: facts.version, problems, warnings, leftOut: isDrill ? [...subscriptions, ...nameless] : [] };
+  return {
+    version: facts.version,
+    problems,
+    warnings,
+    leftOut: isDrill ? [...subscriptions, ...nameless] : [],
+    leftOutExtensions,
+  };
 }
 
 export async function readServerFacts(client: pg.Client): Promise<ServerFacts> {
@@ -240,30 +241,6 @@ function checkVersion(
   });
 }
 
-async function checkExtensions(
-  client: pg.Client,
-  { schema }: TailoredBackup,
-  problems: Finding[],
-  warnings: Finding[],
-): Promise<void> {
-  const names = schema.entries.filter(({ type }) => type === 'EXTENSION').map(({ name }) => name);
-  const { rows: untrusted } = await client.query<{ name: string }>(untrustedExtensionsSql, [names]);
-  if (untrusted.length > 0) {
-    warnings.push({
-      code: 'extension_not_created',
-      message: `Only a superuser may create the extensions ${listed(untrusted.map(({ name }) => name))}: they are left out, and what depends on them is refused`,
-      nextStep: 'Create them in the restored database as a superuser. Where objects depend on them, restore as one.',
-    });
-  }
-  const { rows } = await client.query<{ name: string }>(missingExtensionsSql, [names]);
-  if (rows.length === 0) return;
-  problems.push({
-    code: 'extension_missing',
-    message: `The server does not have the extensions ${listed(rows.map(({ name }) => name))}`,
-    nextStep: 'Install them on the server (CREATE EXTENSION is done by the restore).',
-  });
-}
-
 /** @returns entries that name roles which the server lacks and will lack */
 async function checkRoles(
   client: pg.Client,
@@ -274,14 +251,11 @@ async function checkRoles(
   warnings: Finding[],
 ): Promise<SchemaEntry[]> {
   const names = manifest.roles.map(({ name }) => name);
-  const { rows } = await client.query<{ name: string; present: boolean; settable: boolean; inherited: boolean }>(
-    rolesSql(facts.version),
-    [names],
-  );
+  const { rows } = await client.query<KnownRole>(rolesSql(facts.version), [names]);
   const missing = rows.filter(({ present }) => !present).map(({ name }) => name);
   const isOwner = ownersOf({ manifest, schema });
   const owners = rows.filter(({ name, present }) => present && isOwner(name));
-  const foreign = owners.filter(({ settable }) => !settable).map(({ name }) => name);
+  const foreign = owners.filter(({ settable }) => !settable);
   const unusable = owners.filter(({ settable, inherited }) => settable && !inherited).map(({ name }) => name);
   const willBeCreated = missingRoles === 'create' && facts.may_create_roles;
   if (missing.length > 0) {
@@ -296,8 +270,8 @@ async function checkRoles(
   if (foreign.length > 0) {
     warnings.push({
       code: 'roles_not_granted',
-      message: `The login ${facts.login} may not make these roles owners (SET ROLE): ${listed(foreign)}. What they own will belong to the login`,
-      nextStep: `Run ${grantOwners(foreign, facts)}, as a role that may grant them, or map them with owner_mapping.`,
+      message: `The login ${facts.login} may not make these roles owners (SET ROLE): ${listed(foreign.map(({ name }) => name))}. What they own will belong to the login`,
+      nextStep: howToGrant(foreign, facts),
     });
   }
   if (unusable.length > 0) {
@@ -319,6 +293,34 @@ async function checkRoles(
     nextStep: 'Create the roles, or map them with owner_mapping.',
   });
   return policies;
+}
+
+/** A role that the backup names, as the server has it. */
+interface KnownRole {
+  name: string;
+  present: boolean;
+  /** The login may make it an owner. */
+  settable: boolean;
+  /** The login has its rights. */
+  inherited: boolean;
+  /** Somebody can grant it. */
+  grantable: boolean;
+}
+
+function howToGrant(owners: readonly KnownRole[], facts: ServerFacts): string {
+  const names = (of: boolean): string[] => owners.filter(({ grantable }) => grantable === of).map(({ name }) => name);
+  const [grantable, others] = [names(true), names(false)];
+  const steps = [
+    ...(grantable.length > 0
+      ? [`Run ${grantOwners(grantable, facts)}, as a role that may grant them, or map them with owner_mapping.`]
+      : []),
+    ...(others.length > 0
+      ? [
+          `Nobody can grant ${listed(others)}, on which no role has ADMIN OPTION: map them with owner_mapping, or give what they own to another role in the source.`,
+        ]
+      : []),
+  ];
+  return steps.join(' ');
 }
 
 /** Who owns something of what is restored. */

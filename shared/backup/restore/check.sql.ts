@@ -19,30 +19,18 @@ SELECT pg_catalog.current_setting('server_version_num')::int AS version,
 
 /**
  * Of the given roles: whether each exists, whether the login may make it an owner, and whether it has the rights of what the role then
- * owns. Since 16 a membership says each on its own; until then every member may make it an owner.
+ * owns. Since 16 a membership says each on its own; until then every member may make it an owner. Since 16 as well, a role is granted by who
+ * has ADMIN OPTION on it alone: where the superuser is Amazon's, nobody can grant the master user.
  */
 export const rolesSql = (version: number): string => `
 SELECT wanted.name, r.oid IS NOT NULL AS present,
        coalesce(pg_catalog.pg_has_role(current_user, r.oid, '${version >= MEMBERSHIP_OPTIONS_SINCE ? 'SET' : 'MEMBER'}'), false) AS settable,
-       coalesce(pg_catalog.pg_has_role(current_user, r.oid, 'USAGE'), false) AS inherited
+       coalesce(pg_catalog.pg_has_role(current_user, r.oid, 'USAGE'), false) AS inherited,
+       ${version < MEMBERSHIP_OPTIONS_SINCE} OR NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'rds_superuser')
+         OR EXISTS (SELECT FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles a ON a.oid = m.member
+                     WHERE m.roleid = r.oid AND m.admin_option AND NOT a.rolsuper) AS grantable
   FROM pg_catalog.unnest($1::text[]) AS wanted(name)
   LEFT JOIN pg_catalog.pg_roles r ON r.rolname = wanted.name`;
-
-export const missingExtensionsSql = `
-SELECT wanted.name FROM pg_catalog.unnest($1::text[]) AS wanted(name)
- WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_available_extensions e WHERE e.name = wanted.name)`;
-
-/** Of the given extensions: those that the server leaves to superusers, where the login is none. RDS has a role in their place. */
-export const untrustedExtensionsSql = `
-SELECT e.name
-  FROM pg_catalog.pg_available_extensions e
-  JOIN pg_catalog.pg_available_extension_versions v ON v.name = e.name AND v.version = e.default_version
-  JOIN pg_catalog.pg_roles r ON r.rolname = current_user
- WHERE e.name = ANY ($1::text[]) AND v.superuser AND NOT v.trusted AND NOT r.rolsuper
-   AND NOT EXISTS (
-     SELECT FROM pg_catalog.pg_roles g
-      WHERE g.rolname = 'rds_superuser' AND pg_catalog.pg_has_role(r.oid, g.oid, 'MEMBER'))
- ORDER BY e.name`;
 
 /** Whether the server has ICU, and a collation of the operating system by one of the given names. */
 export const localeSql = `

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import type { MaskingRules } from '../../masking/plan/plan-masking.ts';
+import type { ConnectionTarget } from '../../postgres/connect.ts';
 import { MANIFEST } from '../layout.ts';
 import { backupLocation } from '../location.ts';
 import { type Manifest, parseManifest } from '../manifest.ts';
@@ -8,6 +9,8 @@ import { readSchema } from '../stored-schema.ts';
 import { changedValues } from './changed-values.ts';
 import { type CheckedServer, checkServer, type PlannedRestore } from './check-server.ts';
 import { checkUnmasked } from './check-unmasked.ts';
+import { checkTemplate } from './extensions/check-template.ts';
+import { leaveOutExtensions, withExpected } from './extensions/leave-out-extensions.ts';
 import { listed } from './findings.ts';
 import { type ReadFreeSpace, spaceUnknown } from './free-space.ts';
 import { leaveOut, withoutChangesSchema } from './leave-out.ts';
@@ -26,6 +29,8 @@ export interface PreparedRestore {
 }
 
 export interface PrepareDependencies {
+  /** The server to restore to. */
+  target: ConnectionTarget;
   store: ObjectStore;
   signal: AbortSignal;
   /** Asks how much disk is free; by default, nobody knows. */
@@ -41,13 +46,17 @@ export async function prepareRestore(
     options,
     planned,
   }: { database: string; backupId: string; options: RestoreOptions; planned: PlannedRestore },
-  { store, signal, readFreeSpace = spaceUnknown }: PrepareDependencies,
+  { target, store, signal, readFreeSpace = spaceUnknown }: PrepareDependencies,
 ): Promise<PreparedRestore> {
   const source: BackupSource = { store, location: backupLocation(database, backupId) };
   const manifest = await readManifest(source, signal);
   const stored = withoutChangesSchema(await readSchema(store, source.location, manifest, signal));
-  const tailored = tailorBackup(manifest, stored, options);
-  const checked = await checkServer(client, tailored, planned, readFreeSpace);
+  const { leaveOut: omitted, expect } = options;
+  const kept = leaveOutExtensions(tailorBackup(manifest, stored, options), omitted?.extensions ?? []);
+  const asked = expect ? withExpected(kept, expect.extensions) : kept;
+  const checked = await checkServer(client, asked, planned, readFreeSpace);
+  if (expect) checked.problems.push(...(await checkTemplate(client, asked, expect, target)));
+  const tailored = leaveOutExtensions(asked, checked.leftOutExtensions);
   if (options.masking) checkRules({ manifest, schema: stored }, options.masking, checked.problems);
   const masking = options.masking ? rulesOfChosen(options.masking, tailored) : null;
   if (options.refuseUnmasked) {

@@ -22,6 +22,8 @@ export function restoreOptionsOf(
     ownerMapping: fields.owner_mapping,
     withoutOwners: fields.without_owners,
     withoutPrivileges: fields.without_privileges,
+    leaveOut: fields.leave_out,
+    expect: fields.expect,
     refuseUnmasked: isLessTrusted && fields.allow_unmasked !== true,
     missingRoles: fields.missing_roles ?? 'create',
     connections: fields.connections,

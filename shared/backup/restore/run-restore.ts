@@ -79,6 +79,7 @@ export interface RestoreDependencies {
    * Brings the filled database to a later moment. An attempt after one that was ended goes on where that one was.
    *
    * @param finish - to be called in the last of its transactions
+   * @param leftOut - tables that the database does not have, as an extension is left out; changes of them are passed over
    * @param filling - the target with the login that fills the database
    * @returns what there is to say of it
    */
@@ -86,6 +87,7 @@ export interface RestoreDependencies {
     | ((
         database: string,
         finish: (client: pg.Client) => Promise<void>,
+        leftOut: readonly { schema: string; name: string }[],
         filling?: ConnectionTarget,
       ) => Promise<string[]>)
     | undefined;
@@ -126,7 +128,8 @@ export async function runRestore(request: RestoreRequest, dependencies: RestoreD
   try {
     signal.throwIfAborted();
     progress.phase('checking');
-    control = await openServerSession(target, avoidedDatabases(planned));
+    const avoided = [...avoidedDatabases(planned), ...(request.expect ? [request.expect.template] : [])];
+    control = await openServerSession(target, avoided);
     // What an earlier attempt has left is kept, or removed, as what this one has begun.
     created = (await presentDatabases(control, [staging])).has(staging);
     const prepared = await prepareRestore(
@@ -155,7 +158,9 @@ export async function runRestore(request: RestoreRequest, dependencies: RestoreD
     const before = [...prepared.backup.warnings];
     if (!found) {
       if (missingRoles === 'create') before.push(...(await createMissingRoles(control, manifest.roles)));
-      before.push(...(await createStagingDatabase(control, staging, manifest.database_properties, checked.version)));
+      const { database_properties: properties } = manifest;
+      const template = request.expect?.template;
+      before.push(...(await createStagingDatabase(control, staging, properties, checked.version, template)));
       if (runLogin) {
         await openToRunLogin(control, staging, runLogin);
         await prepareDatabase(target, staging, runLogin, schema.entries);
@@ -169,7 +174,7 @@ export async function runRestore(request: RestoreRequest, dependencies: RestoreD
     const warnings = [...filled.warnings];
     if (replay) {
       progress.phase('changes');
-      warnings.push(...(await replay(staging, dropRecord, filler)));
+      warnings.push(...(await replay(staging, dropRecord, prepared.backup.leftOut ?? [], filler)));
     }
     if (mode === 'drill') {
       // Changes make other rows and definitions of them than the manifest has; the replay counts the rows that it meets.

@@ -12,10 +12,10 @@ import { splitStatements } from '../../postgres/statements.ts';
 const FORGIVABLE_STATEMENT =
   /^\s*(CREATE\s+EXTENSION\s|ALTER\s+.*\sOWNER\s+TO\s|GRANT\s|REVOKE\s|ALTER\s+DEFAULT\s+PRIVILEGES\s|COMMENT\s+ON\s+(EXTENSION|SCHEMA|EVENT\s+TRIGGER|LANGUAGE)\s|SET\s+SESSION\s+AUTHORIZATION\s)/is;
 /**
- * undefined_object (a role), insufficient_privilege, invalid_grant_operation; undefined_table and undefined_function (of an extension that
- * was left out: whatever else is missing was an error before)
+ * undefined_object (a role), insufficient_privilege, invalid_grant_operation; undefined_table, undefined_function and undefined_schema (of
+ * an extension that was left out: whatever else is missing was an error before)
  */
-const FORGIVABLE_CODES = new Set(['42704', '42501', '0LP01', '42P01', '42883']);
+const FORGIVABLE_CODES = new Set(['42704', '42501', '0LP01', '42P01', '42883', '3F000']);
 
 export const isForgivable = (sql: string, error: unknown): boolean =>
   FORGIVABLE_STATEMENT.test(sql) && FORGIVABLE_CODES.has((error as { code?: string }).code ?? '');
@@ -53,14 +53,23 @@ export async function createEntry(
   }
 }
 
+/** In a new database somebody else's policy is that of an extension, on a table of its own: pg_dump writes it all the same. */
+const isOfExtension = ({ type }: SchemaEntry, code: string | undefined): boolean =>
+  type === 'POLICY' && code === '42710';
+
 /** What to tell of an entry that the server does not create; an error that is none of the server's stays as it is. */
 export function schemaRefused(entry: SchemaEntry, error: unknown): unknown {
   const { code, message } = error as { code?: string; message: string };
   if (code === undefined || code === DISK_FULL || isSessionLost(error)) return error;
+  const what = `The server refused to create ${describe(entry)} (SQLSTATE ${code}): ${message}`;
+  if (entry.type === 'EXTENSION') {
+    const nextStep = `Remove the cause on the target server, or restore without it: "leave_out": {"extensions": ${JSON.stringify([entry.name])}}.`;
+    return new OperationError('extension_refused', what, nextStep, { cause: error });
+  }
   return new OperationError(
     'schema_refused',
-    `The server refused to create ${describe(entry)} (SQLSTATE ${code}): ${message}`,
-    'Mend the cause on the target server (a missing extension, right or version), then restore again.',
+    what,
+    'Remove the cause on the target server (a missing extension, right or version), then restore again.',
     { cause: error },
   );
 }
@@ -72,7 +81,8 @@ async function createStatements(client: pg.Client, entry: SchemaEntry, repeated:
       await client.query(statement);
     } catch (error) {
       const { code, message } = error as { code?: string; message: string };
-      if (isPresentAlready(statement, error) || (repeated && DUPLICATE_CODES.has(code ?? ''))) continue;
+      if (isPresentAlready(statement, error) || isOfExtension(entry, code)) continue;
+      if (repeated && DUPLICATE_CODES.has(code ?? '')) continue;
       if (code === DISK_FULL || isSessionLost(error)) throw error;
       if (!isForgivable(statement, error)) throw schemaRefused(entry, error);
       warnings.push(`${describe(entry)}: ${message}`);

@@ -4,6 +4,13 @@ import type { Manifest, Privilege, RoleEntry } from '../manifest.ts';
 import { type RenameRole, renameRoles, roleNames, withoutOwner } from './role-names.ts';
 import { type Selection, selectEntries } from './select-entries.ts';
 
+/** Extensions that an administrator has created in a database of the target server. */
+export interface ExpectedExtensions {
+  extensions: readonly string[];
+  /** The database that they are in; the new one is a copy of it. */
+  template: string;
+}
+
 /** How a restore differs from bringing everything back as it was. */
 export interface RestoreOptions {
   /** Only these schemas and tables, with what they need; absent: all. */
@@ -13,6 +20,10 @@ export interface RestoreOptions {
   /** Everything belongs to the login. */
   withoutOwners?: boolean | undefined;
   withoutPrivileges?: boolean | undefined;
+  /** Extensions that the restore goes without, with all that depends on them. */
+  leaveOut?: { extensions: readonly string[] } | undefined;
+  /** Extensions that are in the database that the new one is copied from. */
+  expect?: ExpectedExtensions | undefined;
   /** What seems to be personal data stands against the restore unless it is masked: the target is trusted less. */
   refuseUnmasked?: boolean | undefined;
   /** Rows are masked by these rules while they are loaded; absent: they are as they are. */
@@ -26,6 +37,8 @@ export interface TailoredBackup {
   /** What of the selection the backup does not hold, in words. */
   unknown: string[];
   warnings: string[];
+  /** Tables that are left out with an extension, whose changes a replay passes over; absent: none. */
+  leftOut?: { schema: string; name: string }[] | undefined;
 }
 
 /** Takes from a backup what the options ask for. Its manifest's totals and roles are those of what is left. */

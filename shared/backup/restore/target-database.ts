@@ -13,14 +13,24 @@ export function stagingName(jobId: string): string {
   return `dbms_restoring_${jobId.toLowerCase().replace(/[^a-z0-9]/g, '_')}`.slice(0, 63);
 }
 
-/** Makes the empty database with the source's encoding and locale. Answers what could not be had, in words. */
+/**
+ * Makes the empty database with the source's encoding and locale, or a copy of another one, which has them. Answers what could not be had, in
+ * words.
+ *
+ * @param template - the database to copy; absent: none
+ */
 export async function createStagingDatabase(
   client: pg.Client,
   staging: string,
   properties: DatabaseProperties,
   serverVersion: number,
+  template?: string,
 ): Promise<string[]> {
   await dropStagingDatabase(client, staging);
+  if (template !== undefined) {
+    await client.query(`CREATE DATABASE ${quoteIdentifier(staging)} TEMPLATE ${quoteIdentifier(template)}`);
+    return [];
+  }
   const create = `CREATE DATABASE ${quoteIdentifier(staging)} TEMPLATE template0 ENCODING ${quoteLiteral(properties.encoding)}`;
   try {
     await client.query(`${create} ${localeClause(properties, serverVersion)}`);

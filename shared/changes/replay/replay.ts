@@ -30,6 +30,8 @@ export interface ReplayRequest {
   lastCommit: Lsn | null;
   /** With chosen tables: whether a table was restored without its rows. Tables that are not there are passed over. */
   selection?: { isLeftOut: (table: { schema: string; name: string }) => boolean } | undefined;
+  /** Tables that were left out of the restore: their changes, and commands about them, are passed over. */
+  missing?: readonly { schema: string; name: string }[] | undefined;
 }
 
 export interface ReplayDependencies {
@@ -62,7 +64,7 @@ const MOST_PENDING_CHARACTERS = 16_777_216;
  * @throws OperationError `window_ends`, `no_replica_identity`, `definitions_differ`, `replay_diverged`, or one of the store or server
  */
 export async function replayChanges(
-  { segments, from, snapshot, lastCommit, selection }: ReplayRequest,
+  { segments, from, snapshot, lastCommit, selection, missing = [] }: ReplayRequest,
   { target, database, store, signal, finish, onProgress }: ReplayDependencies,
 ): Promise<ReplaySummary> {
   const encoding = segments[0]?.encoding ?? 'UTF8';
@@ -83,10 +85,10 @@ export async function replayChanges(
     const definitions = definitionReplay({
       client,
       decodeText: textDecoder(client, encoding),
-      mayBeMissing: selection !== undefined,
+      mayBeMissing: selection !== undefined || missing.length > 0,
     });
     const seen = (xid: bigint): boolean => isSeen(snapshot, xid);
-    const run = replayRun({ writer, definitions, silence, memory, selection, summary, onProgress });
+    const run = replayRun({ writer, definitions, silence, memory, selection, missing, summary, onProgress });
     for await (const items of readTransactions(store, { segments, after, lastCommit, isSeen: seen }, signal)) {
       await run.take(items);
     }
@@ -113,15 +115,16 @@ interface RunOptions {
   silence: Silence;
   memory: ReplayMemory;
   selection: ReplayRequest['selection'];
+  missing: NonNullable<ReplayRequest['missing']>;
   summary: ReplaySummary;
   onProgress: ReplayDependencies['onProgress'];
 }
 
-function replayRun({ writer, definitions, silence, memory, selection, summary, onProgress }: RunOptions) {
+function replayRun({ writer, definitions, silence, memory, selection, missing, summary, onProgress }: RunOptions) {
   const { client } = writer;
   const tables = replayTables(client, {
     isLeftOut: selection?.isLeftOut ?? (() => false),
-    mayBeMissing: selection !== undefined,
+    mayBeMissing: selection !== undefined || missing,
   });
   const pending = new Map<string, TableChanges | null>();
   let count = 0;

@@ -66,21 +66,25 @@ export interface ReplayTables {
  * Looks tables up when the first change of each comes.
  *
  * @param isLeftOut - tables whose changes are passed over
- * @param mayBeMissing - whether a table that is not there is passed over too, as when chosen tables are restored
+ * @param mayBeMissing - whether a table that is not there is passed over too, as when chosen tables are restored; or which ones may be
  */
 export function replayTables(
   client: pg.Client,
   {
     isLeftOut,
     mayBeMissing,
-  }: { isLeftOut: (table: { schema: string; name: string }) => boolean; mayBeMissing: boolean },
+  }: {
+    isLeftOut: (table: { schema: string; name: string }) => boolean;
+    mayBeMissing: boolean | readonly { schema: string; name: string }[];
+  },
 ): ReplayTables {
+  const mayBe = typeof mayBeMissing === 'boolean' ? () => mayBeMissing : namedIn(mayBeMissing);
   const known = new Map<string, ReplayTable | null>();
   return {
     async find(name) {
       const found = known.get(name);
       if (found !== undefined) return found;
-      const table = await lookUp(client, name, isLeftOut, mayBeMissing);
+      const table = await lookUp(client, name, isLeftOut, mayBe);
       known.set(name, table);
       return table;
     },
@@ -88,16 +92,23 @@ export function replayTables(
   };
 }
 
+/** Names in the changes are a character for each byte, those of a backup text. */
+function namedIn(tables: readonly { schema: string; name: string }[]): (schema: string, name: string) => boolean {
+  const bytes = (text: string): string => Buffer.from(text).toString('latin1');
+  const names = new Set(tables.map(({ schema, name }) => JSON.stringify([bytes(schema), bytes(name)])));
+  return (schema, name) => names.has(JSON.stringify([schema, name]));
+}
+
 async function lookUp(
   client: pg.Client,
   name: string,
   isLeftOut: (table: { schema: string; name: string }) => boolean,
-  mayBeMissing: boolean,
+  mayBeMissing: (schema: string, name: string) => boolean,
 ): Promise<ReplayTable | null> {
   const { schema, name: relation } = splitQualified(name);
   const { rows } = await client.query(tableSql, [Buffer.from(schema, 'latin1'), Buffer.from(relation, 'latin1')]);
   if (rows.length === 0) {
-    if (mayBeMissing) return null;
+    if (mayBeMissing(schema, relation)) return null;
     throw definitionsDiffer(name, 'it is not in the restored database');
   }
   const row = tableSchema.parse(rows[0]);

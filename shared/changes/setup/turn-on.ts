@@ -9,7 +9,7 @@ import {
   presentEventTriggersSql,
 } from '../definitions/event-triggers.sql.ts';
 import type { SlotRecord } from '../segments/description.ts';
-import { checkSetup } from './check-setup.ts';
+import { checkSetup, type SetupPlace } from './check-setup.ts';
 import { ownSlotsSql } from './setup.sql.ts';
 import { createSlot, dropSlot, slotName, slotPrefix } from './slot.ts';
 
@@ -19,6 +19,8 @@ export interface SetupDependencies {
   signal: AbortSignal;
   /** How long to wait for the transactions that are running, in milliseconds; by default without end. */
   waitMs?: number;
+  /** By default a server of one's own. */
+  place?: SetupPlace;
 }
 
 /**
@@ -29,14 +31,14 @@ export interface SetupDependencies {
  */
 export async function turnOn(
   database: string,
-  { target, store, signal, waitMs = 0 }: SetupDependencies,
+  { target, store, signal, waitMs = 0, place }: SetupDependencies,
 ): Promise<SlotRecord> {
   // The server itself ends the wait: one that has lost its client would go on, and make a slot that nobody reads.
   const client = await connect(target, { kind: 'administering', statementTimeoutMs: waitMs });
   const stop = (): void => void client.end().catch(() => undefined);
   signal.addEventListener('abort', stop, { once: true });
   try {
-    const { problems, followsDefinitions } = await checkSetup(client);
+    const { problems, followsDefinitions } = await checkSetup(client, place);
     if (problems.length > 0) {
       throw new OperationError(
         'recovery_impossible',

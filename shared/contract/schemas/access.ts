@@ -121,13 +121,14 @@ export const loginChangedSchema = z.object({
   after: loginSchema.omit({ last_seen: true }),
 });
 
-const MAX_ID = 255;
-const tokenText = z.string().min(1).max(MAX_ID).regex(NO_CONTROL, 'must not hold control characters');
+/** Characters of a `sub` (OpenID Connect Core, section 2) or `jti`. A token with a longer one is refused: it could not be revoked. */
+export const MAX_TOKEN_ID = 255;
+export const tokenIdSchema = z.string().min(1).max(MAX_TOKEN_ID).regex(NO_CONTROL, 'must not hold control characters');
 
 export const revocationRequestSchema = z
   .strictObject({
-    jti: tokenText.optional().meta({ description: '`jti` of one token.' }),
-    sub: tokenText.optional().meta({ description: '`sub` of a caller, in place of `jti`.' }),
+    jti: tokenIdSchema.optional().meta({ description: '`jti` of one token.' }),
+    sub: tokenIdSchema.optional().meta({ description: '`sub` of a caller, in place of `jti`.' }),
     before: z.iso.datetime({ offset: true }).optional().meta({
       description: 'With `sub`: sessions that began before this moment; by default now. Not in the future.',
     }),

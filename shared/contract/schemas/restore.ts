@@ -83,6 +83,11 @@ const restoreFields = recoveryFields.extend({
     description:
       'Name of the database to create (1 to 63 bytes of UTF-8). With `swap`, of the one to replace, with `data`, of the one whose tables are filled, with `beside`, of the one that gets the tables; by default the configured one.',
   }),
+  confirm_unmanaged: targetDatabaseSchema.optional().meta({
+    description:
+      'With `swap`: the name of the database to replace once more, where it is none of the configured databases, as this system has no backups of it.',
+    examples: ['legacy'],
+  }),
   environment: databaseIdSchema.optional().meta({
     description: "Id of the configured database to whose server it is restored; by default, the backup's own.",
     examples: ['staging'],
@@ -122,6 +127,22 @@ const restoreFields = recoveryFields.extend({
     description:
       '`create`: roles that the server lacks are created, without login and password. `skip`: what they own belongs to the login, what they are granted is left out.',
   }),
+  leave_out: z
+    .strictObject({ extensions: z.array(nameSchema).min(1).max(100) })
+    .optional()
+    .meta({
+      description:
+        'Extensions that the restore goes without, with the definitions that need them and the rows of both; `restore/check` names them. For extensions that the server would not create, such as pg_cron, which lives in one database of a server.',
+      examples: [{ extensions: ['pg_cron'] }],
+    }),
+  expect: z
+    .strictObject({ extensions: z.array(nameSchema).min(1).max(100), template: nameSchema })
+    .optional()
+    .meta({
+      description:
+        'Extensions that an administrator has created in a database of the server, `template`, from which the new database is copied: for extensions that the login may not create. Nobody may be connected to it, and it must have the encoding of the backup.',
+      examples: [{ extensions: ['postgis'], template: 'with_postgis' }],
+    }),
   analyze: z.boolean().default(true).meta({
     description:
       "Gather the planner's statistics (`ANALYZE`), so that the first queries are planned well. `false`: leave it to autovacuum.",
@@ -156,7 +177,16 @@ function checkFields(body: z.output<typeof restoreFields>, context: z.Refinement
     if (!body.tables) refuse('tables', 'is missing: "mode": "beside" is about chosen tables');
     if (body.schemas) refuse('schemas', 'cannot go with "mode": "beside"; name tables');
   } else if (body.suffix !== undefined) refuse('suffix', 'goes with "mode": "beside" alone');
+  for (const field of ['leave_out', 'expect'] as const) {
+    if (body.mode === 'data' && body[field]) {
+      refuse(field, 'cannot go with "mode": "data", which creates no extension');
+    }
+  }
+  const both = body.expect?.extensions.find((name) => body.leave_out?.extensions.includes(name));
+  if (both !== undefined) refuse('expect.extensions', `names "${both}", which is left out`);
   if (body.mode === 'new' && body.target_database === undefined) refuse('target_database', 'is missing');
+  if (body.mode !== 'swap' && body.confirm_unmanaged !== undefined)
+    refuse('confirm_unmanaged', 'goes with "mode": "swap" alone');
   if (body.mode === 'swap') {
     for (const field of ['schemas', 'tables'] as const) {
       if (body[field]) refuse(field, 'cannot go with "mode": "swap", which replaces a whole database');
@@ -232,7 +262,14 @@ const momentOmitted = { point_in_time: true, lsn: true, transaction: true, inclu
 
 /** The options of a restore, as its job carries them. */
 export const restoreOptionsSchema = restoreFields
-  .omit({ ...momentOmitted, backup_id: true, target_database: true, mode: true, environment: true })
+  .omit({
+    ...momentOmitted,
+    backup_id: true,
+    target_database: true,
+    mode: true,
+    environment: true,
+    confirm_unmanaged: true,
+  })
   .partial();
 
 export type RestoreMode = z.output<typeof restoreModeSchema>;

@@ -17,7 +17,7 @@ export const accessChecks: readonly AnyCheck[] = [
       if (!usesPassword || restricted !== 'on' || login.has_roles.includes('rds_password')) return null;
       return {
         message: `rds.restrict_password_commands is on and ${quoteForReading(login.name)} is no member of rds_password: the rotation of its password fails`,
-        remediation: sql(context, grantRole('rds_password', login.name, server.version)),
+        remediation: sql(context, grantRole('rds_password', { login, version: server.version })),
       };
     },
   }),

@@ -1,5 +1,12 @@
+import type { Remediation } from '../../contract/schemas/doctor.ts';
+import { logIsRead } from '../../platforms/log-is-read.ts';
 import { type AnyCheck, configure, defineCheck } from '../check.ts';
+import { quoteForReading } from '../quote-for-paste.ts';
 import { changeSetting } from '../remediate.ts';
+
+/** A step that several changes have in common is taken once, after all of them. */
+const lastOfEach = (steps: readonly Remediation[]): Remediation[] =>
+  steps.filter(({ statement }, at) => steps.findLastIndex((each) => each.statement === statement) === at);
 
 const isOff = (value: string): boolean => ['off', 'false', 'no', '0', ''].includes(value);
 
@@ -59,9 +66,31 @@ export const loggingChecks: readonly AnyCheck[] = [
       if (missing.length === 0) return null;
       return {
         message: `${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} off: logins are not in the log`,
-        remediation: missing.flatMap((name) =>
-          changeSetting(name, context.platform.privileges.administrators === null ? 'on' : '1', server, context),
+        remediation: lastOfEach(
+          missing.flatMap((name) =>
+            changeSetting(name, context.platform.privileges.administrators === null ? 'on' : '1', server, context),
+          ),
         ),
+      };
+    },
+  }),
+  defineCheck({
+    id: 'log_not_read',
+    title: 'The log of the server is in a form that is not read',
+    needs: 'a `log_line_prefix` that is read, or the log as CSV or JSON',
+    affects: { stops: ['login_audit'] },
+    reads: ['server'],
+    find({ server }, context) {
+      const { log_destination: destination, log_line_prefix: prefix } = server.settings;
+      if (!destination || !prefix) return null;
+      const formats = destination.value.split(',').map((format) => format.trim());
+      if (logIsRead(formats, prefix.value)) return null;
+      const right = context.platform.logs.prefixes[0] ?? '';
+      return {
+        message: `log_destination is ${destination.value} and log_line_prefix ${quoteForReading(prefix.value)}: lines of this form are not read, so that the audit trail has no logins and statements of the server`,
+        remediation: formats.includes('stderr')
+          ? changeSetting('log_line_prefix', right, server, context)
+          : changeSetting('log_destination', 'stderr', server, context),
       };
     },
   }),

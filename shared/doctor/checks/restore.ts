@@ -1,3 +1,4 @@
+import { refusalOf } from '../../backup/restore/extensions/rules.ts';
 import { type AnyCheck, defineCheck, sql } from '../check.ts';
 import { quoteForPaste, quoteForReading } from '../quote-for-paste.ts';
 import { grantRole, shareOwnership } from '../remediate.ts';
@@ -26,12 +27,12 @@ export const restoreChecks: readonly AnyCheck[] = [
     reads: ['database', 'login', 'server'],
     find({ database: { name, owner, owner_administers, owned }, login, server }, context) {
       if (owned) return null;
-      const share = { login: login.name, version: server.version };
+      const share = { login, version: server.version };
       return {
         message: `The database belongs to ${quoteForReading(owner)}, of which the login is no member: it cannot be renamed to make way for a restored one`,
         remediation: owner_administers
           ? shareOwnership([`DATABASE ${quoteForPaste(name)}`], share, context)
-          : sql(context, grantRole(owner, login.name, server.version)),
+          : sql(context, grantRole(owner, { login, version: server.version })),
       };
     },
   }),
@@ -48,8 +49,8 @@ export const restoreChecks: readonly AnyCheck[] = [
       const granters = [...new Set(owners.flatMap(({ granted_by }) => granted_by))];
       const by = granters.length === 0 ? '' : `. They may be granted by ${granters.map(quoteForReading).join(', ')}`;
       return {
-        message: `The login may not become ${named}: in a restored database their objects belong to the login${by}`,
-        remediation: sql(context, ...owners.map(({ owner }) => grantRole(owner, login.name, server.version))),
+        message: `The login may not become ${named}, or has none of their rights: in a restored database their objects belong to the login${by}`,
+        remediation: sql(context, ...owners.map(({ owner }) => grantRole(owner, { login, version: server.version }))),
       };
     },
   }),
@@ -72,24 +73,46 @@ export const restoreChecks: readonly AnyCheck[] = [
   defineCheck({
     id: 'extensions_not_created',
     title: 'Extensions are left out of restores',
-    needs: 'extensions that an ordinary login may create, or an administrator who creates them after a restore',
+    needs:
+      'extensions that the server lets the login create in a new database, or an administrator who creates them after a restore',
     affects: { notes: ['restore', 'swap'] },
-    reads: ['extensions', 'login'],
-    find({ extensions, login }, context) {
-      const { administrators } = context.platform.privileges;
-      const mayCreate = login.superuser || (administrators !== null && login.has_roles.includes(administrators));
-      const [first] = extensions;
-      if (mayCreate || !first) return null;
-      const inUse = extensions.filter(({ in_use }) => in_use);
-      const names = extensions.map(({ name }) => quoteForReading(name)).join(', ');
+    reads: ['extensions', 'extension_server'],
+    find({ extensions, extension_server }, context) {
+      const refused = extensions.flatMap((extension) => {
+        const refusal = refusalOf(extension, extension_server);
+        return refusal ? [{ ...refusal, in_use: extension.in_use }] : [];
+      });
+      if (refused.length === 0) return null;
+      const needed = refused.filter(({ in_use }) => in_use);
+      const later = refused.filter(({ kind }) => kind === 'untrusted');
+      const named = refused.map(({ name, reason }) => `${quoteForReading(name)} ${reason}`).join('; ');
+      const without = JSON.stringify({ leave_out: { extensions: needed.map(({ name }) => name) } });
       return {
-        message: `Only an administrator creates ${names}: a restore leaves them out${
-          inUse.length === 0
-            ? ''
-            : `, and cannot create what uses ${inUse.map(({ name }) => quoteForReading(name)).join(', ')}`
-        }. Run this in the restored database`,
-        remediation: sql(context, ...extensions.map(({ name }) => `CREATE EXTENSION ${quoteForPaste(name)};`)),
-        ...(inUse.length > 0 ? { affects: { limits: ['restore', 'swap'] } } : {}),
+        message: `A restore cannot create these extensions: ${named}. ${
+          needed.length === 0
+            ? 'They are left out, and nothing else with them'
+            : `Definitions need ${needed.map(({ name }) => quoteForReading(name)).join(', ')}: a restore is refused unless they are left out with what needs them`
+        }${later.length === 0 ? '' : '. An administrator can create those that are not trusted in the restored database'}`,
+        remediation: [
+          ...(needed.length === 0 ? [] : [{ by: 'api' as const, statement: without, run_as: null }]),
+          ...sql(context, ...later.map(({ name }) => `CREATE EXTENSION ${quoteForPaste(name)};`)),
+        ],
+        ...(needed.length > 0 ? { affects: { limits: ['restore', 'swap'] } } : {}),
+      };
+    },
+  }),
+  defineCheck({
+    id: 'cron_lives_here',
+    title: 'pg_cron lives in the database',
+    needs: 'another database than this one in `cron.database_name`',
+    affects: { stops: ['swap'] },
+    reads: ['database', 'extension_server'],
+    find({ database, extension_server }) {
+      if (extension_server.cron_database !== database.name) return null;
+      return {
+        message:
+          'cron.database_name is this database: the launcher of pg_cron stays connected, and its jobs would be gone with a database that is replaced. Restore into a new database, or let pg_cron live in another one',
+        remediation: [],
       };
     },
   }),

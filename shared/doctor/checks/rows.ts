@@ -1,7 +1,7 @@
 import { type AnyCheck, type Context, defineCheck, sql } from '../check.ts';
 import type { Facts } from '../facts/facts.ts';
 import { quoteForPaste, quoteForReading } from '../quote-for-paste.ts';
-import { grantRole, SHARED_OWNER, shareOwnership } from '../remediate.ts';
+import { type Grantee, grantRole, SHARED_OWNER, shareOwnership } from '../remediate.ts';
 
 const READ_ALL_SINCE = 140_000;
 
@@ -34,7 +34,7 @@ export const rowChecks: readonly AnyCheck[] = [
         )}`,
         remediation:
           server.version >= READ_ALL_SINCE
-            ? sql(context, grantRole('pg_read_all_data', login.name, server.version))
+            ? sql(context, grantRole('pg_read_all_data', { login, version: server.version }))
             : sql(context, ...grantsFor(unreadable, login.name)),
       };
     },
@@ -49,8 +49,8 @@ export const rowChecks: readonly AnyCheck[] = [
       const [first] = tables;
       if (!first) return null;
       return {
-        message: `Policies hide rows from the login in ${first.total} tables, so that a backup of them is refused: ${listed(tables.map(reading), first.total)}`,
-        remediation: showRows(tables, { login: login.name, version: server.version }, context),
+        message: `Policies hide rows from the login, so that a backup is refused, in ${first.total} ${first.total === 1 ? 'table' : 'tables'}: ${listed(tables.map(reading), first.total)}`,
+        remediation: showRows(tables, { login, version: server.version }, context),
       };
     },
   }),
@@ -69,7 +69,7 @@ export const rowChecks: readonly AnyCheck[] = [
         message: `The login may not read ${total} large objects of ${owners.map(({ owner }) => quoteForReading(owner)).join(', ')}`,
         remediation: sql(
           context,
-          ...granted.map(({ owner }) => grantRole(owner, login.name, server.version)),
+          ...granted.map(({ owner }) => grantRole(owner, { login, version: server.version })),
           // An administrator's own rights are not to be the login's.
           ...(others.length === 0 ? [] : [grantLargeObjects(login.name)]),
         ),
@@ -91,13 +91,9 @@ function grantLargeObjects(login: string): string {
   return `DO $$ DECLARE o oid; BEGIN FOR o IN SELECT m.oid FROM pg_largeobject_metadata m WHERE pg_has_role(m.lomowner, 'USAGE') LOOP EXECUTE format('GRANT SELECT ON LARGE OBJECT %s TO %s', o, $login$${quoteForPaste(login)}$login$); END LOOP; END $$;`;
 }
 
-function showRows(
-  tables: Facts['hidden_rows'],
-  { login, version }: { login: string; version: number },
-  context: Context,
-) {
+function showRows(tables: Facts['hidden_rows'], grantee: Grantee, context: Context) {
   if (context.platform.privileges.administrators === null)
-    return sql(context, `ALTER ROLE ${quoteForPaste(login)} BYPASSRLS;`);
+    return sql(context, `ALTER ROLE ${quoteForPaste(grantee.login.name)} BYPASSRLS;`);
   const forced = tables.filter(({ forced }) => forced);
   const owners = new Set(
     tables.filter(({ owned, owner_administers }) => !owned && !owner_administers).map(({ owner }) => owner),
@@ -107,13 +103,13 @@ function showRows(
   return [
     ...sql(
       context,
-      ...[...owners].map((owner) => grantRole(owner, login, version)),
+      ...[...owners].map((owner) => grantRole(owner, grantee)),
       ...forced.map((table) => `ALTER TABLE ${pasting(table)} NO FORCE ROW LEVEL SECURITY;`),
     ),
     ...(administered.length === 0
       ? []
       : [
-          ...shareOwnership([], { login, version }, context),
+          ...shareOwnership([], grantee, context),
           ...sql(
             context,
             ...[...schemas].map(

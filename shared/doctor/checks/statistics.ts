@@ -16,7 +16,7 @@ export const statisticsChecks: readonly AnyCheck[] = [
       const missing = parts.filter((role) => !login.has_roles.includes(role));
       return {
         message: `${quoteForReading(login.name)} is no member of pg_monitor${missing.length < parts.length ? ` and lacks ${missing.join(', ')} of it` : ''}: what other sessions do, their statements, the size of the log and some settings are hidden from it`,
-        remediation: sql(context, grantRole('pg_monitor', login.name, server.version)),
+        remediation: sql(context, grantRole('pg_monitor', { login, version: server.version })),
       };
     },
   }),
@@ -30,7 +30,7 @@ export const statisticsChecks: readonly AnyCheck[] = [
       if (login.has_roles.includes('pg_signal_backend')) return null;
       return {
         message: `${quoteForReading(login.name)} is no member of pg_signal_backend: it ends no sessions of others, through the API or before a swap`,
-        remediation: sql(context, grantRole('pg_signal_backend', login.name, server.version)),
+        remediation: sql(context, grantRole('pg_signal_backend', { login, version: server.version })),
       };
     },
   }),

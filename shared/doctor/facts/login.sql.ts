@@ -5,6 +5,7 @@
 export const loginSql = `
 SELECT r.rolname AS name,
        r.rolsuper AS superuser,
+       r.rolinherit AS inherits,
        r.rolcreatedb OR r.rolsuper AS creates_databases,
        r.rolcreaterole OR r.rolsuper AS creates_roles,
        r.rolreplication OR r.rolsuper AS replicates,

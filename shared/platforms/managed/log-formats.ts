@@ -2,5 +2,6 @@ import type { PlatformLogs } from '../platform.ts';
 
 /** The two prefixes that parameter groups take, the default one first: Amazon RDS User Guide, "RDS for PostgreSQL database log files". */
 export const managedLogs: PlatformLogs = {
-  allowedPrefixes: ['%t:%r:%u@%d:[%p]:', '%m:%r:%u@%d:[%p]:%l:%e:%s:%v:%x:%c:%q%a:'],
+  takesNoOther: true,
+  prefixes: ['%t:%r:%u@%d:[%p]:', '%m:%r:%u@%d:[%p]:%l:%e:%s:%v:%x:%c:%q%a:'],
 };

@@ -31,6 +31,8 @@ export interface AuditDependencies {
   /** Hears that an outcome could not be recorded; the record of the beginning stays without one. */
   onLost?: (subject: AuditSubject, error: unknown) => void;
   now?: () => Date;
+  /** How long an append waits for its turn; see {@link openChain}. */
+  patienceMs?: number;
 }
 
 export interface Auditor {
@@ -73,10 +75,11 @@ export function createAuditor({
   judge = failed,
   onLost = () => undefined,
   now = () => new Date(),
+  patienceMs,
 }: AuditDependencies): Auditor {
   const chains = new Map<string, Chain>();
   const chain = (name: string): Chain => {
-    const known = chains.get(name) ?? openChain(table, name, now);
+    const known = chains.get(name) ?? openChain(table, name, now, patienceMs);
     chains.set(name, known);
     return known;
   };

@@ -9,7 +9,7 @@ import { type AuditDependencies, type Auditor, createAuditor } from './auditor.t
  *
  * @throws Error naming the variables that are missing
  */
-export function openAuditor(more: Pick<AuditDependencies, 'judge' | 'onLost'> = {}): Auditor {
+export function openAuditor(more: Pick<AuditDependencies, 'judge' | 'onLost' | 'patienceMs'> = {}): Auditor {
   const { auditTable, stateTable } = readEnvironment(['auditTable', 'stateTable']);
   const state = openTable(dynamodbClient(), stateTable);
   return createAuditor({

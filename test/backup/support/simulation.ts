@@ -69,6 +69,7 @@ export function simulatedPlan(tableCount: number, gibibytes: number, largest: nu
     largeObjectBytes: 0,
     sequences: [],
     materializedViews: [],
+    extensions: [],
     roles: [],
     types: null,
     warnings: [],

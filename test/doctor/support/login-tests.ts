@@ -1,9 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { checkSetup, setupPlaceOf } from '../../../shared/changes/setup/check-setup.ts';
+import type { DoctorReport } from '../../../shared/contract/schemas/doctor.ts';
 import { assertBackupPossible } from '../../../shared/doctor/before-backup.ts';
 import { examine } from '../../../shared/doctor/examine.ts';
 import type { PlatformKind } from '../../../shared/platforms/platform.ts';
+import type { ConnectionTarget } from '../../../shared/postgres/connect.ts';
+import { withConnection } from '../../../shared/postgres/with-connection.ts';
 import type { BackupHarness } from '../../backup/support/harness.ts';
 import { type TestServer, targetFor } from '../../support/servers.ts';
 import { complaints, configuredDatabase, dependenciesFor } from './examined.ts';
@@ -40,6 +44,30 @@ export function asLogin({ kind, server, name }: LoggedIn) {
   };
 }
 
+/** What both the doctor and who turns recovery on find. */
+const ofRecovery = [
+  'definitions_not_followed',
+  'log_not_limited',
+  'no_free_slot',
+  'replication_refused',
+  'pausing_excluded',
+  'server_is_standby',
+  'streaming_refused',
+  'wal_level_too_low',
+];
+const saidOfRecovery = ({ findings }: DoctorReport): string[] =>
+  findings
+    .map(({ check }) => check)
+    .filter((id) => ofRecovery.includes(id))
+    .sort();
+
+/** Those that keep it from being turned on, and the others. */
+async function whatTurnsItOnSays(kind: PlatformKind, target: ConnectionTarget): Promise<string[]> {
+  const place = setupPlaceOf(configuredDatabase(kind, target.database));
+  const { problems, warnings } = await withConnection(target, {}, (client) => checkSetup(client, place));
+  return [...problems, ...warnings].map(({ code }) => code).sort();
+}
+
 /** Takes one right after the other away: the doctor names it and no other, and what it says gives it back. */
 export function testLosses(
   losses: readonly Loss[],
@@ -56,6 +84,8 @@ export function testLosses(
     const report = await look();
     expect(complaints(report).filter((id) => !before.includes(id))).toEqual([loss.check, ...(loss.also ?? [])]);
     const finding = report.findings.find(({ check: id }) => id === loss.check);
+    if (loss.check !== 'login_refused')
+      expect(saidOfRecovery(report)).toEqual(await whatTurnsItOnSays(get().kind, target));
     if (loss.stopsBackups) {
       expect(report.features.find(({ feature }) => feature === 'backup')?.status).toBe('does_not_work');
       await expect(check()).rejects.toMatchObject({ code: 'backup_impossible' });

@@ -59,6 +59,12 @@ export const commonLosses: readonly Loss[] = [
     since: 16,
   },
   {
+    what: 'the rights of an owner',
+    sql: 'GRANT doctor_owner TO dbms WITH INHERIT FALSE',
+    check: 'owners_not_restored',
+    since: 16,
+  },
+  {
     what: 'the owner of a large object',
     sql: giveLargeObject('doctor_stranger'),
     check: 'large_objects_not_readable',

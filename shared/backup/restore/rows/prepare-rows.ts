@@ -108,7 +108,7 @@ export async function prepareRows(
     masking,
     way,
     positions,
-    checked: { version: facts.version, problems, warnings, leftOut: [] },
+    checked: { version: facts.version, problems, warnings, leftOut: [], leftOutExtensions: [] },
   };
 }
 

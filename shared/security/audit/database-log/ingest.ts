@@ -2,6 +2,7 @@ import type { LogEvents } from '../../../aws/read-subscription.ts';
 import type { RuntimeConfiguration } from '../../../configuration/runtime.ts';
 import type { Auditor } from '../auditor.ts';
 import { readLogLine } from './read-line.ts';
+import { splitLine } from './split-line.ts';
 
 /** Records that are handed over at a time: the chain takes them in few transactions. */
 const AT_A_TIME = 100;
@@ -10,16 +11,19 @@ const AT_A_TIME = 100;
  * Takes what a server's log tells of logins and statements into the trail of its database. CloudWatch may send a line twice: both have
  * its id.
  *
- * @returns how many records were appended
+ * @returns how many records were appended, and how many lines were of a known format: none of many, and the log is not read at all
  * @throws OperationError `audit_unavailable`: the delivery is then to be repeated
  */
 export async function ingestLog(
   { logGroup, events }: LogEvents,
   { auditor, databases }: { auditor: Auditor; databases: RuntimeConfiguration['databases'] },
-): Promise<number> {
+): Promise<{ records: number; readable: number }> {
   const onServer = databases.filter(({ log_group }) => log_group === logGroup);
+  let readable = 0;
   const told = events.flatMap(({ id, at, message }) => {
-    const line = readLogLine(message);
+    const split = splitLine(message);
+    if (split) readable += 1;
+    const line = split && readLogLine(split);
     if (!line || onServer.length === 0) return [];
     const { databaseName, outcome, error, request, ...who } = line;
     // A login to another database of the server is told in the trail of the first: it is the server's.
@@ -38,5 +42,5 @@ export async function ingestLog(
     const group = told.slice(start, start + AT_A_TIME);
     await Promise.all(group.map(({ subject, outcome }) => auditor.happened(subject, outcome)));
   }
-  return told.length;
+  return { records: told.length, readable };
 }

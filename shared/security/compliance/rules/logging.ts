@@ -1,6 +1,8 @@
+import { logIsRead } from '../../../platforms/log-is-read.ts';
+import { platformOf, readablePrefixes } from '../../../platforms/platforms.ts';
 import { controlsOf } from '../controls.ts';
-import { defineRule, fail, notApplicable, pass, type Rule, type RuleLevel, unknown } from '../rule.ts';
-import { isOff, isOn, namesIn, placeNote, setSetting, settingRule, within } from './settings.ts';
+import { defineRule, notApplicable, pass, type Rule, type RuleLevel, unknown } from '../rule.ts';
+import { failSetting, isOff, isOn, namesIn, settingRule, within } from './settings.ts';
 
 /** From the least to the most severe; `log_min_messages` and its like name the first that is logged. */
 const severities = [
@@ -80,9 +82,34 @@ export const loggingRules = [
     level: 'medium',
     setting: 'log_line_prefix',
     isRight: (value) => [/%[mtn]/, /%p/, /%u/, /%d/, /%[hr]/].every((part) => part.test(value)),
-    right: '%m [%p]: user=%u,db=%d,app=%a,client=%h ',
+    right: (_value, _server, { database }) => platformOf(database).logs.prefixes[0] ?? '',
     expected: 'log_line_prefix has the time (%m, %t or %n), %p, %u, %d and the address (%h or %r)',
     controls: controlsOf('logging', '3.1.24'),
+  }),
+  defineRule({
+    id: 'log_is_read',
+    title: 'What the server logs of logins and statements joins the audit trail',
+    level: 'high',
+    reads: 'server',
+    expected: `Where log_group is configured, the log is written as CSV or JSON, or log_line_prefix is one of: ${readablePrefixes.map((prefix) => `'${prefix}'`).join(', ')}`,
+    controls: controlsOf('audit', '3.1.24'),
+    judge: (server, context) => {
+      if (context.database.log_group === undefined) return notApplicable('No log_group is configured');
+      const { log_destination: destination, log_line_prefix: prefix } = server.settings;
+      if (!destination || !prefix) return unknown('The login may not see log_destination and log_line_prefix');
+      const formats = namesIn(destination.value);
+      const found = `log_destination = ${destination.value}, log_line_prefix = '${prefix.value}'`;
+      if (logIsRead(formats, prefix.value)) return pass(found);
+      const right = platformOf(context.database).logs.prefixes[0] ?? '';
+      return failSetting(
+        `${found}: its lines are not read, so that the audit trail has no logins and no statements of the server`,
+        formats.includes('stderr')
+          ? { name: 'log_line_prefix', value: right }
+          : { name: 'log_destination', value: 'stderr' },
+        server,
+        context,
+      );
+    },
   }),
   settingRule({
     id: 'log_min_messages',
@@ -215,7 +242,7 @@ export const loggingRules = [
       const isRight = classes.includes('all') || ['ddl', 'role', 'write'].every((name) => classes.includes(name));
       return isRight
         ? pass(found)
-        : fail(found + placeNote(context), setSetting('pgaudit.log', 'ddl,role,write', server, context));
+        : failSetting(found, { name: 'pgaudit.log', value: 'ddl,role,write' }, server, context);
     },
   }),
 ];

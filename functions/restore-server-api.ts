@@ -50,7 +50,13 @@ async function baseOf(
   } catch (error) {
     if (!(error instanceof OperationError)) throw error;
     const { code, message, nextStep } = error;
-    return { problems: [{ code, message, next_step: nextStep }], warnings: [], restores: null, server_version: null, runs: null };
+    return {
+      problems: [{ code, message, next_step: nextStep }],
+      warnings: [],
+      restores: null,
+      server_version: null,
+      runs: null,
+    };
   }
 }
 

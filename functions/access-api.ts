@@ -9,7 +9,6 @@ import { monitoringTarget } from '../shared/postgres/target.ts';
 import { withConnection } from '../shared/postgres/with-connection.ts';
 import { changeLogin } from '../shared/security/access/change-login.ts';
 import { describeAccess } from '../shared/security/access/describe-access.ts';
-import { listRevocations, revokeTokens } from '../shared/security/access/revocations.ts';
 import { openTable } from '../shared/state/table.ts';
 
 const configuration = loadConfiguration();
@@ -34,9 +33,5 @@ export const handler = createApiHandler('access-api', {
     const database = findDatabase(configuration, query.database);
     const changed = await onServer(database, (client) => changeLogin(client, params.role, body, platformOf(database)));
     return { status: 200, body: { database: database.id, ...changed } };
-  },
-  revokeTokens: async ({ body, caller }) => {
-    await revokeTokens(table, body, caller.sub);
-    return { status: 200, body: { revocations: await listRevocations(table) } };
   },
 });

@@ -1,4 +1,4 @@
-import { dynamodbClient, kmsClient, s3Client } from '../shared/aws/clients.ts';
+import { dynamodbClient, kmsClient } from '../shared/aws/clients.ts';
 import { readEnvironment } from '../shared/configuration/environment.ts';
 import { findDatabase, loadConfiguration } from '../shared/configuration/load.ts';
 import { createApiHandler } from '../shared/http/api-handler.ts';
@@ -6,13 +6,14 @@ import { chainOf } from '../shared/security/audit/chain-names.ts';
 import { readPublicKey } from '../shared/security/audit/digest.ts';
 import { recordsAsCsv, recordsAsJsonLines } from '../shared/security/audit/export-records.ts';
 import { listRecords } from '../shared/security/audit/list-records.ts';
+import { openArchive } from '../shared/security/audit/open-archive.ts';
 import { verifyChain } from '../shared/security/audit/verify-chain.ts';
 import { openTable } from '../shared/state/table.ts';
 
-const environment = readEnvironment(['auditTable', 'auditBucket', 'backupKeyArn', 'auditKeyArn']);
+const environment = readEnvironment(['auditTable', 'auditKeyArn']);
 const configuration = loadConfiguration();
 const table = openTable(dynamodbClient(), environment.auditTable);
-const store = { s3: s3Client(), bucket: environment.auditBucket, keyArn: environment.backupKeyArn };
+const store = openArchive();
 
 /** Of the 28 seconds of a call, those in which a chain is read. */
 const READING_MS = 20_000;

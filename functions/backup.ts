@@ -44,6 +44,7 @@ const environment = readEnvironment([
   'stateTable',
   'backupBucket',
   'backupKeyArn',
+  'maskingKeyArn',
   'postgresToolsPath',
   'snapshotHolderFunctionArn',
   'exportLaneFunctionArn',
@@ -100,7 +101,8 @@ const beforeBackup = (database: string, backupId: string, signal: AbortSignal) =
 
 /** The rules of a masked backup. */
 async function maskingOf({ database, masked }: BackupEvent): Promise<Pick<BackupRequest, 'masking'>> {
-  const key = { table, kms: kmsClient(), keyArn: environment.backupKeyArn };
+  const { maskingKeyArn: keyArn, backupKeyArn } = environment;
+  const key = { table, kms: kmsClient(), keyArn, backupKeyArn };
   return masked ? { masking: await loadMaskingRules(key, database) } : {};
 }
 

@@ -3,16 +3,10 @@ import { createApiHandler } from '../shared/http/api-handler.ts';
 import { asCsv } from '../shared/security/compliance/csv.ts';
 import { asPage, reportPolicy } from '../shared/security/compliance/html.ts';
 import { reportCompliance } from '../shared/security/compliance/report.ts';
-import { endWaiver, readWaivers, waiveRule } from '../shared/security/compliance/waivers.ts';
-import { configuration, readDependencies, table } from './compliance/dependencies.ts';
+import { configuration, readDependencies } from './compliance/dependencies.ts';
 
 /** All ends before API Gateway gives up waiting. */
 const REPORT_MS = 22_000;
-
-async function waiversOf(database: string) {
-  const waivers = Object.entries(await readWaivers(table, database)).map(([rule, waiver]) => ({ rule, ...waiver }));
-  return { status: 200 as const, body: { database, waivers } };
-}
 
 export const handler = createApiHandler('compliance-api', {
   getCompliance: async ({ query }) => {
@@ -26,15 +20,5 @@ export const handler = createApiHandler('compliance-api', {
     }
     const headers = { 'Content-Security-Policy': reportPolicy };
     return { status: 200, headers, text: asPage(report), contentType: 'text/html; charset=utf-8' };
-  },
-  waiveRule: async ({ params, query, body, caller }) => {
-    const database = findDatabase(configuration, query.database).id;
-    await waiveRule(table, { database, rule: params.rule, by: caller.sub, request: body });
-    return waiversOf(database);
-  },
-  endWaiver: async ({ params, query }) => {
-    const database = findDatabase(configuration, query.database).id;
-    await endWaiver(table, database, params.rule);
-    return waiversOf(database);
   },
 });

@@ -16,7 +16,7 @@ import { createExportStore } from '../shared/state/exports.ts';
 import { createJobStore } from '../shared/state/jobs.ts';
 import { openTable } from '../shared/state/table.ts';
 
-const environment = readEnvironment(['stateTable', 'backupBucket', 'backupKeyArn']);
+const environment = readEnvironment(['stateTable', 'backupBucket', 'backupKeyArn', 'maskingKeyArn']);
 const configuration = loadConfiguration();
 const table = openTable(dynamodbClient(), environment.stateTable);
 const exports = createExportStore(table);
@@ -24,7 +24,8 @@ const jobs = createJobStore(table);
 const auditor = openAuditor();
 const store = { s3: s3Client(), bucket: environment.backupBucket, keyArn: environment.backupKeyArn };
 
-const loadKey = () => loadMaskingKey({ table, kms: kmsClient(), keyArn: environment.backupKeyArn });
+const { maskingKeyArn: keyArn, backupKeyArn } = environment;
+const loadKey = () => loadMaskingKey({ table, kms: kmsClient(), keyArn, backupKeyArn });
 
 /** Exports a share of a distributed backup as far as the time of one invocation goes. */
 export async function handler(input: unknown, context: Context): Promise<LaneAnswer> {

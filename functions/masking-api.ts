@@ -8,7 +8,7 @@ import { connectionTarget } from '../shared/postgres/target.ts';
 import { changeMasking, describeMasking, proposeMasking } from '../shared/security/masking/change-masking.ts';
 import { openTable } from '../shared/state/table.ts';
 
-const environment = readEnvironment(['stateTable', 'backupKeyArn']);
+const environment = readEnvironment(['stateTable', 'backupKeyArn', 'maskingKeyArn']);
 const configuration = loadConfiguration();
 const table = openTable(dynamodbClient(), environment.stateTable);
 
@@ -20,7 +20,8 @@ const FINDING_MS = 18_000;
 const dependenciesOf = (database: Database, milliseconds: number) => ({
   table,
   kms: kmsClient(),
-  keyArn: environment.backupKeyArn,
+  keyArn: environment.maskingKeyArn,
+  backupKeyArn: environment.backupKeyArn,
   target: connectionTarget(
     database,
     configuration.connections,

@@ -25,11 +25,12 @@ import { findEvent } from '../shared/state/begin.ts';
 import { createJobStore } from '../shared/state/jobs.ts';
 import { openTable } from '../shared/state/table.ts';
 
-const environment = readEnvironment(['stateTable', 'backupBucket', 'backupKeyArn']);
+const environment = readEnvironment(['stateTable', 'backupBucket', 'backupKeyArn', 'maskingKeyArn']);
 const configuration = loadConfiguration();
 const table = openTable(dynamodbClient(), environment.stateTable);
 const jobs = createJobStore(table);
-const maskingKey = { table, kms: kmsClient(), keyArn: environment.backupKeyArn };
+const { maskingKeyArn: keyArn, backupKeyArn } = environment;
+const maskingKey = { table, kms: kmsClient(), keyArn, backupKeyArn };
 const store = { s3: s3Client(), bucket: environment.backupBucket, keyArn: environment.backupKeyArn };
 
 /** A check ends before API Gateway gives up waiting. */

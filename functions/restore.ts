@@ -24,13 +24,14 @@ import { createPlaceStore } from '../shared/state/places.ts';
 import { openTable } from '../shared/state/table.ts';
 import { durableSteps, invocationSignal } from './durable/steps.ts';
 
-const environment = readEnvironment(['stateTable', 'backupBucket', 'backupKeyArn']);
+const environment = readEnvironment(['stateTable', 'backupBucket', 'backupKeyArn', 'maskingKeyArn']);
 const configuration = loadConfiguration();
 const table = openTable(dynamodbClient(), environment.stateTable);
 const jobs = createJobStore(table);
 const turns = { jobs, places: createPlaceStore(table), capacity: configuration.concurrency.jobs };
 const auditor = openAuditor();
-const maskingKey = { table, kms: kmsClient(), keyArn: environment.backupKeyArn };
+const { maskingKeyArn: keyArn, backupKeyArn } = environment;
+const maskingKey = { table, kms: kmsClient(), keyArn, backupKeyArn };
 const store = { s3: s3Client(), bucket: environment.backupBucket, keyArn: environment.backupKeyArn };
 
 /** Whether the target is trusted less than what the backup is of. */

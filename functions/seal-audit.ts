@@ -7,10 +7,10 @@ import { chainOf } from '../shared/security/audit/chain-names.ts';
 import { sealChain } from '../shared/security/audit/seal-chain.ts';
 import { openTable } from '../shared/state/table.ts';
 
-const environment = readEnvironment(['auditTable', 'auditBucket', 'backupKeyArn', 'auditKeyArn']);
+const environment = readEnvironment(['auditTable', 'auditBucket', 'archiveKeyArn', 'auditKeyArn']);
 const configuration = loadConfiguration();
 const table = openTable(dynamodbClient(), environment.auditTable);
-const store = { s3: s3Client(), bucket: environment.auditBucket, keyArn: environment.backupKeyArn };
+const store = { s3: s3Client(), bucket: environment.auditBucket, keyArn: environment.archiveKeyArn };
 const logger = createLogger('seal-audit');
 
 /** Left of the invocation's time for what is under way when it is over. */

@@ -1,4 +1,5 @@
 import { App, Stack, type StackProps, Tags, Validations } from 'aws-cdk-lib';
+import * as logs from 'aws-cdk-lib/aws-logs';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { ConfigurationError } from './config/load.ts';
 import type { Deployment } from './config/schema.ts';
@@ -42,6 +43,13 @@ function addNetwork(
     services,
   });
   for (const stack of new Set(functions.map((each) => Stack.of(each)))) stack.addStackDependency(network);
+}
+
+/** Puts every log group of the deployment's region under its key. A key of this region encrypts nothing in another. */
+function encryptLogs(app: App, { dataKey, region }: StorageStack): void {
+  for (const group of app.node.findAll().filter((construct) => construct instanceof logs.CfnLogGroup)) {
+    if (Stack.of(group).region === region) group.kmsKeyId = dataKey.keyArn;
+  }
 }
 
 /** @throws ConfigurationError when concurrency is reserved for a function that there is not */
@@ -91,6 +99,7 @@ export function createApp(deployment: Deployment, { buildFolder, outdir }: AppOp
     deployment,
     functions.filter(({ isWatched }) => isWatched),
   );
+  encryptLogs(app, storage);
   addNetwork(app, props, functions);
   assertReservedExist(deployment, functions);
   assertStacksFit(app, deployment);

@@ -29,7 +29,7 @@ import { synthesize } from './synthesize.ts';
 import { readAssembly } from './template/assembly.ts';
 import { openAssetStore } from './template/asset-store.ts';
 import type { FunctionDefinition } from './template/functions.ts';
-import { readListers } from './template/listers.ts';
+import { readPermissions } from './template/permissions.ts';
 import { openVersions } from './template/versions.ts';
 
 const audience = 'database-management-system';
@@ -217,7 +217,7 @@ export async function startSystem(options: SystemOptions): Promise<LocalSystem> 
       if (!deployed.api) throw new Error('The synthesized app has no REST API');
       assets.keepOnly(assetsOf(deployed.functions));
       await provision(deployed.resources, services);
-      await services.setListers(readListers(deployed.resources));
+      await services.setPermissions(readPermissions(deployed.resources));
       return { ...deployed, api: deployed.api };
     };
     let app = await deploy(cdkOut);
@@ -260,7 +260,7 @@ export async function startSystem(options: SystemOptions): Promise<LocalSystem> 
         : { durableRetryMilliseconds: options.durableRetryMilliseconds }),
       ...(options.durableWaitShare === undefined ? {} : { durableWaitShare: options.durableWaitShare }),
     });
-    lambdaServer = keep(await serveLambda(lambda), (server) => server.close());
+    lambdaServer = keep(await serveLambda(lambda, { access: services.access }), (server) => server.close());
     // Stopped before the endpoints that functions call, or one that is at work would take their silence for a failure.
     keep(lambda, (service) => service.close());
     const queues = keep(openQueues(app.queues, lambda, background), (all) => all.close());

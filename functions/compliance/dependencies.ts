@@ -6,20 +6,14 @@ import { monitoringTarget } from '../../shared/postgres/target.ts';
 import { effectiveSchedules, takesFullBackups } from '../../shared/schedules/effective.ts';
 import { chainOf } from '../../shared/security/audit/chain-names.ts';
 import { readPublicKey } from '../../shared/security/audit/digest.ts';
+import { openArchive } from '../../shared/security/audit/open-archive.ts';
 import { verifyChain } from '../../shared/security/audit/verify-chain.ts';
 import type { ReadDependencies } from '../../shared/security/compliance/readings/read-sections.ts';
 import type { AuditReading } from '../../shared/security/compliance/readings/sections.ts';
 import { createScheduleStore } from '../../shared/state/schedules.ts';
 import { openTable } from '../../shared/state/table.ts';
 
-const environment = readEnvironment([
-  'stateTable',
-  'auditTable',
-  'auditBucket',
-  'auditKeyArn',
-  'backupBucket',
-  'backupKeyArn',
-]);
+const environment = readEnvironment(['stateTable', 'auditTable', 'auditKeyArn', 'backupBucket', 'backupKeyArn']);
 
 export const configuration = loadConfiguration();
 export const table = openTable(dynamodbClient(), environment.stateTable);
@@ -52,7 +46,7 @@ async function verifyLatest(database: string, signal: AbortSignal): Promise<Audi
     { from: new Date(Date.now() - VERIFIED_MS).toISOString() },
     {
       table: openTable(dynamodbClient(), environment.auditTable),
-      store: { s3: s3Client(), bucket: environment.auditBucket, keyArn: environment.backupKeyArn },
+      store: openArchive(),
       publicKey,
       timeIsOver: AbortSignal.timeout(WALK_MS),
       signal,

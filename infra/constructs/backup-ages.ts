@@ -14,6 +14,7 @@ import { configurationLayer, layerPaths } from './layers.ts';
 import { NodeFunction } from './node-function.ts';
 import { publishMetrics } from './permissions/metrics.ts';
 import { useState } from './permissions/state.ts';
+import { schedulerPrincipal } from './scheduler-principal.ts';
 
 export interface BackupAgesProps {
   readonly deployment: Deployment;
@@ -56,7 +57,7 @@ export class BackupAges extends Construct {
     fn.configureAsyncInvoke({ retryAttempts: 1, maxEventAge: HOUR });
     if (drills.server === null) return;
     const role = new iam.Role(this, 'Role', {
-      assumedBy: new iam.ServicePrincipal('scheduler.amazonaws.com'),
+      assumedBy: schedulerPrincipal(this),
       description: `Lets a schedule of ${prefix} publish the ages of backups`,
     });
     role.addToPolicy(new iam.PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: [fn.functionArn] }));

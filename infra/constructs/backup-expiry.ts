@@ -15,6 +15,7 @@ import { writeAudit } from './permissions/audit.ts';
 import { readLocks, removeBackups } from './permissions/backups.ts';
 import { removeDownloads } from './permissions/downloads.ts';
 import { useState } from './permissions/state.ts';
+import { schedulerPrincipal } from './scheduler-principal.ts';
 
 export interface BackupExpiryProps {
   readonly deployment: Deployment;
@@ -64,7 +65,7 @@ export class BackupExpiry extends Construct {
     const expression = deployment.retention.expiry;
     if (expression === null) return;
     const role = new iam.Role(this, 'Role', {
-      assumedBy: new iam.ServicePrincipal('scheduler.amazonaws.com'),
+      assumedBy: schedulerPrincipal(this),
       description: `Lets a schedule of ${deployment.prefix} remove expired backups`,
     });
     role.addToPolicy(new iam.PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: [fn.functionArn] }));

@@ -16,6 +16,7 @@ import { configurationLayer, layerPaths } from './layers.ts';
 import { written } from './network-interfaces.ts';
 import { NodeFunction } from './node-function.ts';
 import { useState } from './permissions/state.ts';
+import { schedulerPrincipal } from './scheduler-principal.ts';
 
 export interface BackupSchedulesProps {
   readonly deployment: Deployment;
@@ -47,7 +48,7 @@ export class BackupSchedules extends Construct {
     this.#groupName = `${deployment.prefix}-backups`;
     new scheduler.ScheduleGroup(this, 'Group', { scheduleGroupName: this.#groupName });
     this.#role = new iam.Role(this, 'Role', {
-      assumedBy: new iam.ServicePrincipal('scheduler.amazonaws.com'),
+      assumedBy: schedulerPrincipal(this, this.#groupName),
       description: `Lets the schedules of ${deployment.prefix} start backups`,
     });
     const handOver = new iam.PolicyStatement({ actions: ['sqs:SendMessage'], resources: [deadLetterQueue.queueArn] });
@@ -77,7 +78,7 @@ export class BackupSchedules extends Construct {
         ...this.environment,
       },
       statements: [
-        ...useState(storage.stateTable, ['Get', 'Put', 'Update', 'Query']),
+        ...useState(storage.stateTable, ['Get', 'Put', 'Update', 'Query'], ['schedules']),
         ...this.rights(this),
         publishMetrics(),
         handOver,

@@ -14,6 +14,7 @@ import { configurationLayer, layerPaths } from './layers.ts';
 import { NodeFunction } from './node-function.ts';
 import { readAudit } from './permissions/audit.ts';
 import { useState } from './permissions/state.ts';
+import { schedulerPrincipal } from './scheduler-principal.ts';
 
 export interface ComplianceChecksProps {
   readonly deployment: Deployment;
@@ -35,7 +36,7 @@ export class ComplianceChecks extends Construct {
   constructor(scope: Construct, id: string, props: ComplianceChecksProps) {
     super(scope, id);
     const { deployment, buildFolder, storage, deadLetterQueue, logIn, protection, sendMails } = props;
-    const { stateTable, auditTable, auditBucket, auditKey, bucket, key } = storage;
+    const { stateTable, auditTable, auditBucket, auditKey, archiveKey, bucket, key } = storage;
     const common = {
       deployment,
       buildFolder,
@@ -73,11 +74,12 @@ export class ComplianceChecks extends Construct {
         auditKeyArn: auditKey.keyArn,
         backupBucket: bucket.bucketName,
         backupKeyArn: key.keyArn,
+        archiveKeyArn: archiveKey.keyArn,
       },
       statements: [
         ...useState(stateTable, ['Get', 'Put', 'Query']),
         ...protection,
-        ...readAudit(auditTable, auditBucket, key),
+        ...readAudit(auditTable, auditBucket, { archiveKey, backupKey: key }),
         new iam.PolicyStatement({ actions: ['kms:GetPublicKey'], resources: [auditKey.keyArn] }),
         ...logIn,
         ...sendMails,
@@ -88,7 +90,7 @@ export class ComplianceChecks extends Construct {
     const expression = deployment.compliance.report;
     if (expression === null) return;
     const role = new iam.Role(this, 'Role', {
-      assumedBy: new iam.ServicePrincipal('scheduler.amazonaws.com'),
+      assumedBy: schedulerPrincipal(this),
       description: `Lets a schedule of ${deployment.prefix} mail the reports of compliance`,
     });
     role.addToPolicy(new iam.PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: [fn.functionArn] }));

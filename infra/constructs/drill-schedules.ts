@@ -8,6 +8,7 @@ import { Construct } from 'constructs';
 import { toEventBridgeCron } from '../../shared/configuration/cron.ts';
 import type { ValidationEvent } from '../../shared/jobs/events.ts';
 import type { Deployment } from '../config/schema.ts';
+import { schedulerPrincipal } from './scheduler-principal.ts';
 
 export interface DrillSchedulesProps {
   readonly deployment: Deployment;
@@ -25,7 +26,7 @@ export class DrillSchedules extends Construct {
     const { server, schedule: expression } = drills;
     if (server === null || expression === null) return;
     const role = new iam.Role(this, 'Role', {
-      assumedBy: new iam.ServicePrincipal('scheduler.amazonaws.com'),
+      assumedBy: schedulerPrincipal(this),
       description: `Lets the schedules of ${prefix} start drills`,
     });
     role.addToPolicy(new iam.PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: [target.functionArn] }));

@@ -5,7 +5,7 @@ import type { EnvironmentName } from '../../shared/configuration/environment.ts'
 import type { StorageStack } from '../stacks/storage.ts';
 import { NodeFunction, type NodeFunctionProps } from './node-function.ts';
 import { writeAudit } from './permissions/audit.ts';
-import { readWork, writeBackups } from './permissions/backups.ts';
+import { readWork, useMaskingKey, writeBackups } from './permissions/backups.ts';
 import { useState } from './permissions/state.ts';
 import { anyVersionOf } from './permissions/versions.ts';
 
@@ -30,7 +30,7 @@ export class ExportFunctions extends Construct {
 
   constructor(scope: Construct, id: string, { storage, shared, environment, logIn }: ExportFunctionsProps) {
     super(scope, id);
-    const { key, bucket, stateTable, auditTable } = storage;
+    const { key, maskingKey, bucket, stateTable, auditTable } = storage;
     const holder = new NodeFunction(this, 'SnapshotHolder', {
       ...shared,
       name: 'snapshot-holder',
@@ -45,11 +45,12 @@ export class ExportFunctions extends Construct {
       description: 'Exports a share of a backup of many invocations',
       memoryMegabytes: 3072,
       passesRows: true,
-      environment,
+      environment: { ...environment, maskingKeyArn: maskingKey.keyArn },
       statements: [
         ...useState(stateTable, ['Get', 'Update']),
         ...readWork(bucket, key),
         ...writeBackups(bucket, key),
+        ...useMaskingKey(maskingKey, key),
         ...writeAudit(auditTable),
         ...logIn,
       ],

@@ -129,7 +129,7 @@ function audited(name: string, shape: ApiFunctionShape, { auditTable, stateTable
 }
 
 function shapesOf(
-  { bucket, downloads, key, stateTable, auditTable, auditBucket, auditKey }: StorageStack,
+  { bucket, downloads, key, archiveKey, maskingKey, stateTable, auditTable, auditBucket, auditKey }: StorageStack,
   { backup, restore, rebuild, validate, download, schedules }: BackupsStack,
   {
     logIn,
@@ -176,7 +176,7 @@ function shapesOf(
     'schedules-api': {
       description: 'Shows and changes backup schedules',
       environment: { ...state, ...schedules.environment },
-      statements: [...useState(stateTable, ['Get', 'Update', 'Query']), ...changeSchedules],
+      statements: [...useState(stateTable, ['Get', 'Update', 'Query'], ['schedules']), ...changeSchedules],
     },
     'downloads-api': {
       description: 'Starts downloads and signs their addresses',
@@ -212,10 +212,16 @@ function shapesOf(
     },
     'restore-server-api': {
       description: 'Checks restores against the database server, swaps databases back, and drops unfinished ones',
-      environment: { ...state, backupBucket: bucket.bucketName, backupKeyArn: key.keyArn },
+      environment: {
+        ...state,
+        backupBucket: bucket.bucketName,
+        backupKeyArn: key.keyArn,
+        maskingKeyArn: maskingKey.keyArn,
+      },
       statements: [
         ...useState(stateTable, ['Get', 'Update', 'Query']),
         ...readBackups(bucket, key),
+        ...useMaskingKey(maskingKey, key),
         ...freeStorage,
         ...logIn,
       ],
@@ -258,12 +264,16 @@ function shapesOf(
     'alerts-api': {
       description: 'Lists, acknowledges and resolves alerts, and keeps their thresholds',
       environment: state,
-      statements: useState(stateTable, ['Get', 'Put', 'Update', 'Query']),
+      statements: useState(stateTable, ['Get', 'Put', 'Update', 'Query'], ['alerts']),
     },
     'masking-api': {
       description: 'Keeps the rules of masking, and holds them against the database',
-      environment: { ...state, backupKeyArn: key.keyArn },
-      statements: [...useState(stateTable, ['Get', 'Put']), ...useMaskingKey(key), ...logIn],
+      environment: { ...state, backupKeyArn: key.keyArn, maskingKeyArn: maskingKey.keyArn },
+      statements: [
+        ...useState(stateTable, ['Get', 'Put'], ['masking rules']),
+        ...useMaskingKey(maskingKey, key),
+        ...logIn,
+      ],
       ...(vpc ? { vpc } : {}),
     },
     'audit-api': {
@@ -271,42 +281,45 @@ function shapesOf(
       environment: {
         ...state,
         auditBucket: auditBucket.bucketName,
+        archiveKeyArn: archiveKey.keyArn,
         backupKeyArn: key.keyArn,
         auditKeyArn: auditKey.keyArn,
       },
       statements: [
         ...useState(stateTable, ['Get']),
-        ...readAudit(auditTable, auditBucket, key),
+        ...readAudit(auditTable, auditBucket, { archiveKey, backupKey: key }),
         new iam.PolicyStatement({ actions: ['kms:GetPublicKey'], resources: [auditKey.keyArn] }),
       ],
     },
     'settings-api': {
-      description: 'Shows and changes the settings of access and audit',
+      description:
+        'Changes the settings of access and audit, revokes tokens, and keeps waivers; connects to no database',
       environment: state,
-      statements: useState(stateTable, ['Get', 'Put', 'Update', 'Delete', 'Query']),
+      statements: useState(stateTable, ['Get', 'Put', 'Update', 'Query'], ['security', 'revocations', 'waivers']),
     },
     'compliance-api': {
-      description: 'Judges databases by the rules of compliance, and keeps waivers',
+      description: 'Judges databases by the rules of compliance',
       environment: {
         ...state,
         backupBucket: bucket.bucketName,
         backupKeyArn: key.keyArn,
         auditBucket: auditBucket.bucketName,
+        archiveKeyArn: archiveKey.keyArn,
         auditKeyArn: auditKey.keyArn,
       },
       statements: [
-        ...useState(stateTable, ['Get', 'Put', 'Update', 'Query']),
+        ...useState(stateTable, ['Get', 'Put', 'Query']),
         ...protection,
-        ...readAudit(auditTable, auditBucket, key),
+        ...readAudit(auditTable, auditBucket, { archiveKey, backupKey: key }),
         new iam.PolicyStatement({ actions: ['kms:GetPublicKey'], resources: [auditKey.keyArn] }),
         ...logIn,
       ],
       ...(vpc ? { vpc } : {}),
     },
     'access-api': {
-      description: 'Shows who can do what, changes the limits of logins, and revokes tokens',
+      description: 'Shows who can do what, and changes the limits of logins',
       environment: state,
-      statements: [...useState(stateTable, ['Get', 'Put', 'Update', 'Query']), ...logIn],
+      statements: [...useState(stateTable, ['Get', 'Put']), ...logIn],
       ...(vpc ? { vpc } : {}),
     },
     'docs-api': { description: 'Describes the API', environment: {}, statements: [] },

@@ -30,6 +30,7 @@ import {
   readManifests,
   readWork,
   removeBackups,
+  useMaskingKey,
   writeBackups,
 } from '../constructs/permissions/backups.ts';
 import { readChanges } from '../constructs/permissions/changes.ts';
@@ -60,7 +61,7 @@ export class BackupsStack extends Stack {
 
   constructor(scope: Construct, id: string, { deployment, buildFolder, storage, ...props }: BackupsStackProps) {
     super(scope, id, { ...props, description: 'Backup and restore of PostgreSQL databases' });
-    const { key, bucket, downloads, stateTable, auditTable } = storage;
+    const { key, maskingKey, bucket, downloads, stateTable, auditTable } = storage;
     storage.acknowledgeBackupPaths(this);
     const deadLetters = new DeadLetterQueue(this, 'DeadLetters', `${deployment.prefix}: a backup was not started`);
     const common = { deployment, buildFolder };
@@ -100,6 +101,7 @@ export class BackupsStack extends Stack {
       environment: {
         ...environment,
         postgresToolsPath: layerPaths.postgresTools,
+        maskingKeyArn: maskingKey.keyArn,
         snapshotHolderFunctionArn: exporting.holder.functionArn,
         exportLaneFunctionArn: exporting.lane.functionArn,
       },
@@ -110,6 +112,7 @@ export class BackupsStack extends Stack {
         ...readManifests(bucket),
         ...removeBackups(bucket),
         ...readChanges(bucket, key),
+        ...useMaskingKey(maskingKey, key),
         ...logIn,
         exporting.invoke,
         ...writeAudit(auditTable),
@@ -121,10 +124,11 @@ export class BackupsStack extends Stack {
       name: 'restore',
       description: 'Restores one backup into a new database, or its rows into tables that are there: a durable job',
       memoryMegabytes: 3072,
-      environment,
+      environment: { ...environment, maskingKeyArn: maskingKey.keyArn },
       statements: [
         ...useState(stateTable, ['Get', 'Update', 'Delete']),
         ...readBackups(bucket, key),
+        ...useMaskingKey(maskingKey, key),
         ...readFreeStorage(deployment.databases),
         ...logIn,
         ...writeAudit(auditTable),

@@ -1,4 +1,4 @@
-import { CfnOutput, Duration, RemovalPolicy, Stack, type StackProps, Validations } from 'aws-cdk-lib';
+import { ArnFormat, CfnOutput, Duration, RemovalPolicy, Stack, type StackProps, Validations } from 'aws-cdk-lib';
 import * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as kms from 'aws-cdk-lib/aws-kms';
@@ -40,6 +40,12 @@ export class StorageStack extends Stack {
   readonly auditTable: dynamodb.Table;
   /** Signs the ends of the audit trails. */
   readonly auditKey: kms.Key;
+  /** Encrypts the archives of the audit trails: they stay readable when the key of the backups is destroyed. */
+  readonly archiveKey: kms.Key;
+  /** Derives the masking key, and encrypts nothing. */
+  readonly maskingKey: kms.Key;
+  /** Encrypts the tables and the logs. */
+  readonly dataKey: kms.Key;
 
   constructor(scope: Construct, id: string, { deployment, buildFolder, ...props }: StorageStackProps) {
     super(scope, id, { ...props, description: 'Backups, their key, and the state of the database management system' });
@@ -55,6 +61,29 @@ export class StorageStack extends Stack {
       pendingWindow: Duration.days(30),
       removalPolicy,
     });
+    const { prefix } = deployment;
+    const ownKey = { enableKeyRotation: true, pendingWindow: Duration.days(30), removalPolicy };
+    this.archiveKey = new kms.Key(this, 'ArchiveKey', {
+      ...ownKey,
+      description: `Encrypts the archives of the audit trails of ${prefix}`,
+      alias: `${prefix}-audit-archive`,
+    });
+    // KMS rotates no such keys: with another, masked values would be others.
+    this.maskingKey = new kms.Key(this, 'MaskingKey', {
+      description: `Derives the masking key of ${prefix}: without it masked values of later backups are others`,
+      alias: `${prefix}-masking`,
+      keySpec: kms.KeySpec.HMAC_256,
+      keyUsage: kms.KeyUsage.GENERATE_VERIFY_MAC,
+      multiRegion: true,
+      pendingWindow: Duration.days(30),
+      removalPolicy,
+    });
+    this.dataKey = new kms.Key(this, 'DataKey', {
+      ...ownKey,
+      description: `Encrypts the tables and the logs of ${prefix}`,
+      alias: `${prefix}-data`,
+    });
+    this.letLogsUse(this.dataKey, prefix);
     const shared = {
       blockPublicAccess: s3.BlockPublicAccess.BLOCK_ALL,
       objectOwnership: s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
@@ -74,7 +103,7 @@ export class StorageStack extends Stack {
     this.failedCopies = deployment.copies ? this.copyFailures() : null;
     this.bucket = this.backupBucket(encrypted, deployment);
     this.downloads = this.downloadBucket(encrypted, deployment);
-    this.auditBucket = this.auditArchive(encrypted, deployment);
+    this.auditBucket = this.auditArchive({ ...encrypted, encryptionKey: this.archiveKey }, deployment);
     this.stateTable = this.table('State', deployment, removalPolicy);
     this.stateTable.addGlobalSecondaryIndex({
       indexName: stateKeys.index,
@@ -89,6 +118,28 @@ export class StorageStack extends Stack {
       );
       new EmptiedBuckets(this, 'EmptiedBuckets', { deployment, buildFolder, buckets: own });
     }
+  }
+
+  /** CloudWatch Logs uses the key for the log groups of this deployment: those of its functions, and those that CloudFormation names. */
+  private letLogsUse(key: kms.Key, prefix: string): void {
+    const named = (name: string) =>
+      this.formatArn({
+        service: 'logs',
+        resource: 'log-group',
+        resourceName: name,
+        arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+      });
+    key.addToResourcePolicy(
+      new iam.PolicyStatement({
+        sid: 'LogsOfThisDeployment',
+        principals: [new iam.ServicePrincipal(`logs.${this.region}.amazonaws.com`)],
+        actions: ['kms:Encrypt', 'kms:Decrypt', 'kms:ReEncrypt*', 'kms:GenerateDataKey*', 'kms:Describe*'],
+        resources: ['*'],
+        conditions: {
+          ArnLike: { 'kms:EncryptionContext:aws:logs:arn': [named(`/aws/lambda/${prefix}-*`), named(`${prefix}-*`)] },
+        },
+      }),
+    );
   }
 
   private backupKey(deployment: Deployment, removalPolicy: RemovalPolicy): kms.IKey {
@@ -182,7 +233,7 @@ export class StorageStack extends Stack {
         },
       ],
     });
-    this.refuseOtherEncryption(bucket);
+    this.refuseOtherEncryption(bucket, this.key);
     bindPresignedUrls(bucket, deployment.allowed_address_ranges);
     const copies = namesOfCopies(deployment);
     if (copies && deployment.copies) {
@@ -209,7 +260,7 @@ export class StorageStack extends Stack {
       ...lockOf(deployment.audit.object_lock),
       lifecycleRules: [{ abortIncompleteMultipartUploadAfter: Duration.days(1) }],
     });
-    this.refuseOtherEncryption(bucket);
+    this.refuseOtherEncryption(bucket, this.archiveKey);
     bucket.addToResourcePolicy(
       new iam.PolicyStatement({
         sid: 'NothingIsDeleted',
@@ -237,7 +288,7 @@ export class StorageStack extends Stack {
         },
       ],
     });
-    this.refuseOtherEncryption(bucket);
+    this.refuseOtherEncryption(bucket, this.key);
     bindPresignedUrls(bucket, deployment.allowed_address_ranges);
     return bucket;
   }
@@ -246,7 +297,7 @@ export class StorageStack extends Stack {
    * The bucket encrypts with its key by default; a writer who asks for anything else is refused. `Null`, because a part of a
    * multipart upload asks for nothing: it follows its upload.
    */
-  private refuseOtherEncryption(bucket: s3.Bucket): void {
+  private refuseOtherEncryption(bucket: s3.Bucket, key: kms.IKey): void {
     const only = (sid: string, condition: string, value: string) =>
       bucket.addToResourcePolicy(
         new iam.PolicyStatement({
@@ -260,7 +311,7 @@ export class StorageStack extends Stack {
         }),
       );
     only('OnlyKms', 's3:x-amz-server-side-encryption', 'aws:kms');
-    only('OnlyTheBackupKey', 's3:x-amz-server-side-encryption-aws-kms-key-id', this.key.keyArn);
+    only('OnlyItsKey', 's3:x-amz-server-side-encryption-aws-kms-key-id', key.keyArn);
   }
 
   private table(id: string, deployment: Deployment, removalPolicy: RemovalPolicy): dynamodb.Table {
@@ -269,7 +320,8 @@ export class StorageStack extends Stack {
       sortKey: { name: stateKeys.sort, type: dynamodb.AttributeType.STRING },
       billingMode: dynamodb.BillingMode.PAY_PER_REQUEST,
       // Not the backups' key: who may read the state of a job need not be able to open a backup.
-      encryption: dynamodb.TableEncryption.AWS_MANAGED,
+      encryption: dynamodb.TableEncryption.CUSTOMER_MANAGED,
+      encryptionKey: this.dataKey,
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
       timeToLiveAttribute: stateKeys.timeToLive,
       deletionProtection: deployment.deletion_protection,

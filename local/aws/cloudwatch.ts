@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import * as z from 'zod';
+import type { AccessRequest } from '../iam/evaluate.ts';
 import type { StateDisk } from '../state-disk.ts';
 import { localArn } from './account.ts';
 import { AwsError } from './errors.ts';
@@ -218,5 +219,12 @@ export async function openCloudWatch(stateFolder: string, disk: StateDisk): Prom
     }),
   };
 
-  return { service: { name: 'cloudwatch', version: '1.0', operations }, close: file.close };
+  /** CloudWatch has no resources for metrics. */
+  const requests = (called: string, input: unknown): AccessRequest[] => {
+    const { Namespace } = z.looseObject({ Namespace: z.string().optional() }).safeParse(input).data ?? {};
+    const context = Namespace === undefined ? {} : { 'cloudwatch:namespace': Namespace };
+    return [{ action: `cloudwatch:${called}`, resource: '*', context }];
+  };
+
+  return { service: { name: 'cloudwatch', version: '1.0', operations, requests }, close: file.close };
 }

@@ -1,5 +1,7 @@
 import type { RequestListener } from 'node:http';
 import * as z from 'zod';
+import { type Access, callerOf } from '../iam/access.ts';
+import type { AccessRequest } from '../iam/evaluate.ts';
 import { localAccount } from './account.ts';
 import { AwsError, asAwsError } from './errors.ts';
 import type { FaultList, ServiceName } from './faults.ts';
@@ -33,10 +35,16 @@ export type JsonService = {
   version: '1.0' | '1.1';
   /** By operation name, as in `x-amz-target: <service>.<operation>`. */
   operations: Readonly<Record<string, Operation>>;
+  /** The rights that a call needs. */
+  requests: (operation: string, input: unknown, region: string) => readonly AccessRequest[];
 };
 
 /** Serves an AWS JSON protocol: the operation in a header, input and answer as the body. */
-export function serveJson({ name, version, operations }: JsonService, faults: FaultList): RequestListener {
+export function serveJson(
+  { name, version, operations, requests }: JsonService,
+  faults: FaultList,
+  access: Access,
+): RequestListener {
   const contentType = `application/x-amz-json-${version}`;
   return async (request, response) => {
     try {
@@ -46,9 +54,12 @@ export function serveJson({ name, version, operations }: JsonService, faults: Fa
       const run = operations[called];
       if (!run)
         throw new AwsError('UnknownOperationException', `The local ${name} endpoint has no ${called || '(none)'}`);
-      const region = /Credential=[^/]+\/\d+\/([^/]+)\//.exec(request.headers.authorization ?? '')?.[1];
+      const { authorization } = request.headers;
+      const region = /Credential=[^/]+\/\d+\/([^/]+)\//.exec(authorization ?? '')?.[1] ?? localAccount.region;
       const input = body.length > 0 ? JSON.parse(body.toString('utf8')) : {};
-      const answer = await run(input, region ?? localAccount.region);
+      const caller = callerOf(authorization);
+      if (access.isLimited(caller)) access.check(caller, requests(called, input, region));
+      const answer = await run(input, region);
       send(response, 200, contentType, answer ? JSON.stringify(answer) : '');
     } catch (error) {
       const { code, message, status, members } = asAwsError(error);

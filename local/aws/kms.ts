@@ -1,6 +1,8 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import * as z from 'zod';
+import { encryptionContext } from '../iam/access.ts';
+import type { AccessRequest } from '../iam/evaluate.ts';
 import type { StateDisk } from '../state-disk.ts';
 import { localAccount, localArn } from './account.ts';
 import { AwsError } from './errors.ts';
@@ -72,6 +74,16 @@ const signing = keyId.extend({
   Message: blob,
   SigningAlgorithm: z.string(),
   MessageType: z.literal('RAW').default('RAW'),
+});
+/** What the rights to a call depend on. */
+const anyCall = z.looseObject({
+  KeyId: z.string().optional(),
+  CiphertextBlob: blob.optional(),
+  EncryptionContext: context,
+  SourceEncryptionContext: context,
+  DestinationKeyId: z.string().optional(),
+  DestinationEncryptionContext: context,
+  MacAlgorithm: z.string().optional(),
 });
 const macing = keyId.extend({ Message: blob, MacAlgorithm: z.string() });
 
@@ -375,8 +387,52 @@ export async function openKms(stateFolder: string, disk: StateDisk): Promise<Loc
     }),
   };
 
+  /** Nothing for a key that there is not: the operation says so. */
+  const rightOn = (
+    name: string,
+    id: string | undefined,
+    region: string,
+    context: Record<string, string> = {},
+    mac?: string,
+  ) => {
+    const key = id === undefined ? undefined : keys[slotOf(id, region)];
+    const right = {
+      action: `kms:${name}`,
+      context: { ...encryptionContext(context), ...(mac === undefined ? {} : { 'kms:MacAlgorithm': mac }) },
+    };
+    return key ? [{ ...right, resource: arnOf(key) }] : [];
+  };
+  const idOf = (reference: string, region: string): string | undefined => {
+    try {
+      return findKey(reference, region).id;
+    } catch {
+      return undefined;
+    }
+  };
+  const requests = (called: string, input: unknown, region: string): AccessRequest[] => {
+    const parsed = anyCall.safeParse(input);
+    // The operation refuses it.
+    if (!parsed.success) return [];
+    const { CiphertextBlob, EncryptionContext, KeyId } = parsed.data;
+    if (called === 'ReEncrypt') {
+      const { SourceEncryptionContext, DestinationKeyId = '', DestinationEncryptionContext } = parsed.data;
+      return [
+        ...rightOn(
+          'ReEncryptFrom',
+          CiphertextBlob && material.keyIdOf(CiphertextBlob),
+          region,
+          SourceEncryptionContext,
+        ),
+        ...rightOn('ReEncryptTo', idOf(DestinationKeyId, region), region, DestinationEncryptionContext),
+      ];
+    }
+    if (CiphertextBlob) return rightOn(called, material.keyIdOf(CiphertextBlob), region, EncryptionContext);
+    if (KeyId === undefined) return [{ action: `kms:${called}`, resource: '*' }];
+    return rightOn(called, idOf(KeyId, region), region, EncryptionContext, parsed.data.MacAlgorithm);
+  };
+
   return {
-    service: { name: 'kms', version: '1.1', operations },
+    service: { name: 'kms', version: '1.1', operations, requests },
     createKey: async (wanted = {}) => {
       const existing = wanted.keyId === undefined ? undefined : keys[wanted.keyId];
       return arnOf(existing ?? (await newKey(wanted)));

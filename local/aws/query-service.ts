@@ -1,4 +1,6 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import { type Access, callerOf } from '../iam/access.ts';
+import type { AccessRequest } from '../iam/evaluate.ts';
 import { AwsError, asAwsError } from './errors.ts';
 import type { FaultList, ServiceName } from './faults.ts';
 import { readBody, send } from './http.ts';
@@ -15,14 +17,17 @@ export type QueryService = {
   namespace: string;
   /** By operation name, as in `Action`. */
   operations: Readonly<Record<string, QueryOperation>>;
+  /** The rights that a call needs. */
+  requests: (operation: string, form: URLSearchParams) => readonly AccessRequest[];
   /** Answers a GET, which is no call of an operation. */
   page?: (request: IncomingMessage, response: ServerResponse) => void;
 };
 
 /** Serves an AWS Query protocol: operation and input as a form, the answer as XML. */
 export function serveQuery(
-  { name, title, namespace, operations, page }: QueryService,
+  { name, title, namespace, operations, requests, page }: QueryService,
   faults: FaultList,
+  access: Access,
 ): RequestListener {
   return async (request, response) => {
     try {
@@ -35,6 +40,8 @@ export function serveQuery(
       faults.check(name, called);
       const run = operations[called];
       if (!run) throw new AwsError('InvalidAction', `The local ${title} has no ${called || '(none)'}`);
+      const caller = callerOf(request.headers.authorization);
+      if (access.isLimited(caller)) access.check(caller, requests(called, form), 'AccessDenied');
       const result = await run(form);
       const xml = `<${called}Response xmlns="${namespace}"><${called}Result>${result}</${called}Result></${called}Response>`;
       send(response, 200, 'text/xml', xml);

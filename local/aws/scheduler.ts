@@ -2,6 +2,8 @@ import { EventEmitter } from 'node:events';
 import type { RequestListener } from 'node:http';
 import { join } from 'node:path';
 import * as z from 'zod';
+import { type Access, callerOf } from '../iam/access.ts';
+import type { AccessRequest } from '../iam/evaluate.ts';
 import type { StateDisk } from '../state-disk.ts';
 import { localArn } from './account.ts';
 import { AwsError, asAwsError } from './errors.ts';
@@ -45,9 +47,15 @@ export type LocalScheduler = {
   schedules: Schedules;
   /** Makes or replaces a schedule, as deploying a template does; gives its ARN. */
   putSchedule(name: string, schedule: z.input<typeof scheduleInput>): Promise<string>;
-  listener(faults: FaultList): RequestListener;
+  listener(faults: FaultList, access: Access): RequestListener;
   close(): Promise<void>;
 };
+
+/** What the rights to a call depend on. */
+const passing = z.looseObject({
+  GroupName: z.string().optional(),
+  Target: z.looseObject({ RoleArn: z.string().optional() }).optional(),
+});
 
 type Call = { name: string; query: URLSearchParams; body: unknown };
 
@@ -158,7 +166,7 @@ export async function openScheduler(stateFolder: string, disk: StateDisk): Promi
       },
     },
     putSchedule: async (scheduleName, schedule) => (await put(scheduleName, schedule, 'any')).ScheduleArn,
-    listener: (faults) => async (request, response) => {
+    listener: (faults, access) => async (request, response) => {
       try {
         const url = new URL(request.url ?? '/', 'http://localhost');
         const called = operationName(request.method ?? '', url.pathname);
@@ -167,11 +175,14 @@ export async function openScheduler(stateFolder: string, disk: StateDisk): Promi
         const run = operations[called];
         if (!run) throw new AwsError('UnknownOperationException', `The local Scheduler has no ${called}`, 404);
         const scheduleName = decodeURIComponent(url.pathname.split('/')[2] ?? '');
-        const answer = await run({
+        const call = {
           name: scheduleName,
           query: url.searchParams,
           body: body.length > 0 ? JSON.parse(body.toString()) : {},
-        });
+        };
+        const caller = callerOf(request.headers.authorization);
+        if (access.isLimited(caller)) access.check(caller, requestsOf(called, call));
+        const answer = await run(call);
         send(response, 200, 'application/json', JSON.stringify(answer));
       } catch (error) {
         const { code, message, status } = asAwsError(error);
@@ -184,6 +195,21 @@ export async function openScheduler(stateFolder: string, disk: StateDisk): Promi
       await file.close();
     },
   };
+}
+
+/** Whoever gives a schedule a role must be allowed to pass it on. */
+function requestsOf(called: string, { name: scheduleName, query, body }: Call): AccessRequest[] {
+  const given = passing.parse(body);
+  const group = given.GroupName ?? query.get('groupName') ?? 'default';
+  const resource = called.endsWith('Group')
+    ? localArn('scheduler', `schedule-group/${scheduleName}`)
+    : localArn('scheduler', `schedule/${group}/${called.startsWith('List') ? '*' : scheduleName}`);
+  const role = given.Target?.RoleArn;
+  const context = { 'iam:PassedToService': 'scheduler.amazonaws.com' };
+  return [
+    { action: `scheduler:${called}`, resource },
+    ...(role === undefined ? [] : [{ action: 'iam:PassRole', resource: role, context }]),
+  ];
 }
 
 /** REST calls named as the API names them: a method on a collection or on one of its members. */

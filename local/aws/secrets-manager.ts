@@ -1,6 +1,7 @@
 import { randomBytes, randomInt, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import * as z from 'zod';
+import type { AccessRequest } from '../iam/evaluate.ts';
 import type { StateDisk } from '../state-disk.ts';
 import { localArn } from './account.ts';
 import { AwsError } from './errors.ts';
@@ -272,8 +273,14 @@ export async function openSecretsManager(stateFolder: string, disk: StateDisk): 
     ),
   };
 
+  const requests = (called: string, input: unknown): AccessRequest[] => {
+    const { SecretId } = reference.partial().safeParse(input).data ?? {};
+    const known = Object.values(secrets).find(({ name, arn }) => name === SecretId || arn === SecretId);
+    return [{ action: `secretsmanager:${called}`, resource: known?.arn ?? SecretId ?? '*' }];
+  };
+
   return {
-    service: { name: 'secretsmanager', version: '1.1', operations },
+    service: { name: 'secretsmanager', version: '1.1', operations, requests },
     putSecret: async (name, value) => {
       const existing = secrets[name];
       if (!existing) return (await create(name, '', { SecretString: value })).secret.arn;

@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type Access, createAccess, type Permissions } from '../iam/access.ts';
 import type { KnownPorts } from '../ports.ts';
 import { type StateDisk, unwatchedDisk } from '../state-disk.ts';
 import { localAccount } from './account.ts';
@@ -10,7 +11,6 @@ import { type Listening, listen } from './http.ts';
 import { serveJson } from './json-service.ts';
 import { type NewKey, openKms } from './kms.ts';
 import { type LocalRds, openRds } from './rds/rds.ts';
-import type { Listers } from './s3/server.ts';
 import { startS3 } from './s3/start.ts';
 import { type LocalScheduler, openScheduler, type Schedules } from './scheduler.ts';
 import { openSecretsManager } from './secrets-manager.ts';
@@ -40,8 +40,10 @@ export type LocalServices = {
   attachServer: LocalRds['attachServer'];
   /** Makes the next calls of a service fail as AWS would; set once the promise resolves. */
   faults: { set(fault: Fault): Promise<void>; clear(): Promise<void> };
-  /** Which buckets callers may list, by their access key id; S3 tells nobody else that an object is missing. */
-  setListers(listers: Listers): Promise<void>;
+  /** Refuses, from now on, what the policies of the functions' roles do not allow. */
+  setPermissions(permissions: Permissions): Promise<void>;
+  /** The same for what is served elsewhere. */
+  access: Access;
   /** The environment variables that direct the AWS SDK to these endpoints. */
   environment(): Record<string, string>;
   close(): Promise<void>;
@@ -67,6 +69,7 @@ export async function startServices({
   await mkdir(stateFolder, { recursive: true, mode: 0o700 });
   await removeUnfinished(stateFolder);
   const faults = createFaultList();
+  const access = createAccess();
   const opened: { close(): Promise<void> }[] = [];
   async function keep<T extends { close(): Promise<void> }>(opening: Promise<T>): Promise<T> {
     const one = await opening;
@@ -82,7 +85,7 @@ export async function startServices({
 
   try {
     // First, as its lock on the folder keeps a second start away from the state of all.
-    const dynamodb = await keep(openDynamoDb(stateFolder, disk));
+    const dynamodb = await keep(openDynamoDb(stateFolder, disk, access));
     const s3 = await keep(ports.open('s3', (port) => startS3({ folder: join(stateFolder, 's3'), port, disk })));
     const kms = await keep(openKms(stateFolder, disk));
     const ses = await keep(openSes(stateFolder, disk));
@@ -108,10 +111,10 @@ export async function startServices({
       endpoints[name] = listening.url;
     };
     for (const { service } of [dynamodb, kms, cloudwatch, secrets])
-      await expose(service.name, serveJson(service, faults));
-    await expose('ses', ses.listener(faults));
-    await expose('scheduler', scheduler.listener(faults));
-    await expose('rds', rds.listener(faults));
+      await expose(service.name, serveJson(service, faults, access));
+    await expose('ses', ses.listener(faults, access));
+    await expose('scheduler', scheduler.listener(faults, access));
+    await expose('rds', rds.listener(faults, access));
 
     return {
       endpoints,
@@ -134,7 +137,11 @@ export async function startServices({
           await s3.clearFaults();
         },
       },
-      setListers: s3.setListers,
+      setPermissions: async (permissions) => {
+        access.set(permissions);
+        await s3.setPermissions(permissions);
+      },
+      access,
       environment: () => environmentOf(endpoints),
       close,
     };
@@ -148,7 +155,7 @@ function environmentOf(endpoints: Record<ServiceName, string>): Record<string, s
   return {
     AWS_REGION: localAccount.region,
     AWS_DEFAULT_REGION: localAccount.region,
-    // The endpoints check no signatures; the SDK only wants something to sign with.
+    // Those of an administrator; the endpoints check no signatures, the SDK only wants something to sign with.
     AWS_ACCESS_KEY_ID: 'local',
     AWS_SECRET_ACCESS_KEY: 'local',
     AWS_ENDPOINT_URL_S3: endpoints.s3,

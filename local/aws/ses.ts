@@ -1,7 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { RequestListener } from 'node:http';
 import { join } from 'node:path';
+import type { Access } from '../iam/access.ts';
+import type { AccessRequest } from '../iam/evaluate.ts';
 import type { StateDisk } from '../state-disk.ts';
+import { localArn } from './account.ts';
 import { AwsError } from './errors.ts';
 import type { FaultList } from './faults.ts';
 import { showMailbox } from './mailbox-page.ts';
@@ -27,7 +30,7 @@ export type Email = {
 export type LocalSes = {
   /** Newest first. */
   emails(): Email[];
-  listener(faults: FaultList): RequestListener;
+  listener(faults: FaultList, access: Access): RequestListener;
   close(): Promise<void>;
 };
 
@@ -86,14 +89,28 @@ export async function openSes(stateFolder: string, disk: StateDisk): Promise<Loc
 
   return {
     emails: () => [...emails],
-    listener: (faults) =>
+    listener: (faults, access) =>
       serveQuery(
         {
           ...{ name: 'ses', title: 'SES', namespace: 'http://ses.amazonaws.com/doc/2010-12-01/', operations },
+          requests,
           page: (request, response) => showMailbox(response, request.url ?? '/', emails),
         },
         faults,
+        access,
       ),
     close: file.close,
   };
+}
+
+/** SES asks for the right on the identity that is verified, which here is the address itself, and on the configuration set. */
+function requests(called: string, form: URLSearchParams): AccessRequest[] {
+  const source = form.get('Source') ?? '';
+  const set = form.get('ConfigurationSetName');
+  const resources = [`identity/${source}`, ...(set === null ? [] : [`configuration-set/${set}`])];
+  return resources.map((resource) => ({
+    action: `ses:${called}`,
+    resource: localArn('ses', resource),
+    context: { 'ses:FromAddress': source },
+  }));
 }

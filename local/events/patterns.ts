@@ -1,4 +1,4 @@
-import { matches as matchesWildcard } from '../gateway/authorization.ts';
+import { matches as matchesWildcard } from '../iam/pattern.ts';
 
 /**
  * Whether an event fits an EventBridge event pattern: values, `prefix`, `suffix`, `wildcard`, `equals-ignore-case`, `exists`,

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { matches } from '../iam/pattern.ts';
 import type { LambdaService } from '../lambda/service.ts';
 import type { Authorizer, RestApi } from '../template/api.ts';
 import { type AuthorizerContext, commonEvent, type GatewayRequest, header, methodArn } from './request.ts';
@@ -99,13 +100,4 @@ function identity(source: string, api: RestApi, request: GatewayRequest): string
     'identity.userAgent': header(request, 'user-agent'),
   };
   return context[name];
-}
-
-/** Matches a policy's text, in which `*` stands for any characters and `?` for one. */
-export function matches(pattern: string, text: string): boolean {
-  const expression = pattern
-    .replaceAll(/[.+^${}()|[\]\\]/g, '\\$&')
-    .replaceAll('*', '.*')
-    .replaceAll('?', '.');
-  return new RegExp(`^${expression}$`, 's').test(text);
 }

@@ -1,31 +1,44 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { AwsError } from '../aws/errors.ts';
 import { type Listening, listen, readBody } from '../aws/http.ts';
 import { handleDurableCall } from '../durable/routes.ts';
+import { type Access, callerOf, createAccess } from '../iam/access.ts';
 import { LambdaServiceError } from './errors.ts';
 import { handleManagementCall } from './management.ts';
+import { lambdaRequests } from './requests.ts';
 import type { InvokeRequest, LambdaService } from './service.ts';
 
 const synchronousLimit = 6_291_556;
 const asynchronousLimit = 1_048_576;
 
-/** Serves the Lambda API on the loopback address. @param port 0 takes a free one. */
-export function serveLambda(lambda: LambdaService, port = 0): Promise<Listening> {
+/** Serves the Lambda API on the loopback address. @param port 0, the default, takes a free one. */
+export function serveLambda(
+  lambda: LambdaService,
+  { port = 0, access = createAccess() }: { port?: number; access?: Access } = {},
+): Promise<Listening> {
   return listen(port, (request, response) => {
-    void answer(lambda, request, response);
+    void answer(lambda, access, request, response);
   });
 }
 
-async function answer(lambda: LambdaService, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function answer(
+  lambda: LambdaService,
+  access: Access,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   try {
     const url = new URL(request.url ?? '/', 'http://localhost');
     const body = (await readBody(request)).toString();
+    const caller = callerOf(request.headers.authorization);
+    const call = { method: request.method ?? '', path: url.pathname, query: url.searchParams, body };
+    if (access.isLimited(caller)) access.check(caller, lambdaRequests(call));
     const invoked = /^\/2015-03-31\/functions\/([^/]+)\/invocations$/.exec(url.pathname)?.[1];
     if (invoked !== undefined && request.method === 'POST') {
       await invoke(lambda, decodeURIComponent(invoked), url.searchParams, body, request, response);
       return;
     }
-    const call = { method: request.method ?? '', path: url.pathname, query: url.searchParams, body };
     const reply = handleDurableCall(lambda.durable, call) ?? (await handleManagementCall(lambda, call));
     if (!reply)
       throw new LambdaServiceError(
@@ -38,7 +51,9 @@ async function answer(lambda: LambdaService, request: IncomingMessage, response:
     const known =
       error instanceof LambdaServiceError
         ? error
-        : new LambdaServiceError(500, 'ServiceException', error instanceof Error ? error.message : String(error));
+        : error instanceof AwsError
+          ? new LambdaServiceError(403, error.code, error.message)
+          : new LambdaServiceError(500, 'ServiceException', error instanceof Error ? error.message : String(error));
     send(
       response,
       known.statusCode,

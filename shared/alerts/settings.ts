@@ -16,7 +16,8 @@ export interface StoredSettings {
   changed_by: string | null;
 }
 
-const settingsKey = (database: string) => ({ pk: `ALERT_SETTINGS#${database}`, sk: 'ALERT_SETTINGS' });
+export const ALERT_SETTINGS_PREFIX = 'ALERT_SETTINGS#';
+const settingsKey = (database: string) => ({ pk: `${ALERT_SETTINGS_PREFIX}${database}`, sk: 'ALERT_SETTINGS' });
 const storedSchema = z.object({
   settings: thresholdsRequestSchema,
   changed_at: z.string().nullable(),

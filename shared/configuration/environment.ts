@@ -16,6 +16,10 @@ export const environmentNames = {
   auditBucket: 'AUDIT_BUCKET',
   /** Signs the ends of the audit trails. */
   auditKeyArn: 'AUDIT_KEY_ARN',
+  /** Encrypts the archives of the audit trails. */
+  archiveKeyArn: 'ARCHIVE_KEY_ARN',
+  /** Derives the masking key. */
+  maskingKeyArn: 'MASKING_KEY_ARN',
   backupBucket: 'BACKUP_BUCKET',
   backupKeyArn: 'BACKUP_KEY_ARN',
   /** Holds the files of downloads for a day. */

@@ -52,7 +52,7 @@ export const accessRoutes = [
     method: 'POST',
     path: '/security/access/revocations',
     leastRole: 'admin',
-    servedBy: 'access-api',
+    servedBy: 'settings-api',
     tag: 'Security',
     summary: 'Revoke tokens',
     description:

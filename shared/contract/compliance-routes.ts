@@ -38,7 +38,7 @@ export const complianceRoutes = [
     method: 'PUT',
     path: '/security/compliance/waivers/{rule}',
     leastRole: 'admin',
-    servedBy: 'compliance-api',
+    servedBy: 'settings-api',
     tag: 'Security',
     summary: 'Waive a rule for a database',
     description:
@@ -55,7 +55,7 @@ export const complianceRoutes = [
     method: 'DELETE',
     path: '/security/compliance/waivers/{rule}',
     leastRole: 'admin',
-    servedBy: 'compliance-api',
+    servedBy: 'settings-api',
     tag: 'Security',
     summary: 'End the waiver of a rule',
     description: 'The rule counts again.',

@@ -16,7 +16,11 @@ const storedSchema = z.object({
 /** The rules of masking of one database. */
 export type StoredMasking = z.output<typeof storedSchema>;
 
-const rulesKey = (database: string): { pk: string; sk: string } => ({ pk: `MASKING#${database}`, sk: 'MASKING' });
+export const MASKING_PREFIX = 'MASKING#';
+const rulesKey = (database: string): { pk: string; sk: string } => ({
+  pk: `${MASKING_PREFIX}${database}`,
+  sk: 'MASKING',
+});
 
 export async function readMasking(table: StateTable, database: string): Promise<StoredMasking> {
   const { Item } = await table.documents.send(
@@ -44,30 +48,20 @@ export function writeMasking(table: StateTable, masking: StoredMasking): Promise
   );
 }
 
-const MASKING_KEY = { pk: 'MASKING_KEY', sk: 'MASKING_KEY' };
+export const MASKING_KEY = 'MASKING_KEY';
 
-/** The deployment's masking key, as KMS has encrypted it, in base 64; null: there is none yet. */
+/**
+ * The masking key of a deployment that made it once and keeps it here, as KMS has encrypted it, in base 64; null where it is derived. See
+ * docs/decisions/0098-keys-apart.md.
+ */
 export async function readWrappedKey(table: StateTable): Promise<string | null> {
   const { Item } = await table.documents.send(
-    new GetCommand({ TableName: table.name, Key: MASKING_KEY, ConsistentRead: true }),
+    new GetCommand({ TableName: table.name, Key: { pk: MASKING_KEY, sk: MASKING_KEY }, ConsistentRead: true }),
   );
   return (
     z
       .object({ wrapped: z.string() })
       .nullable()
       .parse(Item ?? null)?.wrapped ?? null
-  );
-}
-
-/** Keeps the first one. @returns false when there was one */
-export function writeWrappedKey(table: StateTable, wrapped: string): Promise<boolean> {
-  return wasWritten(
-    table.documents.send(
-      new PutCommand({
-        TableName: table.name,
-        Item: { ...MASKING_KEY, wrapped },
-        ConditionExpression: 'attribute_not_exists(pk)',
-      }),
-    ),
   );
 }

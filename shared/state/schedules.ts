@@ -49,8 +49,9 @@ export interface ScheduleStore {
 const COLLECTION = 'SCHEDULES';
 const PAGE = 500;
 
+export const SCHEDULES_PREFIX = 'SCHEDULES#';
 const scheduleKey = (database: string): { pk: string; sk: string } => ({
-  pk: `SCHEDULES#${database}`,
+  pk: `${SCHEDULES_PREFIX}${database}`,
   sk: 'SCHEDULES',
 });
 

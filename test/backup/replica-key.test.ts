@@ -41,7 +41,7 @@ async function seal(keyArn: string, text: string): Promise<Buffer> {
   return sealed;
 }
 async function open(keyArn: string, sealed: Buffer): Promise<string> {
-  const opening = openStream(keyArn, context);
+  const opening = openStream([keyArn], context);
   const [opened] = await Promise.all([buffer(opening), pipeline(Readable.from([sealed]), opening)]);
   return opened.toString();
 }

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import example from '../../infra/config/example.ts';
 import type { DeploymentInput } from '../../infra/config/schema.ts';
-import { matches } from '../../local/gateway/authorization.ts';
+import { matches } from '../../local/iam/pattern.ts';
 import type { ApiMethod, RestApi } from '../../local/template/api.ts';
 import type { RouteDefinition } from '../../shared/contract/define-route.ts';
 import { roleSchema } from '../../shared/contract/roles.ts';

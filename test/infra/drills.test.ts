@@ -1,9 +1,9 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import example from '../../infra/config/example.ts';
 import { ConfigurationError, checkDeployment } from '../../infra/config/load.ts';
+import { statementsOf } from '../../local/template/statements.ts';
 import { DATABASE_DIMENSION, metricNamespace, publishedName } from '../../shared/health/metrics.ts';
 import { validationEventSchema } from '../../shared/jobs/events.ts';
-import { statementsOf } from './support/policies.ts';
 import { type Synthesized, synthesize } from './support/synthesize.ts';
 
 let withDrills: Synthesized;
@@ -58,7 +58,7 @@ describe('drills', () => {
 
   it('log in to that server alone', () => {
     const rights = (synthesized: Synthesized) =>
-      statementsOf(synthesized)
+      statementsOf(synthesized.app.resources)
         .filter(({ roles }) => roles.includes('dbms-validate'))
         .flatMap(({ actions }) => actions)
         .filter((action) => /^(rds-db|secretsmanager):/.test(action));
@@ -105,7 +105,9 @@ describe('the age of the newest proven backup', () => {
     ['with drills', () => withDrills],
     ['without', () => without],
   ])('goes into a namespace of the deployment alone, %s', (_name, of) => {
-    const publishing = statementsOf(of()).filter(({ actions }) => actions.includes('cloudwatch:PutMetricData'));
+    const publishing = statementsOf(of().app.resources).filter(({ actions }) =>
+      actions.includes('cloudwatch:PutMetricData'),
+    );
     expect(publishing.flatMap(({ roles }) => roles).sort()).toEqual([
       'dbms-backup-ages',
       'dbms-validate',

@@ -2,9 +2,9 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import example from '../../infra/config/example.ts';
 import { checkDeployment } from '../../infra/config/load.ts';
 import type { DeploymentInput } from '../../infra/config/schema.ts';
+import { statementsOf } from '../../local/template/statements.ts';
 import { circlesIn } from './support/cycles.ts';
 import { everything } from './support/everything.ts';
-import { statementsOf } from './support/policies.ts';
 import { type Synthesized, synthesize } from './support/synthesize.ts';
 
 const copied: DeploymentInput = { ...example, copies: { region: 'eu-west-1' } };
@@ -37,7 +37,7 @@ describe('expiry', () => {
   });
 
   it('can delete backups, and cannot read them', () => {
-    const actions = statementsOf(plain)
+    const actions = statementsOf(plain.app.resources)
       .filter(({ roles }) => roles.includes('dbms-expire-backups'))
       .flatMap((statement) => statement.actions);
     expect(actions).toContain('s3:DeleteObject');
@@ -67,10 +67,12 @@ describe('object lock', () => {
 
   it('is overridden by no function', () => {
     // What empties the buckets of a removed stack deletes versions as far as no lock keeps them.
-    const bypass = statementsOf(withLock)
+    const bypass = statementsOf(withLock.app.resources)
       .filter(({ effect, roles }) => effect === 'Allow' && !roles.includes('dbms-empty-bucket'))
       .flatMap(({ actions }) => actions);
-    const all = statementsOf(withLock).flatMap(({ effect, actions }) => (effect === 'Allow' ? actions : []));
+    const all = statementsOf(withLock.app.resources).flatMap(({ effect, actions }) =>
+      effect === 'Allow' ? actions : [],
+    );
     expect(all.filter((action) => /BypassGovernance|PutObjectRetention/.test(action))).toEqual([]);
     expect(bypass.filter((action) => /BypassGovernance|PutObjectRetention|DeleteObjectVersion/.test(action))).toEqual(
       [],
@@ -134,7 +136,7 @@ describe('copies', () => {
   it('are made by a role that can read just the backups and write just the copies', () => {
     const role = withCopies.one('AWS::IAM::Role', 'Replication');
     const backups = withCopies.one('AWS::S3::Bucket', 'Backups').arn;
-    const found = statementsOf(withCopies).filter(
+    const found = statementsOf(withCopies.app.resources).filter(
       ({ roles, actions }) => roles.includes(role.name) && !actions.includes('sts:AssumeRole'),
     );
     const writes = found.filter(({ actions }) => actions.some((action) => /Replicate(Object|Delete)/.test(action)));
@@ -193,7 +195,7 @@ describe('copies', () => {
       .written('AWS::S3::Bucket')
       .filter(({ Properties }) => Properties?.NotificationConfiguration);
     expect(bucketAsWritten?.DependsOn).toEqual(expect.arrayContaining([expect.stringMatching(/^FailedCopiesPolicy/)]));
-    const publishing = statementsOf(withCopies).filter(({ actions }) => actions.includes('sns:Publish'));
+    const publishing = statementsOf(withCopies.app.resources).filter(({ actions }) => actions.includes('sns:Publish'));
     expect(publishing).toMatchObject([
       { effect: 'Deny' },
       {
@@ -208,7 +210,7 @@ describe('copies', () => {
     expect(topic).toBeTruthy();
     const rules = withCopies.app.rules.filter(({ targets }) => targets.some(({ arn }) => arn === fn?.arn));
     expect(rules).toHaveLength(1);
-    const actions = statementsOf(withCopies)
+    const actions = statementsOf(withCopies.app.resources)
       .filter(({ roles }) => roles.includes('dbms-watch-copies'))
       .flatMap((statement) => statement.actions);
     expect(actions.filter((action) => /^kms:|^s3:Put|^s3:Delete/.test(action))).toEqual([]);
@@ -251,12 +253,12 @@ describe('backups that are there already', () => {
     expect(west.ofType('AWS::KMS::Key').map(({ properties }) => properties.KeySpec)).toEqual(['ECC_NIST_P256']);
     const restore = west.app.functions.find(({ name }) => name === 'west-restore');
     expect(restore?.environment).toMatchObject({ BACKUP_BUCKET: existing.bucket, BACKUP_KEY_ARN: existing.key_arn });
-    const opening = statementsOf(west).filter(
+    const opening = statementsOf(west.app.resources).filter(
       ({ roles, actions, resources }) =>
         roles.includes('west-restore') && actions.includes('kms:Decrypt') && resources.includes(existing.key_arn),
     );
     expect(opening.flatMap(({ resources }) => resources)).toContain(existing.bucket_key_arn);
-    const writing = statementsOf(west).filter(({ actions }) => actions.includes('kms:GenerateDataKey'));
+    const writing = statementsOf(west.app.resources).filter(({ actions }) => actions.includes('kms:GenerateDataKey'));
     expect(writing.flatMap(({ resources }) => resources)).not.toContain(existing.bucket_key_arn);
   });
 

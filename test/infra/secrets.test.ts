@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import example from '../../infra/config/example.ts';
 import type { DeploymentInput } from '../../infra/config/schema.ts';
-import { statementsOf } from './support/policies.ts';
+import { statementsOf } from '../../local/template/statements.ts';
 import { type Synthesized, synthesize } from './support/synthesize.ts';
 
 const ARN = 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:shop-login-AbCdEf';
@@ -84,7 +84,9 @@ describe('a password that is to be rotated', () => {
   });
 
   it('is changed by that function alone', () => {
-    const writers = statementsOf(full).filter(({ actions }) => /secretsmanager:(Put|Update)/.test(actions.join(' ')));
+    const writers = statementsOf(full.app.resources).filter(({ actions }) =>
+      /secretsmanager:(Put|Update)/.test(actions.join(' ')),
+    );
     expect(writers.map(({ roles, resources }) => [roles, resources])).toEqual([[['dbms-rotate-password'], [ARN]]]);
   });
 

@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import example from '../../infra/config/example.ts';
+import { statementsOf } from '../../local/template/statements.ts';
 import { stateKeys } from '../../shared/state/table.ts';
 import { plain } from './support/plain.ts';
-import { statementsOf } from './support/policies.ts';
 import { type Synthesized, synthesize } from './support/synthesize.ts';
 
 let full: Synthesized;
@@ -79,7 +79,7 @@ describe('the storage', () => {
       BucketEncryption: full.one('AWS::S3::Bucket', 'Backups').properties.BucketEncryption,
     });
     const policy = full.one('AWS::S3::BucketPolicy', 'AuditArchive');
-    const refusals = statementsOf(full).filter(
+    const refusals = statementsOf(full.app.resources).filter(
       ({ holder, actions }) => holder.logicalId === policy.logicalId && actions.includes('s3:DeleteObject'),
     );
     expect(refusals).toMatchObject([

@@ -7,8 +7,8 @@ import example from '../../infra/config/example.ts';
 import { checkDeployment } from '../../infra/config/load.ts';
 import type { DeploymentInput } from '../../infra/config/schema.ts';
 import { endpointFor, endpointNames, vpcEndpoints, withoutEndpoint } from '../../infra/constructs/vpc-services.ts';
+import { statementsOf } from '../../local/template/statements.ts';
 import * as clients from '../../shared/aws/clients.ts';
-import { statementsOf } from './support/policies.ts';
 import { type Synthesized, synthesize } from './support/synthesize.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -47,7 +47,7 @@ describe('endpoints of a VPC', () => {
   it('are there for every service that a function in the VPC may call', () => {
     expect(inVpc().length).toBeGreaterThan(10);
     const names = new Set(inVpc().map(({ name }) => name));
-    const called = statementsOf(made)
+    const called = statementsOf(made.app.resources)
       .filter(({ roles, effect }) => effect === 'Allow' && roles.some((role) => names.has(role)))
       .filter(({ actions }) => !actions.includes('sts:AssumeRole'))
       .flatMap(({ actions }) => actions.map((action) => action.split(':')[0] ?? ''));

@@ -1,4 +1,5 @@
-import { KMSClient } from '@aws-sdk/client-kms';
+import { GenerateDataKeyCommand, KMSClient } from '@aws-sdk/client-kms';
+import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type MaskingChange, maskingChangeSchema } from '../../shared/contract/schemas/masking.ts';
 import {
@@ -25,7 +26,8 @@ beforeAll(async () => {
   await client.end();
   const { table } = await createStateTable(harness.services);
   const kms = new KMSClient(clientOptions(harness.services.endpoints.kms));
-  key = { table, kms, keyArn: harness.store.keyArn };
+  const keyArn = await harness.services.createKey({ keySpec: 'HMAC_256' });
+  key = { table, kms, keyArn, backupKeyArn: harness.store.keyArn };
 });
 afterAll(async () => {
   key?.kms.destroy();
@@ -38,18 +40,30 @@ const change = (version: number, rules: unknown[]) => {
   return changeMasking(dependencies, { database: DATABASE_ID, change: parsed, by: 'alice' });
 };
 
-test('there is one key for all, which the table holds encrypted', async () => {
-  const keys = await Promise.all([loadMaskingKey(key), loadMaskingKey(key), loadMaskingKey(key)]);
-  const [first] = keys;
+test('there is one key for all, which is derived and stored nowhere', async () => {
+  const [first, second] = await Promise.all([loadMaskingKey(key), loadMaskingKey(key)]);
   expect(first).toHaveLength(32);
-  for (const each of keys) expect(Buffer.from(each)).toEqual(Buffer.from(first ?? []));
-  const wrapped = Buffer.from((await readWrappedKey(key.table)) ?? '', 'base64');
-  expect(wrapped.length).toBeGreaterThan(32);
-  expect(wrapped.includes(Buffer.from(first ?? []))).toBe(false);
+  expect(Buffer.from(second ?? [])).toEqual(Buffer.from(first ?? []));
+  expect(await readWrappedKey(key.table)).toBeNull();
 });
 
-test('a key that KMS does not open is a refusal, not another key', async () => {
+test('a key that KMS does not derive is a refusal, not another key', async () => {
   const other = { ...key, keyArn: await harness.services.createKey() };
+  await expect(loadMaskingKey(other)).rejects.toMatchObject({ code: 'masking_key_unavailable' });
+});
+
+test('a deployment that has stored its masking key goes on with that one', async () => {
+  const { table } = await createStateTable(harness.services);
+  const KeyId = key.backupKeyArn;
+  const made = await key.kms.send(
+    new GenerateDataKeyCommand({ KeyId, KeySpec: 'AES_256', EncryptionContext: { purpose: 'masking' } }),
+  );
+  const wrapped = Buffer.from(made.CiphertextBlob ?? []).toString('base64');
+  await table.documents.send(
+    new PutCommand({ TableName: table.name, Item: { pk: 'MASKING_KEY', sk: 'MASKING_KEY', wrapped } }),
+  );
+  expect(Buffer.from(await loadMaskingKey({ ...key, table }))).toEqual(Buffer.from(made.Plaintext ?? []));
+  const other = { ...key, table, backupKeyArn: await harness.services.createKey() };
   await expect(loadMaskingKey(other)).rejects.toMatchObject({ code: 'masking_key_unavailable' });
 });
 

@@ -1,9 +1,11 @@
 import type * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
 import type * as iam from 'aws-cdk-lib/aws-iam';
 import type * as kms from 'aws-cdk-lib/aws-kms';
+import type * as s3 from 'aws-cdk-lib/aws-s3';
 import { AUDIT_PREFIX } from '../../../shared/security/audit/layout.ts';
 import { headKey } from '../../../shared/security/audit/record.ts';
-import { type AnyBucket, allow, listAndMiss } from './allow.ts';
+import { type AnyBucket, allow, listAndMiss, readThroughS3, sealed } from './allow.ts';
+import { onTable } from './tables.ts';
 
 /** Archives and digests of all audit trails, in a bucket of their own; see shared/security/audit/layout.ts. */
 export const AUDIT_PATHS = `${AUDIT_PREFIX}*`;
@@ -14,7 +16,8 @@ export const AUDIT_PATHS = `${AUDIT_PREFIX}*`;
  * Of what is there, it may read the heads of the chains alone.
  */
 export function writeAudit(table: dynamodb.Table): iam.PolicyStatement[] {
-  return [
+  return onTable(
+    table,
     allow(['dynamodb:PutItem'], [table.tableArn], {
       'ForAnyValue:StringEquals': { 'dynamodb:EnclosingOperation': ['TransactWriteItems'] },
     }),
@@ -23,16 +26,28 @@ export function writeAudit(table: dynamodb.Table): iam.PolicyStatement[] {
       // Without it, a request that names no key would fulfil the condition above.
       Null: { 'dynamodb:LeadingKeys': 'false' },
     }),
-  ];
+  );
+}
+
+/** Keys of the audit trail: that of the archive, and that of the backups, which encrypted the archive before it had its own. */
+export interface ArchiveKeys {
+  readonly archiveKey: kms.IKey;
+  readonly backupKey: kms.IKey;
 }
 
 /** Reads the audit trail, and what is archived and signed of it. */
-export function readAudit(table: dynamodb.Table, bucket: AnyBucket, key: kms.IKey): iam.PolicyStatement[] {
+export function readAudit(
+  table: dynamodb.Table,
+  bucket: s3.Bucket,
+  { archiveKey, backupKey }: ArchiveKeys,
+): iam.PolicyStatement[] {
   return [
-    allow(['dynamodb:GetItem', 'dynamodb:Query'], [table.tableArn]),
+    ...onTable(table, allow(['dynamodb:GetItem', 'dynamodb:Query'], [table.tableArn])),
     allow(['s3:GetObject'], [bucket.arnForObjects(AUDIT_PATHS)]),
     listAndMiss(bucket, AUDIT_PATHS),
-    allow(['kms:Decrypt'], [key.keyArn]),
+    allow(['kms:Decrypt'], [archiveKey.keyArn]),
+    sealed(['kms:Decrypt'], backupKey, 'audit'),
+    readThroughS3(bucket, { encryptionKey: backupKey }),
   ];
 }
 
@@ -40,15 +55,15 @@ export function readAudit(table: dynamodb.Table, bucket: AnyBucket, key: kms.IKe
 export function sealAudit(
   table: dynamodb.Table,
   bucket: AnyBucket,
-  key: kms.IKey,
+  archiveKey: kms.IKey,
   auditKey: kms.Key,
 ): iam.PolicyStatement[] {
   return [
-    allow(['dynamodb:GetItem', 'dynamodb:Query'], [table.tableArn]),
+    ...onTable(table, allow(['dynamodb:GetItem', 'dynamodb:Query'], [table.tableArn])),
     allow(['s3:PutObject', 's3:AbortMultipartUpload'], [bucket.arnForObjects(AUDIT_PATHS)]),
     allow(['s3:ListBucket'], [bucket.bucketArn], { StringLike: { 's3:prefix': AUDIT_PATHS } }),
     // S3 itself decrypts with the key when it joins the parts of an upload.
-    allow(['kms:GenerateDataKey', 'kms:Decrypt'], [key.keyArn]),
+    allow(['kms:GenerateDataKey', 'kms:Decrypt'], [archiveKey.keyArn]),
     allow(['kms:Sign'], [auditKey.keyArn]),
   ];
 }

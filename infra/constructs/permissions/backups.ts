@@ -1,7 +1,8 @@
 import type * as iam from 'aws-cdk-lib/aws-iam';
 import type * as kms from 'aws-cdk-lib/aws-kms';
 import { MANIFEST, WORK } from '../../../shared/backup/layout.ts';
-import { type AnyBucket, allow, decrypt, listAndMiss } from './allow.ts';
+import { MASKING_CONTEXT } from '../../../shared/security/masking/masking-key.ts';
+import { type AnyBucket, allow, decrypt, encrypt, listAndMiss } from './allow.ts';
 
 /** Where all backups lie; see shared/backup/layout.ts. A wildcard, because a backup's path is made when the backup is. */
 export const BACKUP_PATHS = 'databases/*';
@@ -17,14 +18,18 @@ export const MANIFEST_PATHS = ownPath(MANIFEST);
 export function writeBackups(bucket: AnyBucket, key: kms.IKey): iam.PolicyStatement[] {
   return [
     allow(['s3:PutObject', 's3:AbortMultipartUpload'], [bucket.arnForObjects(BACKUP_PATHS)]),
-    // S3 itself decrypts with the key when it joins the parts of an upload.
-    allow(['kms:GenerateDataKey', 'kms:Decrypt'], [key.keyArn]),
+    ...encrypt(bucket, key),
   ];
 }
 
-/** Makes and opens the masking key, which is a data key of the backups' key. */
-export function useMaskingKey(key: kms.IKey): iam.PolicyStatement[] {
-  return [allow(['kms:GenerateDataKey', 'kms:Decrypt'], [key.keyArn])];
+/** Derives the masking key; opens the one of a deployment that has stored it, under the key of the backups. */
+export function useMaskingKey(maskingKey: kms.IKey, backupKey: kms.IKey): iam.PolicyStatement[] {
+  return [
+    allow(['kms:GenerateMac'], [maskingKey.keyArn], { StringEquals: { 'kms:MacAlgorithm': 'HMAC_SHA_256' } }),
+    allow(['kms:Decrypt'], [backupKey.keyArn], {
+      StringEquals: { 'kms:EncryptionContext:purpose': MASKING_CONTEXT.purpose },
+    }),
+  ];
 }
 
 /** Opens sealed objects of any backup. */
@@ -32,7 +37,7 @@ export function readBackups(bucket: AnyBucket, key: kms.IKey): iam.PolicyStateme
   return [
     allow(['s3:GetObject'], [bucket.arnForObjects(BACKUP_PATHS)]),
     listAndMiss(bucket, BACKUP_PATHS),
-    decrypt(bucket, key),
+    ...decrypt(bucket, key),
   ];
 }
 
@@ -41,7 +46,7 @@ export function readWork(bucket: AnyBucket, key: kms.IKey): iam.PolicyStatement[
   return [
     allow(['s3:GetObject'], [bucket.arnForObjects(WORK_PATHS)]),
     listAndMiss(bucket, WORK_PATHS),
-    decrypt(bucket, key),
+    ...decrypt(bucket, key),
   ];
 }
 

@@ -1,7 +1,7 @@
 import type * as iam from 'aws-cdk-lib/aws-iam';
 import type * as kms from 'aws-cdk-lib/aws-kms';
 import { changesPrefix } from '../../../shared/changes/segments/layout.ts';
-import { type AnyBucket, allow, decrypt, listAndMiss } from './allow.ts';
+import { type AnyBucket, allow, decrypt, encrypt, listAndMiss } from './allow.ts';
 
 /** Captured changes of all databases; see shared/changes/segments/layout.ts. */
 export const CHANGE_PATHS = changesPrefix('*').concat('*');
@@ -11,7 +11,7 @@ export function readChanges(bucket: AnyBucket, key: kms.IKey): iam.PolicyStateme
   return [
     allow(['s3:GetObject'], [bucket.arnForObjects(CHANGE_PATHS)]),
     listAndMiss(bucket, CHANGE_PATHS),
-    decrypt(bucket, key),
+    ...decrypt(bucket, key),
   ];
 }
 
@@ -20,8 +20,8 @@ export function captureChanges(bucket: AnyBucket, key: kms.IKey): iam.PolicyStat
   return [
     allow(['s3:PutObject', 's3:AbortMultipartUpload', 's3:GetObject'], [bucket.arnForObjects(CHANGE_PATHS)]),
     listAndMiss(bucket, CHANGE_PATHS),
-    allow(['kms:GenerateDataKey'], [key.keyArn]),
-    decrypt(bucket, key),
+    ...encrypt(bucket, key),
+    ...decrypt(bucket, key),
   ];
 }
 

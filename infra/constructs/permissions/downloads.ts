@@ -2,7 +2,7 @@ import * as iam from 'aws-cdk-lib/aws-iam';
 import type * as kms from 'aws-cdk-lib/aws-kms';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
 import { isEverywhere } from '../../config/address-ranges.ts';
-import { type AnyBucket, allow, listAndMiss } from './allow.ts';
+import { type AnyBucket, allow, listAndMiss, readThroughS3, storeThroughS3 } from './allow.ts';
 
 /** All of the bucket of downloads, which holds nothing else. */
 export const DOWNLOAD_PATHS = '*';
@@ -15,8 +15,7 @@ export function writeDownloads(downloads: AnyBucket, key: kms.IKey): iam.PolicyS
       [downloads.arnForObjects(DOWNLOAD_PATHS)],
     ),
     allow(['s3:ListBucket'], [downloads.bucketArn]),
-    // S3 itself decrypts with the key when it joins the parts of an upload.
-    allow(['kms:GenerateDataKey', 'kms:Decrypt'], [key.keyArn]),
+    storeThroughS3(downloads, key),
   ];
 }
 
@@ -25,7 +24,7 @@ export function readDownloads(downloads: AnyBucket, key: kms.IKey): iam.PolicySt
   return [
     allow(['s3:GetObject'], [downloads.arnForObjects(DOWNLOAD_PATHS)]),
     listAndMiss(downloads, DOWNLOAD_PATHS),
-    allow(['kms:Decrypt'], [key.keyArn]),
+    readThroughS3(downloads, { encryptionKey: key }),
   ];
 }
 

@@ -1,11 +1,13 @@
 import { join } from 'node:path';
 import * as z from 'zod';
+import type { Access } from '../../iam/access.ts';
 import type { StateDisk } from '../../state-disk.ts';
 import { AwsError } from '../errors.ts';
 import { type JsonService, type Operation, operation } from '../json-service.ts';
 import { openStateFile } from '../state-file.ts';
 import { type Engine, type EngineOperation, openEngine } from './engine.ts';
 import { createGate } from './gate.ts';
+import { dynamoDbRequests } from './requests.ts';
 import { keyOf, openTransactions, transactGet } from './transactions.ts';
 
 /** By table name: what dynalite does not keep. */
@@ -18,7 +20,7 @@ const table = z.object({ TableName: z.string() });
 const sweepEveryMs = 3_600_000;
 
 /** DynamoDB: dynalite on disk, with transactions and time to live added. */
-export async function openDynamoDb(stateFolder: string, disk: StateDisk): Promise<LocalDynamoDb> {
+export async function openDynamoDb(stateFolder: string, disk: StateDisk, access: Access): Promise<LocalDynamoDb> {
   const engine = await openEngine(join(stateFolder, 'dynamodb'), disk);
   const file = await openStateFile<State>(join(stateFolder, 'dynamodb.json'), { tables: {} }, disk);
   const { tables } = file.value;
@@ -86,7 +88,12 @@ export async function openDynamoDb(stateFolder: string, disk: StateDisk): Promis
   };
 
   return {
-    service: { name: 'dynamodb', version: '1.0', operations },
+    service: {
+      name: 'dynamodb',
+      version: '1.0',
+      operations,
+      requests: (called, input) => dynamoDbRequests(called, input, access.permissions().tables),
+    },
     close: async () => {
       clearInterval(timer);
       await engine.close();

@@ -1,6 +1,9 @@
 import type { RequestListener } from 'node:http';
 import { join } from 'node:path';
+import type { Access } from '../../iam/access.ts';
+import type { AccessRequest } from '../../iam/evaluate.ts';
 import type { StateDisk } from '../../state-disk.ts';
+import { localArn } from '../account.ts';
 import type { FaultList } from '../faults.ts';
 import { serveQuery } from '../query-service.ts';
 import { openStateFile } from '../state-file.ts';
@@ -20,7 +23,7 @@ export type LocalRds = {
   putCluster(cluster: Cluster): Promise<void>;
   /** Puts a server behind an instance, and gives it what the instance's parameter groups say. */
   attachServer(instance: string, server: AttachedServer): Promise<void>;
-  listener(faults: FaultList): RequestListener;
+  listener(faults: FaultList, access: Access): RequestListener;
   close(): Promise<void>;
 };
 
@@ -79,11 +82,19 @@ export async function openRds(stateFolder: string, disk: StateDisk): Promise<Loc
       const instance = file.value.instances[name];
       if (instance) await server.setParameters(inEffect(store, instance));
     },
-    listener: (faults) =>
+    listener: (faults, access) =>
       serveQuery(
-        { name: 'rds', title: 'RDS', namespace: 'http://rds.amazonaws.com/doc/2014-10-31/', operations },
+        { name: 'rds', title: 'RDS', namespace: 'http://rds.amazonaws.com/doc/2014-10-31/', operations, requests },
         faults,
+        access,
       ),
     close: file.close,
   };
+}
+
+/** Of instances that a call does not name, it asks for the right on all. */
+function requests(called: string, form: URLSearchParams): AccessRequest[] {
+  const kind = called.includes('DBCluster') ? 'cluster' : 'db';
+  const name = form.get(kind === 'cluster' ? 'DBClusterIdentifier' : 'DBInstanceIdentifier');
+  return [{ action: `rds:${called}`, resource: localArn('rds', `${kind}:${name ?? '*'}`) }];
 }

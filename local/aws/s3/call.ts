@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Access } from '../../iam/access.ts';
 import { AwsError } from '../errors.ts';
 import { type Bucket, NO_VERSION, type Store, type StoredObject, type Upload, versionsOf } from './store.ts';
 
@@ -10,6 +11,9 @@ export type Call = {
   bucketName: string;
   key: string;
   query: URLSearchParams;
+  /** The access key id that the request is signed with. */
+  caller: string | undefined;
+  access: Access;
 };
 
 export type S3Operation = (call: Call) => Promise<void> | void;

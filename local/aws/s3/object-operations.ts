@@ -20,7 +20,6 @@ import {
   sendXml,
 } from './call.ts';
 import { checkDeletion } from './deletion.ts';
-import { checkPolicy } from './policy.ts';
 import { receive } from './receive.ts';
 import type { Bucket, Piece, Store, StoredObject } from './store.ts';
 
@@ -106,7 +105,6 @@ function rangeOf(call: Call, size: number): { start: number; end: number } | nul
 
 const getObject: S3Operation = async (call) => {
   const bucket = bucketOf(call);
-  checkPolicy(bucket, 's3:GetObject', call.request);
   const object = requestedObject(bucket, call);
   const match = header(call, 'if-match');
   if (match !== undefined && match !== object.etag)
@@ -165,7 +163,7 @@ const asksToBypass = (call: Call): boolean => header(call, 'x-amz-bypass-governa
 
 const deleteObject: S3Operation = async (call) => {
   const bucket = bucketOf(call);
-  checkDeletion(bucket, call.key, call.query.get('versionId'), { bypass: asksToBypass(call), request: call.request });
+  checkDeletion(bucket, call.key, call.query.get('versionId'), { bypass: asksToBypass(call), call });
   await call.store.deleteObject(bucket, call.key, call.query.get('versionId'));
   sendEmpty(call, 204);
 };
@@ -183,7 +181,7 @@ const deleteObjects: S3Operation = async (call) => {
   const refused: string[] = [];
   for (const { key, version } of named) {
     try {
-      checkDeletion(bucket, key, version, { bypass: asksToBypass(call), request: call.request });
+      checkDeletion(bucket, key, version, { bypass: asksToBypass(call), call });
       await call.store.deleteObject(bucket, key, version);
       deleted.push(`<Deleted><Key>${escapeXml(key)}</Key></Deleted>`);
     } catch (error) {

@@ -1,52 +1,47 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { finished } from 'node:stream/promises';
+import { type Access, callerOf, createAccess } from '../../iam/access.ts';
 import { AwsError, asAwsError } from '../errors.ts';
 import type { FaultList } from '../faults.ts';
 import { escapeXml } from '../xml.ts';
 import { bucketOperations } from './bucket-operations.ts';
+import type { Call } from './call.ts';
 import { objectOperations } from './object-operations.ts';
+import { checkOperation, mayBeTold } from './policy.ts';
 import { routeOf } from './route.ts';
 import type { Store } from './store.ts';
 import { uploadOperations } from './upload-operations.ts';
 
 const operations = { ...bucketOperations, ...objectOperations, ...uploadOperations };
 
-/** Which buckets a caller may list, by its access key id. Whoever is not among them may list all. */
-export type Listers = Map<string, readonly string[]>;
-
 /** Amazon S3's REST API over a store on disk. @param failed - told of errors that no S3 would answer with: those of this machine */
 export function serveS3(
   store: Store,
   faults: FaultList,
   failed: (error: Error) => void,
-  listers: Listers = new Map(),
+  access: Access = createAccess(),
 ): RequestListener {
   return async (request, response) => {
     response.setHeader('x-amz-request-id', randomUUID());
     const url = new URL(request.url ?? '/', 'http://localhost');
     const route = routeOf(request.method ?? 'GET', url, request.headers);
+    const { operation, bucketName, key } = route;
+    const caller = callerOf(request.headers.authorization, url.searchParams);
+    const call: Call = { store, request, response, bucketName, key, query: url.searchParams, caller, access };
     try {
-      requireCredentials(request, url, route.operation);
-      faults.check('s3', route.operation);
-      const run = operations[route.operation];
-      if (!run) throw new AwsError('NotImplemented', `The local S3 has no ${route.operation}`, 501);
-      await run({ store, request, response, bucketName: route.bucketName, key: route.key, query: url.searchParams });
+      requireCredentials(request, url, operation);
+      faults.check('s3', operation);
+      const run = operations[operation];
+      if (!run) throw new AwsError('NotImplemented', `The local S3 has no ${operation}`, 501);
+      checkOperation(call, operation);
+      await run(call);
     } catch (error) {
       if (error instanceof Error && !(error instanceof AwsError)) failed(error);
-      const isHidden = asAwsError(error).code === 'NoSuchKey' && !mayList(listers, request, url, route.bucketName);
+      const isHidden = asAwsError(error).code === 'NoSuchKey' && !mayBeTold(call);
       await sendError(request, response, isHidden ? new AwsError('AccessDenied', 'Access Denied', 403) : error);
     }
   };
-}
-
-/** Who may not list a bucket is not told either that an object is missing in it. */
-function mayList(listers: Listers, request: IncomingMessage, url: URL, bucket: string): boolean {
-  const credential =
-    /Credential=([^/]+)\//.exec(request.headers.authorization ?? '')?.[1] ??
-    url.searchParams.get('X-Amz-Credential')?.split('/')[0];
-  const buckets = listers.get(credential ?? '');
-  return buckets === undefined || buckets.includes(bucket);
 }
 
 /** Signatures are not checked, but a call without any would be refused by a private bucket, and so would an expired link. */

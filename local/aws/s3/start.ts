@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
+import type { Permissions } from '../../iam/access.ts';
 import type { StateDisk } from '../../state-disk.ts';
 import type { Fault } from '../faults.ts';
-import type { Listers } from './server.ts';
 import type { WorkerReply, WorkerRequest } from './worker.ts';
 
 type Command = WorkerRequest extends infer Request
@@ -16,8 +16,8 @@ export type LocalS3 = {
   port: number;
   addFault(fault: Fault): Promise<void>;
   clearFaults(): Promise<void>;
-  /** Which buckets some callers may list. */
-  setListers(listers: Listers): Promise<void>;
+  /** What some callers may do. */
+  setPermissions(permissions: Permissions): Promise<void>;
   close(): Promise<void>;
 };
 
@@ -53,7 +53,7 @@ export async function startS3({
     port: first.port,
     addFault: (fault) => ask({ type: 'add fault', fault }),
     clearFaults: () => ask({ type: 'clear faults' }),
-    setListers: (listers) => ask({ type: 'set listers', listers }),
+    setPermissions: (permissions) => ask({ type: 'set permissions', permissions }),
     close: async () => {
       const ended = once(worker, 'exit');
       await ask({ type: 'close' });

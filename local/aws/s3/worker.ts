@@ -1,15 +1,16 @@
 import { parentPort, workerData } from 'node:worker_threads';
+import { createAccess, type Permissions } from '../../iam/access.ts';
 import { createFaultList, type Fault } from '../faults.ts';
 import { listen } from '../http.ts';
 import { withReplication } from './replication.ts';
-import { type Listers, serveS3 } from './server.ts';
+import { serveS3 } from './server.ts';
 import { openStore } from './store.ts';
 
 /** What the starting thread asks of the worker; every message is answered with its `id`. */
 export type WorkerRequest = { id: number } & (
   | { type: 'add fault'; fault: Fault }
   | { type: 'clear faults' }
-  | { type: 'set listers'; listers: Listers }
+  | { type: 'set permissions'; permissions: Permissions }
   | { type: 'close' }
 );
 export type WorkerReply =
@@ -20,10 +21,10 @@ export type WorkerReply =
 
 const { folder, port } = workerData as { folder: string; port: number };
 const faults = createFaultList();
-const listers: Listers = new Map();
+const access = createAccess();
 const failed = ({ message, code }: NodeJS.ErrnoException) => reply({ type: 'failed', message, code });
 const store = withReplication(await openStore(folder));
-const server = await listen(port, serveS3(store, faults, failed, listers));
+const server = await listen(port, serveS3(store, faults, failed, access));
 
 function reply(message: WorkerReply): void {
   parentPort?.postMessage(message);
@@ -32,8 +33,7 @@ function reply(message: WorkerReply): void {
 parentPort?.on('message', async (request: WorkerRequest) => {
   if (request.type === 'add fault') faults.add(request.fault);
   else if (request.type === 'clear faults') faults.clear();
-  else if (request.type === 'set listers')
-    for (const [caller, buckets] of request.listers) listers.set(caller, buckets);
+  else if (request.type === 'set permissions') access.set(request.permissions);
   else await server.close();
   reply({ type: 'done', id: request.id });
   if (request.type === 'close') parentPort?.close();

@@ -20,6 +20,8 @@ export interface ObjectStore {
   s3: S3Client;
   bucket: string;
   keyArn: string;
+  /** Keys that opened what was stored in former times. */
+  formerKeyArns?: readonly string[];
 }
 
 /** The identity of one backup's objects: their prefix and what is bound into each. */
@@ -202,7 +204,7 @@ export async function* readObject(
 ): AsyncGenerator<Buffer> {
   const key = location.prefix + path;
   const meter = new Meter({ highWaterMark: STREAM_BLOCK_BYTES });
-  const open = openStream(store.keyArn, contextOf(location, path));
+  const open = openStream([store.keyArn, ...(store.formerKeyArns ?? [])], contextOf(location, path));
   const expand = compressed ? createZstdDecompress({ chunkSize: STREAM_BLOCK_BYTES }) : new PassThrough();
   const stop = new AbortController();
   const body = readBody(store.s3, { Bucket: store.bucket, Key: key }, AbortSignal.any([signal, stop.signal]));

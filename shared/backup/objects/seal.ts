@@ -68,11 +68,11 @@ function undestroyed(inner: Duplex): Duplex {
 }
 
 /**
- * Decrypts a message made by {@link sealStream}. It fails unless the message was sealed under `keyArn`, or the key of
+ * Decrypts a message made by {@link sealStream}. It fails unless the message was sealed under one of `keyArns`, or the key of
  * which that is a replica, with exactly this context; nothing leaves the stream before its frame is authenticated.
  */
-export function openStream(keyArn: string, context: EncryptionContext): Duplex {
-  const stream = client.decryptUnsignedMessageStream(keyringOf({ keyIds: [keyArn] }));
+export function openStream(keyArns: readonly string[], context: EncryptionContext): Duplex {
+  const stream = client.decryptUnsignedMessageStream(keyringOf({ keyIds: [...keyArns] }));
   // Destroyed before anything was piped into it, as when S3 has no such object, it emits an error that nobody waits for and
   // that would take the process along. While a pipeline runs, that one hears of errors as well.
   stream.on('error', () => undefined);

@@ -25,7 +25,8 @@ const KEPT_MS = 8 * 86_400_000;
 const SHOWN = 100;
 
 const COLLECTION = 'TOKEN_REVOCATIONS';
-const itemKey = (id: string) => ({ pk: `TOKEN_REVOCATION#${id}`, sk: 'REVOCATION' });
+export const REVOCATION_PREFIX = 'TOKEN_REVOCATION#';
+const itemKey = (id: string) => ({ pk: `${REVOCATION_PREFIX}${id}`, sk: 'REVOCATION' });
 const idOf = (kind: 'jti' | 'sub', text: string): string => `${kind}#${text}`;
 
 /**

@@ -9,7 +9,8 @@ const storedSchema = z.object({
   waivers: z.record(z.string(), z.object({ reason: z.string(), until: z.string(), by: z.string(), at: z.string() })),
 });
 
-const keyOf = (database: string) => ({ pk: `COMPLIANCE_WAIVERS#${database}`, sk: 'WAIVERS' });
+export const WAIVERS_PREFIX = 'COMPLIANCE_WAIVERS#';
+const keyOf = (database: string) => ({ pk: `${WAIVERS_PREFIX}${database}`, sk: 'WAIVERS' });
 const DAY_MS = 86_400_000;
 
 /** Waivers of a database by rule, those included that have ended. */

@@ -17,10 +17,11 @@ const storedSchema = z.object({
 export type StoredSettings = z.output<typeof storedSchema>;
 
 const COLLECTION = 'SECURITY_SETTINGS';
-const currentKey = { pk: 'SECURITY_SETTINGS', sk: 'SECURITY_SETTINGS' };
+export const SECURITY_SETTINGS = 'SECURITY_SETTINGS';
+const currentKey = { pk: SECURITY_SETTINGS, sk: 'SECURITY_SETTINGS' };
 /** Versions as text sort like numbers. */
 const versionText = (version: number): string => String(version).padStart(10, '0');
-const versionKey = (version: string) => ({ pk: `SECURITY_SETTINGS#${version}`, sk: 'VERSION' });
+const versionKey = (version: string) => ({ pk: `${SECURITY_SETTINGS}#${version}`, sk: 'VERSION' });
 
 /** The settings as they are now; null while nobody has set any. */
 export async function readStoredSettings(table: StateTable): Promise<StoredSettings | null> {

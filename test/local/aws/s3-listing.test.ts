@@ -23,7 +23,22 @@ const get = (accessKeyId: string, Bucket: string, Key: string) =>
 beforeAll(async () => {
   for (const Bucket of ['own', 'other']) await as('local').send(new CreateBucketCommand({ Bucket }));
   await as('local').send(new PutObjectCommand({ Bucket: 'other', Key: 'there', Body: 'x' }));
-  await services.current.setListers(new Map([['reader', ['own']]]));
+  const may = (action: string, ...resources: string[]) => {
+    return { effect: 'Allow', actions: [action], resources, conditions: {} } as const;
+  };
+  await services.current.setPermissions({
+    tables: {},
+    bucketKeys: {},
+    callers: {
+      reader: {
+        role: 'role',
+        statements: [
+          may('s3:GetObject', 'arn:aws:s3:::own/*', 'arn:aws:s3:::other/*'),
+          may('s3:ListBucket', 'arn:aws:s3:::own'),
+        ],
+      },
+    },
+  });
 });
 
 it('tells a caller that an object is missing only in a bucket that the caller may list', async () => {

@@ -1,5 +1,5 @@
-import type { Resource } from '../../../local/template/intrinsics.ts';
-import type { Synthesized } from './synthesize.ts';
+import type { Conditions } from '../iam/conditions.ts';
+import type { Resource } from './intrinsics.ts';
 
 /** A statement of any policy in the templates: of a role, a key, a bucket or a queue. */
 export interface Statement {
@@ -10,14 +10,14 @@ export interface Statement {
   readonly effect: 'Allow' | 'Deny';
   readonly actions: readonly string[];
   readonly resources: readonly string[];
-  readonly conditions: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  readonly conditions: Conditions;
   readonly principal: unknown;
   /** As the template has it. */
   readonly text: string;
 }
 
 /** Every statement in all templates, wherever in a resource's properties its policy stands. */
-export function statementsOf({ app: { resources } }: Synthesized): Statement[] {
+export function statementsOf(resources: readonly Resource[]): Statement[] {
   const functionOfRole = new Map(
     resources
       .filter(({ type }) => type === 'AWS::Lambda::Function')
@@ -38,7 +38,7 @@ export function statementsOf({ app: { resources } }: Synthesized): Statement[] {
       effect: statement.Effect as 'Allow' | 'Deny',
       actions: list(statement.Action),
       resources: list(statement.Resource),
-      conditions: (statement.Condition ?? {}) as Statement['conditions'],
+      conditions: (statement.Condition ?? {}) as Conditions,
       principal: statement.Principal,
       text: JSON.stringify(statement),
     })),

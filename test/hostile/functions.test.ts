@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import example from '../../infra/config/example.ts';
-import { statementsOf } from '../infra/support/policies.ts';
+import { statementsOf } from '../../local/template/statements.ts';
 import { synthesize } from '../infra/support/synthesize.ts';
 import { exercises } from './functions.ts';
 
@@ -12,7 +12,7 @@ test('every function that may log in to databases is put before the hostile one,
   const secretKey = 'arn:aws:kms:eu-central-1:123456789012:key/0a1b2c3d-0000-4000-8000-000000000000';
   // As in test/infra/policies.test.ts, so that it is synthesized once for both.
   const synthesized = await synthesize({ ...example, databases: [{ ...shop, secret_key_arn: secretKey }, ledger] });
-  const logins = statementsOf(synthesized).filter(
+  const logins = statementsOf(synthesized.app.resources).filter(
     ({ effect, actions }) =>
       effect === 'Allow' && actions.some((action) => /^(rds-db:connect|secretsmanager:GetSecretValue)$/.test(action)),
   );

@@ -32,7 +32,7 @@ import { connectionTarget } from '../shared/postgres/target.ts';
 import { incrementObstacle } from '../shared/recovery/increment-possible.ts';
 import { takeIncrement } from '../shared/recovery/take-increment.ts';
 import { openAuditor } from '../shared/security/audit/open-auditor.ts';
-import { recordDefinitions } from '../shared/security/audit/subjects.ts';
+import { recordDefinitions, recordUnauthenticated } from '../shared/security/audit/subjects.ts';
 import { loadMaskingRules } from '../shared/security/masking/change-masking.ts';
 import { createExportStore } from '../shared/state/exports.ts';
 import { createJobStore } from '../shared/state/jobs.ts';
@@ -208,6 +208,7 @@ export const handler = withDurableExecution(async (input: unknown, context) => {
             captured,
             report,
             onDefinitions: recordDefinitions(auditor, database),
+            onUnauthenticated: recordUnauthenticated(auditor, database),
             onStreamRefused: (error) => logger.warn(STREAM_REFUSED, { database, job: jobId, error }),
           },
         ),

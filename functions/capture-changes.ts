@@ -10,7 +10,7 @@ import { connectionTarget } from '../shared/postgres/target.ts';
 import { type CaptureReport, captureDatabase } from '../shared/recovery/capture-database.ts';
 import { guardLimits } from '../shared/recovery/limits.ts';
 import { openAuditor } from '../shared/security/audit/open-auditor.ts';
-import { recordDefinitions } from '../shared/security/audit/subjects.ts';
+import { recordDefinitions, recordUnauthenticated } from '../shared/security/audit/subjects.ts';
 import { openTable } from '../shared/state/table.ts';
 
 const environment = readEnvironment(['stateTable', 'backupBucket', 'backupKeyArn', 'backupFunctionArn']);
@@ -64,6 +64,7 @@ export async function handler(_event: unknown, context: Pick<Context, 'getRemain
         startBase,
         signal,
         onDefinitions: recordDefinitions(auditor, database.id),
+        onUnauthenticated: recordUnauthenticated(auditor, database.id),
         onStreamRefused: (error) => logger.warn(STREAM_REFUSED, { database: database.id, error }),
       });
       reports[database.id] = report;

@@ -44,9 +44,9 @@ export const handler = createApiHandler('restore-api', {
     const { database } = target;
     const wanted = await resolveRestore(table, database, { backupId: backup_id, recovery: named }, body);
     const { recovery } = wanted;
-    const backupId = recovery
+    const { backupId } = recovery
       ? await chooseBase({ database, backupId: wanted.backupId }, recovery, { table, store, signal })
-      : (wanted.backupId ?? '');
+      : { backupId: wanted.backupId ?? '' };
     const started = await startRestore(
       { table, startFunction },
       {

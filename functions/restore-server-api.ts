@@ -17,8 +17,10 @@ import { assertRestorable } from '../shared/jobs/start.ts';
 import { assertTargetAllowed, unmanagedTarget } from '../shared/jobs/unmanaged-target.ts';
 import { platformOf } from '../shared/platforms/platforms.ts';
 import { connectionTarget } from '../shared/postgres/target.ts';
+import { definersCheck } from '../shared/recovery/check-definers.ts';
 import { chooseBase } from '../shared/recovery/choose-base.ts';
 import { splitMoment } from '../shared/recovery/moment.ts';
+import { ownersOf } from '../shared/recovery/replay.ts';
 import { resolveRestore } from '../shared/recovery/resolve-restore.ts';
 import { loadMaskingRules } from '../shared/security/masking/change-masking.ts';
 import { findEvent } from '../shared/state/begin.ts';
@@ -45,7 +47,7 @@ async function baseOf(
   recovery: RecoveryTargetFields | undefined,
   signal: AbortSignal,
 ) {
-  if (!recovery) return request.backupId ?? '';
+  if (!recovery) return { backupId: request.backupId ?? '', definers: [] };
   try {
     return await chooseBase(request, recovery, { table, store, signal });
   } catch (error) {
@@ -81,7 +83,7 @@ export const handler = createApiHandler('restore-server-api', {
     const asked = { backupId: body.backup_id, recovery: named };
     const { backupId, recovery } = await resolveRestore(table, database, asked, body);
     const base = await baseOf({ database, backupId }, recovery, AbortSignal.timeout(PLANNING_MS));
-    if (typeof base !== 'string') return { status: 200, body: base };
+    if ('problems' in base) return { status: 200, body: base };
     const {
       missingRoles,
       connections = configuration.backups.connections,
@@ -96,7 +98,7 @@ export const handler = createApiHandler('restore-server-api', {
     const found = await checkRestore(
       {
         database,
-        backupId: base,
+        backupId: base.backupId,
         options,
         planned: { mode: body.mode, targetDatabase, missingRoles, connections },
       },
@@ -105,6 +107,7 @@ export const handler = createApiHandler('restore-server-api', {
         store,
         readFreeSpace: () => platformOf(server).storage.readFree(server, cloudwatchClient()),
         signal,
+        ...(recovery ? { checkReplay: definersCheck(base.definers, ownersOf(options)) } : {}),
         ...(body.masked ? { loadMasking: () => loadMaskingRules(maskingKey, database) } : {}),
       },
     );

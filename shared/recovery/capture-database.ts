@@ -13,6 +13,7 @@ import { judgeMissingSlot, readTimeline } from './missing-slot.ts';
 import { endPause } from './pause-recovery.ts';
 import { renewSlot } from './renew-slot.ts';
 import { type StoreChangesDependencies, storeChanges } from './store-changes.ts';
+import { alertUnauthenticated } from './unauthenticated-alert.ts';
 import { type AlertDependencies, alertLongPause, alertSlot } from './window-alert.ts';
 
 export interface CaptureDatabaseDependencies extends AlertDependencies, StoreChangesDependencies {
@@ -33,7 +34,7 @@ export type CaptureReport =
   | { status: 'paused' }
   /** A slot was made in place of one that was lost. */
   | { status: 'renewed' }
-  | (CaptureSummary & { warning: string | null; base: BaseState | null });
+  | (CaptureSummary & { base: BaseState | null });
 
 /** A moment can be restored only when a segment reaches beyond it: one is written at least this often, even if it is empty. */
 const EMPTY_AFTER_MS = 300_000;
@@ -88,7 +89,8 @@ export async function captureDatabase(
       return { ...summary, warning: guarded.reason, base: null };
     }
     const base = await ensureBase(database, dependencies);
-    return { ...summary, warning: guarded.reason, base };
+    const ignored = await alertUnauthenticated(dependencies, of, new Date());
+    return { ...summary, warning: guarded.reason ?? summary.warning ?? ignored, base };
   } catch (error) {
     if (!(error instanceof OperationError)) throw error;
     if (error.code === 'slot_missing') return closeMissing();

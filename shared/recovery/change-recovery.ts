@@ -6,6 +6,7 @@ import { withConnection } from '../postgres/with-connection.ts';
 import { noteEndedWindow } from '../state/ended-windows.ts';
 import { readRecovery, recordPausing, removeRecovery, writeRecovery } from '../state/recovery.ts';
 import { readTimeline } from './missing-slot.ts';
+import { resolveUnauthenticatedAlert } from './unauthenticated-alert.ts';
 import { type AlertDependencies, resolveCaptureAlert, resolveSlotAlert, resolveWindowAlert } from './window-alert.ts';
 
 export interface ChangeDependencies extends AlertDependencies {
@@ -64,6 +65,7 @@ export async function beginWindow(
       stored_at: null,
       definitions,
       closed: null,
+      unauthenticated: null,
       pausing: null,
       timeline,
       obstacles: [],
@@ -77,6 +79,7 @@ export async function beginWindow(
     await turnOff(database, dependencies);
     throw error;
   }
+  await resolveUnauthenticatedAlert(dependencies, database, new Date(now));
 }
 
 /** Turns it off: the server keeps nothing of it. Stored changes stay as long as the backups that they follow. */
@@ -95,4 +98,5 @@ export async function turnRecoveryOff(database: string, dependencies: ChangeDepe
   await resolveWindowAlert(dependencies, database, now);
   await resolveSlotAlert(dependencies, database, now);
   await resolveCaptureAlert(dependencies, database, now);
+  await resolveUnauthenticatedAlert(dependencies, database, now);
 }

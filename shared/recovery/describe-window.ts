@@ -23,6 +23,7 @@ import { listCandidates, nextTry } from './ensure-base.ts';
 import { explainWindow, type WindowFacts } from './explain-window.ts';
 import { basesOf } from './increment-possible.ts';
 import { isAhead, latestBefore } from './obstacles.ts';
+import { unauthenticatedFinding } from './unauthenticated-alert.ts';
 
 export interface DescribeDependencies {
   target: ConnectionTarget;
@@ -95,7 +96,7 @@ export async function describeRecovery(
     })),
     // Of one that is on, such as that all slots are taken: by its own.
     problems,
-    warnings: setup.warnings.map(written),
+    warnings: [...setup.warnings, ...unauthenticatedFinding(recovery)].map(written),
   };
 }
 

@@ -22,6 +22,7 @@ import type { StateTable } from '../../shared/state/table.ts';
 import { DATABASE_ID, useBackupHarness } from '../backup/support/harness.ts';
 import { createStateTable } from '../state/support.ts';
 import { anyServer, createScratchDatabase, type ScratchDatabase, targetFor } from '../support/servers.ts';
+import { parseStatements } from '../support/sql-parser.ts';
 
 const harness = useBackupHarness();
 const signal = new AbortController().signal;
@@ -113,7 +114,7 @@ const refusalNow = (): Promise<OperationError> =>
     { point_in_time: new Date().toISOString() },
     { table, store: harness.store, signal },
   ).then(
-    (id) => Promise.reject(new Error(`It can be, from ${id}`)),
+    ({ backupId }) => Promise.reject(new Error(`It can be, from ${backupId}`)),
     (error) => error,
   );
 
@@ -450,7 +451,7 @@ test('chosen tables come back as of a moment, in another database and beside the
   const target = targetFor(source.server, 'postgres');
   const restored = await harness.restore({ id }, source.server, {
     request: { selection: { schemas: [], tables: [{ schema: 'public', table: 'kept' }] } },
-    replay: replayOf(planned, { target, store: harness.store, signal, isPart: true }),
+    replay: replayOf(planned, { target, store: harness.store, signal, parse: parseStatements, isPart: true }),
   });
   expect(restored.summary.warnings).toEqual([]);
   const client = await restored.connect();
@@ -465,7 +466,7 @@ test('chosen tables come back as of a moment, in another database and beside the
   await harness.restore({ id }, source.server, {
     name: source.name,
     request: { mode: 'beside', selection: { schemas: [], tables: [{ schema: 'public', table: 'kept' }] } },
-    replay: replayOf(planned, { target, store: harness.store, signal, isPart: true }),
+    replay: replayOf(planned, { target, store: harness.store, signal, parse: parseStatements, isPart: true }),
   });
   expect(await run('SELECT k::text AS row FROM kept_restored AS k ORDER BY id')).toEqual([
     { row: '(20,twenty,7)' },
@@ -487,7 +488,7 @@ test('a replay that is ended early goes on, and repeats nothing', async () => {
     { table, store: harness.store, signal },
   );
   const target = targetFor(source.server, 'postgres');
-  const replay = replayOf(planned, { target, store: harness.store, signal, isPart: false });
+  const replay = replayOf(planned, { target, store: harness.store, signal, parse: parseStatements, isPart: false });
   const jobId = newJobId();
   const lost = new OperationError('connection_lost', 'The server is gone', 'Wait.');
   const attempt = (of: RestoreDependencies['replay']) =>

@@ -1,3 +1,5 @@
+import { CHANGES_SCHEMA } from '../../postgres/own-schema.ts';
+
 /**
  * Tables whose rows a backup holds: ordinary tables and leaves of partitioned ones, and extension tables that their extension
  * registered as configuration (`pg_extension_config_dump`), with its condition. What pg_dump leaves out is left out: system
@@ -66,12 +68,12 @@ SELECT n.nspname AS schema, c.relname AS name
                      AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')))
  ORDER BY n.nspname, c.relname`;
 
-/** Materialized views with content, in an order in which each can be refreshed: creation order by number. */
+/** Materialized views with content, but for this system's own, in an order in which each can be refreshed: creation order by number. */
 export const populatedMaterializedViewsSql = `
 SELECT c.oid::int8::text AS oid, n.nspname AS schema, c.relname AS name
   FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
- WHERE c.relkind = 'm' AND c.relispopulated
+ WHERE c.relkind = 'm' AND c.relispopulated AND n.nspname <> '${CHANGES_SCHEMA}'
  ORDER BY c.oid`;
 
 /** The database itself: what CREATE DATABASE and ALTER DATABASE need. Its locale columns differ between versions. */

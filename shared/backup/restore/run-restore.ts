@@ -15,7 +15,7 @@ import { canGoOn, explainRestoreFailure, UnfinishedRestore } from './failure.ts'
 import { fillDatabase } from './fill-database.ts';
 import { assertNoProblems } from './findings.ts';
 import type { ReadFreeSpace } from './free-space.ts';
-import { avoidedDatabases, prepareRestore } from './prepare.ts';
+import { avoidedDatabases, type PrepareDependencies, prepareRestore } from './prepare.ts';
 import type { PlannedMode } from './restore-mode.ts';
 import {
   awaitEarlierSessions,
@@ -93,6 +93,8 @@ export interface RestoreDependencies {
     | undefined;
   /** Fills the database of a drill, so that code of the backup runs with no other rights; absent: the login of `target` does. */
   runLogin?: RunLogin | undefined;
+  /** Looks before, whether changes can be repeated; see `prepareRestore`. */
+  checkReplay?: PrepareDependencies['checkReplay'];
   /** Asks how much disk is free on the server; by default, nobody knows. */
   readFreeSpace?: ReadFreeSpace | undefined;
 }

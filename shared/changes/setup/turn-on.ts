@@ -2,14 +2,10 @@ import { ulid } from 'ulid';
 import type { ObjectStore } from '../../backup/objects/object-store.ts';
 import { OperationError } from '../../errors.ts';
 import { type ConnectionTarget, connect } from '../../postgres/connect.ts';
-import {
-  createEventTriggersSql,
-  dropEventTriggersSql,
-  eventTriggerNames,
-  presentEventTriggersSql,
-} from '../definitions/event-triggers.sql.ts';
+import { dropEventTriggersSql, eventTriggerNames, presentEventTriggersSql } from '../definitions/event-triggers.sql.ts';
 import type { SlotRecord } from '../segments/description.ts';
 import { checkSetup, type SetupPlace } from './check-setup.ts';
+import { createEventTriggers } from './definition-triggers.ts';
 import { ownSlotsSql } from './setup.sql.ts';
 import { createSlot, dropSlot, slotName, slotPrefix } from './slot.ts';
 
@@ -47,7 +43,7 @@ export async function turnOn(
       );
     }
     await removeAll(client, database);
-    if (followsDefinitions) await client.query(createEventTriggersSql);
+    if (followsDefinitions) await createEventTriggers(client);
     try {
       return await createSlot(
         client,

@@ -53,9 +53,19 @@ async function baseOf(
   } catch (error) {
     if (!(error instanceof OperationError)) throw error;
     const { code, message, nextStep } = error;
-    return { problems: [{ code, message, next_step: nextStep }], warnings: [], restores: null, server_version: null };
+    return {
+      problems: [{ code, message, next_step: nextStep }],
+      warnings: [],
+      restores: null,
+      server_version: null,
+      runs: null,
+    };
   }
 }
+
+/** Functions of the backup that are told, and what is told to use each. */
+const MAX_FUNCTIONS = 200;
+const MAX_USES = 20;
 
 const targetOf = (server: Database, purpose: string) =>
   connectionTarget(server, configuration.connections, { secretsManager: secretsManagerClient() }, `dbms ${purpose}`);
@@ -113,6 +123,12 @@ export const handler = createApiHandler('restore-server-api', {
         warnings: [...found.warnings, ...unmanaged.warnings].map(written),
         restores: found.restores,
         server_version: found.serverVersion,
+        runs: found.functions && {
+          total: found.functions.length,
+          functions: found.functions
+            .slice(0, MAX_FUNCTIONS)
+            .map((each) => ({ ...each, used_by: each.used_by.slice(0, MAX_USES) })),
+        },
       },
     };
   },

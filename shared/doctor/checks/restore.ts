@@ -20,6 +20,20 @@ export const restoreChecks: readonly AnyCheck[] = [
     },
   }),
   defineCheck({
+    id: 'drill_logins_not_created',
+    title: 'Drills cannot be made',
+    needs: 'on the server of the drills the functions of docs/logins/drills.sql, or `CREATEROLE`',
+    affects: { limits: ['restore'] },
+    reads: ['login'],
+    find({ login }, context) {
+      if (login.creates_run_logins || context.configuration.drills.server !== context.database.id) return null;
+      return {
+        message: `Drills restore on this server, and ${quoteForReading(login.name)} may not create the login without rights that each of them needs: they are inconclusive`,
+        remediation: sql(context, '\\i docs/logins/drills.sql'),
+      };
+    },
+  }),
+  defineCheck({
     id: 'database_not_owned',
     title: 'The login may not rename the database',
     needs: 'membership of the owner of the database',

@@ -32,6 +32,8 @@ const schemas = {
     inherits: z.boolean(),
     creates_databases: z.boolean(),
     creates_roles: z.boolean(),
+    /** Logins of drills, which have no rights. */
+    creates_run_logins: z.boolean(),
     replicates: z.boolean(),
     connection_limit: z.int().nullable(),
     sessions: z.int(),

@@ -2,19 +2,23 @@
 const FUNCTIONS = 'dbms_run';
 
 /**
- * How the session may create a login. `trusted`: the functions, and the schema that they are in, belong to a role that could create one
- * itself, so that nobody else can have put other code in their place.
+ * Whether the login (`l`) may call the functions. They, and the schema that they are in, must belong to a role that could create a login
+ * itself, so that nobody else can have put other code in their place. null: there are none.
  */
+export const trustedFunctionsSql = `(
+  SELECT pg_catalog.count(*) = 2 AND pg_catalog.bool_and((f.rolsuper OR f.rolcreaterole) AND (s.rolsuper OR s.rolcreaterole))
+    FROM pg_catalog.pg_proc p
+    JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+    JOIN pg_catalog.pg_roles f ON f.oid = p.proowner
+    JOIN pg_catalog.pg_roles s ON s.oid = n.nspowner
+   WHERE n.nspname = '${FUNCTIONS}' AND p.prosecdef AND p.proname IN ('create_login', 'drop_login')
+     AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_function_privilege(p.oid, 'EXECUTE'))`;
+
+/** How the session may create a login. */
 export const makerSql = `
 SELECT l.rolname AS login, l.rolsuper AS superuser, l.rolcreaterole AS creates_roles,
        pg_catalog.current_setting('server_version_num')::int AS version,
-       (SELECT pg_catalog.count(*) = 2 AND pg_catalog.bool_and((f.rolsuper OR f.rolcreaterole) AND (s.rolsuper OR s.rolcreaterole))
-          FROM pg_catalog.pg_proc p
-          JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
-          JOIN pg_catalog.pg_roles f ON f.oid = p.proowner
-          JOIN pg_catalog.pg_roles s ON s.oid = n.nspowner
-         WHERE n.nspname = '${FUNCTIONS}' AND p.prosecdef AND p.proname IN ('create_login', 'drop_login')
-           AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_function_privilege(p.oid, 'EXECUTE')) AS trusted
+       ${trustedFunctionsSql} AS trusted
   FROM pg_catalog.pg_roles l
  WHERE l.rolname = current_user`;
 

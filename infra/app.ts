@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { explainProtection } from './config/explain.ts';
 import { ConfigurationError, loadDeployment } from './config/load.ts';
 import { createApp } from './create-app.ts';
 
@@ -15,6 +16,7 @@ try {
     buildFolder,
     outdir: process.env.CDK_OUTDIR ?? 'cdk.out',
   }).synth();
+  for (const line of explainProtection(deployment)) console.log(line);
   console.log(`Synthesized ${stacks.map(({ stackName }) => stackName).join(', ')} into ${directory}`);
 } catch (error) {
   // What is wrong with a configuration is the whole message; a stack trace would only hide it.

@@ -158,13 +158,25 @@ export const deploymentSchema = runtimeConfigurationSchema
         dashboards: z.boolean().default(false),
       })
       .prefault({}),
+    /** The Cognito user pool of a deployment without `identity`. */
+    user_pool: z
+      .strictObject({
+        /** `required`: nobody signs in with a password alone. `optional`: each user decides. */
+        mfa: z.enum(['required', 'optional']).default('required'),
+      })
+      .prefault({}),
     api: z
       .strictObject({
         requests_per_second: z.int().min(1).max(10_000).default(50),
         burst: z.int().min(1).max(5_000).default(100),
         /**
-         * Requests of one address in a minute, with or without a token. AWS WAF refuses what is beyond before it counts in the two limits above, which all
-         * callers share; it costs about $6 a month and $0.60 for a million requests. Absent: there is no web ACL.
+         * A web ACL of AWS WAF before the API: `managed` makes one that slows down addresses that send too much and refuses known attackers,
+         * an ARN names one that is there; see docs/access.md.
+         */
+        firewall: z.union([z.enum(['none', 'managed']), arnOf('wafv2', 'web ACL')]).default('none'),
+        /**
+         * Requests of one address in a minute, with or without a token, that the `managed` firewall lets through, before they count in the two
+         * limits above, which all callers share. By default half of `requests_per_second`.
          */
         address_requests_per_minute: z.int().min(10).max(2_000_000).optional(),
         /** Metrics of each method, which CloudWatch bills as custom metrics; those of the whole API are free. */
@@ -182,6 +194,13 @@ export const deploymentSchema = runtimeConfigurationSchema
     deletion_protection: z.boolean().default(true),
   })
   .superRefine((deployment, context) => {
+    if (deployment.api.address_requests_per_minute !== undefined && deployment.api.firewall !== 'managed') {
+      context.addIssue({
+        code: 'custom',
+        path: ['api', 'address_requests_per_minute'],
+        message: "is a limit of the firewall 'managed': set api.firewall to it, or leave this out",
+      });
+    }
     const { prefix, databases, copies, existing_backups, region, account, drills, cloudwatch, concurrency } =
       deployment;
     for (const { path, message } of concurrencyProblems(concurrency))

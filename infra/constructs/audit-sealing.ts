@@ -24,7 +24,7 @@ export interface AuditSealingProps {
 export class AuditSealing extends Construct {
   constructor(scope: Construct, id: string, { deployment, buildFolder, storage, deadLetterQueue }: AuditSealingProps) {
     super(scope, id);
-    const { auditTable, auditBucket, auditKey, archiveKey } = storage;
+    const { auditTable, auditBucket, auditKey, dataKey } = storage;
     const { fn } = new NodeFunction(this, 'SealAudit', {
       name: 'seal-audit',
       description: 'Archives the audit trails and signs where they end',
@@ -38,9 +38,9 @@ export class AuditSealing extends Construct {
         auditTable: auditTable.tableName,
         auditKeyArn: auditKey.keyArn,
         auditBucket: auditBucket.bucketName,
-        archiveKeyArn: archiveKey.keyArn,
+        archiveKeyArn: dataKey.keyArn,
       },
-      statements: sealAudit(auditTable, auditBucket, archiveKey, auditKey),
+      statements: sealAudit(auditTable, auditBucket, dataKey, auditKey),
     });
     new events.Rule(this, 'Daily', {
       description: 'Archives and signatures of the audit trails',

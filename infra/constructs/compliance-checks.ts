@@ -36,7 +36,7 @@ export class ComplianceChecks extends Construct {
   constructor(scope: Construct, id: string, props: ComplianceChecksProps) {
     super(scope, id);
     const { deployment, buildFolder, storage, deadLetterQueue, logIn, protection, sendMails } = props;
-    const { stateTable, auditTable, auditBucket, auditKey, archiveKey, bucket, key } = storage;
+    const { stateTable, auditTable, auditBucket, auditKey, dataKey, bucket, key } = storage;
     const common = {
       deployment,
       buildFolder,
@@ -74,12 +74,12 @@ export class ComplianceChecks extends Construct {
         auditKeyArn: auditKey.keyArn,
         backupBucket: bucket.bucketName,
         backupKeyArn: key.keyArn,
-        archiveKeyArn: archiveKey.keyArn,
+        archiveKeyArn: dataKey.keyArn,
       },
       statements: [
         ...useState(stateTable, ['Get', 'Put', 'Query']),
         ...protection,
-        ...readAudit(auditTable, auditBucket, { archiveKey, backupKey: key }),
+        ...readAudit(auditTable, auditBucket, { dataKey, backupKey: key }),
         new iam.PolicyStatement({ actions: ['kms:GetPublicKey'], resources: [auditKey.keyArn] }),
         ...logIn,
         ...sendMails,

@@ -9,7 +9,6 @@ import { type ApiFunction, routes } from '../../shared/contract/routes.ts';
 import { entrances } from '../../shared/http/entrances.ts';
 import { isEverywhere } from '../config/address-ranges.ts';
 import type { Deployment } from '../config/schema.ts';
-import { AddressLimit } from './address-limit.ts';
 import { answerWithProblems } from './gateway-problems.ts';
 
 export interface RoutedApiProps {
@@ -75,11 +74,6 @@ export class RoutedApi extends Construct {
     // The other mode also compares the name in the TLS handshake, which an API that is in use is to be tried with first.
     definition.endpointAccessMode = apigateway.EndpointAccessMode.BASIC;
     answerWithProblems(this.api);
-    const { address_requests_per_minute: requestsPerMinute } = deployment.api;
-    if (requestsPerMinute !== undefined) {
-      const { deploymentStage: stage } = this.api;
-      new AddressLimit(this, 'AddressLimit', { name: `${deployment.prefix}-api`, stage, requestsPerMinute });
-    }
     this.addRoutes(authorizer, functions);
   }
 

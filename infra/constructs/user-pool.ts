@@ -28,14 +28,17 @@ export class UserPool extends Construct {
         requireSymbols: true,
         tempPasswordValidity: Duration.days(3),
       },
-      mfa: cognito.Mfa.OPTIONAL,
+      mfa: deployment.user_pool.mfa === 'required' ? cognito.Mfa.REQUIRED : cognito.Mfa.OPTIONAL,
       mfaSecondFactor: { otp: true, sms: false },
       accountRecovery: cognito.AccountRecovery.EMAIL_ONLY,
       deletionProtection: deployment.deletion_protection,
       removalPolicy: deployment.removal_policy === 'retain' ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
     });
     Validations.of(pool).acknowledge(
-      { id: 'AwsSolutions-COG2', reason: 'Each user may turn it on; signing in from a script must stay possible.' },
+      {
+        id: 'AwsSolutions-COG2',
+        reason: 'Required unless the configuration leaves it to each user, for scripts that sign in.',
+      },
       { id: 'AwsSolutions-COG8', reason: 'The Plus plan costs per user; accounts are made by an administrator alone.' },
     );
     for (const groupName of roleSchema.options)

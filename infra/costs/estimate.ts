@@ -16,7 +16,7 @@ const POLLS_OF_MONTH = 5 * 3 * MINUTES_OF_MONTH;
 export type Estimate = Readonly<Record<Line, number>>;
 
 export const lines = {
-  keys: 'KMS: the keys of the backups and of the audit trail',
+  keys: 'KMS: the keys of the backups, the audit trail, masking, and tables and logs',
   secrets: "Secrets Manager: the databases' logins",
   alarms: 'CloudWatch alarms',
   metrics: 'CloudWatch metrics of its own',

@@ -5,6 +5,7 @@ import type { Construct } from 'constructs';
 import type { EnvironmentName } from '../../shared/configuration/environment.ts';
 import { type ApiFunction, basePath, routes } from '../../shared/contract/routes.ts';
 import type { Deployment } from '../config/schema.ts';
+import { Firewall } from '../constructs/firewall.ts';
 import { configurationLayer, layerPaths } from '../constructs/layers.ts';
 import { NodeFunction } from '../constructs/node-function.ts';
 import { readAudit, writeAudit } from '../constructs/permissions/audit.ts';
@@ -100,12 +101,13 @@ export class ApiStack extends Stack {
       Object.entries(shapes).map(([name, shape]) => [name, make(name, REQUEST, audited(name, shape, storage))]),
     ) as Record<ApiFunction, lambda.Function>;
     const { api } = new RoutedApi(this, 'Routes', { deployment, authorizer, functions });
+    new Firewall(this, 'Firewall', { deployment, stage: api.deploymentStage });
 
     Validations.of(api).acknowledge(
       { id: 'AwsSolutions-COG4', reason: 'A Lambda authorizer verifies tokens of any OpenID Connect issuer.' },
       {
         id: 'AwsSolutions-APIG3',
-        reason: 'Whether a web ACL stands before the API is the decision of who deploys it.',
+        reason: 'Whether a web ACL stands before the API is the decision of who deploys it: see api.firewall.',
       },
       { id: 'AwsSolutions-APIG4', reason: 'Only the API description is public; all other routes have the authorizer.' },
       {
@@ -129,7 +131,7 @@ function audited(name: string, shape: ApiFunctionShape, { auditTable, stateTable
 }
 
 function shapesOf(
-  { bucket, downloads, key, archiveKey, maskingKey, stateTable, auditTable, auditBucket, auditKey }: StorageStack,
+  { bucket, downloads, key, dataKey, maskingKey, stateTable, auditTable, auditBucket, auditKey }: StorageStack,
   { backup, restore, rebuild, validate, download, schedules }: BackupsStack,
   {
     logIn,
@@ -281,13 +283,13 @@ function shapesOf(
       environment: {
         ...state,
         auditBucket: auditBucket.bucketName,
-        archiveKeyArn: archiveKey.keyArn,
+        archiveKeyArn: dataKey.keyArn,
         backupKeyArn: key.keyArn,
         auditKeyArn: auditKey.keyArn,
       },
       statements: [
         ...useState(stateTable, ['Get']),
-        ...readAudit(auditTable, auditBucket, { archiveKey, backupKey: key }),
+        ...readAudit(auditTable, auditBucket, { dataKey, backupKey: key }),
         new iam.PolicyStatement({ actions: ['kms:GetPublicKey'], resources: [auditKey.keyArn] }),
       ],
     },
@@ -304,13 +306,13 @@ function shapesOf(
         backupBucket: bucket.bucketName,
         backupKeyArn: key.keyArn,
         auditBucket: auditBucket.bucketName,
-        archiveKeyArn: archiveKey.keyArn,
+        archiveKeyArn: dataKey.keyArn,
         auditKeyArn: auditKey.keyArn,
       },
       statements: [
         ...useState(stateTable, ['Get', 'Put', 'Query']),
         ...protection,
-        ...readAudit(auditTable, auditBucket, { archiveKey, backupKey: key }),
+        ...readAudit(auditTable, auditBucket, { dataKey, backupKey: key }),
         new iam.PolicyStatement({ actions: ['kms:GetPublicKey'], resources: [auditKey.keyArn] }),
         ...logIn,
       ],

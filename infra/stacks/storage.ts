@@ -40,11 +40,9 @@ export class StorageStack extends Stack {
   readonly auditTable: dynamodb.Table;
   /** Signs the ends of the audit trails. */
   readonly auditKey: kms.Key;
-  /** Encrypts the archives of the audit trails: they stay readable when the key of the backups is destroyed. */
-  readonly archiveKey: kms.Key;
   /** Derives the masking key, and encrypts nothing. */
   readonly maskingKey: kms.Key;
-  /** Encrypts the tables and the logs. */
+  /** Encrypts the tables, the logs and the archives of the audit trails, which stay readable when the key of the backups is destroyed. */
   readonly dataKey: kms.Key;
 
   constructor(scope: Construct, id: string, { deployment, buildFolder, ...props }: StorageStackProps) {
@@ -62,12 +60,6 @@ export class StorageStack extends Stack {
       removalPolicy,
     });
     const { prefix } = deployment;
-    const ownKey = { enableKeyRotation: true, pendingWindow: Duration.days(30), removalPolicy };
-    this.archiveKey = new kms.Key(this, 'ArchiveKey', {
-      ...ownKey,
-      description: `Encrypts the archives of the audit trails of ${prefix}`,
-      alias: `${prefix}-audit-archive`,
-    });
     // KMS rotates no such keys: with another, masked values would be others.
     this.maskingKey = new kms.Key(this, 'MaskingKey', {
       description: `Derives the masking key of ${prefix}: without it masked values of later backups are others`,
@@ -79,9 +71,11 @@ export class StorageStack extends Stack {
       removalPolicy,
     });
     this.dataKey = new kms.Key(this, 'DataKey', {
-      ...ownKey,
-      description: `Encrypts the tables and the logs of ${prefix}`,
+      description: `Encrypts the tables, the logs and the archives of the audit trails of ${prefix}`,
       alias: `${prefix}-data`,
+      enableKeyRotation: true,
+      pendingWindow: Duration.days(30),
+      removalPolicy,
     });
     this.letLogsUse(this.dataKey, prefix);
     const shared = {
@@ -103,7 +97,7 @@ export class StorageStack extends Stack {
     this.failedCopies = deployment.copies ? this.copyFailures() : null;
     this.bucket = this.backupBucket(encrypted, deployment);
     this.downloads = this.downloadBucket(encrypted, deployment);
-    this.auditBucket = this.auditArchive({ ...encrypted, encryptionKey: this.archiveKey }, deployment);
+    this.auditBucket = this.auditArchive({ ...encrypted, encryptionKey: this.dataKey }, deployment);
     this.stateTable = this.table('State', deployment, removalPolicy);
     this.stateTable.addGlobalSecondaryIndex({
       indexName: stateKeys.index,
@@ -260,7 +254,7 @@ export class StorageStack extends Stack {
       ...lockOf(deployment.audit.object_lock),
       lifecycleRules: [{ abortIncompleteMultipartUploadAfter: Duration.days(1) }],
     });
-    this.refuseOtherEncryption(bucket, this.archiveKey);
+    this.refuseOtherEncryption(bucket, this.dataKey);
     bucket.addToResourcePolicy(
       new iam.PolicyStatement({
         sid: 'NothingIsDeleted',

@@ -81,20 +81,20 @@ const restApiSchema = z.object({
 });
 
 /** A rate for each address; any other kind of web ACL does not run locally. */
+/** The groups of AWS's own rules, beside the limit of each address, have no stand-in here. */
+const rateRuleSchema = z.object({
+  Action: z.strictObject({ Block: z.object({}) }),
+  Statement: z.strictObject({
+    RateBasedStatement: z.strictObject({
+      AggregateKeyType: z.literal('IP'),
+      Limit: z.number(),
+      EvaluationWindowSec: z.number().default(300),
+    }),
+  }),
+});
 const webAclSchema = z.object({
   DefaultAction: z.strictObject({ Allow: z.object({}) }),
-  Rules: z.tuple([
-    z.object({
-      Action: z.strictObject({ Block: z.strictObject({}) }),
-      Statement: z.strictObject({
-        RateBasedStatement: z.strictObject({
-          AggregateKeyType: z.literal('IP'),
-          Limit: z.number(),
-          EvaluationWindowSec: z.number().default(300),
-        }),
-      }),
-    }),
-  ]),
+  Rules: z.array(z.object({ Statement: z.record(z.string(), z.unknown()) }).loose()),
 });
 
 export type Authorizer = z.output<typeof authorizerSchema> & { readonly id: string; readonly functionArn: string };
@@ -225,7 +225,9 @@ export function readRestApi(resources: readonly Resource[]): RestApi | null {
 function addressLimitOf(resources: readonly Resource[]): AddressLimit | null {
   const [acl] = resources.filter(({ type }) => type === 'AWS::WAFv2::WebACL');
   if (!acl) return null;
-  const [{ Statement }] = webAclSchema.parse(acl.properties).Rules;
+  const rule = webAclSchema.parse(acl.properties).Rules.find(({ Statement }) => 'RateBasedStatement' in Statement);
+  if (!rule) return null;
+  const { Statement } = rateRuleSchema.parse(rule);
   const { Limit: requests, EvaluationWindowSec: seconds } = Statement.RateBasedStatement;
   return { requests, seconds };
 }

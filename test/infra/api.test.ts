@@ -14,7 +14,13 @@ import { type Synthesized, synthesize } from './support/synthesize.ts';
 
 const guarded: DeploymentInput = {
   ...example,
-  api: { requests_per_second: 7, burst: 9, detailed_metrics: true, address_requests_per_minute: 600 },
+  api: {
+    requests_per_second: 7,
+    burst: 9,
+    detailed_metrics: true,
+    firewall: 'managed',
+    address_requests_per_minute: 600,
+  },
 };
 
 let full: Synthesized;

@@ -33,7 +33,6 @@ beforeAll(async () => {
     [one('AWS::DynamoDB::Table', 'Audit').arn, 'audit'],
     [one('AWS::KMS::Key', 'BackupKey').arn, 'backup-key'],
     [one('AWS::KMS::Key', 'AuditKey').arn, 'audit-key'],
-    [one('AWS::KMS::Key', 'ArchiveKey').arn, 'archive-key'],
     [one('AWS::KMS::Key', 'MaskingKey').arn, 'masking-key'],
     [one('AWS::KMS::Key', 'DataKey').arn, 'data-key'],
     [secretKey, 'secret-key'],
@@ -201,7 +200,7 @@ describe('wildcards', () => {
 
   it('of the keys’ policies are for the account alone', () => {
     const all = statements.filter(({ actions }) => actions.includes('kms:*'));
-    expect(all.map(({ holder }) => holder.type)).toEqual(Array(5).fill('AWS::KMS::Key'));
+    expect(all.map(({ holder }) => holder.type)).toEqual(Array(4).fill('AWS::KMS::Key'));
     for (const each of all) {
       expect(each).toMatchObject({ principal: { AWS: 'arn:aws:iam::123456789012:root' }, conditions: {} });
     }
@@ -331,6 +330,20 @@ describe('least privilege', () => {
     expect(new Set(services)).toEqual(
       new Set(['lambda.amazonaws.com', 'scheduler.amazonaws.com', 'apigateway.amazonaws.com']),
     );
+  });
+
+  it('lets EventBridge Scheduler take on a role for schedules of this account and one group alone', () => {
+    const trusted = statements.filter(
+      ({ actions, principal }) =>
+        actions.includes('sts:AssumeRole') && (principal as { Service: string }).Service === 'scheduler.amazonaws.com',
+    );
+    expect(trusted).toHaveLength(5);
+    const groups = trusted.map(({ conditions }) => {
+      const { 'aws:SourceAccount': account, 'aws:SourceArn': group } = conditions.StringEquals ?? {};
+      expect(account).toBe('123456789012');
+      return String(group).replace('arn:aws:scheduler:eu-central-1:123456789012:schedule-group/', '');
+    });
+    expect(groups.sort()).toEqual(['dbms-backups', 'default', 'default', 'default', 'default']);
   });
 
   it('brings no managed policy, but the one that API Gateway asks for on its account-wide role', () => {

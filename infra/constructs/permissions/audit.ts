@@ -4,7 +4,7 @@ import type * as kms from 'aws-cdk-lib/aws-kms';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
 import { AUDIT_PREFIX } from '../../../shared/security/audit/layout.ts';
 import { headKey } from '../../../shared/security/audit/record.ts';
-import { type AnyBucket, allow, listAndMiss, readThroughS3, sealed } from './allow.ts';
+import { type AnyBucket, allow, listAndMiss, readThroughS3, sealed, storeThroughS3 } from './allow.ts';
 import { onTable } from './tables.ts';
 
 /** Archives and digests of all audit trails, in a bucket of their own; see shared/security/audit/layout.ts. */
@@ -29,9 +29,9 @@ export function writeAudit(table: dynamodb.Table): iam.PolicyStatement[] {
   );
 }
 
-/** Keys of the audit trail: that of the archive, and that of the backups, which encrypted the archive before it had its own. */
+/** Keys of the archive: the one it is under, and that of the backups, which encrypted it in former times. */
 export interface ArchiveKeys {
-  readonly archiveKey: kms.IKey;
+  readonly dataKey: kms.IKey;
   readonly backupKey: kms.IKey;
 }
 
@@ -39,15 +39,16 @@ export interface ArchiveKeys {
 export function readAudit(
   table: dynamodb.Table,
   bucket: s3.Bucket,
-  { archiveKey, backupKey }: ArchiveKeys,
+  { dataKey, backupKey }: ArchiveKeys,
 ): iam.PolicyStatement[] {
   return [
     ...onTable(table, allow(['dynamodb:GetItem', 'dynamodb:Query'], [table.tableArn])),
     allow(['s3:GetObject'], [bucket.arnForObjects(AUDIT_PATHS)]),
     listAndMiss(bucket, AUDIT_PATHS),
-    allow(['kms:Decrypt'], [archiveKey.keyArn]),
-    sealed(['kms:Decrypt'], backupKey, 'audit'),
-    readThroughS3(bucket, { encryptionKey: backupKey }),
+    ...[dataKey, backupKey].flatMap((key) => [
+      sealed(['kms:Decrypt'], key, 'audit'),
+      readThroughS3(bucket, { encryptionKey: key }),
+    ]),
   ];
 }
 
@@ -55,15 +56,15 @@ export function readAudit(
 export function sealAudit(
   table: dynamodb.Table,
   bucket: AnyBucket,
-  archiveKey: kms.IKey,
+  dataKey: kms.IKey,
   auditKey: kms.Key,
 ): iam.PolicyStatement[] {
   return [
     ...onTable(table, allow(['dynamodb:GetItem', 'dynamodb:Query'], [table.tableArn])),
     allow(['s3:PutObject', 's3:AbortMultipartUpload'], [bucket.arnForObjects(AUDIT_PATHS)]),
     allow(['s3:ListBucket'], [bucket.bucketArn], { StringLike: { 's3:prefix': AUDIT_PATHS } }),
-    // S3 itself decrypts with the key when it joins the parts of an upload.
-    allow(['kms:GenerateDataKey', 'kms:Decrypt'], [archiveKey.keyArn]),
+    sealed(['kms:GenerateDataKey'], dataKey, 'audit'),
+    storeThroughS3(bucket, dataKey),
     allow(['kms:Sign'], [auditKey.keyArn]),
   ];
 }

@@ -1,4 +1,3 @@
-import { quoteLiteral } from '../../shared/postgres/identifiers.ts';
 import { type TestServer, withClient } from '../support/servers.ts';
 
 /** Code of the hostile database that ran. */
@@ -59,12 +58,10 @@ export async function tripsDuring(server: TestServer, work: () => Promise<unknow
     // To the end of the file, as a file may be a former one whose end still holds what was in that.
     const to = await position(server);
     await client.query('SELECT pg_switch_wal()');
-    const { rows: files } = await client.query<{ name: string }>(`
-      SELECT DISTINCT pg_walfile_name(${quoteLiteral(from)}::pg_lsn + n * s.bytes) AS name
-        FROM (SELECT setting::bigint AS bytes FROM pg_settings WHERE name = 'wal_segment_size') s,
-             generate_series(0, (${quoteLiteral(to)}::pg_lsn - ${quoteLiteral(from)}::pg_lsn)::bigint / s.bytes + 1) AS n
-       WHERE pg_walfile_name(${quoteLiteral(from)}::pg_lsn + n * s.bytes) <= pg_walfile_name(${quoteLiteral(to)}::pg_lsn)
-       ORDER BY 1`);
+    const { rows: files } = await client.query<{ name: string }>(
+      'SELECT pg_walfile_name(lsn) AS name FROM unnest($1::pg_lsn[]) WITH ORDINALITY AS given(lsn, n) ORDER BY n',
+      [segmentsBetween(from, to, await segmentBytes(client))],
+    );
     const trips = new Map<string, Trip>();
     for (const [index, { name }] of files.entries()) {
       const { rows } = await client.query<{ bytes: Buffer | null }>(
@@ -90,6 +87,28 @@ async function position(server: TestServer): Promise<string> {
     const { rows } = await client.query<{ lsn: string }>('SELECT pg_current_wal_insert_lsn()::text AS lsn');
     return rows[0]?.lsn ?? '';
   });
+}
+
+/** Positions in each file of the log from one position to another. Versions before 14 do not add to a position. */
+function segmentsBetween(from: string, to: string, bytes: bigint): string[] {
+  const numberOf = (lsn: string): bigint => {
+    const [high = '0', low = '0'] = lsn.split('/');
+    return (BigInt(`0x${high}`) << 32n) | BigInt(`0x${low}`);
+  };
+  const positions: string[] = [];
+  for (let at = numberOf(from); at <= numberOf(to); at = (at / bytes + 1n) * bytes) {
+    // One at the very beginning of a file would be counted to the file before.
+    const within = at + 1n;
+    positions.push(`${(within >> 32n).toString(16)}/${(within & 0xffffffffn).toString(16)}`);
+  }
+  return positions;
+}
+
+async function segmentBytes(client: Client): Promise<bigint> {
+  const { rows } = await client.query<{ bytes: string }>(
+    "SELECT setting AS bytes FROM pg_settings WHERE name = 'wal_segment_size'",
+  );
+  return BigInt(rows[0]?.bytes ?? 0);
 }
 
 type Client = Parameters<Parameters<typeof withClient>[2]>[0];

@@ -1,8 +1,10 @@
+import { join } from 'node:path';
 import { S3Client } from '@aws-sdk/client-s3';
 import { captureChanges } from '../shared/changes/capture/capture.ts';
 import { captureDefaults } from '../shared/changes/capture/settings.ts';
 import { replayChanges } from '../shared/changes/replay/replay.ts';
 import { planReplay } from '../shared/changes/window/plan-replay.ts';
+import { openParser } from '../shared/postgres/parse-statements.ts';
 
 /**
  * One capture or replay in a process of its own, so that its memory is measured alone. What to do comes as JSON in `STEP`; where the
@@ -34,6 +36,7 @@ const step = JSON.parse(process.env.STEP ?? '') as Step;
 const { server, database, slot } = step;
 const store = { s3: new S3Client({ forcePathStyle: true }), bucket: step.bucket, keyArn: step.keyArn };
 const signal = new AbortController().signal;
+const parse = openParser(join(import.meta.dirname, '../node_modules'));
 const target = {
   ...server,
   database,
@@ -74,5 +77,5 @@ async function replay(): Promise<number> {
   const { base, into, lsn } = step;
   if (!base || !into || !lsn) throw new Error('A replay needs its base, its target and its end');
   const plan = await planReplay(store, of, base, { lsn }, signal, { settledMs: 0 });
-  return (await replayChanges(plan, { target, database: into, store, signal })).changes;
+  return (await replayChanges(plan, { target, database: into, store, signal, parse })).changes;
 }

@@ -32,7 +32,7 @@ import { connectionTarget } from '../shared/postgres/target.ts';
 import { incrementObstacle } from '../shared/recovery/increment-possible.ts';
 import { takeIncrement } from '../shared/recovery/take-increment.ts';
 import { openAuditor } from '../shared/security/audit/open-auditor.ts';
-import { recordDefinitions } from '../shared/security/audit/subjects.ts';
+import { recordDefinitions, recordUnauthenticated } from '../shared/security/audit/subjects.ts';
 import { loadMaskingRules } from '../shared/security/masking/change-masking.ts';
 import { createExportStore } from '../shared/state/exports.ts';
 import { createJobStore } from '../shared/state/jobs.ts';
@@ -72,6 +72,11 @@ function targetOf(database: string, applicationName: string) {
   return connectionTarget(findDatabase(configuration, database), configuration.connections, clients, applicationName);
 }
 
+/** Nobody is there to read the refusal of a backup that a schedule began. */
+const leavesOut = ({ scheduled_at }: BackupEvent): boolean =>
+  settings.unreadable === 'leave_out' ||
+  (settings.unreadable === 'leave_out_when_scheduled' && scheduled_at !== undefined);
+
 function requestOf(event: BackupEvent, id: string) {
   const { database, backup_type: backupType, custom_name: customName, requested_by: requestedBy } = event;
   const { include = null, exclude = null, sample = null } = event;
@@ -83,6 +88,7 @@ function requestOf(event: BackupEvent, id: string) {
     selection: include || exclude ? { include, exclude } : null,
     sample,
     requestedBy,
+    leavesOut: leavesOut(event),
   };
 }
 
@@ -162,7 +168,11 @@ export const handler = withDurableExecution(async (input: unknown, context) => {
     takeBackup: (event, { jobId, backupId }, report) =>
       within(jobId, async (signal) => {
         const isWhole = !event.include && !event.exclude && event.backup_type === 'full';
-        if (isWhole) await assertBackupPossible(beforeBackup(event.database, backupId, signal));
+        if (isWhole)
+          await assertBackupPossible({
+            ...beforeBackup(event.database, backupId, signal),
+            leavesOut: leavesOut(event),
+          });
         return runBackup(
           { ...requestOf(event, backupId), ...(await maskingOf(event)) },
           {
@@ -198,6 +208,7 @@ export const handler = withDurableExecution(async (input: unknown, context) => {
             captured,
             report,
             onDefinitions: recordDefinitions(auditor, database),
+            onUnauthenticated: recordUnauthenticated(auditor, database),
             onStreamRefused: (error) => logger.warn(STREAM_REFUSED, { database, job: jobId, error }),
           },
         ),

@@ -1,6 +1,7 @@
 import type { Context } from 'aws-lambda';
 import { dynamodbClient, lambdaClient, s3Client, secretsManagerClient } from '../shared/aws/clients.ts';
 import { STREAM_REFUSED } from '../shared/changes/capture/line-source.ts';
+import { setupPlaceOf } from '../shared/changes/setup/check-setup.ts';
 import { readEnvironment } from '../shared/configuration/environment.ts';
 import { loadConfiguration } from '../shared/configuration/load.ts';
 import { createLogger } from '../shared/http/log.ts';
@@ -9,7 +10,7 @@ import { connectionTarget } from '../shared/postgres/target.ts';
 import { type CaptureReport, captureDatabase } from '../shared/recovery/capture-database.ts';
 import { guardLimits } from '../shared/recovery/limits.ts';
 import { openAuditor } from '../shared/security/audit/open-auditor.ts';
-import { recordDefinitions } from '../shared/security/audit/subjects.ts';
+import { recordDefinitions, recordUnauthenticated } from '../shared/security/audit/subjects.ts';
 import { openTable } from '../shared/state/table.ts';
 
 const environment = readEnvironment(['stateTable', 'backupBucket', 'backupKeyArn', 'backupFunctionArn']);
@@ -56,12 +57,14 @@ export async function handler(_event: unknown, context: Pick<Context, 'getRemain
         table,
         configuration,
         limits: guardLimits(configuration, database),
+        place: setupPlaceOf(database),
         compressionLevel: configuration.backups.compression_level,
         timeMs: READING_MS / configuration.databases.length,
         waitMs: WAIT_MS,
         startBase,
         signal,
         onDefinitions: recordDefinitions(auditor, database.id),
+        onUnauthenticated: recordUnauthenticated(auditor, database.id),
         onStreamRefused: (error) => logger.warn(STREAM_REFUSED, { database: database.id, error }),
       });
       reports[database.id] = report;

@@ -39,17 +39,20 @@ export const handler = createApiHandler('masking-api', {
   changeMasking: async ({ query, body, caller }) => {
     const database = findDatabase(configuration, query.database);
     const dependencies = dependenciesOf(database, REQUEST_MS);
-    const problems = await changeMasking(dependencies, { database: database.id, change: body, by: caller.sub });
+    const { problems, warnings } = await changeMasking(dependencies, {
+      database: database.id,
+      change: body,
+      by: caller.sub,
+    });
     if (problems.length > 0) {
       throw new Refusal(
-        409,
         'masking_refused',
         `The rules do not fit the database: ${problems.length} problems`,
         'Correct the rules named in errors.',
         { errors: problems.map(({ rule, message }) => ({ field: `body.rules.${rule}`, message })) },
       );
     }
-    return { status: 200, body: await describeMasking({ table }, database.id) };
+    return { status: 200, body: { ...(await describeMasking({ table }, database.id)), warnings } };
   },
   findPersonalData: async ({ query }) => {
     const database = findDatabase(configuration, query.database);

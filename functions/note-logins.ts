@@ -1,6 +1,7 @@
 import { dynamodbClient, secretsManagerClient } from '../shared/aws/clients.ts';
 import { readEnvironment } from '../shared/configuration/environment.ts';
 import { loadConfiguration } from '../shared/configuration/load.ts';
+import { readWatch } from '../shared/health/sample-store.ts';
 import { createLogger } from '../shared/http/log.ts';
 import { monitoringTarget } from '../shared/postgres/target.ts';
 import { withConnection } from '../shared/postgres/with-connection.ts';
@@ -25,6 +26,8 @@ export async function handler(): Promise<void> {
     const clients = { secretsManager: secretsManagerClient() };
     const target = monitoringTarget(database, configuration.connections, clients, 'dbms logins');
     try {
+      // One that is left alone so that it can pause is not woken for this.
+      if (database.allow_pause && (await readWatch(table, database.id)).suspended) continue;
       await withConnection(target, { kind: 'monitoring', statementTimeoutMs: LOOK_MS }, (client) =>
         noteSightings(client, table, database.id),
       );

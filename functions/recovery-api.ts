@@ -1,4 +1,5 @@
 import { dynamodbClient, s3Client, secretsManagerClient } from '../shared/aws/clients.ts';
+import { setupPlaceOf } from '../shared/changes/setup/check-setup.ts';
 import { readEnvironment } from '../shared/configuration/environment.ts';
 import { findDatabase, loadConfiguration } from '../shared/configuration/load.ts';
 import type { Database } from '../shared/configuration/runtime.ts';
@@ -37,6 +38,7 @@ const dependenciesOf = (database: Database) => ({
   table,
   configuration,
   limits: guardLimits(configuration, database),
+  place: setupPlaceOf(database),
   captureMinutes: configuration.recovery.capture_minutes,
   waitMs: WAIT_MS,
   compressionLevel: configuration.backups.compression_level,

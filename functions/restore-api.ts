@@ -7,7 +7,7 @@ import { createApiHandler } from '../shared/http/api-handler.ts';
 import { restoreTarget } from '../shared/jobs/restore-target.ts';
 import { resumeRestore } from '../shared/jobs/resume.ts';
 import { functionStarter, startRestore } from '../shared/jobs/start.ts';
-import { assertConfirmed } from '../shared/jobs/unmanaged-target.ts';
+import { assertConfirmed, assertTargetAllowed } from '../shared/jobs/unmanaged-target.ts';
 import { chooseBase } from '../shared/recovery/choose-base.ts';
 import { splitMoment } from '../shared/recovery/moment.ts';
 import { resolveRestore } from '../shared/recovery/resolve-restore.ts';
@@ -36,6 +36,7 @@ export const handler = createApiHandler('restore-api', {
     } = body;
     const { recovery: named, options } = splitMoment(rest);
     const target = restoreTarget(configuration, query, body);
+    assertTargetAllowed(target, body, caller);
     assertConfirmed(target, body);
     const obstacle = await serverObstacle(table, target.server, 'restoring');
     if (obstacle) throw obstacle;
@@ -43,9 +44,9 @@ export const handler = createApiHandler('restore-api', {
     const { database } = target;
     const wanted = await resolveRestore(table, database, { backupId: backup_id, recovery: named }, body);
     const { recovery } = wanted;
-    const backupId = recovery
+    const { backupId } = recovery
       ? await chooseBase({ database, backupId: wanted.backupId }, recovery, { table, store, signal })
-      : (wanted.backupId ?? '');
+      : { backupId: wanted.backupId ?? '' };
     const started = await startRestore(
       { table, startFunction },
       {

@@ -14,11 +14,13 @@ import { restoreEventSchema } from '../shared/jobs/events.ts';
 import { restoreTarget } from '../shared/jobs/restore-target.ts';
 import { assertUnfinished } from '../shared/jobs/resume.ts';
 import { assertRestorable } from '../shared/jobs/start.ts';
-import { unmanagedTarget } from '../shared/jobs/unmanaged-target.ts';
+import { assertTargetAllowed, unmanagedTarget } from '../shared/jobs/unmanaged-target.ts';
 import { platformOf } from '../shared/platforms/platforms.ts';
 import { connectionTarget } from '../shared/postgres/target.ts';
+import { definersCheck } from '../shared/recovery/check-definers.ts';
 import { chooseBase } from '../shared/recovery/choose-base.ts';
 import { splitMoment } from '../shared/recovery/moment.ts';
+import { ownersOf } from '../shared/recovery/replay.ts';
 import { resolveRestore } from '../shared/recovery/resolve-restore.ts';
 import { loadMaskingRules } from '../shared/security/masking/change-masking.ts';
 import { findEvent } from '../shared/state/begin.ts';
@@ -45,24 +47,35 @@ async function baseOf(
   recovery: RecoveryTargetFields | undefined,
   signal: AbortSignal,
 ) {
-  if (!recovery) return request.backupId ?? '';
+  if (!recovery) return { backupId: request.backupId ?? '', definers: [] };
   try {
     return await chooseBase(request, recovery, { table, store, signal });
   } catch (error) {
     if (!(error instanceof OperationError)) throw error;
     const { code, message, nextStep } = error;
-    return { problems: [{ code, message, next_step: nextStep }], warnings: [], restores: null, server_version: null };
+    return {
+      problems: [{ code, message, next_step: nextStep }],
+      warnings: [],
+      restores: null,
+      server_version: null,
+      runs: null,
+    };
   }
 }
+
+/** Functions of the backup that are told, and what is told to use each. */
+const MAX_FUNCTIONS = 200;
+const MAX_USES = 20;
 
 const targetOf = (server: Database, purpose: string) =>
   connectionTarget(server, configuration.connections, { secretsManager: secretsManagerClient() }, `dbms ${purpose}`);
 
 /** The routes of restores that need the database server at once, and so the network that it is in. */
 export const handler = createApiHandler('restore-server-api', {
-  checkRestore: async ({ query, body }) => {
+  checkRestore: async ({ query, body, caller }) => {
     const target = restoreTarget(configuration, query, body);
     const { database, server, targetDatabase } = target;
+    assertTargetAllowed(target, body, caller);
     const unmanaged = unmanagedTarget(target, body);
     const signal = AbortSignal.timeout(CHECK_MS);
     const { recovery: named } = splitMoment(body);
@@ -70,7 +83,7 @@ export const handler = createApiHandler('restore-server-api', {
     const asked = { backupId: body.backup_id, recovery: named };
     const { backupId, recovery } = await resolveRestore(table, database, asked, body);
     const base = await baseOf({ database, backupId }, recovery, AbortSignal.timeout(PLANNING_MS));
-    if (typeof base !== 'string') return { status: 200, body: base };
+    if ('problems' in base) return { status: 200, body: base };
     const {
       missingRoles,
       connections = configuration.backups.connections,
@@ -85,7 +98,7 @@ export const handler = createApiHandler('restore-server-api', {
     const found = await checkRestore(
       {
         database,
-        backupId: base,
+        backupId: base.backupId,
         options,
         planned: { mode: body.mode, targetDatabase, missingRoles, connections },
       },
@@ -94,6 +107,7 @@ export const handler = createApiHandler('restore-server-api', {
         store,
         readFreeSpace: () => platformOf(server).storage.readFree(server, cloudwatchClient()),
         signal,
+        ...(recovery ? { checkReplay: definersCheck(base.definers, ownersOf(options)) } : {}),
         ...(body.masked ? { loadMasking: () => loadMaskingRules(maskingKey, database) } : {}),
       },
     );
@@ -109,6 +123,12 @@ export const handler = createApiHandler('restore-server-api', {
         warnings: [...found.warnings, ...unmanaged.warnings].map(written),
         restores: found.restores,
         server_version: found.serverVersion,
+        runs: found.functions && {
+          total: found.functions.length,
+          functions: found.functions
+            .slice(0, MAX_FUNCTIONS)
+            .map((each) => ({ ...each, used_by: each.used_by.slice(0, MAX_USES) })),
+        },
       },
     };
   },

@@ -14,9 +14,11 @@ import { runRestoreJob } from '../shared/jobs/restore-job.ts';
 import { auditSteps } from '../shared/jobs/step-audit.ts';
 import { startIfFree } from '../shared/jobs/turns.ts';
 import { platformOf } from '../shared/platforms/platforms.ts';
+import { openParser } from '../shared/postgres/parse-statements.ts';
 import { connectionTarget } from '../shared/postgres/target.ts';
+import { definersCheck } from '../shared/recovery/check-definers.ts';
 import { planOnBase } from '../shared/recovery/plan-on-base.ts';
-import { replayOf } from '../shared/recovery/replay.ts';
+import { ownersOf, replayOf } from '../shared/recovery/replay.ts';
 import { openAuditor } from '../shared/security/audit/open-auditor.ts';
 import { loadMaskingRules } from '../shared/security/masking/change-masking.ts';
 import { createJobStore } from '../shared/state/jobs.ts';
@@ -24,7 +26,14 @@ import { createPlaceStore } from '../shared/state/places.ts';
 import { openTable } from '../shared/state/table.ts';
 import { durableSteps, invocationSignal } from './durable/steps.ts';
 
-const environment = readEnvironment(['stateTable', 'backupBucket', 'backupKeyArn', 'maskingKeyArn']);
+const environment = readEnvironment([
+  'stateTable',
+  'backupBucket',
+  'backupKeyArn',
+  'maskingKeyArn',
+  'postgresToolsPath',
+]);
+const parse = openParser(environment.postgresToolsPath);
 const configuration = loadConfiguration();
 const table = openTable(dynamodbClient(), environment.stateTable);
 const jobs = createJobStore(table);
@@ -77,6 +86,7 @@ export const handler = withDurableExecution(async (input: unknown, context) => {
         // Before anything is restored: a moment that cannot be reached is refused.
         const planned = recovery && (await planOnBase({ id: backup_id, database }, recovery, { table, store, signal }));
         const isPart = options.selection !== undefined;
+        const owners = ownersOf(options);
         return runRestore(
           {
             jobId: job_id,
@@ -96,7 +106,12 @@ export const handler = withDurableExecution(async (input: unknown, context) => {
             settings: configuration.backups,
             report,
             signal,
-            ...(planned ? { replay: replayOf(planned, { target, store, signal, isPart }) } : {}),
+            ...(planned
+              ? {
+                  replay: replayOf(planned, { target, store, signal, parse, isPart, owners }),
+                  checkReplay: definersCheck(planned.plan.definers, owners),
+                }
+              : {}),
           },
         );
       };

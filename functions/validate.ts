@@ -15,6 +15,7 @@ import { drillServer, registerScheduled } from '../shared/jobs/start-validation.
 import { auditSteps } from '../shared/jobs/step-audit.ts';
 import { startIfFree } from '../shared/jobs/turns.ts';
 import { runValidationJob } from '../shared/jobs/validation-job.ts';
+import { openParser } from '../shared/postgres/parse-statements.ts';
 import { connectionTarget } from '../shared/postgres/target.ts';
 import { checkIncrement } from '../shared/recovery/check-increment.ts';
 import { planOnBase } from '../shared/recovery/plan-on-base.ts';
@@ -27,7 +28,14 @@ import { createPlaceStore } from '../shared/state/places.ts';
 import { openTable } from '../shared/state/table.ts';
 import { durableSteps, invocationSignal } from './durable/steps.ts';
 
-const environment = readEnvironment(['stateTable', 'backupBucket', 'backupKeyArn', 'metricNamespace']);
+const environment = readEnvironment([
+  'stateTable',
+  'backupBucket',
+  'backupKeyArn',
+  'metricNamespace',
+  'postgresToolsPath',
+]);
+const parse = openParser(environment.postgresToolsPath);
 const configuration = loadConfiguration();
 const table = openTable(dynamodbClient(), environment.stateTable);
 const jobs = createJobStore(table);
@@ -88,7 +96,8 @@ export const handler = withDurableExecution(async (input: unknown, context) => {
           ? replayOf(
               await planOnBase({ id: backupId, database }, endOfIncrement(increment), { table, store, signal }),
               {
-                ...{ target, store, signal, isPart: false },
+                ...{ target, store, signal, parse, isPart: false },
+                owners: { ownersLeftOut: true },
               },
             )
           : undefined;

@@ -174,6 +174,11 @@ export const deploymentSchema = runtimeConfigurationSchema
          * an ARN names one that is there; see docs/access.md.
          */
         firewall: z.union([z.enum(['none', 'managed']), arnOf('wafv2', 'web ACL')]).default('none'),
+        /**
+         * Requests of one address in a minute, with or without a token, that the `managed` firewall lets through, before they count in the two
+         * limits above, which all callers share. By default half of `requests_per_second`.
+         */
+        address_requests_per_minute: z.int().min(10).max(2_000_000).optional(),
         /** Metrics of each method, which CloudWatch bills as custom metrics; those of the whole API are free. */
         detailed_metrics: z.boolean().default(false),
       })
@@ -189,6 +194,13 @@ export const deploymentSchema = runtimeConfigurationSchema
     deletion_protection: z.boolean().default(true),
   })
   .superRefine((deployment, context) => {
+    if (deployment.api.address_requests_per_minute !== undefined && deployment.api.firewall !== 'managed') {
+      context.addIssue({
+        code: 'custom',
+        path: ['api', 'address_requests_per_minute'],
+        message: "is a limit of the firewall 'managed': set api.firewall to it, or leave this out",
+      });
+    }
     const { prefix, databases, copies, existing_backups, region, account, drills, cloudwatch, concurrency } =
       deployment;
     for (const { path, message } of concurrencyProblems(concurrency))
@@ -232,75 +244,106 @@ export const deploymentSchema = runtimeConfigurationSchema
       });
     }
     const [first] = databases.filter(({ vpc }) => vpc);
-    databases.forEach(({ kind, host, port, vpc, login, tls, direct, secret_key_arn, rotate_password_days }, index) => {
-      for (const { path, message } of addressProblems({ host, port, tls, login, direct }))
-        context.addIssue({ code: 'custom', path: ['databases', index, ...path], message });
-      const { title, privileges } = platformOf({ kind });
-      if (!privileges.logins.includes(login.type)) {
-        context.addIssue({
-          code: 'custom',
-          path: ['databases', index, 'login', 'type'],
-          message: `is no login of ${title} (kind ${kind}), which takes: ${privileges.logins.join(', ')}`,
-        });
-      }
-      if (login.type === 'iam' && !verifiesCertificate(tls)) {
-        context.addIssue({
-          code: 'custom',
-          path: ['databases', index, 'tls', 'mode'],
-          message: 'must be verify-full or verify-ca: an IAM token is sent as it is, to whoever answers',
-        });
-      }
-      if (login.type === 'iam' && direct?.tls && !verifiesCertificate(direct.tls)) {
-        context.addIssue({
-          code: 'custom',
-          path: ['databases', index, 'direct', 'tls', 'mode'],
-          message: 'must be verify-full or verify-ca: an IAM token is sent as it is, to whoever answers',
-        });
-      }
-      for (const [field, value] of Object.entries({ ...login, secret_key_arn })) {
-        if (!/[*?]/.test(value ?? '')) continue;
-        context.addIssue({
-          code: 'custom',
-          path: ['databases', index, ...(field === 'secret_key_arn' ? [] : ['login']), field],
-          message: 'must not hold * or ?: in the policies of the functions they would stand for anything',
-        });
-      }
-      if (vpc && JSON.stringify(vpc) !== JSON.stringify(first?.vpc)) {
-        context.addIssue({
-          code: 'custom',
-          path: ['databases', index, 'vpc'],
-          message: `differs from that of ${first?.id}: functions run in one VPC; deploy the other database with another prefix`,
-        });
-      }
-      if (vpc && vpc.availability_zones.length !== vpc.subnet_ids.length) {
-        context.addIssue({
-          code: 'custom',
-          path: ['databases', index, 'vpc', 'availability_zones'],
-          message: 'must name one zone for each subnet',
-        });
-      }
-      if (direct?.resource_id !== undefined && login.type !== 'iam') {
-        context.addIssue({
-          code: 'custom',
-          path: ['databases', index, 'direct', 'resource_id'],
-          message: 'is for a login of type iam',
-        });
-      }
-      if (secret_key_arn && login.type !== 'secret') {
-        context.addIssue({
-          code: 'custom',
-          path: ['databases', index, 'secret_key_arn'],
-          message: 'is for a login of type secret',
-        });
-      }
-      if (rotate_password_days !== undefined && (login.type !== 'secret' || /:rds![^:]*$/.test(login.secret_arn))) {
-        context.addIssue({
-          code: 'custom',
-          path: ['databases', index, 'rotate_password_days'],
-          message: 'is for a login of type secret whose secret RDS does not rotate itself',
-        });
-      }
-    });
+    databases.forEach(
+      (
+        {
+          kind,
+          host,
+          port,
+          storage_gigabytes,
+          allow_pause,
+          vpc,
+          login,
+          tls,
+          direct,
+          secret_key_arn,
+          rotate_password_days,
+        },
+        index,
+      ) => {
+        for (const { path, message } of addressProblems({ host, port, tls, login, direct }))
+          context.addIssue({ code: 'custom', path: ['databases', index, ...path], message });
+        const { title, privileges, storage, endpoints } = platformOf({ kind });
+        if (storage_gigabytes !== undefined && !storage.takesSize) {
+          context.addIssue({
+            code: 'custom',
+            path: ['databases', index, 'storage_gigabytes'],
+            message: `is not for ${title}, whose storage grows by itself: leave it out`,
+          });
+        }
+        if (allow_pause && !endpoints.canPause) {
+          context.addIssue({
+            code: 'custom',
+            path: ['databases', index, 'allow_pause'],
+            message: `is not for ${title}, which does not pause: it is for Aurora Serverless v2 with a minimum of 0 ACU`,
+          });
+        }
+        if (!privileges.logins.includes(login.type)) {
+          context.addIssue({
+            code: 'custom',
+            path: ['databases', index, 'login', 'type'],
+            message: `is no login of ${title} (kind ${kind}), which takes: ${privileges.logins.join(', ')}`,
+          });
+        }
+        if (login.type === 'iam' && !verifiesCertificate(tls)) {
+          context.addIssue({
+            code: 'custom',
+            path: ['databases', index, 'tls', 'mode'],
+            message: 'must be verify-full or verify-ca: an IAM token is sent as it is, to whoever answers',
+          });
+        }
+        if (login.type === 'iam' && direct?.tls && !verifiesCertificate(direct.tls)) {
+          context.addIssue({
+            code: 'custom',
+            path: ['databases', index, 'direct', 'tls', 'mode'],
+            message: 'must be verify-full or verify-ca: an IAM token is sent as it is, to whoever answers',
+          });
+        }
+        for (const [field, value] of Object.entries({ ...login, secret_key_arn })) {
+          if (!/[*?]/.test(value ?? '')) continue;
+          context.addIssue({
+            code: 'custom',
+            path: ['databases', index, ...(field === 'secret_key_arn' ? [] : ['login']), field],
+            message: 'must not hold * or ?: in the policies of the functions they would stand for anything',
+          });
+        }
+        if (vpc && JSON.stringify(vpc) !== JSON.stringify(first?.vpc)) {
+          context.addIssue({
+            code: 'custom',
+            path: ['databases', index, 'vpc'],
+            message: `differs from that of ${first?.id}: functions run in one VPC; deploy the other database with another prefix`,
+          });
+        }
+        if (vpc && vpc.availability_zones.length !== vpc.subnet_ids.length) {
+          context.addIssue({
+            code: 'custom',
+            path: ['databases', index, 'vpc', 'availability_zones'],
+            message: 'must name one zone for each subnet',
+          });
+        }
+        if (direct?.resource_id !== undefined && login.type !== 'iam') {
+          context.addIssue({
+            code: 'custom',
+            path: ['databases', index, 'direct', 'resource_id'],
+            message: 'is for a login of type iam',
+          });
+        }
+        if (secret_key_arn && login.type !== 'secret') {
+          context.addIssue({
+            code: 'custom',
+            path: ['databases', index, 'secret_key_arn'],
+            message: 'is for a login of type secret',
+          });
+        }
+        if (rotate_password_days !== undefined && (login.type !== 'secret' || /:rds![^:]*$/.test(login.secret_arn))) {
+          context.addIssue({
+            code: 'custom',
+            path: ['databases', index, 'rotate_password_days'],
+            message: 'is for a login of type secret whose secret RDS does not rotate itself',
+          });
+        }
+      },
+    );
   });
 
 export type Deployment = z.output<typeof deploymentSchema>;

@@ -20,20 +20,21 @@ const ruleGroups = ['AWSManagedRulesAmazonIpReputationList', 'AWSManagedRulesKno
 export class Firewall extends Construct {
   constructor(scope: Construct, id: string, { deployment, stage }: FirewallProps) {
     super(scope, id);
-    const { firewall, requests_per_second } = deployment.api;
+    const { firewall, requests_per_second, address_requests_per_minute } = deployment.api;
     if (firewall === 'none') return;
-    const webAclArn = firewall === 'managed' ? this.managed(deployment.prefix, requests_per_second) : firewall;
+    // By default no single address takes more than half of what the stage lets through.
+    const limit = address_requests_per_minute ?? Math.floor((requests_per_second * WINDOW_SECONDS) / 2);
+    const webAclArn = firewall === 'managed' ? this.managed(deployment.prefix, Math.max(MIN_LIMIT, limit)) : firewall;
     new wafv2.CfnWebACLAssociation(this, 'Association', { resourceArn: stage.stageArn, webAclArn });
   }
 
-  private managed(prefix: string, requestsPerSecond: number): string {
+  private managed(prefix: string, limit: number): string {
     const visibilityConfig = (metricName: string) => ({
       cloudWatchMetricsEnabled: true,
       metricName,
-      sampledRequestsEnabled: true,
+      // Samples hold headers, and so tokens.
+      sampledRequestsEnabled: false,
     });
-    // No single address takes more than half of what the stage lets through.
-    const limit = Math.max(MIN_LIMIT, Math.floor((requestsPerSecond * WINDOW_SECONDS) / 2));
     const acl = new wafv2.CfnWebACL(this, 'WebAcl', {
       scope: 'REGIONAL',
       description: `Before the API of ${prefix}`,

@@ -76,6 +76,14 @@ const problems: readonly GatewayProblem[] = [
     headers: { 'Retry-After': '5' },
   },
   {
+    type: ResponseType.WAF_FILTERED,
+    status: 429,
+    code: 'too_many_requests',
+    detail: 'There are more requests from this address than the API takes',
+    nextStep: 'Wait a minute.',
+    headers: { 'Retry-After': '60' },
+  },
+  {
     type: ResponseType.INTEGRATION_TIMEOUT,
     status: 504,
     code: 'timed_out',

@@ -65,6 +65,7 @@ export class RoutedApi extends Construct {
         tracingEnabled: true,
         throttlingRateLimit: deployment.api.requests_per_second,
         throttlingBurstLimit: deployment.api.burst,
+        methodOptions: ownThrottle(deployment),
       },
     });
     const definition = this.api.node.defaultChild as apigateway.CfnRestApi;
@@ -120,6 +121,25 @@ export class RoutedApi extends Construct {
       });
     }
   }
+}
+
+/** Of the requests that the API takes, as a share. */
+const PUBLIC_SHARE = 0.2;
+
+/** What needs no token has a throttle of its own: whoever uses it up keeps nobody from the routes that need one. */
+function ownThrottle({ api }: Deployment): Record<string, apigateway.MethodDeploymentOptions> {
+  const options = {
+    loggingLevel: apigateway.MethodLoggingLevel.ERROR,
+    metricsEnabled: api.detailed_metrics,
+    throttlingRateLimit: Math.max(1, Math.round(api.requests_per_second * PUBLIC_SHARE)),
+    throttlingBurstLimit: Math.max(1, Math.round(api.burst * PUBLIC_SHARE)),
+  };
+  const open = (routes as readonly RouteDefinition[]).filter(({ leastRole }) => leastRole === 'public');
+  const methods = [
+    ...entrances.map((path) => `${path}/GET`),
+    ...open.map(({ method, path }) => `${basePath}${path}/${method}`),
+  ];
+  return Object.fromEntries(methods.map((method) => [method, options]));
 }
 
 /**

@@ -124,7 +124,11 @@ export class BackupsStack extends Stack {
       name: 'restore',
       description: 'Restores one backup into a new database, or its rows into tables that are there: a durable job',
       memoryMegabytes: 3072,
-      environment: { ...environment, maskingKeyArn: maskingKey.keyArn },
+      environment: {
+        ...environment,
+        maskingKeyArn: maskingKey.keyArn,
+        postgresToolsPath: layerPaths.postgresTools,
+      },
       statements: [
         ...useState(stateTable, ['Get', 'Update', 'Delete']),
         ...readBackups(bucket, key),
@@ -140,7 +144,11 @@ export class BackupsStack extends Stack {
       name: 'validate',
       description: 'Proves one backup, by reading it or by restoring it: a durable job',
       memoryMegabytes: 3072,
-      environment: { ...environment, metricNamespace: metricNamespace(deployment.prefix) },
+      environment: {
+        ...environment,
+        metricNamespace: metricNamespace(deployment.prefix),
+        postgresToolsPath: layerPaths.postgresTools,
+      },
       statements: [
         ...useState(stateTable, ['Get', 'Put', 'Update', 'Delete', 'Query']),
         ...readBackups(bucket, key),

@@ -11,6 +11,7 @@ export type ResponseType =
   | 'BAD_REQUEST_PARAMETERS'
   | 'REQUEST_TOO_LARGE'
   | 'THROTTLED'
+  | 'WAF_FILTERED'
   | 'INTEGRATION_TIMEOUT'
   | 'DEFAULT_5XX';
 
@@ -23,6 +24,7 @@ const defaults: Record<ResponseType, { readonly statusCode: number; readonly mes
   BAD_REQUEST_BODY: { statusCode: 400, message: 'Invalid request body' },
   BAD_REQUEST_PARAMETERS: { statusCode: 400, message: 'Missing required request parameters' },
   REQUEST_TOO_LARGE: { statusCode: 413, message: 'Request Too Long' },
+  WAF_FILTERED: { statusCode: 403, message: 'Forbidden' },
   THROTTLED: { statusCode: 429, message: 'Too Many Requests' },
   INTEGRATION_TIMEOUT: { statusCode: 504, message: 'Endpoint request timed out' },
   DEFAULT_5XX: { statusCode: 502, message: 'Internal server error' },

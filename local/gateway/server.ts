@@ -4,6 +4,7 @@ import { LambdaServiceError } from '../lambda/errors.ts';
 import type { LogFile } from '../lambda/logs.ts';
 import type { LambdaService } from '../lambda/service.ts';
 import type { ApiMethod, RestApi } from '../template/api.ts';
+import { createAddressLimit } from './address-limit.ts';
 import { createAddressCheck } from './addresses.ts';
 import { type Authorize, createAuthorization } from './authorization.ts';
 import { type GatewayRequest, gatewayRequest, header, isBinary, proxyEvent } from './request.ts';
@@ -42,6 +43,7 @@ export type GatewayOptions = {
  */
 export function createGateway({ api, lambda, accessLog }: GatewayOptions): RequestListener {
   const parts = {
+    isWithinLimit: createAddressLimit(api.addressLimit),
     isAllowed: createAddressCheck(api),
     authorize: createAuthorization(api, lambda),
     validate: createRequestValidator(api),
@@ -72,6 +74,7 @@ async function handle(
   api: RestApi,
   lambda: LambdaService,
   parts: {
+    isWithinLimit: ReturnType<typeof createAddressLimit>;
     isAllowed: ReturnType<typeof createAddressCheck>;
     authorize: Authorize;
     validate: ReturnType<typeof createRequestValidator>;
@@ -79,6 +82,8 @@ async function handle(
   },
   request: GatewayRequest,
 ): Promise<Reply> {
+  // A web ACL comes before everything else.
+  if (!parts.isWithinLimit(request.sourceIp)) throw new GatewayError('WAF_FILTERED');
   const route = findRoute(api, request.httpMethod, request.path);
   if (!route) throw new GatewayError('MISSING_AUTHENTICATION_TOKEN');
   if (!parts.isAllowed(request)) throw new GatewayError('ACCESS_DENIED');

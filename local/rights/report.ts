@@ -2,7 +2,7 @@ import type { Conditions } from '../iam/conditions.ts';
 import type { Resource } from '../template/intrinsics.ts';
 import { type Statement, statementsOf } from '../template/statements.ts';
 
-const kinds: Readonly<Record<string, string>> = {
+const nouns: Readonly<Record<string, string>> = {
   'AWS::S3::Bucket': 'bucket',
   'AWS::DynamoDB::Table': 'table',
   'AWS::KMS::Key': 'key',
@@ -73,9 +73,9 @@ type Named = (resource: string) => string;
 function namesOf(resources: readonly Resource[]): Named {
   const known = resources
     .flatMap(({ type, arn, name, logicalId }): [string, string][] => {
-      const kind = kinds[type];
-      if (kind === undefined) return [];
-      return [[arn, `${kind} ${type === 'AWS::Lambda::Function' ? name : shortId(logicalId)}`]];
+      const noun = nouns[type];
+      if (noun === undefined) return [];
+      return [[arn, `${noun} ${type === 'AWS::Lambda::Function' ? name : shortId(logicalId)}`]];
     })
     // The longest first, as one function's name may begin with another's.
     .sort(([a], [b]) => b.length - a.length);
@@ -92,12 +92,12 @@ const rest = (resource: string, arn: string): string => (resource.startsWith(arn
 /** A logical id without the hash that the CDK adds. */
 const shortId = (logicalId: string): string => logicalId.replace(/[0-9A-F]{8}$/, '');
 
-function rightsTable(statements: readonly Statement[], named: Named, inKinds = false): string {
+function rightsTable(statements: readonly Statement[], named: Named, ofAll = false): string {
   const rows = statements.map(({ effect, actions, resources, conditions }) => [
     (effect === 'Deny' ? '**never** ' : '') + codes(actions),
     codes(
       resources.map((resource) =>
-        inKinds ? named(resource).replace(/^log group .*/, 'its log group') : named(resource),
+        ofAll ? named(resource).replace(/^log group .*/, 'its log group') : named(resource),
       ),
     ),
     describe(conditions, named),

@@ -80,6 +80,23 @@ const restApiSchema = z.object({
   Policy: policySchema.optional(),
 });
 
+/** A rate for each address; any other kind of web ACL does not run locally. */
+/** The groups of AWS's own rules, beside the limit of each address, have no stand-in here. */
+const rateRuleSchema = z.object({
+  Action: z.strictObject({ Block: z.object({}) }),
+  Statement: z.strictObject({
+    RateBasedStatement: z.strictObject({
+      AggregateKeyType: z.literal('IP'),
+      Limit: z.number(),
+      EvaluationWindowSec: z.number().default(300),
+    }),
+  }),
+});
+const webAclSchema = z.object({
+  DefaultAction: z.strictObject({ Allow: z.object({}) }),
+  Rules: z.array(z.object({ Statement: z.record(z.string(), z.unknown()) }).loose()),
+});
+
 export type Authorizer = z.output<typeof authorizerSchema> & { readonly id: string; readonly functionArn: string };
 export type GatewayResponse = z.output<typeof gatewayResponseSchema>;
 export type Stage = z.output<typeof stageSchema>;
@@ -119,7 +136,11 @@ export type RestApi = {
   readonly binaryMediaTypes: readonly string[];
   /** CIDR ranges that its resource policy lets in; null: it has none. */
   readonly addressRanges: readonly string[] | null;
+  /** Requests of one address in some seconds that its web ACL lets through; null: it has none. */
+  readonly addressLimit: AddressLimit | null;
 };
+
+export type AddressLimit = { readonly requests: number; readonly seconds: number };
 
 /** Reads the app's REST API; null when it has none. @throws Error naming what would not run locally as it does in API Gateway. */
 export function readRestApi(resources: readonly Resource[]): RestApi | null {
@@ -196,8 +217,19 @@ export function readRestApi(resources: readonly Resource[]): RestApi | null {
       }),
     ),
     binaryMediaTypes: restApi.BinaryMediaTypes,
+    addressLimit: addressLimitOf(resources),
     addressRanges: restApi.Policy?.Statement.flatMap(({ Condition }) => Condition.IpAddress['aws:SourceIp']) ?? null,
   };
+}
+
+function addressLimitOf(resources: readonly Resource[]): AddressLimit | null {
+  const [acl] = resources.filter(({ type }) => type === 'AWS::WAFv2::WebACL');
+  if (!acl) return null;
+  const rule = webAclSchema.parse(acl.properties).Rules.find(({ Statement }) => 'RateBasedStatement' in Statement);
+  if (!rule) return null;
+  const { Statement } = rateRuleSchema.parse(rule);
+  const { Limit: requests, EvaluationWindowSec: seconds } = Statement.RateBasedStatement;
+  return { requests, seconds };
 }
 
 function functionOf(uri: string): string {

@@ -75,6 +75,8 @@ export function createAccessControl({
       if (!addressFilter(rules.allowed_address_ranges)(address))
         return { outcome: 'denied', ...verified, reason: 'The address is in no allowed range' };
       if (token.roles.length === 0) return { outcome: 'denied', ...verified, reason: 'The token names no role' };
+      if (token.databases?.length === 0)
+        return { outcome: 'denied', ...verified, reason: 'The token names no database' };
       if (await isRevoked(token)) return { outcome: 'refused', ...verified, reason: 'The token was revoked' };
       return { outcome: 'allowed', token };
     } catch (error) {

@@ -2,7 +2,7 @@ import { JwtVerifier } from 'aws-jwt-verify';
 import { FetchError, JwtBaseError, JwtExpiredError } from 'aws-jwt-verify/error';
 import { SimpleJwksCache } from 'aws-jwt-verify/jwk';
 import * as z from 'zod';
-import type { Identity } from '../configuration/runtime.ts';
+import { databaseIdSchema, type Identity } from '../configuration/runtime.ts';
 import { type Role, roleSchema } from '../contract/roles.ts';
 import { MAX_TOKEN_ID, tokenIdSchema } from '../contract/schemas/access.ts';
 import { keyFetcher } from './fetch-keys.ts';
@@ -12,6 +12,8 @@ export interface VerifiedToken {
   email: string | null;
   /** Those of the four roles that the token names; may be none. */
   roles: Role[];
+  /** Ids of the databases that the roles are for; null: all. */
+  databases: string[] | null;
   /** The token's own id. */
   jti: string | null;
   /** When its session began, in seconds since the epoch. */
@@ -113,7 +115,15 @@ export function createTokenVerifier(
     if (age < -CLOCK_SKEW_SECONDS) throw new TokenRefused('The session begins in the future');
     if (age > maxAgeSeconds) throw new TokenExpired('session', began + maxAgeSeconds);
     const { sub, email = null, jti = null } = claims;
-    return { sub, email, roles: rolesOf(claims, identity.roles_claim), jti, began };
+    const { roles_claim, databases_claim } = identity;
+    return {
+      sub,
+      email,
+      roles: rolesOf(claims, roles_claim),
+      databases: databasesOf(claims, databases_claim),
+      jti,
+      began,
+    };
   };
 }
 
@@ -128,14 +138,29 @@ function isFor({ issuer, audience }: Identity, claims: object | undefined): bool
   return aud === undefined ? token_use === 'access' && client_id === audience : [aud].flat().includes(audience);
 }
 
-/**
- * The roles among a claim's values. The claim is found under its name as it is (`cognito:groups`, a URL), or else as a path
- * through objects (`realm_access.roles`); it is a list, or a text with spaces or commas.
- */
+/** The roles among a claim's values. */
 function rolesOf(claims: Readonly<Record<string, unknown>>, name: string): Role[] {
-  const value = Object.hasOwn(claims, name) ? claims[name] : name.split('.').reduce<unknown>(member, claims);
-  const names: unknown[] = Array.isArray(value) ? value : typeof value === 'string' ? value.split(/[\s,]+/) : [];
+  const names = valuesOf(claims, name);
   return roleSchema.options.filter((role) => names.includes(role));
+}
+
+const ALL_DATABASES = '*';
+
+/** The databases among a claim's values; null for all. What is no id of a database, such as a role in the same claim, is left out. */
+function databasesOf(claims: Readonly<Record<string, unknown>>, name: string | undefined): string[] | null {
+  if (name === undefined) return null;
+  const names = valuesOf(claims, name);
+  if (names.includes(ALL_DATABASES)) return null;
+  return [...new Set(names)].flatMap((each) => databaseIdSchema.safeParse(each).data ?? []);
+}
+
+/**
+ * A claim's values. The claim is found under its name as it is (`cognito:groups`, a URL), or else as a path through objects
+ * (`realm_access.roles`); it is a list, or a text with spaces or commas.
+ */
+function valuesOf(claims: Readonly<Record<string, unknown>>, name: string): readonly unknown[] {
+  const value = Object.hasOwn(claims, name) ? claims[name] : name.split('.').reduce<unknown>(member, claims);
+  return Array.isArray(value) ? value : typeof value === 'string' ? value.split(/[\s,]+/) : [];
 }
 
 function member(value: unknown, name: string): unknown {

@@ -214,7 +214,7 @@ export async function getAlert(table: StateTable, id: string): Promise<Alert> {
     new GetCommand({ TableName: table.name, Key: alertKey(id), ConsistentRead: true }),
   );
   if (Item) return alertSchema.parse(Item);
-  throw new OperationError('unknown_alert', `There is no alert ${id}`, 'List the alerts with GET alerts.');
+  throw unknownAlert(id);
 }
 
 /** @throws OperationError `invalid_cursor` */
@@ -286,3 +286,6 @@ function change(
     },
   };
 }
+
+export const unknownAlert = (id: string): OperationError =>
+  new OperationError('unknown_alert', `There is no alert ${id}`, 'List the alerts with GET alerts.');

@@ -108,6 +108,14 @@ export const manifestSchema = z.object({
       ),
     })
     .optional(),
+  /** What the login could not read of that which the backup is of; absent: nothing is missing. */
+  missing: z
+    .object({
+      /** Row security hid their rows; their definitions are there. */
+      tables: z.array(z.object({ schema: z.string(), name: z.string() })),
+      large_objects: countSchema,
+    })
+    .optional(),
   /** The backups without which this one cannot be restored; absent: none. */
   depends_on: z.array(backupIdSchema).optional(),
   requested_by: z.string(),

@@ -1,7 +1,9 @@
 import type { Backup } from '../contract/schemas/backup.ts';
+import { isRetryable } from '../core/errors/kinds.ts';
 import { OperationError } from '../errors.ts';
 import { createBackupCatalog } from '../state/backups.ts';
 import type { StateTable } from '../state/table.ts';
+import { incompleteOf } from './incomplete.ts';
 import { type IncrementManifest, parseAnyManifest } from './increment-manifest.ts';
 import { MANIFEST } from './layout.ts';
 import { listStoredBackups, listStoredDatabases } from './listing.ts';
@@ -71,7 +73,7 @@ export async function rebuildCatalog(
       if (backup.id !== id || backup.database !== database) throw misplaced(backup, id);
       if (await catalog.addMissing(backup)) found.added.push(id);
     } catch (error) {
-      if (!(error instanceof OperationError) || PASSING.has(error.code)) throw error;
+      if (!(error instanceof OperationError) || isOfStore(error)) throw error;
       found.unreadable.push({ id, message: error.message });
     }
   }
@@ -99,8 +101,8 @@ export async function rebuildWholeCatalog(dependencies: RebuildDependencies): Pr
   return found;
 }
 
-/** Failures of which another attempt may be free: they say nothing of the manifest. */
-const PASSING = new Set(['store_failed', 'key_unavailable', 'bucket_missing']);
+/** Failures that say nothing of the manifest. */
+const isOfStore = (error: OperationError): boolean => isRetryable(error) || error.code === 'bucket_missing';
 
 function misplaced({ id, database }: Backup, expected: string): OperationError {
   return new OperationError(
@@ -124,6 +126,7 @@ function listedAs(manifest: Manifest | IncrementManifest, { storedAt, lockedUnti
     depends_on: manifest.depends_on ?? [],
     masked: 'masking' in manifest && manifest.masking !== undefined,
     sample: sampleOf(manifest),
+    incomplete: incompleteOf(manifest),
     status: 'available',
     job_id: UNKNOWN_JOB,
     requested_by,

@@ -42,3 +42,8 @@ export function fullTransactionId(xid: number, next: bigint): bigint {
   const distance = (last - BigInt(xid)) & (EPOCH - 1n);
   return last - distance;
 }
+
+/** The 64-bit number that ends in 32 given bits and is nearest to another: transactions in use are within 2^31 of each other. */
+export function nearestTransactionId(xid: number, near: bigint): bigint {
+  return fullTransactionId(xid, near + EPOCH / 2n);
+}

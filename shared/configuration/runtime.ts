@@ -88,13 +88,20 @@ export const databaseSchema = z.strictObject({
   login: loginSchema,
   tls: tlsSchema.prefault({}),
   direct: directSchema.optional(),
-  /** Size of the disk that was given to it. SQL and CloudWatch tell what is used or free, never this. */
+  /**
+   * Size of the disk of a server of your own. RDS says it by itself: there it is used where RDS cannot be asked. Aurora's storage grows.
+   */
   storage_gigabytes: z.number().positive().optional(),
   /** CloudWatch Logs group that the server writes its log to: logins and pgaudit's statements join the audit trail. */
   log_group: z
     .string()
     .regex(/^[\w./#-]{1,512}$/, 'must be the name of a log group')
     .optional(),
+  /**
+   * Lets Aurora Serverless v2 with a minimum of 0 ACU pause: while nobody else uses the database, it is not sampled, and AWS is asked
+   * whether it has paused. Excludes point-in-time recovery. See docs/monitoring.md.
+   */
+  allow_pause: z.boolean().default(false),
   retention: retentionSchema.optional(),
   /** A restore into a less trusted one refuses personal data that is not masked; absent: nothing is refused. See docs/masking.md. */
   trust: z.enum(trustLevels).optional(),
@@ -136,6 +143,12 @@ const backupSettingsSchema = z.strictObject({
   chunk_bytes: z.int().min(1_048_576).default(134_217_728),
   /** Functions that export at the same time, each over `connections`, where a backup is more than one invocation can do. */
   lanes: z.int().min(1).max(32).default(8),
+  /**
+   * What becomes of a backup when policies hide rows of a table from the login, or it may not read a large object, which anybody can bring
+   * about for what is theirs. `refuse`: none is made, and the error names what cures it. `leave_out`: it is made without them and is
+   * `incomplete`. By default somebody who asks for one is refused, and a schedule, which nobody watches, leaves them out.
+   */
+  unreadable: z.enum(['leave_out_when_scheduled', 'leave_out', 'refuse']).default('leave_out_when_scheduled'),
   /** Share of the server's free connections that such a backup may take. */
   connection_share: z.number().gt(0).max(1).default(0.5),
   /** Objects are locked in S3 for this long after they are stored. In mode `compliance` nobody can undo it, the account's root included. */
@@ -196,6 +209,11 @@ export const identitySchema = z.strictObject({
   jwks_uri: z.url().optional(),
   /** The claim that lists the caller's roles. */
   roles_claim: z.string().min(1).default('cognito:groups'),
+  /**
+   * The claim that lists the ids of the databases that a caller's roles are for; `*` stands for all. Absent: roles are for all databases. With it, a
+   * token without the claim is for none.
+   */
+  databases_claim: z.string().min(1).optional(),
   /** Longest age of a session, counted from `auth_time` (or `iat`). */
   session_max_age_seconds: z.int().min(60).max(604_800).default(43_200),
   /** How a caller gets a new token, for the answer to an expired one; by default it names the issuer. */
@@ -236,6 +254,7 @@ export const runtimeConfigurationSchema = z.strictObject({
 export type Database = z.output<typeof databaseSchema>;
 export type RuntimeConfiguration = z.output<typeof runtimeConfigurationSchema>;
 export type ConnectionLimits = RuntimeConfiguration['connections'];
-export type BackupSettings = RuntimeConfiguration['backups'];
+/** Without the decision that is made before a backup begins. */
+export type BackupSettings = Omit<RuntimeConfiguration['backups'], 'unreadable'>;
 export type Thresholds = RuntimeConfiguration['thresholds'];
 export type Identity = z.output<typeof identitySchema>;

@@ -14,6 +14,7 @@ import { databaseQuerySchema } from './schemas/common.ts';
 export const accessRoutes = [
   defineRoute({
     operationId: 'getAccess',
+    reach: 'server',
     method: 'GET',
     path: '/security/access',
     leastRole: 'auditor',
@@ -27,6 +28,7 @@ export const accessRoutes = [
   }),
   defineRoute({
     operationId: 'changeLogin',
+    reach: 'server',
     method: 'PUT',
     path: '/security/access/{role}',
     leastRole: 'admin',

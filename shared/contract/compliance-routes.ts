@@ -15,6 +15,7 @@ const ruleParams = z.strictObject({ rule: ruleIdSchema });
 export const complianceRoutes = [
   defineRoute({
     operationId: 'getCompliance',
+    reach: 'server',
     method: 'GET',
     path: '/security/compliance',
     leastRole: 'auditor',

@@ -36,6 +36,8 @@ export interface RouteDefinition {
   readonly responses: Readonly<Record<number, RouteResponse>>;
   /** Statuses of refusals beyond those that follow from the definition, with their meaning. */
   readonly refusals?: Readonly<Record<number, string>>;
+  /** `server`: it is about the whole server of a database, and so of all databases there. */
+  readonly reach?: 'server';
   /** Whether the route takes an `Idempotency-Key` header. */
   readonly idempotent?: boolean;
   /** Whether a call is in the audit trail even while that is turned off. */

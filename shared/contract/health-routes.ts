@@ -56,6 +56,7 @@ export const healthRoutes = [
   }),
   defineRoute({
     operationId: 'getConnectionStats',
+    reach: 'server',
     method: 'GET',
     path: '/connections/stats',
     leastRole: 'viewer',
@@ -68,6 +69,7 @@ export const healthRoutes = [
   }),
   defineRoute({
     operationId: 'listConnections',
+    reach: 'server',
     method: 'GET',
     path: '/connections/details',
     leastRole: 'viewer',
@@ -109,6 +111,7 @@ export const healthRoutes = [
   }),
   defineRoute({
     operationId: 'getLocks',
+    reach: 'server',
     method: 'GET',
     path: '/locks',
     leastRole: 'viewer',

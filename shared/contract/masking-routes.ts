@@ -1,6 +1,6 @@
 import { defineRoute } from './define-route.ts';
 import { databaseQuerySchema } from './schemas/common.ts';
-import { maskingChangeSchema, maskingSchema, personalDataSchema } from './schemas/masking.ts';
+import { changedMaskingSchema, maskingChangeSchema, maskingSchema, personalDataSchema } from './schemas/masking.ts';
 
 /** The routes of masking; masked backups are asked for with those of the backups. */
 export const maskingRoutes = [
@@ -25,7 +25,7 @@ export const maskingRoutes = [
     tag: 'Security',
     summary: 'Change the rules of masking',
     description:
-      "Puts rules in place of the former ones. They are held against the database first: types, lengths, NOT NULL, unique and exclusion constraints, foreign keys, partition keys; and some rows of each table are masked and held against its CHECK constraints and domains. With one problem, nothing is changed, and the answer names all of them. The same value becomes the same one in all tables of all databases, by a key that only the deployment's KMS key opens.",
+      "Puts rules in place of the former ones. They are held against the database first: types, lengths, NOT NULL, unique and exclusion constraints, foreign keys, partition keys; and some rows of each table are masked and held against its CHECK constraints and domains, except those that call functions of the database: `warnings` names these. With one problem, nothing is changed, and the answer names all of them. The same value becomes the same one in all tables of all databases, by a key that only the deployment's KMS key opens.",
     query: databaseQuerySchema,
     body: maskingChangeSchema,
     bodyExample: {
@@ -35,7 +35,7 @@ export const maskingRoutes = [
         { table: 'shop.customers', column: 'name', mask: { rule: 'name', part: 'full' } },
       ],
     },
-    responses: { 200: { description: 'The rules as they are now.', schema: maskingSchema } },
+    responses: { 200: { description: 'The rules as they are now.', schema: changedMaskingSchema } },
     refusals: {
       409: 'The rules were changed since that version, or do not fit the database; all problems are named in `errors`.',
       503: 'The server or KMS is out of reach.',

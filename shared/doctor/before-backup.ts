@@ -12,7 +12,12 @@ export interface BeforeBackup {
   database: Context['database'];
   configuration: Context['configuration'];
   signal: AbortSignal;
+  /** Whether rows that policies hide and large objects that the login may not read are left out of the backup; by default they stop it. */
+  leavesOut?: boolean;
 }
+
+/** What a backup can go without. */
+const LEFT_OUT: ReadonlySet<string> = new Set(['rows_hidden_by_policies', 'large_objects_not_readable']);
 
 /** The longest time before a backup, in milliseconds: what is not read by then is left to the backup itself. */
 const LIMIT_MS = 30_000;
@@ -23,13 +28,23 @@ const LIMIT_MS = 30_000;
  *
  * @throws OperationError `backup_impossible`
  */
-export async function assertBackupPossible({ target, database, configuration, signal }: BeforeBackup): Promise<void> {
+export async function assertBackupPossible({
+  target,
+  database,
+  configuration,
+  signal,
+  leavesOut = false,
+}: BeforeBackup): Promise<void> {
   const platform = platformOf(database);
   const within = AbortSignal.any([signal, AbortSignal.timeout(LIMIT_MS)]);
   const read = await readFacts(target, platform.privileges, within).catch(() => null);
   if (read === null) return;
   const context = { database, platform, server: null, configuration, pooler: read.pooler, now: Date.now() };
-  const { findings } = runChecks(read, context, rowChecks);
+  const { findings } = runChecks(
+    read,
+    context,
+    rowChecks.filter(({ id }) => !(leavesOut && LEFT_OUT.has(id))),
+  );
   const stopping = findings.filter(({ stops }) => stops.includes('backup'));
   if (stopping.length > 0) throw refusalOf(stopping);
 }

@@ -11,7 +11,7 @@ export interface Context {
   platform: Platform;
   /** How AWS keeps the server; null: AWS does not, or it could not be read. */
   server: ServerDescription | null;
-  configuration: Pick<RuntimeConfiguration, 'backups' | 'recovery'>;
+  configuration: Pick<RuntimeConfiguration, 'backups' | 'recovery' | 'drills'>;
   /** The pooler that the session goes through; null without one. */
   pooler: Pooler | null;
   /** Milliseconds since the epoch. */

@@ -1,4 +1,5 @@
 import type { Remediation } from '../contract/schemas/doctor.ts';
+import type { ErrorCode } from '../core/errors/catalogue.ts';
 import type { OperationError } from '../errors.ts';
 import { type AnyCheck, type Context, defineCheck, sql } from './check.ts';
 import { features } from './features.ts';
@@ -17,14 +18,14 @@ export const connectionCheck: AnyCheck = defineCheck({
 const QUERY_CANCELED = '57014';
 
 /** Codes of `connect` that stay as they are until somebody changes something. */
-const LASTING = new Set([
+const LASTING: ReadonlySet<string> = new Set([
   'server_unsupported',
   'authority_unknown',
   'login_refused',
   'database_missing',
   'tls_failed',
   'statement_pooling',
-]);
+] satisfies ErrorCode[]);
 
 /**
  * What a failure to connect says about the login.

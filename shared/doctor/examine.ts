@@ -97,8 +97,14 @@ async function refused(error: Error, { credentials }: ConnectionTarget, context:
     () => null,
   );
   const explained = error instanceof OperationError ? explainRefusal(error, user, context) : null;
-  if (explained) return { findings: [findingOf(connectionCheck, explained)], unread: [] };
-  return { findings: [], unread: checks.map((check) => ({ check, reason: error.message })) };
+  // What is known without the server may be the cause.
+  const { findings } = runChecks(
+    { readings: {} as Readings },
+    context,
+    checks.filter(({ reads }) => reads.length === 0),
+  );
+  if (explained) return { findings: [findingOf(connectionCheck, explained), ...findings], unread: [] };
+  return { findings, unread: checks.map((check) => ({ check, reason: error.message })) };
 }
 
 /** The worst first. */

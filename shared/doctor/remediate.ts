@@ -47,19 +47,17 @@ export function changeSetting(
 ): Remediation[] {
   const known: SettingOfPlatform | undefined = settings[name];
   const { platform, database, server } = context;
-  return steps(
-    context,
-    platform.parameters.change(
-      {
-        name,
-        values: [value],
-        needsRestart: known === undefined || known.context === 'postmaster',
-        known,
-        databaseName: database.name,
-        dataDirectory: null,
-      },
-      database,
-      server,
-    ),
+  const changed = platform.parameters.change(
+    {
+      name,
+      values: [value],
+      needsRestart: known === undefined || known.context === 'postmaster',
+      known,
+      databaseName: database.name,
+      dataDirectory: null,
+    },
+    database,
+    { server, parameters: null },
   );
+  return changed.is === 'possible' ? steps(context, changed.steps) : [];
 }

@@ -5,6 +5,7 @@ import { type StateTable, stateKeys, wasWritten } from '../state/table.ts';
 import type { DoctorHealth } from './doctor-health.ts';
 import type { MetricValues } from './metrics.ts';
 import type { NotedServer } from './noted-server.ts';
+import type { Suspension } from './pausing.ts';
 import { type RollUp, rollUpLevels } from './roll-ups.ts';
 import type { Details, SessionGroup } from './sample/read-details.ts';
 import { type Counters, noSlots, type Reading } from './sample/take-reading.ts';
@@ -41,6 +42,10 @@ export interface WatchState {
   pooler: Pooler | null;
   /** What AWS says of the server; null where it does not keep it, or has not said yet. */
   server: NotedServer | null;
+  /** While the database is left alone so that it can pause. */
+  suspended: Suspension | null;
+  /** It was not reached once, which a database that resumes may not be. */
+  isResuming: boolean;
   /** The open period of each level of roll-ups. */
   open: (RollUp | null)[];
 }
@@ -60,6 +65,8 @@ export const emptyWatch: WatchState = {
   unreachable: null,
   pooler: null,
   server: null,
+  suspended: null,
+  isResuming: false,
   open: rollUpLevels.map(() => null),
 };
 

@@ -1,4 +1,5 @@
 import type { Database } from '../configuration/runtime.ts';
+import { knownCode } from '../core/errors/kinds.ts';
 import { OperationError } from '../errors.ts';
 import { serverNeededFor } from '../postgres/pooler.ts';
 import type { SessionKind } from '../postgres/session-settings.ts';
@@ -23,7 +24,10 @@ export async function serverObstacle(
   if (configured) return serverNeededFor(kind, configured.place, configured.pooler);
   const { pooler, server } = await readWatch(table, database.id);
   const blocking = server?.findings.find(({ blocks }) => blocks !== 'nothing');
-  if (blocking) return new OperationError(blocking.code, `${blocking.message}. Nothing was begun.`, blocking.nextStep);
+  if (blocking) {
+    const code = knownCode(blocking.code, 'server_needed');
+    return new OperationError(code, `${blocking.message}. Nothing was begun.`, blocking.nextStep);
+  }
   if (database.direct) return null;
   return pooler && serverNeededFor(kind, database, pooler);
 }

@@ -12,6 +12,7 @@ import { readAges } from './ages.ts';
 import { doctorHealth } from './doctor-health.ts';
 import type { MetricValues } from './metrics.ts';
 import { noteServer } from './noted-server.ts';
+import { describeSuspension, isDue, otherSessionsSql, type Suspension, stillSuspended } from './pausing.ts';
 import { addToPeriod, rollUpLevels } from './roll-ups.ts';
 import { betweenReadings, type EarlierStatements } from './sample/between-readings.ts';
 import { type DetailsOptions, noDetails, readDetails, readSessionGroups } from './sample/read-details.ts';
@@ -148,12 +149,31 @@ export function createWatcher({
     };
   };
 
+  /** Whether the database is left alone in this round; null: it is sampled. What AWS does not answer leaves it as it is. */
+  const suspension = async ({ suspended, server }: WatchState): Promise<Suspension | null> => {
+    const pauseAfter = server?.capacity?.pauseAfterSeconds ?? null;
+    if (!database.allow_pause || !suspended || pauseAfter === null || !server?.writer) return null;
+    const now = Date.now();
+    if (!isDue(suspended, now)) return suspended;
+    const use = await platform.metrics.readUse(cloudwatch, server.writer, now).catch(() => undefined);
+    if (use === undefined) return { ...suspended, askedAt: now };
+    return use && stillSuspended(suspended, use, pauseAfter, now);
+  };
+
+  /** Whether the database can pause once it is left alone. */
+  const mayPause = async (session: pg.Client, { server }: Pick<WatchState, 'server'>): Promise<boolean> => {
+    if (!database.allow_pause || server?.capacity?.pauseAfterSeconds == null) return false;
+    const { rows } = await session.query<{ others: number }>(otherSessionsSql);
+    return rows[0]?.others === 0;
+  };
+
   const poolLimit = connections.pool_size + connections.pool_overflow;
   const read = async (before: WatchState): Promise<WatchState> => {
     const now = Date.now();
     const storage = platform.storage.sizeForSql(database);
     const due = before.slow_at === null || now - before.slow_at >= detailsOptions.everyMs;
-    const { reading, details, sessions, pooler } = await onConnection(async (session) => ({
+    const { reading, details, sessions, pooler, isAlone } = await onConnection(async (session) => ({
+      isAlone: await mayPause(session, before),
       pooler: poolerOf(session),
       reading: await takeReading(session, { slowQuerySeconds: thresholds.slow_query_seconds, poolLimit }),
       details: await readDetails(session, before.details ?? noDetails, { ...detailsOptions, storageBytes: storage }),
@@ -184,6 +204,8 @@ export function createWatcher({
       failures,
       unreachable: null,
       pooler,
+      suspended: isAlone ? { since: reading.at, askedAt: reading.at, isPaused: false } : null,
+      isResuming: false,
     };
   };
 
@@ -203,7 +225,14 @@ export function createWatcher({
   return {
     async sample() {
       const before = await readWatch(table, database.id);
-      const now = await read(before).catch((error: unknown) => unreachable(before, error));
+      const suspended = await suspension(before);
+      if (suspended) return keep(before, leftAlone(before, suspended));
+      const now = await read(before).catch((error: unknown) =>
+        // A database that resumes takes longer than is waited for: the second time in turn it counts as down.
+        database.allow_pause && !before.isResuming && before.unreachable === null
+          ? { ...leftAlone(before, null), isResuming: true }
+          : unreachable(before, error),
+      );
       return keep(before, now);
     },
     close,
@@ -213,6 +242,18 @@ export function createWatcher({
 async function groupsOf(client: pg.Client): Promise<WatchState['sessions']> {
   const { read } = createParts([]);
   return (await read('sessions', () => readSessionGroups(client))) ?? [];
+}
+
+/** A sample of a database that nobody has connected to, so that it can pause or resume. */
+function leftAlone(before: WatchState, suspended: Suspension | null): WatchState {
+  return {
+    ...before,
+    latest: { at: Date.now(), values: { samples_taken: 1 } },
+    earlier: null,
+    failures: suspended ? [{ part: 'pause', reason: describeSuspension(suspended) }] : [],
+    unreachable: null,
+    suspended,
+  };
 }
 
 /** A sample of a database that does not answer: that it was looked for, and why it was not reached. */

@@ -10,6 +10,7 @@ import { type Caller, readCaller } from './caller.ts';
 import type { ApiEvent, ApiResult } from './event.ts';
 import { readClaim } from './idempotency-key.ts';
 import { limitCalls } from './limit-calls.ts';
+import { limitDatabases } from './limit-databases.ts';
 import { createLogger } from './log.ts';
 import { problemOf, Refusal } from './problem.ts';
 import { type ParsedRequest, readRequest } from './read-request.ts';
@@ -65,7 +66,7 @@ export function createApiHandler<Name extends ApiFunction>(
   const serve = async (event: ApiEvent): Promise<ApiResult> => {
     const route = findRoute(name, event);
     if (route.leastRole !== 'public') await limitCalls(auditOf().state, event);
-    const { caller, request, claim } = await readCall(route, event).catch(async (error: unknown) => {
+    const { caller, request, claim } = await readCall(route, event, auditOf).catch(async (error: unknown) => {
       if (route.leastRole !== 'public') await recordRefusal(auditOf(), route, event, error, logger);
       throw error;
     });
@@ -106,9 +107,10 @@ export function createApiHandler<Name extends ApiFunction>(
 }
 
 /** @throws Refusal */
-async function readCall(route: Route, event: ApiEvent) {
+async function readCall(route: Route, event: ApiEvent, audit: () => ApiAudit) {
   const caller = readCaller(route, event);
-  const request = readRequest(route, event);
+  const asked = readRequest(route, event);
+  const request = caller === null ? asked : await limitDatabases(audit(), route, caller, asked);
   return { caller, request, claim: readClaim(route, event, caller, request) };
 }
 
@@ -140,9 +142,9 @@ function findRoute(name: ApiFunction, { resource, httpMethod }: ApiEvent): Route
   const route = there.find(({ method, servedBy }) => method === httpMethod && servedBy === name);
   if (route) return route;
   if (there.length === 0)
-    throw new Refusal(404, 'unknown_path', `There is no ${resource}`, 'See the documentation of this API.');
+    throw new Refusal('unknown_path', `There is no ${resource}`, 'See the documentation of this API.');
   const allowed = there.map(({ method }) => method).join(', ');
-  throw new Refusal(405, 'method_not_allowed', `${resource} takes ${allowed}`, 'See the documentation of this API.', {
+  throw new Refusal('method_not_allowed', `${resource} takes ${allowed}`, 'See the documentation of this API.', {
     headers: { Allow: allowed },
   });
 }

@@ -2,6 +2,7 @@ import type { Logger } from '@aws-lambda-powertools/logger';
 import { dynamodbClient } from '../aws/clients.ts';
 import { readEnvironment } from '../configuration/environment.ts';
 import { loadConfiguration } from '../configuration/load.ts';
+import type { Database } from '../configuration/runtime.ts';
 import type { RouteDefinition } from '../contract/define-route.ts';
 import type { Auditor, AuditSubject } from '../security/audit/auditor.ts';
 import { databaseConcerned } from '../security/audit/concerned-database.ts';
@@ -15,8 +16,8 @@ import type { ParsedRequest } from './read-request.ts';
 export interface ApiAudit {
   auditor: Auditor;
   state: StateTable;
-  /** Ids of the configured databases; the first is the default. */
-  databases: readonly string[];
+  /** The configured databases; the first is the default. */
+  databases: readonly Database[];
 }
 
 /** As the environment of the function says. */
@@ -30,7 +31,7 @@ export function openApiAudit(logger: Logger): ApiAudit {
     onLost: ({ operation, request_id }, error) =>
       logger.error('The end of an operation is not in the audit trail', { operation, requestId: request_id, error }),
   });
-  return { auditor, state, databases: loadConfiguration().databases.map(({ id }) => id) };
+  return { auditor, state, databases: loadConfiguration().databases };
 }
 
 /** What the audit trail says of a call. @throws the SDK's errors, when it cannot be told which database it concerns */
@@ -45,12 +46,16 @@ export async function subjectOfCall(
   const query = (request?.query ?? event.queryStringParameters ?? {}) as Record<string, unknown>;
   const body = (request?.body ?? {}) as Record<string, unknown>;
   const named = Object.values(params).map(String).join('/');
-  const database = await databaseConcerned(state, databases, {
-    id: named,
-    takesDatabase: route.query !== undefined && 'database' in route.query.shape && query.scope !== 'system',
-    database: query.database,
-    backupId: body.backup_id,
-  });
+  const database = await databaseConcerned(
+    state,
+    databases.map(({ id }) => id),
+    {
+      id: named,
+      takesDatabase: route.query !== undefined && 'database' in route.query.shape && query.scope !== 'system',
+      database: query.database,
+      backupId: body.backup_id,
+    },
+  );
   return {
     source: 'api',
     actor: sub,

@@ -26,5 +26,7 @@ export function readClaim(
   }
   // Parsed values have the schema's order of fields, so two spellings of one request are the same text.
   const request = JSON.stringify({ params, query, body });
-  return { scope: `${caller.sub}\n${route.operationId}`, key, request, sent: canonicalize(sent) ?? '' };
+  // Who is limited to other databases than before asks for something else, though the words are the same.
+  const limit = caller.databases === null ? '' : `\n${(query as { database?: string }).database ?? ''}`;
+  return { scope: `${caller.sub}\n${route.operationId}${limit}`, key, request, sent: canonicalize(sent) ?? '' };
 }

@@ -16,7 +16,6 @@ export async function limitCalls(table: StateTable, { requestContext }: ApiEvent
   const seconds = await countCall(table, sub, limit);
   if (seconds === null) return;
   throw new Refusal(
-    429,
     'too_many_calls',
     `More than ${limit} calls in a minute`,
     `Wait ${seconds} seconds. An administrator sets the limit with PUT security/settings.`,

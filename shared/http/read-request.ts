@@ -46,7 +46,6 @@ export function readRequest(route: RouteDefinition, event: ApiEvent): ParsedRequ
 export function invalidRequest(errors: readonly FieldError[]): Refusal {
   const fields = [...new Set(errors.map(({ field }) => field))].join(', ');
   return new Refusal(
-    400,
     'invalid_request',
     `The request does not fit the contract: ${fields}`,
     'Correct the fields named in errors.',
@@ -69,7 +68,6 @@ function readQuery(event: ApiEvent, errors: FieldError[]): Record<string, unknow
 function readJson({ headers, body, isBase64Encoded }: ApiEvent): unknown {
   if (!JSON_TYPE.test(headers?.['content-type'] ?? '')) {
     throw new Refusal(
-      415,
       'unsupported_media_type',
       'The body must be JSON',
       'Send it with Content-Type: application/json.',
@@ -77,7 +75,7 @@ function readJson({ headers, body, isBase64Encoded }: ApiEvent): unknown {
   }
   const bytes = Buffer.from(body ?? '', isBase64Encoded ? 'base64' : 'utf8');
   if (bytes.length > MAX_BODY_BYTES) {
-    throw new Refusal(413, 'body_too_large', `The body is larger than ${MAX_BODY_BYTES} bytes`, 'Send a smaller one.');
+    throw new Refusal('body_too_large', `The body is larger than ${MAX_BODY_BYTES} bytes`, 'Send a smaller one.');
   }
   try {
     // Bytes that are no UTF-8 are refused rather than replaced: a name must arrive as it was meant.

@@ -1,8 +1,8 @@
 import { UnfinishedRestore } from '../backup/restore/failure.ts';
-import type { JobError } from '../contract/schemas/job.ts';
+import type { JobError, NewJobError } from '../contract/schemas/job.ts';
+import { isRetryable } from '../core/errors/kinds.ts';
 import { OperationError } from '../errors.ts';
 import { redactText } from '../redaction/redact.ts';
-import { AUDIT_UNAVAILABLE } from '../security/audit/chain.ts';
 
 /** What a durable execution offers to a job: steps that are recorded when they end, and waits that cost nothing. */
 export interface DurableSteps {
@@ -45,22 +45,6 @@ export type Outcome<Result> =
       kept?: string;
     };
 
-/** Causes that may be gone a little later. Everything else fails at once: trying again would only hide it. */
-const PASSING = new Set([
-  'connection_lost',
-  'snapshot_lost',
-  'database_unreachable',
-  'store_failed',
-  'key_unavailable',
-  'masking_key_unavailable',
-  'table_changed',
-  'function_ended',
-  AUDIT_UNAVAILABLE,
-]);
-
-/** Whether trying again a little later may help. */
-export const isPassing = ({ code }: JobError): boolean => PASSING.has(code);
-
 const MAX_ATTEMPTS = 3;
 const WAIT_SECONDS = [5, 20];
 /**
@@ -70,7 +54,7 @@ const WAIT_SECONDS = [5, 20];
 const MAX_ROUNDS = 500;
 
 /** The error of a job as it is stored and shown. What is not meant for people is named by its kind only. */
-export function toJobError(error: unknown): JobError {
+export function toJobError(error: unknown): NewJobError {
   if (error instanceof OperationError) {
     return { code: error.code, message: redactText(error.message), next_step: redactText(error.nextStep) };
   }
@@ -95,7 +79,7 @@ function toFailure(error: unknown): Outcome<never> {
 }
 
 /** Of work in whose middle the function was ended. */
-export const FUNCTION_ENDED: JobError = {
+export const FUNCTION_ENDED: NewJobError = {
   code: 'function_ended',
   message: 'The function was ended in the middle of its work: by its time limit, its memory limit, or the service',
   next_step: "Look in the function's log; raise its memory, or backups.connections.",
@@ -137,7 +121,7 @@ export async function repeatAttempts<Result>(
   steps: DurableSteps,
   name: string,
   attempt: (number: number) => Promise<Outcome<Result>>,
-  mayPass: (error: JobError) => boolean = isPassing,
+  mayPass: (error: JobError) => boolean = (error) => isRetryable(error),
 ): Promise<Outcome<Result>> {
   let counted = 0;
   let kept: string | undefined;

@@ -1,6 +1,7 @@
+import { incompleteOf } from '../backup/incomplete.ts';
 import type { IncrementManifest } from '../backup/increment-manifest.ts';
 import type { Manifest } from '../backup/manifest.ts';
-import type { JobError, Progress } from '../contract/schemas/job.ts';
+import type { JobError, NewJobError, Progress } from '../contract/schemas/job.ts';
 import type { BackupFacts } from '../state/backups.ts';
 import { DAY_MS } from '../time.ts';
 import { type DistributedSteps, type Outcome, repeatAttempts, runAttempts, runStep } from './attempts.ts';
@@ -69,6 +70,7 @@ function factsOf(manifest: Manifest | IncrementManifest, retentionDays: number):
     bytes,
     stored_bytes,
     objects,
+    incomplete: incompleteOf(manifest),
     ...(manifest.backup_type === 'incremental'
       ? { increment: manifest.increment, depends_on: manifest.depends_on }
       : {}),
@@ -138,7 +140,7 @@ async function takeIncrement(
     ({ reason, captured } = outcome.result);
     await steps.wait(`increment-${round}-wait`, INCREMENT_WAIT_SECONDS);
   }
-  const error: JobError = {
+  const error: NewJobError = {
     code: 'increment_not_taken',
     message: `The changes were not captured up to now in ${INCREMENT_ROUNDS} tries: ${reason}`,
     next_step: 'Nothing is lost. See the lag in GET recovery-window, and start it again when it is small.',
@@ -207,7 +209,7 @@ async function exportWhole(
   });
 }
 
-const TOO_MANY_OPERATIONS: JobError = {
+const TOO_MANY_OPERATIONS: NewJobError = {
   code: 'export_too_long',
   message: 'The backup failed so late that its durable execution allows no further attempt',
   next_step: 'Start it again; raise backups.lanes, so that it takes less time.',

@@ -7,13 +7,13 @@ import {
   laneAnswerSchema,
 } from '../backup/distributed/events.ts';
 import type { PlannedExport, StoredDefinitions } from '../backup/distributed/plan-export.ts';
-import type { JobError } from '../contract/schemas/job.ts';
+import type { JobError, NewJobError } from '../contract/schemas/job.ts';
+import { isRetryable } from '../core/errors/kinds.ts';
 import type { Track } from '../state/exports.ts';
 import {
   type DistributedSteps,
   FUNCTION_ENDED,
   goOnAfresh,
-  isPassing,
   type Outcome,
   repeatAttempts,
   runStep,
@@ -65,11 +65,8 @@ const LANE_WAIT_SECONDS = [1, 10];
 /** Rounds in a row in which no lane got anything done. */
 const MAX_IDLE_ROUNDS = 2;
 
-/** A lane alone is tried again after these as well: what it has stored is kept, and the snapshot is there. */
-const LANE_MAY_RETRY = new Set(['chunk_too_large', 'table_locked']);
-
 /** Without the snapshot there is nothing to go on with. */
-const isPassingInSnapshot = (error: JobError): boolean => isPassing(error) && error.code !== 'snapshot_lost';
+const isRetryableInSnapshot = (error: JobError): boolean => isRetryable(error, 'within');
 
 /**
  * Makes a backup with many invocations: two tracks of holders keep one snapshot, lanes export in rounds, and what a round leaves
@@ -153,7 +150,7 @@ async function planAndExport<Result>(
   const { lanes, definitions: known } = planned.result;
   const rounds = Math.floor((operations * (1 - TRACKS_SHARE)) / (lanes + 2));
   const inSnapshot = <Each>(branch: DistributedSteps, step: string, run: () => Promise<Each>) =>
-    repeatAttempts(branch, step, (number) => runStep(branch, `${step}-${number}`, run), isPassingInSnapshot);
+    repeatAttempts(branch, step, (number) => runStep(branch, `${step}-${number}`, run), isRetryableInSnapshot);
   /** What fails alone ends the other one as well. */
   const orEnd = async <Each>(branch: DistributedSteps, outcome: Outcome<Each>): Promise<Outcome<Each>> => {
     if (outcome.status === 'failed') await runStep(branch, `${name}-stop`, () => work.end(exportId));
@@ -236,8 +233,8 @@ async function runLane<Result>(
       .then((given): LaneAnswer => laneAnswerSchema.parse(given))
       .catch((): LaneAnswer => ({ status: 'failed', error: FUNCTION_ENDED }));
     if (answer.status === 'exported') return { answer, operations };
-    const mayRetry = isPassingInSnapshot(answer.error) || LANE_MAY_RETRY.has(answer.error.code);
-    if (!mayRetry || tries === LANE_TRIES) {
+    // What a lane has stored is kept, and the snapshot is there.
+    if (!isRetryable(answer.error, 'piece') || tries === LANE_TRIES) {
       // The others need not go on.
       await runStep(steps, `${name}-stop`, () => work.end(event.export_id));
       return { answer, operations };
@@ -253,13 +250,13 @@ function causeOf(failures: readonly JobError[]): JobError {
   return cancelled ?? failures.find(({ code }) => code !== 'export_over') ?? first ?? FUNCTION_ENDED;
 }
 
-const tooLong = (): JobError => ({
+const tooLong = (): NewJobError => ({
   code: 'export_too_long',
   message: 'The backup would take more invocations than one durable execution allows',
   next_step: 'Raise backups.lanes or backups.connections, or back up schemas or tables one by one.',
 });
 
-const noProgress = (): JobError => ({
+const noProgress = (): NewJobError => ({
   code: 'export_stands_still',
   message: 'In two rounds, no lane got a single chunk done within its invocation',
   next_step:

@@ -3,7 +3,7 @@ import type { DownloadState } from '../backup/download/write-download.ts';
 import { databaseIdSchema } from '../configuration/runtime.ts';
 import { backupIdSchema } from '../contract/schemas/backup.ts';
 import { type DownloadFile, downloadFormatSchema } from '../contract/schemas/download.ts';
-import { type JobError, jobIdSchema, type Progress } from '../contract/schemas/job.ts';
+import { type JobError, jobIdSchema, type NewJobError, type Progress } from '../contract/schemas/job.ts';
 import { DAY_MS } from '../time.ts';
 import { type DurableSteps, goOnAfresh, type Outcome, runAttempts } from './attempts.ts';
 import { bookkeep } from './bookkeeping.ts';
@@ -90,7 +90,7 @@ export async function runDownloadJob(
   return { job_id, status: wasCancelled ? 'cancelled' : 'failed' };
 }
 
-const tooLong: JobError = {
+const tooLong: NewJobError = {
   code: 'time_exceeded',
   message: `The file was not complete after ${MAX_ROUNDS} pieces of work`,
   next_step: 'Fetch the encrypted objects with format=objects, or restore the backup.',

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { type JobError, jobIdSchema } from '../contract/schemas/job.ts';
+import { jobIdSchema, type NewJobError } from '../contract/schemas/job.ts';
 import { type Claim, findClaimedJob } from '../state/begin.ts';
 import type { StateTable } from '../state/table.ts';
 import { failJob } from './end.ts';
@@ -13,7 +13,7 @@ const executionEventSchema = z.object({
   }),
 });
 
-const errors: Record<z.output<typeof executionEventSchema>['detail']['status'], JobError> = {
+const errors: Record<z.output<typeof executionEventSchema>['detail']['status'], NewJobError> = {
   FAILED: {
     code: 'execution_failed',
     message: "The job's function ended with an error before it could record the outcome",

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import type { RebuildReport } from '../backup/rebuild-catalog.ts';
 import { databaseIdSchema } from '../configuration/runtime.ts';
-import { type Job, type JobError, jobIdSchema } from '../contract/schemas/job.ts';
+import { type Job, type JobError, jobIdSchema, type NewJobError } from '../contract/schemas/job.ts';
 import { newJobId } from '../state/ids.ts';
 import { createJobStore } from '../state/jobs.ts';
 import type { StateTable } from '../state/table.ts';
@@ -93,7 +93,7 @@ export async function runRebuildJob(
     }
     await goOnAfresh(steps, `rebuild-afresh-${round}`);
   }
-  const error: JobError = {
+  const error: NewJobError = {
     code: 'time_exceeded',
     message: `The catalog was not complete after ${MAX_ROUNDS} invocations; ${added} backups were listed`,
     next_step: 'Start it again: it goes on.',

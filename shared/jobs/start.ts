@@ -1,6 +1,6 @@
 import { InvokeCommand, type LambdaClient } from '@aws-sdk/client-lambda';
 import type { BackupSample, BackupType } from '../contract/schemas/backup.ts';
-import type { Job, JobError } from '../contract/schemas/job.ts';
+import type { Job, NewJobError } from '../contract/schemas/job.ts';
 import type { RecoveryTargetFields, RestoreMode, RestoreOptionFields } from '../contract/schemas/restore.ts';
 import { OperationError } from '../errors.ts';
 import { createBackupCatalog, runningBackup, unknownBackup } from '../state/backups.ts';
@@ -209,7 +209,7 @@ export async function launch<Event>(
   try {
     await startFunction(event, job.id);
   } catch (cause) {
-    const reason: JobError = {
+    const reason: NewJobError = {
       code: 'job_not_started',
       message: 'The function that does the work could not be started',
       next_step: 'Try again; if it persists, look in the log of this request.',

@@ -1,4 +1,4 @@
-import type { JobError } from '../contract/schemas/job.ts';
+import type { NewJobError } from '../contract/schemas/job.ts';
 import { OperationError } from '../errors.ts';
 import { isEnded, type JobStore } from '../state/jobs.ts';
 import type { PlaceStore } from '../state/places.ts';
@@ -65,7 +65,7 @@ export async function startIfFree(
   return jobs.start(jobId);
 }
 
-export const NO_TURN: JobError = {
+export const NO_TURN: NewJobError = {
   code: 'no_turn',
   message: 'Other jobs used the configured share of the account’s concurrent executions for half a day',
   next_step: 'See which jobs run with GET jobs; raise concurrency.quota if the account has more than is configured.',

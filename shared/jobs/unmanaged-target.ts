@@ -1,5 +1,7 @@
 import type { Finding } from '../backup/restore/findings.ts';
 import type { RestoreBody } from '../contract/schemas/restore.ts';
+import { type Caller, reaches } from '../http/caller.ts';
+import { Refusal } from '../http/problem.ts';
 import { invalidRequest } from '../http/read-request.ts';
 import type { RestoreTarget } from './restore-target.ts';
 
@@ -25,6 +27,25 @@ export function unmanagedTarget(
   };
   const isRefused = mode === 'swap' && confirmed !== targetDatabase;
   return isRefused ? { problems: [finding], warnings: [] } : { problems: [], warnings: [finding] };
+}
+
+/**
+ * Holds a caller whose roles are limited to some databases to these: a restore changes no other one.
+ *
+ * @throws Refusal 403 `database_not_allowed`
+ */
+export function assertTargetAllowed(
+  { managed, targetDatabase }: Target,
+  { mode }: Wanted,
+  caller: Pick<Caller, 'databases'>,
+): void {
+  if (mode === 'new' || caller.databases === null || (managed && reaches(caller, managed.id))) return;
+  throw new Refusal(
+    'database_not_allowed',
+    `The restore would change the database "${targetDatabase}", which your roles are not for`,
+    'Name one of your databases, or ask an administrator for access.',
+    { errors: [{ field: 'body.target_database', message: 'is a database that your roles are not for' }] },
+  );
 }
 
 /** @throws Refusal 400 when a swap would replace a database that this system does not manage, and its name was not sent once more */

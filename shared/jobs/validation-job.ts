@@ -1,7 +1,8 @@
 import { type CheckPosition, type IntegrityRound, MAX_NAMED, START } from '../backup/validate/check-integrity.ts';
 import type { Validation } from '../contract/schemas/backup.ts';
-import type { JobError, Progress } from '../contract/schemas/job.ts';
+import type { JobError, NewJobError, Progress } from '../contract/schemas/job.ts';
 import type { ValidationReport } from '../contract/schemas/validation.ts';
+import type { ErrorCode } from '../core/errors/catalogue.ts';
 import { type DurableSteps, goOnAfresh, type Outcome, runAttempts } from './attempts.ts';
 import { bookkeep } from './bookkeeping.ts';
 import { CANCELLED } from './cancellation.ts';
@@ -64,6 +65,8 @@ const INCONCLUSIVE: ReadonlySet<string> = new Set([
   'disk_full',
   'too_few_connections',
   'create_refused',
+  'run_login_refused',
+  'drill_incomplete',
   'server_read_only',
   // What the drill server lacks, and not the backup.
   'version_too_old',
@@ -72,7 +75,7 @@ const INCONCLUSIVE: ReadonlySet<string> = new Set([
   'drills_not_configured',
   'unknown_database',
   'internal_error',
-]);
+] satisfies ErrorCode[]);
 
 /**
  * The durable job of one validation: register, read everything or restore it (again after a passing cause, over as many
@@ -137,7 +140,7 @@ async function readEverything(
   };
 }
 
-function damageOf({ objects, damaged_objects: count, damaged }: ValidationReport): JobError {
+function damageOf({ objects, damaged_objects: count, damaged }: ValidationReport): NewJobError {
   const named = damaged.slice(0, MAX_IN_WORDS).map(({ path, message }) => `${path}: ${message}`);
   const more = damaged.length > MAX_IN_WORDS ? ['and more, which the job names'] : [];
   return {

@@ -1,10 +1,12 @@
 import { rdsNamesOf } from '../aws/rds-names.ts';
 import { describeServer } from './managed/describe.ts';
+import { describeParameters } from './managed/describe-parameters.ts';
 import { findingsOf } from './managed/findings.ts';
 import { managedLogs } from './managed/log-formats.ts';
-import { readClusterMetrics } from './managed/metrics.ts';
+import { readClusterMetrics, readServerlessUse } from './managed/metrics.ts';
 import { changeParameter, groupNote } from './managed/parameter-group.ts';
 import { managedPrivileges } from './managed/privileges.ts';
+import { managedReplication } from './managed/replication.ts';
 import type { Platform } from './platform.ts';
 import { slotsBeforeUpgrade } from './slots-before-upgrade.ts';
 
@@ -23,21 +25,25 @@ export const aurora: Platform = {
       capacity_usage: 'CloudWatch AWS/RDS ACUUtilization of Serverless v2',
     },
     read: readClusterMetrics,
+    readUse: readServerlessUse,
   },
-  storage: { sizeForSql: () => null, readFree: async () => ({ is: 'growing' }) },
+  storage: { takesSize: false, sizeForSql: () => null, readFree: async () => ({ is: 'growing' }) },
   parameters: {
-    change: (change, database, server) => changeParameter(change, database, server, true),
+    change: (change, database, place) => changeParameter(change, database, place, true),
+    describe: describeParameters,
     note: groupNote,
   },
   logs: managedLogs,
   privileges: managedPrivileges,
   endpoints: {
     hasFiles: false,
+    canPause: true,
     hasOwnAuthority: false,
     findings: findingsOf,
     describe: (client, database, signal) => describeServer(client, rdsNamesOf(database), signal),
     reads: (database) => ({ instances: ['*'], clusters: [rdsNamesOf(database).cluster ?? '*'], freeStorage: false }),
   },
+  replication: managedReplication,
   upgrades: { replacedByBlueGreen: true, slotsBefore: slotsBeforeUpgrade },
   extensions: {
     allowedBy: 'rds.allowed_extensions',

@@ -2,6 +2,7 @@ import type { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import type { RDSClient } from '@aws-sdk/client-rds';
 import type { Database } from '../configuration/runtime.ts';
 import type { ServerDescription } from './managed/describe.ts';
+import type { DescribedParameters } from './managed/describe-parameters.ts';
 import type { SlotsBeforeUpgrade } from './slots-before-upgrade.ts';
 
 /** What `kind` of the configuration says: who runs the server. */
@@ -52,12 +53,27 @@ export interface PlatformMetrics {
     server: ServerDescription | null,
     now?: number,
   ): Promise<PlatformValues>;
+  /**
+   * Whether an instance has paused, asked without a connection, which would resume it; null on platforms that do not pause.
+   *
+   * @throws the SDK's errors
+   */
+  readUse(cloudwatch: CloudWatchClient, instance: string, now?: number): Promise<ServerUse | null>;
+}
+
+/** How a serverless instance is used; null where CloudWatch has no value of the last half hour. */
+export interface ServerUse {
+  /** In ACU; 0: it is paused. */
+  capacity: number | null;
+  connections: number | null;
 }
 
 /** What is known of the disk that a restore fills. */
 export type FreeSpace = { is: 'growing' } | { is: 'known'; bytes: number } | { is: 'unknown'; reason: string };
 
 export interface PlatformStorage {
+  /** Whether `storage_gigabytes` of the configuration means anything. */
+  readonly takesSize: boolean;
   /** Size of the disk, where what is in use is counted by SQL, in bytes; null: SQL need not count. */
   sizeForSql(database: PlacedDatabase): number | null;
   /** What is free. Never fails: what is not known is said to be unknown. */
@@ -71,6 +87,10 @@ export interface KnownSetting {
   source: string;
   /** As `pg_settings.context`. */
   context: string;
+  /** As `pg_settings.vartype`. */
+  type: string;
+  /** As `pg_settings.unit`; null: none. */
+  unit: string | null;
 }
 
 /** A change of a setting for the whole server. */
@@ -86,9 +106,24 @@ export interface SettingChange {
   dataDirectory: string | null;
 }
 
+/** What is known of where a server's settings are kept; null where AWS does not keep it, or did not say. */
+export interface SettingsPlace {
+  server: ServerDescription | null;
+  parameters: DescribedParameters | null;
+}
+
+/** The steps that change a setting, or why nobody can. */
+export type ChangeSteps = { is: 'possible'; steps: Step[] } | { is: 'impossible'; why: string };
+
 export interface PlatformParameters {
-  /** The steps that change a setting. */
-  change(change: SettingChange, database: NamedDatabase, server: ServerDescription | null): Step[];
+  /** How a setting is changed. */
+  change(change: SettingChange, database: NamedDatabase, place: SettingsPlace): ChangeSteps;
+  /**
+   * What the server's parameter groups take; null where it has none.
+   *
+   * @throws the SDK's errors
+   */
+  describe(rds: RDSClient, server: ServerDescription, signal: AbortSignal): Promise<DescribedParameters | null>;
   /** What is to be said of where settings are kept, behind what was found. Empty: nothing. */
   note(server: ServerDescription | null): string;
 }
@@ -111,6 +146,15 @@ export interface PlatformPrivileges {
   readonly administrators: string | null;
   /** Whether a role belongs to the platform: nobody else changes it. */
   isOwnRole(name: string): boolean;
+  /**
+   * Whether a role must stay as it is for administrators to get in: the first superuser, or what AWS gives them in its place.
+   *
+   * @param administers - whether it is a member of `administrators`
+   */
+  isAdministrator(
+    role: { name: string; bootstrap: boolean; administers: boolean },
+    server: ServerDescription | null,
+  ): boolean;
   /** The statement that lets a login use replication slots. */
   allowReplication(login: string): string;
 }
@@ -129,6 +173,8 @@ export interface PlatformEndpoints {
   readonly hasFiles: boolean;
   /** Whether administrators choose who signs the server's certificate. */
   readonly hasOwnAuthority: boolean;
+  /** Whether it can pause by itself and resume with a connection. */
+  readonly canPause: boolean;
   /** What of AWS's API is read of such a server. A name of `*` stands for any. */
   reads(database: NamedDatabase): { instances: string[]; clusters: string[]; freeStorage: boolean };
   /** What of the configuration does not fit the server. */
@@ -146,6 +192,16 @@ export interface PlatformUpgrades {
   readonly replacedByBlueGreen: boolean;
   /** What must be done with logical slots before a major upgrade, by the server's `server_version_num`. */
   slotsBefore(version: number): SlotsBeforeUpgrade;
+}
+
+/** What capturing changes meets on a server. */
+export interface PlatformReplication {
+  /** The step that makes `wal_level` logical. */
+  readonly enable: string;
+  /** Why a slot whose log is not limited must not be made; null: it is only warned of. */
+  readonly unlimitedSlots: string | null;
+  /** The setting without which logins by IAM may not stream; null: there are none. */
+  readonly iamSetting: string | null;
 }
 
 export interface PlatformExtensions {
@@ -167,5 +223,6 @@ export interface Platform {
   readonly privileges: PlatformPrivileges;
   readonly endpoints: PlatformEndpoints;
   readonly upgrades: PlatformUpgrades;
+  readonly replication: PlatformReplication;
   readonly extensions: PlatformExtensions;
 }

@@ -11,7 +11,17 @@ export function platformOf({ kind }: { kind: PlatformKind }): Platform {
   return platforms[kind];
 }
 
+/** Titles of the kinds of servers that alone have an extension; none: it can be installed anywhere. */
+export function ownersOfExtension(name: string): string[] {
+  return Object.values<Platform>(platforms).flatMap(({ title, extensions }) =>
+    extensions.ownOnly.includes(name) ? [title] : [],
+  );
+}
+
 /** Every value of `log_line_prefix` whose lines are read, of whichever platform. */
 export const readablePrefixes: readonly string[] = [
   ...new Set(Object.values(platforms).flatMap(({ logs }) => logs.prefixes)),
 ];
+
+/** For what is of no configured database. */
+export const ownServer: Platform = selfManaged;

@@ -1,11 +1,13 @@
 import { rdsNamesOf } from '../aws/rds-names.ts';
 import { describeServer } from './managed/describe.ts';
+import { describeParameters } from './managed/describe-parameters.ts';
 import { findingsOf } from './managed/findings.ts';
 import { readInstanceStorage } from './managed/free-storage.ts';
 import { managedLogs } from './managed/log-formats.ts';
 import { readInstanceMetrics } from './managed/metrics.ts';
 import { changeParameter, groupNote } from './managed/parameter-group.ts';
 import { managedPrivileges } from './managed/privileges.ts';
+import { managedReplication } from './managed/replication.ts';
 import type { Platform } from './platform.ts';
 import { slotsBeforeUpgrade } from './slots-before-upgrade.ts';
 
@@ -25,16 +27,19 @@ export const rds: Platform = {
       capacity_usage: 'none: an instance has a fixed class',
     },
     read: readInstanceMetrics,
+    readUse: async () => null,
   },
-  storage: { sizeForSql: () => null, readFree: readInstanceStorage },
+  storage: { takesSize: true, sizeForSql: () => null, readFree: readInstanceStorage },
   parameters: {
-    change: (change, database, server) => changeParameter(change, database, server, false),
+    change: (change, database, place) => changeParameter(change, database, place, false),
+    describe: describeParameters,
     note: groupNote,
   },
   logs: managedLogs,
   privileges: managedPrivileges,
   endpoints: {
     hasFiles: false,
+    canPause: false,
     hasOwnAuthority: false,
     findings: findingsOf,
     describe: (client, database, signal) => describeServer(client, rdsNamesOf(database), signal),
@@ -44,6 +49,7 @@ export const rds: Platform = {
       return { instances: instance === null ? [] : [instance], clusters: [], freeStorage: true };
     },
   },
+  replication: managedReplication,
   upgrades: { replacedByBlueGreen: true, slotsBefore: slotsBeforeUpgrade },
   extensions: {
     allowedBy: 'rds.allowed_extensions',

@@ -134,6 +134,13 @@ export const sessionSettings: readonly SessionSetting[] = [
     why: 'Functions are created before the tables that they use, as pg_dump orders them.',
   },
 
+  {
+    name: 'array_nulls',
+    value: 'on',
+    kinds: all,
+    why: 'Off makes a text of NULL in an array, also in rows that are restored.',
+  },
+
   // What the text of values means: the same on every server, and what the driver reads.
   { name: 'DateStyle', value: 'ISO', kinds: all, why: 'The driver reads ISO alone.' },
   { name: 'IntervalStyle', value: 'postgres', kinds: all, why: 'Intervals as pg_dump writes them.' },
@@ -158,8 +165,8 @@ export const sessionSettings: readonly SessionSetting[] = [
   {
     name: 'row_security',
     value: 'off',
-    kinds: rows,
-    why: 'A policy that hides rows fails the statement rather than leaving them out of a backup.',
+    kinds: all,
+    why: 'A policy that hides rows fails the statement rather than leaving them out of a backup, and its functions are not run.',
   },
   {
     name: 'synchronize_seqscans',

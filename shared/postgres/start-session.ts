@@ -26,7 +26,7 @@ const startSchema = z.object({ pid: z.int(), known: z.array(z.string()).nullable
 
 /**
  * Brings a session that has just logged in into a clean state; it is the one place where that is done. The first statement empties the
- * search path, the second sets what `sessionSettings` says for the kind, as far as the server knows it. Nothing is sent as a start-up
+ * search path and takes the login's own role back (`ALTER DATABASE ... SET role` gives another), the second sets what `sessionSettings` says for the kind, as far as the server knows it. Nothing is sent as a start-up
  * option, which poolers refuse.
  *
  * Through a pooler, both hold for their transaction alone, as the server's session goes to another client afterwards; every later
@@ -54,7 +54,7 @@ export async function startSession(
     throw statementPooling(place, error);
   }
   const applied = [...settings].filter(([name]) => known?.includes(name));
-  keepToTransactions(client, new Map([['search_path', ''], ...applied]));
+  keepToTransactions(client, new Map([['search_path', ''], ['role', 'none'], ...applied]));
   return pooler;
 }
 
@@ -68,7 +68,8 @@ function startSql(settings: ReadonlyMap<string, string>, announced: number | nul
   // A set of none has no form of its own.
   const given = values.length === 0 ? "('', '')" : values.join(', ');
   return `
-SELECT pg_catalog.set_config('search_path', '', ${isPooled}) AS search_path, pg_catalog.pg_backend_pid() AS pid;
+SELECT pg_catalog.set_config('search_path', '', ${isPooled}) AS search_path,
+       pg_catalog.set_config('role', 'none', ${isPooled}) AS role, pg_catalog.pg_backend_pid() AS pid;
 SELECT pg_catalog.array_agg(s.name) AS known, pg_catalog.count(pg_catalog.set_config(s.name, given.value, ${isPooled})) AS set
   FROM (VALUES ${given}) AS given (name, value)
   JOIN pg_catalog.pg_settings s ON s.name = given.name`;

@@ -58,5 +58,11 @@ function targetAt(
   applicationName: string,
 ): ConnectionTarget {
   const credentials = credentialsFor({ ...address, login: database.login }, clients);
-  return { ...address, database: database.name, limits, applicationName, credentials };
+  return { ...address, database: database.name, limits: limitsOf(database, limits), applicationName, credentials };
 }
+
+/** A database that has paused takes half a minute to resume, and longer after a day. Milliseconds. */
+const RESUME_MS = 60_000;
+
+const limitsOf = ({ allow_pause }: Database, limits: ConnectionLimits): ConnectionLimits =>
+  allow_pause ? { ...limits, connect_timeout_ms: Math.max(limits.connect_timeout_ms, RESUME_MS) } : limits;

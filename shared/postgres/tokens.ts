@@ -101,6 +101,14 @@ function escapedEnd(sql: string, start: number): number {
   return -1;
 }
 
+/**
+ * Whether a plain string (`'…'`) ends where it does whatever `standard_conforming_strings` is: where that is off, a backslash takes away the
+ * meaning of a quote.
+ */
+export function endsUnderAnySetting(sql: string, { start, end }: Pick<Token, 'start' | 'end'>): boolean {
+  return sql[start] !== "'" || escapedEnd(sql, start) === end;
+}
+
 /** Comments nest. */
 function blockCommentEnd(sql: string, start: number): number {
   let depth = 0;

@@ -1,22 +1,27 @@
 import type { CaptureSummary } from '../changes/capture/capture-once.ts';
 import type { GuardLimits } from '../changes/guard/decide.ts';
 import { enforceGuard } from '../changes/guard/guard.ts';
+import type { SetupPlace } from '../changes/setup/check-setup.ts';
 import type { ClosedCode } from '../contract/schemas/recovery.ts';
 import { OperationError } from '../errors.ts';
 import { withConnection } from '../postgres/with-connection.ts';
 import { readRecovery } from '../state/recovery.ts';
 import { closeWindow } from './close-window.ts';
 import { type BaseState, ensureBase, type StartBase } from './ensure-base.ts';
+import { withKnownDisk } from './known-disk.ts';
 import { judgeMissingSlot, readTimeline } from './missing-slot.ts';
 import { endPause } from './pause-recovery.ts';
 import { renewSlot } from './renew-slot.ts';
 import { type StoreChangesDependencies, storeChanges } from './store-changes.ts';
+import { alertUnauthenticated } from './unauthenticated-alert.ts';
 import { type AlertDependencies, alertLongPause, alertSlot } from './window-alert.ts';
 
 export interface CaptureDatabaseDependencies extends AlertDependencies, StoreChangesDependencies {
   limits: GuardLimits;
   /** The longest wait for transactions that are running when a lost slot is made anew, in milliseconds. */
   waitMs: number;
+  /** By default a server of one's own. */
+  place?: SetupPlace;
   startBase: StartBase;
 }
 
@@ -29,7 +34,7 @@ export type CaptureReport =
   | { status: 'paused' }
   /** A slot was made in place of one that was lost. */
   | { status: 'renewed' }
-  | (CaptureSummary & { warning: string | null; base: BaseState | null });
+  | (CaptureSummary & { base: BaseState | null });
 
 /** A moment can be restored only when a segment reaches beyond it: one is written at least this often, even if it is empty. */
 const EMPTY_AFTER_MS = 300_000;
@@ -47,7 +52,7 @@ export async function captureDatabase(
   database: string,
   dependencies: CaptureDatabaseDependencies,
 ): Promise<CaptureReport> {
-  const { target, table, limits } = dependencies;
+  const { target, table } = dependencies;
   const recovery = await readRecovery(table, database);
   if (!recovery) return { status: 'off' };
   if (recovery.closed) {
@@ -55,6 +60,7 @@ export async function captureDatabase(
     return (await renewSlot(recovery, dependencies)) ? { status: 'renewed' } : { status: 'off' };
   }
   const of = { database, slot: recovery.slot };
+  const limits = await withKnownDisk(table, database, dependencies.limits);
   const began = new Date();
   const looking = { kind: 'administering', statementTimeoutMs: GUARD_TIMEOUT_MS } as const;
   const guarded = await withConnection(target, looking, (client) => enforceGuard(client, of.slot, limits));
@@ -83,7 +89,8 @@ export async function captureDatabase(
       return { ...summary, warning: guarded.reason, base: null };
     }
     const base = await ensureBase(database, dependencies);
-    return { ...summary, warning: guarded.reason, base };
+    const ignored = await alertUnauthenticated(dependencies, of, new Date());
+    return { ...summary, warning: guarded.reason ?? summary.warning ?? ignored, base };
   } catch (error) {
     if (!(error instanceof OperationError)) throw error;
     if (error.code === 'slot_missing') return closeMissing();

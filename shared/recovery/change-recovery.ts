@@ -1,10 +1,12 @@
 import type { ObjectStore } from '../backup/objects/object-store.ts';
+import type { SetupPlace } from '../changes/setup/check-setup.ts';
 import { turnOff, turnOn } from '../changes/setup/turn-on.ts';
 import type { ConnectionTarget } from '../postgres/connect.ts';
 import { withConnection } from '../postgres/with-connection.ts';
 import { noteEndedWindow } from '../state/ended-windows.ts';
 import { readRecovery, recordPausing, removeRecovery, writeRecovery } from '../state/recovery.ts';
 import { readTimeline } from './missing-slot.ts';
+import { resolveUnauthenticatedAlert } from './unauthenticated-alert.ts';
 import { type AlertDependencies, resolveCaptureAlert, resolveSlotAlert, resolveWindowAlert } from './window-alert.ts';
 
 export interface ChangeDependencies extends AlertDependencies {
@@ -13,6 +15,8 @@ export interface ChangeDependencies extends AlertDependencies {
   signal: AbortSignal;
   /** How long to wait for transactions that are running, in milliseconds. */
   waitMs: number;
+  /** By default a server of one's own. */
+  place?: SetupPlace;
 }
 
 /**
@@ -61,6 +65,7 @@ export async function beginWindow(
       stored_at: null,
       definitions,
       closed: null,
+      unauthenticated: null,
       pausing: null,
       timeline,
       obstacles: [],
@@ -74,6 +79,7 @@ export async function beginWindow(
     await turnOff(database, dependencies);
     throw error;
   }
+  await resolveUnauthenticatedAlert(dependencies, database, new Date(now));
 }
 
 /** Turns it off: the server keeps nothing of it. Stored changes stay as long as the backups that they follow. */
@@ -92,4 +98,5 @@ export async function turnRecoveryOff(database: string, dependencies: ChangeDepe
   await resolveWindowAlert(dependencies, database, now);
   await resolveSlotAlert(dependencies, database, now);
   await resolveCaptureAlert(dependencies, database, now);
+  await resolveUnauthenticatedAlert(dependencies, database, now);
 }

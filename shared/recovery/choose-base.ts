@@ -1,9 +1,17 @@
 import type { ObjectStore } from '../backup/objects/object-store.ts';
+import type { Definer } from '../changes/segments/description.ts';
 import type { RecoveryTargetFields } from '../contract/schemas/restore.ts';
 import { OperationError } from '../errors.ts';
 import type { StateTable } from '../state/table.ts';
 import { listBases } from './bases.ts';
 import { planOnBase } from './plan-on-base.ts';
+
+/** A backup from which a moment is reached. */
+export interface ChosenBase {
+  backupId: string;
+  /** Who ran the commands that are repeated on it, as far as the time allowed to look. */
+  definers: readonly Definer[];
+}
 
 /** Why another backup is tried: this one is too new, or its changes are not stored. */
 const TRY_ANOTHER = new Set(['target_before_base', 'base_not_covered']);
@@ -19,7 +27,7 @@ export async function chooseBase(
   { database, backupId }: { database: string; backupId: string | undefined },
   recovery: RecoveryTargetFields,
   { table, store, signal }: { table: StateTable; store: ObjectStore; signal: AbortSignal },
-): Promise<string> {
+): Promise<ChosenBase> {
   const { point_in_time: time } = recovery;
   const newestFirst = (await listBases(table, database)).reverse();
   const bases = newestFirst.filter(({ id, snapshot_at }) => {
@@ -29,10 +37,10 @@ export async function chooseBase(
   let refusal: OperationError | null = null;
   for (const base of bases) {
     try {
-      await planOnBase(base, recovery, { table, store, signal });
-      return base.id;
+      const { plan } = await planOnBase(base, recovery, { table, store, signal });
+      return { backupId: base.id, definers: plan.definers };
     } catch (error) {
-      if (signal.aborted) return base.id;
+      if (signal.aborted) return { backupId: base.id, definers: [] };
       if (!(error instanceof OperationError) || !TRY_ANOTHER.has(error.code)) throw error;
       refusal ??= error;
     }

@@ -2,7 +2,13 @@ import type { ObjectStore } from '../backup/objects/object-store.ts';
 import type { Finding } from '../backup/restore/findings.ts';
 import type { GuardLimits } from '../changes/guard/decide.ts';
 import { type ReadHealth, readSlotHealth } from '../changes/guard/guard.ts';
-import { type CoverageGap, checkSetup, listCoverageGaps, type SetupCheck } from '../changes/setup/check-setup.ts';
+import {
+  type CoverageGap,
+  checkSetup,
+  listCoverageGaps,
+  type SetupCheck,
+  type SetupPlace,
+} from '../changes/setup/check-setup.ts';
 import { toMicroseconds } from '../changes/window/recovery-target.ts';
 import { findRecoveryWindow, type RecoveryWindow, reachOf } from '../changes/window/recovery-window.ts';
 import type { RecoveryWindowAnswer } from '../contract/schemas/recovery.ts';
@@ -17,6 +23,7 @@ import { listCandidates, nextTry } from './ensure-base.ts';
 import { explainWindow, type WindowFacts } from './explain-window.ts';
 import { basesOf } from './increment-possible.ts';
 import { isAhead, latestBefore } from './obstacles.ts';
+import { unauthenticatedFinding } from './unauthenticated-alert.ts';
 
 export interface DescribeDependencies {
   target: ConnectionTarget;
@@ -25,6 +32,8 @@ export interface DescribeDependencies {
   limits: GuardLimits;
   /** Minutes between two runs of the capture. */
   captureMinutes: number;
+  /** By default a server of one's own. */
+  place?: SetupPlace;
   signal: AbortSignal;
 }
 
@@ -37,11 +46,11 @@ const LOOK_TIMEOUT_MS = 10_000;
  */
 export async function describeRecovery(
   database: string,
-  { target, store, table, limits, captureMinutes, signal }: DescribeDependencies,
+  { target, store, table, limits, captureMinutes, place, signal }: DescribeDependencies,
 ): Promise<RecoveryWindowAnswer> {
   const recovery = await readRecovery(table, database);
   const isOn = recovery !== null && recovery.closed === null;
-  const { setup, gaps, health } = await askServer(target, isOn ? recovery.slot : null);
+  const { setup, gaps, health } = await askServer(target, place, isOn ? recovery.slot : null);
   const { window, endedBy, capturedAt } = recovery
     ? await describeWindow(recovery, { store, table, signal })
     : { window: null, endedBy: null, capturedAt: null };
@@ -87,7 +96,7 @@ export async function describeRecovery(
     })),
     // Of one that is on, such as that all slots are taken: by its own.
     problems,
-    warnings: setup.warnings.map(written),
+    warnings: [...setup.warnings, ...unauthenticatedFinding(recovery)].map(written),
   };
 }
 
@@ -104,13 +113,17 @@ interface ServerFacts {
 }
 
 /** What the server says of itself. A pooler in its place is a problem among the others. */
-async function askServer(target: ConnectionTarget, slot: string | null): Promise<ServerFacts> {
+async function askServer(
+  target: ConnectionTarget,
+  place: SetupPlace | undefined,
+  slot: string | null,
+): Promise<ServerFacts> {
   try {
     return await withConnection(
       target,
       { kind: 'administering', statementTimeoutMs: LOOK_TIMEOUT_MS },
       async (client) => ({
-        setup: await checkSetup(client),
+        setup: await checkSetup(client, place),
         gaps: await listCoverageGaps(client),
         health: slot === null ? null : await readSlotHealth(client, slot),
       }),

@@ -1,6 +1,6 @@
-import type { ObjectStore } from '../backup/objects/object-store.ts';
 import type { RestoreDependencies } from '../backup/restore/run-restore.ts';
-import { replayChanges } from '../changes/replay/replay.ts';
+import type { RestoreOptions } from '../backup/restore/tailor.ts';
+import { type ReplayDependencies, replayChanges } from '../changes/replay/replay.ts';
 import type { ConnectionTarget } from '../postgres/connect.ts';
 import type { PlannedRecovery } from './plan-on-base.ts';
 
@@ -15,13 +15,22 @@ export function replayOf(
     target,
     store,
     signal,
+    parse,
     isPart,
-  }: { target: ConnectionTarget; store: ObjectStore; signal: AbortSignal; isPart: boolean },
+    owners,
+  }: Pick<ReplayDependencies, 'store' | 'signal' | 'parse' | 'owners'> & { target: ConnectionTarget; isPart: boolean },
 ): NonNullable<RestoreDependencies['replay']> {
-  return async (database, finish, leftOut) => {
+  return async (database, finish, leftOut, filling = target) => {
     const selection = isPart ? { isLeftOut: () => false } : undefined;
     const request = { ...plan, selection, missing: leftOut };
-    const { warnings } = await replayChanges(request, { target, database, store, signal, finish });
+    const dependencies = { target: filling, database, store, signal, parse, owners, finish };
+    const { warnings } = await replayChanges(request, dependencies);
     return warnings;
   };
+}
+
+/** To whom a restore with these options gives what it restores, for the commands that are repeated after it. */
+export function ownersOf({ withoutOwners = false, ownerMapping = {} }: RestoreOptions): ReplayDependencies['owners'] {
+  const roleOf = (role: string): string => (Object.hasOwn(ownerMapping, role) ? (ownerMapping[role] ?? role) : role);
+  return { ownersLeftOut: withoutOwners, roleOf };
 }

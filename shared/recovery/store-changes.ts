@@ -3,7 +3,7 @@ import { type CaptureDependencies, captureChanges } from '../changes/capture/cap
 import type { CaptureSummary } from '../changes/capture/capture-once.ts';
 import { captureDefaults } from '../changes/capture/settings.ts';
 import type { ConnectionTarget } from '../postgres/connect.ts';
-import { readRecovery, recordCapture, recordObstacle } from '../state/recovery.ts';
+import { readRecovery, recordCapture, recordObstacle, recordUnauthenticatedMessages } from '../state/recovery.ts';
 import type { StateTable } from '../state/table.ts';
 
 export interface StoreChangesDependencies {
@@ -15,6 +15,7 @@ export interface StoreChangesDependencies {
   timeMs: number;
   signal: AbortSignal;
   onDefinitions?: CaptureDependencies['onDefinitions'];
+  onUnauthenticated?: CaptureDependencies['onUnauthenticated'];
   onStreamRefused?: CaptureDependencies['onStreamRefused'];
   onRead?: CaptureDependencies['onRead'];
 }
@@ -28,7 +29,7 @@ export interface StoreChangesDependencies {
 export async function storeChanges(
   of: { database: string; slot: string },
   toTheEnd: boolean,
-  { table, compressionLevel, timeMs, ...dependencies }: StoreChangesDependencies,
+  { table, compressionLevel, timeMs, onUnauthenticated, ...dependencies }: StoreChangesDependencies,
 ): Promise<CaptureSummary> {
   const at = new Date().toISOString();
   const settings = { ...captureDefaults, compressionLevel, timeMs, ...(toTheEnd ? { emptyAfterBytes: 0 } : {}) };
@@ -38,6 +39,10 @@ export async function storeChanges(
     ...dependencies,
     settings,
     definitions: isUntold ? recovery.definitions : undefined,
+    onUnauthenticated: async (messages) => {
+      await onUnauthenticated?.(messages);
+      await recordUnauthenticatedMessages(table, of, messages.count, new Date());
+    },
     onObstacle: ({ committed_at, lsn, xid, obstacle: reason }) =>
       recordObstacle(table, of.database, { at: committed_at, lsn, xid, reason }, new Date()),
   });

@@ -111,17 +111,17 @@ export async function alertSlot(
 
 /** The window is open again, or nobody wants one: its alert, if there is one, is over. */
 export const resolveWindowAlert = (dependencies: AlertDependencies, database: string, now: Date): Promise<void> =>
-  resolve(dependencies, { database, cause: WINDOW }, now);
+  resolveCause(dependencies, { database, cause: WINDOW }, now);
 
 /** Nothing is kept for the slot that is worth a warning, or there is no slot any more. */
 export const resolveSlotAlert = (dependencies: AlertDependencies, database: string, now: Date): Promise<void> =>
-  resolve(dependencies, { database, cause: SLOT }, now);
+  resolveCause(dependencies, { database, cause: SLOT }, now);
 
 /** Nothing is to be captured any more: its age is not known from now on, which would leave the alert of the check as it is. */
 export const resolveCaptureAlert = (dependencies: AlertDependencies, database: string, now: Date): Promise<void> =>
-  resolve(dependencies, { database, cause: causeOfCheck('capture_age') }, now);
+  resolveCause(dependencies, { database, cause: causeOfCheck('capture_age') }, now);
 
-async function resolve(
+export async function resolveCause(
   dependencies: AlertDependencies,
   cause: Pick<NewAlert, 'cause'> & { database: string },
   now: Date,
@@ -133,7 +133,7 @@ async function resolve(
   await resolveAlert(table, alert, await mailOf(dependencies, { ...alert, ...cause }, 'resolved', now), now);
 }
 
-async function mailOf(
+export async function mailOf(
   { table, configuration }: AlertDependencies,
   alert: Omit<NewAlert, 'database'> & { database: string | null },
   event: 'opened' | 'raised' | 'resolved',

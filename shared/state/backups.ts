@@ -23,7 +23,7 @@ export type BackupFacts = Pick<
   | 'stored_bytes'
   | 'objects'
 > &
-  Partial<Pick<Backup, 'depends_on' | 'increment'>>;
+  Partial<Pick<Backup, 'depends_on' | 'increment' | 'incomplete'>>;
 
 /** A backup with the jobs that are noted to read it. */
 export interface CatalogEntry {
@@ -80,6 +80,7 @@ export function runningBackup(backup: NewBackup, now: Date = new Date()): Backup
     depends_on: [],
     masked: false,
     sample: null,
+    incomplete: null,
     increment: null,
     ...backup,
     status: 'running',
@@ -279,16 +280,18 @@ export async function findListed(
 }
 
 /** What a backup was asked to be of. Only backups of the same can stand for each other. */
-export type BackupScope = Pick<Backup, 'backup_type' | 'include' | 'exclude' | 'masked' | 'sample'>;
+export type BackupScope = Pick<Backup, 'backup_type' | 'include' | 'exclude' | 'masked' | 'sample'> &
+  Partial<Pick<Backup, 'incomplete'>>;
 
 /** Whether it is complete, and of the whole database as it was: definitions and all rows, and nothing masked. */
 export function isWhole({ status, ...scope }: BackupScope & Pick<Backup, 'status'>): boolean {
   return status === 'available' && scopeName(scope) === WHOLE;
 }
 
-/** Of the same scope, the same text. */
-export function scopeName({ backup_type, include, exclude, masked, sample }: BackupScope): string {
-  return JSON.stringify([backup_type, include, exclude, masked, sample && [sample.percent, sample.tables]]);
+/** Of the same scope, the same text. What lacks rows does not stand for what has them. */
+export function scopeName({ backup_type, include, exclude, masked, sample, incomplete = null }: BackupScope): string {
+  const scope = [backup_type, include, exclude, masked, sample && [sample.percent, sample.tables]];
+  return JSON.stringify(incomplete === null ? scope : [...scope, 'incomplete']);
 }
 
 const WHOLE = scopeName({ backup_type: 'full', include: null, exclude: null, masked: false, sample: null });

@@ -21,6 +21,9 @@ export type NewJob = Pick<Job, 'id' | 'kind' | 'database' | 'requested_by' | 'ba
 /** States of a job that may still change. An ended job never does. */
 const OPEN: readonly Job['status'][] = ['queued', 'running'];
 
+export const unknownJob = (id: string): OperationError =>
+  new OperationError('unknown_job', `There is no job ${id}`, 'List the jobs with GET jobs.');
+
 export function isEnded(job: Pick<Job, 'status'>): boolean {
   return !OPEN.includes(job.status);
 }
@@ -118,7 +121,7 @@ export function createJobStore(table: StateTable, now: () => Date = () => new Da
   };
   const get = async (id: string): Promise<Job> => {
     const job = await find(id);
-    if (!job) throw new OperationError('unknown_job', `There is no job ${id}`, 'List the jobs with GET jobs.');
+    if (!job) throw unknownJob(id);
     return job;
   };
   const end = (id: string, from: readonly Job['status'][], values: Partial<Job>): Promise<boolean> =>

@@ -48,6 +48,8 @@ const recoverySchema = z.object({
   pausing: z.object({ since: z.string(), by: z.string() }).nullable().default(null),
   /** Of the server's log when the slot was made: another one says that another server took its place. null: not known. */
   timeline: z.int().nullable().default(null),
+  /** Messages that claimed to tell of changes of definitions and were ignored, the last of them within a day; null for none. */
+  unauthenticated: z.object({ count: z.int(), first_at: z.string(), last_at: z.string() }).nullable().default(null),
   /** The latest that were noticed, oldest first. */
   obstacles: z.array(obstacleSchema).default([]),
   /** Why a full backup is to be taken by itself; one that began before does not do. null: there is one. */
@@ -133,6 +135,24 @@ export async function recordObstacle(
     },
     '#slot = :slot',
   );
+}
+
+/** Notes messages that nobody vouches for, in addition to those that were noted before. */
+export async function recordUnauthenticatedMessages(
+  table: StateTable,
+  of: OfSlot,
+  count: number,
+  now: Date,
+): Promise<void> {
+  const before = (await readRecovery(table, of.database))?.unauthenticated;
+  const at = now.toISOString();
+  const unauthenticated = { count: (before?.count ?? 0) + count, first_at: before?.first_at ?? at, last_at: at };
+  await change(table, of, { unauthenticated }, '#slot = :slot');
+}
+
+/** There have been no such messages for a day. */
+export function forgetUnauthenticatedMessages(table: StateTable, of: OfSlot): Promise<boolean> {
+  return change(table, of, { unauthenticated: null }, '#slot = :slot');
 }
 
 /** Notes that the full backup is there that is wanted since a moment. @returns false when another is wanted by now */

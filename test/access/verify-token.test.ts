@@ -20,6 +20,7 @@ test('a good token gives its subject, email and roles', async () => {
     sub: 'alice',
     email: 'a@example.org',
     roles: ['viewer', 'admin'],
+    databases: null,
     jti: null,
     began: expect.any(Number),
   });
@@ -115,6 +116,22 @@ test.each([
   ['roles', {}, []],
 ])('roles come from the claim %j', async (roles_claim, claims, roles) => {
   expect((await verify(await issuer.token(claims), { roles_claim })).roles).toEqual(roles);
+});
+
+test.each([
+  [
+    ['shop', 'crm', 'shop'],
+    ['shop', 'crm'],
+  ],
+  ['shop, crm', ['shop', 'crm']],
+  [['shop', '*'], null],
+  [['Not an id', 7], []],
+  [undefined, []],
+  ['', []],
+])('databases come from a claim that is %j', async (databases, found) => {
+  const token = await issuer.token({ databases });
+  expect((await verify(token, { databases_claim: 'databases' })).databases).toEqual(found);
+  expect((await verify(token)).databases).toBeNull();
 });
 
 test('keys are not fetched over plain HTTP from another machine, and an issuer that is away is no refusal', async () => {

@@ -45,6 +45,7 @@ test('what goes in and what comes out share one schema each', () => {
     'AuditVerification',
     'Backup',
     'BackupSample',
+    'ChangedMasking',
     'Check',
     'ClosedConnections',
     'Compliance',

@@ -2,10 +2,12 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { runDrill } from '../../shared/backup/validate/drill.ts';
 import { checkSetup } from '../../shared/changes/setup/check-setup.ts';
 import { turnOff, turnOn } from '../../shared/changes/setup/turn-on.ts';
 import { noDetails, readDetails } from '../../shared/health/sample/read-details.ts';
 import { takeReading } from '../../shared/health/sample/take-reading.ts';
+import { newJobId } from '../../shared/state/ids.ts';
 import { DATABASE_ID, useBackupHarness } from '../backup/support/harness.ts';
 import { databaseDifferences } from '../support/compare/compare.ts';
 import { testBinaries } from '../support/postgres-binaries.ts';
@@ -27,6 +29,10 @@ afterAll(async () => {
 });
 const harness = useBackupHarness();
 const password = 'of the login';
+const settings = {
+  ...{ retention_days: 1, compression_level: 1, connections: 2 },
+  ...{ chunk_bytes: 1_048_576, lanes: 1, connection_share: 0.5 },
+};
 const signal = new AbortController().signal;
 
 /** What the master user of RDS has, as far as a server of one's own can have it. */
@@ -168,6 +174,47 @@ describe.each(tested)('PostgreSQL $version', (binaries) => {
       if (binaries.statements)
         await withClient(server, restored.name, (client) => client.query('CREATE EXTENSION pg_stat_statements'));
       expect(await databaseDifferences(shop, restored)).toEqual([]);
+    });
+
+    test('... drills with a login made for the drill, after drills.sql, and not without it', async () => {
+      const manifest = await harness.backUp(target());
+      const drill = () =>
+        runDrill(
+          { jobId: newJobId(), backupId: manifest.id, database: DATABASE_ID },
+          {
+            target: target(),
+            store: harness.store,
+            settings: { ...settings },
+            report: async () => undefined,
+            signal,
+            hasEnded: async () => false,
+          },
+        );
+      await expect(drill()).rejects.toMatchObject({ code: 'run_login_refused' });
+      // Somebody else's functions under these names are not called.
+      await withClient(server, 'shop', (client) =>
+        client.query(`
+          CREATE SCHEMA dbms_run AUTHORIZATION clerk;
+          CREATE FUNCTION dbms_run.create_login(text, text, timestamptz) RETURNS void SECURITY DEFINER LANGUAGE sql AS 'SELECT 1/0';
+          CREATE FUNCTION dbms_run.drop_login(text) RETURNS void SECURITY DEFINER LANGUAGE sql AS 'SELECT 1/0';
+          ALTER FUNCTION dbms_run.create_login OWNER TO clerk; ALTER FUNCTION dbms_run.drop_login OWNER TO clerk;
+          GRANT USAGE ON SCHEMA dbms_run TO dbms`),
+      );
+      await expect(drill()).rejects.toMatchObject({ code: 'run_login_refused' });
+      await expect(asAdministrator(script('drills'))).rejects.toThrow('belongs to somebody else');
+      await withClient(server, 'shop', (client) => client.query('DROP SCHEMA dbms_run CASCADE'));
+      for (let time = 1; time <= 2; time++) expect(await asAdministrator(script('drills'))).toEqual([]);
+      expect(await drill()).toMatchObject({ rows: manifest.totals.rows });
+      const client = await connectAsLogin();
+      const { rows } = await client.query("SELECT rolname FROM pg_roles WHERE rolname ~ '^dbms_run'");
+      expect(rows).toEqual([]);
+      for (const name of ['somebody', 'dbms_run_x', 'postgres']) {
+        await expect(
+          client.query("SELECT dbms_run.create_login($1, 'SCRAM-SHA-256$4096:c2FsdA==$a2V5:a2V5', now())", [name]),
+        ).rejects.toMatchObject({ code: '42501' });
+        await expect(client.query('SELECT dbms_run.drop_login($1)', [name])).rejects.toMatchObject({ code: '42501' });
+      }
+      await client.end();
     });
 
     test('... reads changes for point-in-time recovery', async () => {

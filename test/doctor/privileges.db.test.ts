@@ -88,6 +88,24 @@ forEachServer((server) => {
       expect(complaints(await look())).toEqual([]);
     });
 
+    test('names extensions that a restore leaves out, and is refused for once definitions need them', async () => {
+      const found = async () => (await look()).findings.find(({ check }) => check === 'extensions_not_created');
+      const { rows } = await asAdministrator("SELECT FROM pg_available_extensions WHERE name = 'pg_stat_statements'");
+      if (rows.length === 0) return;
+      await asAdministrator('CREATE EXTENSION pg_stat_statements');
+      expect(await found()).toMatchObject({
+        limits: [],
+        notes: ['restore', 'swap'],
+        message: expect.stringContaining('"pg_stat_statements" can be created by a superuser alone'),
+        remediation: [{ by: 'sql', statement: 'CREATE EXTENSION "pg_stat_statements";' }],
+      });
+      await asAdministrator('CREATE VIEW doctor_plain.calls AS SELECT calls FROM pg_stat_statements');
+      expect(await found()).toMatchObject({
+        limits: ['restore', 'swap'],
+        remediation: [{ by: 'api', statement: '{"leave_out":{"extensions":["pg_stat_statements"]}}' }, { by: 'sql' }],
+      });
+    });
+
     test('says unknown, and of which features, when the server does not answer', async () => {
       const report = await asLogin(get()).look({ port: 1 });
       expect(report).toMatchObject({ status: 'unknown', findings: [], login: null });

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { describeReport, isBroken } from '../../commands/doctor/describe.ts';
+import { uncertainEndpoint } from '../../shared/aws/rds-endpoint.ts';
 import type { DoctorReport } from '../../shared/contract/schemas/doctor.ts';
+import type { Context } from '../../shared/doctor/check.ts';
 import { runChecks } from '../../shared/doctor/examine.ts';
 import { type Readings, sectionNames } from '../../shared/doctor/facts/facts.ts';
 import { features } from '../../shared/doctor/features.ts';
@@ -117,4 +119,38 @@ test('the command fails for features in use, and for all where that is asked', (
   const unused = report({ features: [{ ...first, status: 'does_not_work', in_use: false }, ...others] });
   expect([isBroken(unused, { all: false }), isBroken(unused, { all: true })]).toEqual([false, true]);
   expect(isBroken(report({ features: [{ ...first, status: 'unknown' }] }), { all: false })).toBe(true);
+});
+
+describe('what AWS tells of a server', () => {
+  const described = (changes: Partial<NonNullable<Context['server']>>) =>
+    ({ id: 'shop', endpoints: { writer: null, reader: null, custom: [] }, exportsLog: true, ...changes }) as never;
+  const findings = (changes: Partial<Context>) =>
+    runChecks(
+      { readings: {} as Readings },
+      { ...context, ...changes },
+      checks.filter(({ reads }) => reads.length === 0),
+    ).findings;
+
+  test('names the resource id that IAM wants since a blue/green switchover', () => {
+    const iam = { ...database, login: { type: 'iam', user: 'dbms', resource_id: 'db-OLD' } as const };
+    const [finding, ...others] = findings({ database: iam, server: described({ resourceId: 'db-NEW' }) });
+    expect(others).toEqual([]);
+    expect(finding).toMatchObject({
+      check: 'resource_id_changed',
+      remediation: [
+        { by: 'configuration', statement: "login: { type: 'iam', user: 'dbms', resource_id: 'db-NEW' }", run_as: null },
+      ],
+    });
+    expect(findings({ database: iam, server: described({ resourceId: 'db-OLD' }) })).toEqual([]);
+  });
+
+  test('names the endpoint of the writer in place of one of the readers', () => {
+    const host = 'shop.cluster-ro-cabcdefghijk.eu-central-1.rds.amazonaws.com';
+    const pooler = uncertainEndpoint(host);
+    const statementOf = (server: Context['server']) =>
+      findings({ database: { ...database, host }, pooler, server })[0]?.remediation[0]?.statement;
+    expect(statementOf(null)).toBe(`direct: { host: '${host.replace('-ro-', '-')}', port: 5432 }`);
+    const endpoints = { writer: 'the.writer', reader: host, custom: [] };
+    expect(statementOf(described({ endpoints }))).toBe("direct: { host: 'the.writer', port: 5432 }");
+  });
 });

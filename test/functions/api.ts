@@ -26,6 +26,8 @@ export interface Call {
   /** The authorizer's context as it is, in place of those. */
   authorizer?: Record<string, string>;
   sub?: string;
+  /** Ids of the databases that the caller's roles are limited to. */
+  databases?: string[];
   query?: Record<string, string>;
   body?: unknown;
   headers?: Record<string, string>;
@@ -104,7 +106,9 @@ export async function startApi(
     [environmentNames.backupBucket]: bucket,
     [environmentNames.downloadBucket]: downloadBucket,
     [environmentNames.backupKeyArn]: backupKeyArn,
+    [environmentNames.maskingKeyArn]: await state.services.createKey({ keyId: 'masking' }),
     [environmentNames.auditBucket]: bucket,
+    [environmentNames.archiveKeyArn]: await state.services.createKey({ keyId: 'archive' }),
     [environmentNames.auditKeyArn]: await state.services.createKey({ keyId: 'audit', keySpec: 'ECC_NIST_P256' }),
     [environmentNames.backupFunctionArn]: 'arn:aws:lambda:eu-west-1:111122223333:function:backup:live',
     [environmentNames.rebuildFunctionArn]: 'arn:aws:lambda:eu-west-1:111122223333:function:rebuild-catalog:live',
@@ -142,7 +146,18 @@ export async function startApi(
     downloadBucket,
     invocations: lambda.invocations,
     refuseInvocations: lambda.refuse,
-    async call({ method, path, as = ['admin'], sub = 'alice', query = {}, body, headers = {}, authorizer, raw = {} }) {
+    async call({
+      method,
+      path,
+      as = ['admin'],
+      sub = 'alice',
+      databases,
+      query = {},
+      body,
+      headers = {},
+      authorizer,
+      raw = {},
+    }) {
       const pattern = (template: string): RegExp => new RegExp(`^${template.replace(/\{\w+\}/g, '([^/]+)')}$`);
       const there = routes.filter((route) => pattern(route.path).test(path));
       const route = there.find((candidate) => candidate.method === method) ?? there[0];
@@ -163,7 +178,11 @@ export async function startApi(
         requestContext: {
           requestId: 'request-1',
           path: `/v1${basePath}${path}`,
-          authorizer: authorizer ?? (as === null ? null : { sub, roles: as.join(' ') }),
+          authorizer:
+            authorizer ??
+            (as === null
+              ? null
+              : { sub, roles: as.join(' '), ...(databases ? { databases: databases.join(' ') } : {}) }),
           identity: { sourceIp: '10.1.2.3' },
         },
         ...raw,

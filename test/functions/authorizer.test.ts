@@ -158,26 +158,27 @@ describe('a refused authentication', () => {
     written.mockRestore();
   });
 
-  test('that comes 150 times from an address in a minute is three records, and little is written', async () => {
+  test('that comes 30 times from an address in a minute is two records, and little is written', async () => {
     const written = vi.spyOn(api.auditTable.documents.constructor.prototype, 'send');
-    for (let attempt = 0; attempt < 150; attempt++) await send('x.y.z', '10.9.0.4');
+    for (let attempt = 0; attempt < 30; attempt++) await send('x.y.z', '10.9.0.4');
     const updates = written.mock.calls.filter(([command]) => command instanceof UpdateCommand).length;
     written.mockRestore();
     const attempts = (await recordsFrom('10.9.0.4')).map(
       ({ request }) => (request as { attempts_at_least: number }).attempts_at_least,
     );
-    expect(attempts).toEqual([1, 10, 100]);
-    expect(updates).toBeLessThan(10);
+    expect(attempts).toEqual([1, 10]);
+    expect(updates).toBeLessThan(8);
   });
 
   test('of many addresses has few records, and addresses of one network of IPv6 are one', async () => {
-    for (let host = 1; host < 150; host++) await send('x.y.z', `10.8.0.${host}`);
-    for (let host = 1; host < 9; host++) await send('x.y.z', `2001:db8:0:7::${host}`);
+    const hosts = Array.from({ length: 100 }, (_, host) => `10.8.0.${host}`);
+    await Promise.all(hosts.map((host) => send('x.y.z', host)));
+    for (let host = 1; host < 5; host++) await send('x.y.z', `2001:db8:0:7::${host}`);
     const query = { scope: 'system', operation: 'authenticate', limit: '200' };
     const { body } = await api.call({ method: 'GET', path: '/security/audit', query });
     const records = body.items as AuditRecord[];
     expect(records.length).toBeLessThan(30);
-    expect(records[0]).toMatchObject({ address: null, request: { addresses_at_least: 100 } });
+    expect(records.filter(({ address }) => address === null)).toMatchObject([{ request: { addresses_at_least: 100 } }]);
   });
 
   test('is refused all the same when it cannot be recorded', async () => {

@@ -1,10 +1,10 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import example from '../../infra/config/example.ts';
-import { explainProtection } from '../../infra/config/explain.ts';
-import { checkDeployment } from '../../infra/config/load.ts';
 import type { DeploymentInput } from '../../infra/config/schema.ts';
+import { createAddressLimit } from '../../local/gateway/address-limit.ts';
+import { createThrottle } from '../../local/gateway/throttle.ts';
 import { matches } from '../../local/iam/pattern.ts';
-import type { ApiMethod, RestApi } from '../../local/template/api.ts';
+import type { ApiMethod, RestApi, Stage } from '../../local/template/api.ts';
 import type { RouteDefinition } from '../../shared/contract/define-route.ts';
 import { roleSchema } from '../../shared/contract/roles.ts';
 import { basePath, routes } from '../../shared/contract/routes.ts';
@@ -14,7 +14,13 @@ import { type Synthesized, synthesize } from './support/synthesize.ts';
 
 const guarded: DeploymentInput = {
   ...example,
-  api: { requests_per_second: 7, burst: 9, detailed_metrics: true, firewall: 'managed' },
+  api: {
+    requests_per_second: 7,
+    burst: 9,
+    detailed_metrics: true,
+    firewall: 'managed',
+    address_requests_per_minute: 600,
+  },
 };
 
 let full: Synthesized;
@@ -111,7 +117,7 @@ describe('the API', () => {
     expect(properties).toMatchObject({
       StageName: 'v1',
       TracingEnabled: true,
-      MethodSettings: [
+      MethodSettings: expect.arrayContaining([
         {
           HttpMethod: '*',
           ResourcePath: '/*',
@@ -122,12 +128,42 @@ describe('the API', () => {
           // Requests and answers in full have no place in a log.
           DataTraceEnabled: false,
         },
-      ],
+      ]),
     });
     // Metrics of each method are billed.
-    expect(pooled.one('AWS::ApiGateway::Stage').properties.MethodSettings).toMatchObject([
-      { ThrottlingRateLimit: 50, ThrottlingBurstLimit: 100, MetricsEnabled: false },
-    ]);
+    expect(pooled.one('AWS::ApiGateway::Stage').properties.MethodSettings).toContainEqual(
+      expect.objectContaining({ ThrottlingRateLimit: 50, ThrottlingBurstLimit: 100, MetricsEnabled: false }),
+    );
+  });
+
+  it('throttles what needs no token by itself, so that nobody uses up what callers with a token share', () => {
+    const { api } = pooled.app;
+    const open = api?.methods.filter(({ authorizer }) => authorizer === null) ?? [];
+    expect(open.length).toBeGreaterThan(3);
+    for (const method of open) {
+      const throttle = createThrottle(api?.stage as Stage, () => 0);
+      const passed = Array.from({ length: 150 }, () => throttle(method)).filter(Boolean).length;
+      expect([method.resourcePath, passed]).toEqual([method.resourcePath, 20]);
+      const [guarded] = api?.methods.filter(({ authorizer }) => authorizer !== null) ?? [];
+      expect(Array.from({ length: 150 }, () => throttle(guarded as ApiMethod)).filter(Boolean)).toHaveLength(100);
+    }
+  });
+
+  it('limits each address by a web ACL where that is configured, and locally as well', () => {
+    expect(pooled.ofType('AWS::WAFv2::WebACL')).toEqual([]);
+    const acl = full.one('AWS::WAFv2::WebACL');
+    expect(acl.properties).toMatchObject({ Scope: 'REGIONAL', VisibilityConfig: { SampledRequestsEnabled: false } });
+    const { ResourceArn, WebACLArn } = full.one('AWS::WAFv2::WebACLAssociation').properties;
+    expect(JSON.stringify(ResourceArn)).toMatch(/apigateway:.*::\/restapis\/.*\/stages\//);
+    expect(WebACLArn).toBe(acl.arn);
+    const limit = full.app.api?.addressLimit ?? null;
+    expect(limit).toEqual({ requests: 600, seconds: 60 });
+    let time = 0;
+    const isWithin = createAddressLimit(limit, () => time);
+    const passed = (address: string) => Array.from({ length: 1000 }, () => isWithin(address)).filter(Boolean).length;
+    expect([passed('203.0.113.9'), passed('203.0.113.9'), passed('203.0.113.10')]).toEqual([600, 0, 600]);
+    time = 61_000;
+    expect(passed('203.0.113.9')).toBe(600);
   });
 
   it('writes who asked what into its access log, without token and query', () => {
@@ -228,45 +264,5 @@ describe('the user pool', () => {
       PreventUserExistenceErrors: 'ENABLED',
       EnableTokenRevocation: true,
     });
-  });
-});
-
-describe('what stands before the API', () => {
-  it('speaks TLS 1.2 or later', () => {
-    for (const each of [full, pooled]) {
-      expect(each.one('AWS::ApiGateway::RestApi').properties).toMatchObject({
-        SecurityPolicy: expect.stringMatching(/^SecurityPolicy_TLS13_1_[23]_/),
-        EndpointAccessMode: 'BASIC',
-      });
-    }
-  });
-
-  it('is a web ACL where the configuration asks for one, which lets no address take more than half of what the stage does', () => {
-    const acl = full.one('AWS::WAFv2::WebACL');
-    expect(acl.properties.Rules).toMatchObject([
-      { Statement: { RateBasedStatement: { AggregateKeyType: 'IP', Limit: (7 * 60) / 2, EvaluationWindowSec: 60 } } },
-      { Statement: { ManagedRuleGroupStatement: { VendorName: 'AWS' } } },
-      { Statement: { ManagedRuleGroupStatement: { VendorName: 'AWS' } } },
-    ]);
-    expect(full.one('AWS::WAFv2::WebACLAssociation').properties).toMatchObject({ WebACLArn: acl.arn });
-    expect(pooled.ofType('AWS::WAFv2::WebACL')).toEqual([]);
-  });
-
-  it('asks each user of its own pool for a second factor, unless the configuration leaves that to them', async () => {
-    const mfaOf = ({ one }: Synthesized) => one('AWS::Cognito::UserPool').properties.MfaConfiguration;
-    expect(mfaOf(pooled)).toBe('ON');
-    expect(mfaOf(await synthesize({ ...plain, user_pool: { mfa: 'optional' } }))).toBe('OPTIONAL');
-  });
-
-  it('is said at synthesis, with what else there is', () => {
-    const said = (input: DeploymentInput) => explainProtection(checkDeployment(input, 'the test')).join('\n');
-    expect(said(example)).toBe(
-      'api.firewall is none: allowed_address_ranges alone decides which addresses reach the API.',
-    );
-    expect(said(plain)).toMatch(/lets every address in.*set api\.firewall to managed.*\nuser_pool\.mfa is required/);
-    const arn = 'arn:aws:wafv2:eu-central-1:123456789012:regional/webacl/own/0a1b';
-    expect(said({ ...plain, api: { firewall: arn }, user_pool: { mfa: 'optional' } })).toMatch(
-      /the rules of that web ACL decide\.\nuser_pool\.mfa is optional/,
-    );
   });
 });

@@ -164,6 +164,10 @@ const wildcards: Record<string, string> = {
   'deny s3:BypassGovernanceRetention audit-archive/*': 'A refusal of every deletion.',
   'allow rds:DescribeDBInstances arn:aws:rds:eu-central-1:123456789012:db:*':
     'A cluster’s instances come and go; of databases that are instances alone, each is named.',
+  'allow rds:DescribeDBParameters arn:aws:rds:eu-central-1:123456789012:pg:*':
+    'Which group a server has is not known beforehand.',
+  'allow rds:DescribeDBClusterParameters arn:aws:rds:eu-central-1:123456789012:cluster-pg:*':
+    'Which group a cluster has is not known beforehand.',
   'deny s3:PutObject downloads/*': 'A refusal of every other encryption.',
   'deny s3:PutObject backups/*': 'A refusal of every other encryption.',
 };

@@ -28,11 +28,11 @@ it('gives up after three attempts with the cause of the last', async () => {
 it('does not try again what would fail again', async () => {
   const run = loggedSteps();
   const outcome = await runAttempts(run, 'backup', async () => {
-    throw new OperationError('wrong_password', 'The password is wrong', 'Correct the secret.');
+    throw new OperationError('secret_unreadable', 'The password is wrong', 'Correct the secret.');
   });
   expect(outcome).toMatchObject({
     status: 'failed',
-    error: { code: 'wrong_password', next_step: 'Correct the secret.' },
+    error: { code: 'secret_unreadable', next_step: 'Correct the secret.' },
   });
   expect(run.log).toEqual(['backup-1']);
 });

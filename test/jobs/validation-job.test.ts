@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { UnfinishedRestore } from '../../shared/backup/restore/failure.ts';
 import type { IntegrityRound } from '../../shared/backup/validate/check-integrity.ts';
+import type { ErrorCode } from '../../shared/core/errors/catalogue.ts';
 import { OperationError } from '../../shared/errors.ts';
 import type { DurableSteps } from '../../shared/jobs/attempts.ts';
 import {
@@ -45,7 +46,7 @@ const round = (more: Partial<IntegrityRound>): IntegrityRound => ({
   ...more,
 });
 const damage = (n: number) => ({ path: `data/${n}`, code: 'object_damaged', message: `damage ${n}` });
-const problem = (code: string) => new OperationError(code, 'what happened', 'what to do');
+const problem = (code: ErrorCode) => new OperationError(code, 'what happened', 'what to do');
 
 it('reads on, round after round, from where the last one ended, and adds up what was found', async () => {
   const rounds = [
@@ -91,12 +92,12 @@ it('gives up when a whole invocation does not get any further, which says nothin
   expect([rounds, end?.outcome, end?.error?.code]).toEqual([1, 'inconclusive', 'time_exceeded']);
 });
 
-it.each([
+it.each<[ErrorCode, string]>([
   ['database_unreachable', 'inconclusive'],
   ['disk_full', 'inconclusive'],
   ['rows_differ', 'failed'],
   ['structure_differs', 'failed'],
-  ['what nobody has thought of', 'failed'],
+  ['schema_refused', 'failed'],
 ])('takes %s of a drill for %s', async (code, outcome) => {
   const { end } = await run('restore', {
     drill: async () => {

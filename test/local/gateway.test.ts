@@ -106,6 +106,22 @@ afterAll(async () => {
   mini.remove();
 });
 
+it('refuses an address beyond the limit of the web ACL before it throttles, and asks no authorizer', async () => {
+  const { api } = readApp(mini.cdkOut);
+  if (!api) throw new Error('no API');
+  const limited = await listen(
+    0,
+    createGateway({ api: { ...api, addressLimit: { requests: 3, seconds: 60 } }, lambda }),
+  );
+  const types: (string | null)[] = [];
+  for (let request = 0; request < 5; request++) {
+    const answer = await fetch(`${limited.url}/things/a?need=1`, { method: request === 4 ? 'POST' : 'GET' });
+    types.push(answer.headers.get('x-amzn-errortype'));
+  }
+  expect(types).toEqual([null, null, null, 'WAF_FILTERED', 'WAF_FILTERED']);
+  await limited.close();
+});
+
 async function call(path: string, init: RequestInit = {}) {
   const response = await fetch(`${gateway.url}${path}`, init);
   const text = await response.text();

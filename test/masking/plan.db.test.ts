@@ -25,6 +25,16 @@ CREATE VIEW s.seen AS SELECT * FROM s.people;
 INSERT INTO s.people (id, email, login, nick, code, mood, born, salary, low, high, tag)
 SELECT n, 'p' || n || '@x.example', 'Login' || n, 'nick' || n, 'AB-' || n, 'good', '1970-01-01'::date + n, n, n, n + 1, 'tag ' || n
   FROM generate_series(1, 300) AS n;
+CREATE FUNCTION s.called(what text, value text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RETURN true; END $$;
+CREATE DOMAIN s.watched AS text CONSTRAINT guarded CHECK (s.called('domain', VALUE)) CONSTRAINT sane CHECK (VALUE <> '');
+CREATE TYPE s.both AS (a text, b s.watched);
+CREATE TABLE s.traps (
+  id int, email s.watched, own text, listed s.watched[], pair s.both, plain text CHECK (plain <> 'x'), xml text,
+  CONSTRAINT calls CHECK (s.called('check', own)),
+  CONSTRAINT queries CHECK (query_to_xml('SELECT s.called(''query'', NULL)', true, true, xml) IS NOT NULL));
+INSERT INTO s.traps VALUES (1, 'a@b.example', 'x', '{a}', '(a,b)', 'y', 'z');
+CREATE OPERATOR s.<> (LEFTARG = text, RIGHTARG = text, FUNCTION = s.called);
+CREATE OR REPLACE FUNCTION s.called(what text, value text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'called: %', what; END $$;
 INSERT INTO s.orders SELECT n, n, 'p' || n || '@x.example' FROM generate_series(1, 300) AS n;`;
 
 type Given = [table: string, column: string, mask: { rule: string; [option: string]: unknown }];
@@ -112,6 +122,29 @@ forEachServer((server) => {
   test.each(refused)('%j is refused', async (given, message) => {
     const { problems } = await plan(given);
     expect(problems.map((problem) => problem.message)).toContainEqual(expect.stringMatching(message));
+  });
+
+  test('nothing that somebody else wrote is run: what calls it is not tried, and is named', async () => {
+    const { planned, problems } = await plan([
+      ['traps', 'email', { rule: 'email' }],
+      ['traps', 'own', { rule: 'email' }],
+      ['traps', 'listed', { rule: 'email' }],
+      ['traps', 'pair', { rule: 'fixed', value: '(c,d)' }],
+      ['traps', 'plain', { rule: 'fixed', value: 'x' }],
+      ['traps', 'xml', { rule: 'hash' }],
+    ]);
+    expect(problems).toEqual([{ rule: 4, message: 'the constraint traps_plain_check refuses masked values' }]);
+    const [warning = ''] = planned.warnings;
+    for (const name of [
+      'constraint calls',
+      'constraint queries',
+      'constraint guarded',
+      '"traps".listed',
+      '"traps".pair',
+    ])
+      expect(warning).toContain(name);
+    expect(warning).not.toContain('sane');
+    expect(warning).not.toContain('traps_plain_check');
   });
 
   test('all problems are told at once, and what fits is planned for all that inherit it', async () => {

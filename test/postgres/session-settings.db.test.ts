@@ -29,7 +29,7 @@ forEachServer((server) => {
   beforeAll(async () => {
     database = await createScratchDatabase(server);
     admin = await database.connect();
-    await admin.query(`CREATE ROLE ${LOGIN} LOGIN REPLICATION PASSWORD 'h'; CREATE SCHEMA evil;
+    await admin.query(`CREATE ROLE ${LOGIN} LOGIN REPLICATION PASSWORD 'h'; GRANT pg_monitor TO ${LOGIN}; CREATE SCHEMA evil;
       GRANT USAGE ON SCHEMA evil TO PUBLIC;
       CREATE TABLE evil.called (n int); GRANT INSERT ON evil.called TO PUBLIC;
       CREATE FUNCTION evil.wrong(name, text) RETURNS boolean LANGUAGE sql AS 'INSERT INTO evil.called VALUES (1); SELECT true';
@@ -61,6 +61,8 @@ forEachServer((server) => {
         default_transaction_read_only: 'on',
         quote_all_identifiers: 'on',
         row_security: 'on',
+        array_nulls: 'off',
+        role: 'pg_monitor',
         xmloption: 'document',
       },
     };
@@ -80,6 +82,8 @@ forEachServer((server) => {
       await withConnection(target(), { kind, replication }, async (client) => {
         const { rows: own } = await client.query('SHOW search_path');
         expect(own).toEqual([{ search_path: '' }]);
+        const { rows: role } = await client.query('SELECT current_user AS name');
+        expect(role).toEqual([{ name: LOGIN }]);
         for (const [name, value] of expected) {
           // Compared as the server writes them, which has units of its own.
           const { rows } = await client.query(`SELECT name, setting, source FROM pg_settings WHERE name = '${name}'`);

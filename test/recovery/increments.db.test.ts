@@ -37,6 +37,7 @@ import { stepsAtOnce } from '../backup/support/jobs.ts';
 import { contentOfDatabase } from '../changes/support/recovery.ts';
 import { createStateTable } from '../state/support.ts';
 import { anyServer, createScratchDatabase, type ScratchDatabase, targetFor, withClient } from '../support/servers.ts';
+import { parseStatements } from '../support/sql-parser.ts';
 
 const harness = useBackupHarness();
 const server = anyServer();
@@ -129,7 +130,10 @@ async function planned({ id }: Backup) {
     store: harness.store,
     signal,
   });
-  return { base: backupId, replay: replayOf(plan, { target, store: harness.store, signal, isPart: false }) };
+  return {
+    base: backupId,
+    replay: replayOf(plan, { target, store: harness.store, signal, parse: parseStatements, isPart: false }),
+  };
 }
 async function restore(backup: Backup): Promise<ScratchDatabase> {
   const { base, replay } = await planned(backup);

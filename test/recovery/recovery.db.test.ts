@@ -22,6 +22,7 @@ import type { StateTable } from '../../shared/state/table.ts';
 import { DATABASE_ID, useBackupHarness } from '../backup/support/harness.ts';
 import { createStateTable } from '../state/support.ts';
 import { anyServer, createScratchDatabase, type ScratchDatabase, targetFor } from '../support/servers.ts';
+import { parseStatements } from '../support/sql-parser.ts';
 
 const harness = useBackupHarness();
 const signal = new AbortController().signal;
@@ -113,7 +114,7 @@ const refusalNow = (): Promise<OperationError> =>
     { point_in_time: new Date().toISOString() },
     { table, store: harness.store, signal },
   ).then(
-    (id) => Promise.reject(new Error(`It can be, from ${id}`)),
+    ({ backupId }) => Promise.reject(new Error(`It can be, from ${backupId}`)),
     (error) => error,
   );
 
@@ -412,6 +413,29 @@ test('a full backup that fails is followed by another, after a wait that grows',
   expect(minutes).toEqual([5, 10, 20, 40]);
 });
 
+test('messages that anybody may have written are an alert and a warning, until there were none for a day', async () => {
+  await turnOn();
+  const heard: unknown[] = [];
+  await run(`SELECT pg_logical_emit_message(true, 'dbms_changes', '{}')`);
+  const report = await capture({ onUnauthenticated: async (messages: unknown) => void heard.push(messages) });
+  expect(report).toMatchObject({
+    unauthenticated: 1,
+    warning: expect.stringMatching(/^1 messages in the log claimed/),
+  });
+  expect(heard).toMatchObject([{ count: 1, claims: [{ claimed: null }] }]);
+  expect(await alerts()).toContain('recovery:unauthenticated ERROR open');
+  const { warnings, obstacles } = await describe();
+  expect(warnings.map(({ code }) => code)).toContain('definitions_not_authenticated');
+  expect(obstacles.filter(({ reason }) => reason.includes('sign'))).toEqual([]);
+  const recovery = await readRecovery(table, DATABASE_ID);
+  if (!recovery?.unauthenticated) throw new Error('It is not noted');
+  const long = new Date(Date.now() - 2 * 86_400_000).toISOString();
+  await writeRecovery(table, { ...recovery, unauthenticated: { ...recovery.unauthenticated, last_at: long } });
+  await capture();
+  expect(await alerts()).toContain('recovery:unauthenticated ERROR resolved');
+  expect((await describe()).warnings.map(({ code }) => code)).not.toContain('definitions_not_authenticated');
+});
+
 test('a backup that is restored alone is without what writes definitions into the log', async () => {
   await turnOn();
   const id = await backUp();
@@ -450,7 +474,7 @@ test('chosen tables come back as of a moment, in another database and beside the
   const target = targetFor(source.server, 'postgres');
   const restored = await harness.restore({ id }, source.server, {
     request: { selection: { schemas: [], tables: [{ schema: 'public', table: 'kept' }] } },
-    replay: replayOf(planned, { target, store: harness.store, signal, isPart: true }),
+    replay: replayOf(planned, { target, store: harness.store, signal, parse: parseStatements, isPart: true }),
   });
   expect(restored.summary.warnings).toEqual([]);
   const client = await restored.connect();
@@ -465,7 +489,7 @@ test('chosen tables come back as of a moment, in another database and beside the
   await harness.restore({ id }, source.server, {
     name: source.name,
     request: { mode: 'beside', selection: { schemas: [], tables: [{ schema: 'public', table: 'kept' }] } },
-    replay: replayOf(planned, { target, store: harness.store, signal, isPart: true }),
+    replay: replayOf(planned, { target, store: harness.store, signal, parse: parseStatements, isPart: true }),
   });
   expect(await run('SELECT k::text AS row FROM kept_restored AS k ORDER BY id')).toEqual([
     { row: '(20,twenty,7)' },
@@ -487,7 +511,7 @@ test('a replay that is ended early goes on, and repeats nothing', async () => {
     { table, store: harness.store, signal },
   );
   const target = targetFor(source.server, 'postgres');
-  const replay = replayOf(planned, { target, store: harness.store, signal, isPart: false });
+  const replay = replayOf(planned, { target, store: harness.store, signal, parse: parseStatements, isPart: false });
   const jobId = newJobId();
   const lost = new OperationError('connection_lost', 'The server is gone', 'Wait.');
   const attempt = (of: RestoreDependencies['replay']) =>

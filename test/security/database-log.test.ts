@@ -68,6 +68,75 @@ describe('a line of a log', () => {
     expect(readLogLine(line)).toMatchObject({ databaseName: 'shop', ...told });
   });
 
+  const from = '2026-11-25 07:00:00 UTC:10.0.0.5(52345):';
+  test.each([
+    ['a role with @', 'alice@CORP.EXAMPLE', 'shop'],
+    ['a database with : and @', 'alice', 'a:b@c'],
+    ['both', 'a@b', 'c:[1]:LOG:  d@e'],
+  ])('names %s whole', (_, user, database) => {
+    const names = { actor: user, databaseName: database };
+    const said = `user=${user} database=${database}`;
+    expect(readLogLine(`${from}${user}@${database}:[1]:LOG:  connection authorized: ${said}`)).toMatchObject(names);
+    const end = `disconnection: session time: 0:00:01 ${said} host=x port=1`;
+    expect(readLogLine(`${from}${user}@${database}:[1]:LOG:  ${end}`)).toMatchObject(names);
+    const refused = `no pg_hba.conf entry for host "10.0.0.5", user "${user}", database "${database}", no encryption`;
+    expect(readLogLine(`${from}${user}@${database}:[1]:FATAL:  ${refused}`)).toMatchObject(names);
+  });
+
+  test('names a role with @ whole where the message does not repeat it, with both names as they are in the log', () => {
+    const line = `${from}alice@CORP.EXAMPLE@shop:[1]:LOG:  AUDIT: SESSION,1,1,READ,SELECT,,,SELECT,none`;
+    expect(readLogLine(line)).toMatchObject({
+      actor: 'alice@CORP.EXAMPLE',
+      databaseName: 'shop',
+      request: { as_logged: 'alice@CORP.EXAMPLE@shop', statement: 'SELECT' },
+    });
+    const fatal = `${from}a@b@shop:[1]:FATAL:  password authentication failed for user "a@b"`;
+    expect(readLogLine(fatal)).toMatchObject({ actor: 'a@b', databaseName: 'shop', request: null });
+  });
+
+  test('of a replication connection is a login', () => {
+    const line = `${from}dbms@[unknown]:[1]:LOG:  replication connection authorized: user=dbms application_name=x`;
+    expect(readLogLine(line)).toMatchObject({ actor: 'dbms', operation: 'login', outcome: 'succeeded' });
+  });
+
+  const authorized = (rest: string) =>
+    readLogLine(`${before}LOG:  connection authorized: user=alice database=shop${rest}`);
+  const tls = ' SSL enabled (protocol=TLSv1.3, cipher=TLS_AES_256_GCM_SHA384, bits=256)';
+  const short = ' SSL enabled (protocol=TLSv1.2, cipher=A, bits=128)';
+  const gss = (encrypted: string) =>
+    ` GSS (authenticated=yes, encrypted=${encrypted}, delegated_credentials=no, principal=alice@EXAMPLE.COM)`;
+  test.each([
+    [tls, true],
+    [` application_name=psql${tls}`, true],
+    [' application_name=psql SSL enabled (', false],
+    [` application_name=x${short} y`, false],
+    // Nobody can tell it from the server's own words: it fits into a name.
+    [` application_name=x${short}`, null],
+    [` application_name=x${short}${tls}`, true],
+    [` application_name=psql${gss('yes')}`, true],
+    [` application_name=psql${gss('no')}`, false],
+  ])('tells whether a login is encrypted, whatever the session calls itself:%s', (rest, encrypted) => {
+    expect(authorized(rest)?.request).toMatchObject({ encrypted });
+  });
+
+  const forged = 'b:[1]:LOG:  ';
+  test.each([
+    ['a login, by a user name', `a@${forged}connection authorized: user=a database=b `],
+    ['a statement, by a user name', `a@${forged}AUDIT: SESSION,1,1,ROLE,DROP ROLE,,,x`],
+  ])('cannot be made to tell of %s', (_, user) => {
+    const line = `${from}${user}@shop:[7]:FATAL:  password authentication failed for user "${user}"`;
+    expect(readLogLine(line)).toMatchObject({ actor: user, operation: 'login', outcome: 'refused' });
+    const full = `${from}${user}@shop:[7]:FATAL:  sorry, too many clients already`;
+    expect(readLogLine(full)).toMatchObject({ actor: 'unknown', operation: 'unreadable log line' });
+  });
+
+  test('cannot be hidden, nor read as another, by what a statement holds', () => {
+    const inside = `m@d:[7]:LOG:  AUDIT: SESSION,1,1,READ,SELECT,,,"x:[1]:FATAL:  password authentication failed for user ""m"""`;
+    expect(readLogLine(`${from}${inside}`)?.operation).toMatch(/^(?:SELECT|unreadable log line)$/);
+    const long = `alice@shop:[7]:LOG:  AUDIT: SESSION,1,1,READ,SELECT,,,"SELECT 1 -- ${'x'.repeat(60)}:[1]:LOG:  AUDIT: SESSION,1,1,ROLE,DROP ROLE,,,x"`;
+    expect(readLogLine(`${from}${long}`)).toMatchObject({ actor: 'alice', operation: 'SELECT' });
+  });
+
   test.each([
     `${before}LOG:  duration: 12 ms`,
     `${before}ERROR:  relation "x" does not exist`,

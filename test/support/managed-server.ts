@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chown, mkdtemp, rm } from 'node:fs/promises';
+import { chown, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -38,6 +38,8 @@ export interface ManagedServer {
     database: string,
     ...statements: string[]
   ): Promise<{ rows: Record<string, unknown>[]; warnings: string[] }>;
+  /** Starts a reader, which streams from it; it is stopped with it. The server is restarted for it, as its files are copied. */
+  startReader(): Promise<Pick<ManagedServer, 'server' | 'behind' | 'asMaster' | 'asRdsadmin'>>;
   /** Stops it and removes its data. */
   stop(): Promise<void>;
 }
@@ -62,36 +64,54 @@ export async function startManagedServer(
   const profile = { kind, version, masterUser: options.masterUser ?? 'postgres', parameters: options.parameters ?? {} };
   const data = join(folder, 'data');
   let managed: ManagedPostgres | undefined;
+  const readers: ManagedPostgres[] = [];
   const stop = async (): Promise<void> => {
+    for (const reader of readers) await reader.stop();
     await managed?.stop();
     guard.kill();
     await rm(folder, { recursive: true, force: true, maxRetries: 5 });
   };
+  const settings = { fsync: 'off', full_page_writes: 'off', max_prepared_transactions: '10', ...options.settings };
+  const heartbeatMs = options.heartbeatMs ?? null;
   try {
     const reachable = await reachablePrograms(binaries.folder, folder, owner);
     const programs = await managedPrograms(reachable, version, join(folder, 'programs'), owner);
     await makeManagedData({ programs, data, place, profile, passwords });
-    managed = await startManagedPostgres({
-      programs,
-      data,
-      place,
-      profile,
-      passwords,
-      settings: { fsync: 'off', full_page_writes: 'off', max_prepared_transactions: '10', ...options.settings },
-      heartbeatMs: options.heartbeatMs ?? null,
-    });
+    const writer = await startManagedPostgres({ programs, data, place, profile, passwords, settings, heartbeatMs });
+    managed = writer;
+    return {
+      ...viewOf(writer, binaries),
+      managed: writer,
+      async startReader() {
+        const own = join(folder, `reader-${readers.length + 1}`);
+        await mkdir(own);
+        if (owner) await chown(own, owner.uid, owner.gid);
+        await writer.copyTo(join(own, 'data'));
+        const reader = await startManagedPostgres({
+          ...{ programs, data: join(own, 'data'), place: { path: own, owner }, profile, passwords, settings },
+          heartbeatMs: null,
+          writer: { port: writer.port },
+        });
+        readers.push(reader);
+        return viewOf(reader, binaries);
+      },
+      stop,
+    };
   } catch (error) {
     await stop();
     throw error;
   }
-  const { host, port, master, rdsadmin, settle } = managed;
+}
+
+/** A server as its master user and as rdsadmin see it. */
+function viewOf(
+  { kind, version, host, port, master, rdsadmin, settle }: ManagedPostgres,
+  { pgDump }: PostgresBinaries,
+): Pick<ManagedServer, 'server' | 'behind' | 'asMaster' | 'asRdsadmin'> {
   const seen = (login: { user: string; password: string }): TestServer => ({
     label: `${kind === 'rds' ? 'RDS' : 'Aurora'} ${version}`,
-    version,
-    host,
-    port,
-    ...login,
-    ...(binaries.pgDump ? { pgDump: binaries.pgDump } : {}),
+    ...{ version, host, port, ...login },
+    ...(pgDump ? { pgDump } : {}),
   });
   const runAs =
     (login: { user: string; password: string }) =>
@@ -114,12 +134,5 @@ export async function startManagedServer(
         await client.end();
       }
     };
-  return {
-    server: seen(master),
-    behind: seen(rdsadmin),
-    managed,
-    asMaster: runAs(master),
-    asRdsadmin: runAs(rdsadmin),
-    stop,
-  };
+  return { server: seen(master), behind: seen(rdsadmin), asMaster: runAs(master), asRdsadmin: runAs(rdsadmin) };
 }

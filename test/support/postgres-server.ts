@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import type { ManagedKind } from '../../local/postgres/managed/profile.ts';
 import { type Owner, reachablePrograms, serverOwner } from '../../local/postgres/programs.ts';
 import type { PostgresBinaries } from './postgres-binaries.ts';
 
@@ -22,6 +23,15 @@ export interface TestServer {
   password: string;
   /** A native `pg_dump` of this server's version, where there is one. */
   pgDump?: string;
+  /** Of one that is managed: then its user is the owner of an application, and no superuser. */
+  managed?: {
+    kind: ManagedKind;
+    master: { user: string; password: string };
+    /** rdsadmin. */
+    behind: { user: string; password: string };
+    /** Of this system, as the guide has it. */
+    login: { user: string; password: string };
+  };
 }
 
 export interface RunningServer {

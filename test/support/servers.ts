@@ -110,7 +110,7 @@ export function targetFor(
 
 /** Removes a database, ending what is connected to it. */
 export async function dropDatabase(server: TestServer, name: string): Promise<void> {
-  await withClient(server, 'postgres', (client) =>
+  await withClient({ ...server, ...server.managed?.behind }, 'postgres', (client) =>
     client.query(`DROP DATABASE IF EXISTS ${quoteIdentifier(name)} WITH (FORCE)`),
   );
 }

@@ -27,6 +27,7 @@ export function readProtection(
     allow(['kms:GetKeyRotationStatus'], [key.keyArn]),
     ...(secrets.length > 0 ? [allow(['secretsmanager:DescribeSecret'], secrets)] : []),
     ...describeServers(stack, databases),
+    ...describeParameters(stack, databases),
   ];
 }
 
@@ -52,5 +53,29 @@ export function describeServers(stack: Stack, databases: Deployment['databases']
   return [
     ...statement('rds:DescribeDBInstances', 'db', instances),
     ...statement('rds:DescribeDBClusters', 'cluster', clusters),
+  ];
+}
+
+/** What the parameter groups of servers take; their names are not known beforehand. */
+function describeParameters(stack: Stack, databases: Deployment['databases']): iam.PolicyStatement[] {
+  const reads = databases.map((database) => platformOf(database).endpoints.reads(database));
+  const any = (resource: string): string => {
+    const arn = stack.formatArn({
+      service: 'rds',
+      resource,
+      resourceName: '*',
+      arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+    });
+    Validations.of(stack).acknowledge({
+      id: `AwsSolutions-IAM5[Resource::${written(stack.resolve(arn))}]`,
+      reason: 'Described, never changed: which group a server has is not known beforehand.',
+    });
+    return arn;
+  };
+  return [
+    ...(reads.some(({ instances }) => instances.length > 0) ? [allow(['rds:DescribeDBParameters'], [any('pg')])] : []),
+    ...(reads.some(({ clusters }) => clusters.length > 0)
+      ? [allow(['rds:DescribeDBClusterParameters'], [any('cluster-pg')])]
+      : []),
   ];
 }

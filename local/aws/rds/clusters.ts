@@ -5,7 +5,7 @@ import { familyOf } from './instances.ts';
 import { add, type Cluster, type Described, find, modify, note, type RdsStore, rdsArn, resourceId } from './state.ts';
 import { upgradeCluster } from './upgrades.ts';
 
-const MODIFIABLE = /^(?:BackupRetentionPeriod|DeletionProtection)$/;
+const MODIFIABLE = /^(?:BackupRetentionPeriod|DeletionProtection|EngineVersion)$/;
 
 /** Clusters of Aurora, described, modified, failed over, and restored from snapshots. */
 export function clusterOperations(store: RdsStore): Record<string, QueryOperation> {

@@ -31,11 +31,11 @@ const unconsumedSql = "SELECT 1 FROM pg_catalog.pg_logical_slot_peek_changes($1,
  * Opens rdsadmin's two sessions in its database: one rests, the other writes its heartbeat and begins a new segment of the log, as
  * `archive_timeout` makes of it on RDS, and lets the members of rds_replication replicate.
  *
- * @param heartbeatMs - null: only when asked to
+ * @param options - `heartbeatMs`: null: only when asked to; `isReader`: whether the server can write nothing
  */
 export async function openRdsadmin(
   login: { host: string; port: number; user: string; password: string },
-  heartbeatMs: number | null,
+  { heartbeatMs, isReader }: { heartbeatMs: number | null; isReader: boolean },
 ): Promise<RdsadminSessions> {
   const open = async (database = rdsadmin): Promise<pg.Client> => {
     const client = new pg.Client({ ...login, database, application_name: '' });
@@ -46,10 +46,12 @@ export async function openRdsadmin(
   };
   const [resting, working] = [await open(), await open()];
   const beat = async (): Promise<void> => {
+    if (isReader) return;
     await working.query(heartbeatSql);
     await working.query('SELECT pg_catalog.pg_switch_wal()');
   };
   const settle = async (): Promise<void> => {
+    if (isReader) return;
     const { rows } = await working.query<{ name: string; is_member: boolean }>(membersSql);
     for (const { name, is_member } of rows)
       await working.query(`ALTER ROLE ${quoteIdentifier(name)} ${is_member ? '' : 'NO'}REPLICATION`);

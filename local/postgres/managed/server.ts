@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { chown, writeFile } from 'node:fs/promises';
+import { appendFile, chown, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { freePort } from '../../ports.ts';
 import type { Place } from '../folder.ts';
-import { endServer, guardServer, launch, stopFormer, untilReady } from '../processes.ts';
+import { endServer, finish, guardServer, launch, stopFormer, untilReady } from '../processes.ts';
 import { accessRules, type Passwords, settingsFileName } from './data.ts';
 import { type ManagedProfile, rdsadmin } from './profile.ts';
 import { openRdsadmin, type RdsadminSessions } from './rdsadmin.ts';
@@ -40,6 +40,8 @@ export type ManagedPostgres = {
   beat(): Promise<void>;
   /** Lets the members of rds_replication replicate. It happens by itself each second. */
   settle(): Promise<void>;
+  /** Copies its data for a reader; it is stopped meanwhile. */
+  copyTo(folder: string): Promise<void>;
   stop(): Promise<void>;
 };
 
@@ -54,6 +56,7 @@ export async function startManagedPostgres({
   settings = {},
   heartbeatMs,
   forcesTls = false,
+  writer,
   signal,
 }: {
   programs: string;
@@ -67,6 +70,8 @@ export async function startManagedPostgres({
   settings?: Readonly<Record<string, string>>;
   /** Between heartbeats; null: none but those of {@link ManagedPostgres.beat}. */
   heartbeatMs: number | null;
+  /** Of a reader, whose data are a copy of the writer's: what it streams from. */
+  writer?: { port: number };
   /** Whether TLS can be asked for, as `settings` name a certificate. */
   forcesTls?: boolean;
   signal?: AbortSignal | undefined;
@@ -90,6 +95,11 @@ export async function startManagedPostgres({
   const write = async (): Promise<void> => {
     const file = join(data, settingsFileName);
     await writeFile(file, settingsFile({ ...profile, parameters }, { applied, place: members }));
+    if (writer) {
+      const source = `host=127.0.0.1 port=${writer.port} user=${rdsadmin} password=${passwords.rdsadmin}`;
+      await appendFile(file, `primary_conninfo = '${source}'\n`);
+      await writeFile(join(data, 'standby.signal'), '');
+    }
     if (place.owner) await chown(file, place.owner.uid, place.owner.gid);
     const wantsTls = forcesTls && /^(?:1|on|true)$/i.test(parameters['rds.force_ssl'] ?? '1');
     await writeFile(join(data, 'pg_hba.conf'), accessRules(wantsTls));
@@ -113,7 +123,10 @@ export async function startManagedPostgres({
     const started = server;
     try {
       await untilReady(server, data, signal);
-      sessions = await openRdsadmin({ host: '127.0.0.1', port, ...logins.rdsadmin }, heartbeatMs);
+      sessions = await openRdsadmin(
+        { host: '127.0.0.1', port, ...logins.rdsadmin },
+        { heartbeatMs, isReader: writer !== undefined },
+      );
     } catch (cause) {
       await end();
       signal?.throwIfAborted();
@@ -157,6 +170,14 @@ export async function startManagedPostgres({
       await start();
     },
     logicalSlots: () => sessions.logicalSlots(),
+    async copyTo(folder) {
+      await end();
+      try {
+        await finish(launch('cp', ['-R', data, folder], place, null), signal);
+      } finally {
+        await start();
+      }
+    },
     beat: () => sessions.beat(),
     settle: () => sessions.settle(),
     stop: end,

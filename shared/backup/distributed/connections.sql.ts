@@ -6,6 +6,7 @@ export const freeConnectionsSql = `
 SELECT pg_catalog.current_setting('max_connections')::int
        - pg_catalog.current_setting('superuser_reserved_connections')::int
        - coalesce(pg_catalog.current_setting('reserved_connections', true), '0')::int
+       - coalesce(nullif(pg_catalog.current_setting('rds.rds_superuser_reserved_connections', true), ''), '0')::int
        - (SELECT pg_catalog.count(*)::int FROM pg_catalog.pg_stat_activity a
            WHERE a.datid IS NOT NULL AND a.usesysid IS NOT NULL
              AND NOT coalesce(pg_catalog.starts_with(a.application_name, $1), false)) AS free,

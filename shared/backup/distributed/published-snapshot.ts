@@ -1,4 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
+import { knownCode } from '../../core/errors/kinds.ts';
 import { OperationError } from '../../errors.ts';
 import type { ExportState, ExportStore } from '../../state/exports.ts';
 import { snapshotLost } from '../export/explain-failure.ts';
@@ -42,7 +43,8 @@ export function assertKept(state: ExportState): void {
 
 /** Why a snapshot was lost: what a holder last complained of, where it did. */
 export function lostBy({ trouble }: Pick<ExportState, 'trouble'>): OperationError {
-  return trouble ? new OperationError(trouble.code, trouble.message, trouble.next_step) : snapshotLost();
+  if (!trouble) return snapshotLost();
+  return new OperationError(knownCode(trouble.code, 'export_failed'), trouble.message, trouble.next_step);
 }
 
 /** The backup was given up while this invocation was on its way. */

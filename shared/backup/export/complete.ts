@@ -61,6 +61,7 @@ export async function completeBackup(
     selection: selection && { include: listOf(selection.include), exclude: listOf(selection.exclude) },
     requested_by: request.requestedBy,
     ...(prepared.masking ? { masking: maskedColumns(prepared.masking, prepared.tables) } : {}),
+    ...(prepared.missing ? { missing: prepared.missing } : {}),
     ...(request.sample && prepared.sampled ? { sample: describeSample(request.sample, prepared, tables) } : {}),
     created_at: createdAt,
     ended_at: new Date().toISOString(),

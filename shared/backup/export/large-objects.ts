@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import * as z from 'zod';
+import { OperationError } from '../../errors.ts';
 import { largeObjectSchema } from '../manifest.ts';
 import { largeObjectsSql } from '../plan/relations.sql.ts';
 
@@ -10,9 +11,28 @@ const PIECE_BYTES = 1_048_576;
 
 export type LargeObject = z.output<typeof largeObjectSchema>;
 
-export async function listLargeObjects(client: pg.Client): Promise<LargeObject[]> {
-  const { rows } = await client.query(largeObjectsSql);
-  return z.array(largeObjectSchema).parse(rows);
+/**
+ * @param leavesOut - those that the login may not read are left out and counted; otherwise they are refused
+ * @throws OperationError `large_objects_not_readable`
+ */
+export async function listLargeObjects(
+  client: pg.Client,
+  { leavesOut }: { leavesOut: boolean },
+): Promise<{ objects: LargeObject[]; unreadable: number }> {
+  const { rows } = await client.query<{ oid: string; owner: string; readable: boolean }>(largeObjectsSql);
+  const refused = rows.filter(({ readable }) => !readable);
+  if (refused.length > 0 && !leavesOut) {
+    const owners = [...new Set(refused.map(({ owner }) => owner))];
+    throw new OperationError(
+      'large_objects_not_readable',
+      `Nothing was exported: the login may not read ${refused.length} large objects of ${owners.slice(0, 20).join(', ')}`,
+      'GRANT it these roles, or SELECT ON LARGE OBJECT for each. GET doctor shows the statements; "unreadable" in the configuration says whether they are left out instead.',
+    );
+  }
+  return {
+    objects: z.array(largeObjectSchema).parse(rows.filter(({ readable }) => readable)),
+    unreadable: refused.length,
+  };
 }
 
 /** Bytes that all large objects take together; what each of them takes is known only by opening it. */

@@ -7,6 +7,7 @@ import {
   type MaskingRules,
   type PlannedMasking,
 } from '../../masking/plan/plan-masking.ts';
+import { quoteQualified } from '../../postgres/identifiers.ts';
 import type { DumpedSchema } from '../../postgres/pg-dump/dump-schema.ts';
 import type { SchemaDump } from '../../postgres/pg-dump/schema-dump.ts';
 import {
@@ -24,7 +25,9 @@ import { extensionsSql } from '../plan/extensions.sql.ts';
 import { listTables, type PlannedTable } from '../plan/plan.ts';
 import { databaseSql, populatedMaterializedViewsSql, referencedRolesSql, sequencesSql } from '../plan/relations.sql.ts';
 import { columnTypesSql } from '../plan/selectable.sql.ts';
+import { listed } from '../restore/findings.ts';
 import { planSample } from '../sample/plan-sample.ts';
+import { assertNoBabelfish } from './babelfish.ts';
 import { type LargeObject, listLargeObjects, measureLargeObjects } from './large-objects.ts';
 import { subscriptionWarnings } from './subscriptions.ts';
 
@@ -40,6 +43,8 @@ export interface BackupRequest {
   masking?: MaskingRules | null;
   /** Keeps about so many percent of the rows of these tables, given by patterns; null or absent: every row. */
   sample?: BackupSample | null;
+  /** Whether what the login may not read is left out, so that the backup is incomplete; by default it is refused. */
+  leavesOut?: boolean;
 }
 
 /** What is known of a snapshot from the moment it is taken. */
@@ -77,6 +82,8 @@ export interface PreparedExport {
   types: Record<string, string[]> | null;
   /** What is masked of the rows; absent: nothing. */
   masking?: PlannedMasking;
+  /** What the login could not read; absent: it could read everything. */
+  missing?: NonNullable<Manifest['missing']>;
   /** Tables that a sample chooses, by OID; absent: every row is kept. */
   sampled?: number[];
   warnings: string[];
@@ -95,7 +102,7 @@ const LARGE_OBJECTS_NOT_SAMPLED =
  *
  * @param client - a session in the snapshot
  * @param dump - dumps the whole schema of the snapshot; `nativePgDump`: not by the WebAssembly pg_dump
- * @throws OperationError as {@link decideContents}, {@link listTables}, {@link assertMaskable} and {@link planSample}
+ * @throws OperationError `server_unsupported` for a database of Babelfish, and as {@link decideContents}, {@link listTables}, {@link assertMaskable} and {@link planSample}
  */
 export async function prepareExport(
   client: pg.Client,
@@ -104,7 +111,8 @@ export async function prepareExport(
     selection = null,
     masking = null,
     sample = null,
-  }: Pick<BackupRequest, 'backupType' | 'selection' | 'masking' | 'sample'>,
+    leavesOut = false,
+  }: Pick<BackupRequest, 'backupType' | 'selection' | 'masking' | 'sample' | 'leavesOut'>,
   {
     snapshot,
     chunkBytes,
@@ -121,14 +129,26 @@ export async function prepareExport(
     signal: AbortSignal;
   },
 ): Promise<{ prepared: PreparedExport; schema: PreparedSchema }> {
+  await assertNoBabelfish(client);
   const planned = masking && (await assertMaskable(client, masking, signal));
   const contents = await decideContents(client, { backupType, selection }, dump);
-  const { tables: listed, rangeable, warnings: unread } = await listTables(client, contents.hasRows);
-  const sampled = sample && (await planSample(client, sample, listed));
-  const { tables } = sampled ?? { tables: listed };
+  const {
+    tables: listedTables,
+    rangeable,
+    hidden,
+    warnings: unread,
+  } = await listTables(client, contents.hasRows, { leavesOut });
+  const sampled = sample && (await planSample(client, sample, listedTables));
+  const { tables } = sampled ?? { tables: listedTables };
   const isOfTheDatabase = backupType !== 'data' && (selection?.include ?? null) === null;
-  const present = backupType === 'schema' ? [] : await listLargeObjects(client);
-  const largeObjects = contents.largeObjects && !planned ? present : [];
+  const holdsObjects = contents.largeObjects && !planned;
+  const listedObjects =
+    backupType === 'schema'
+      ? { objects: [], unreadable: 0 }
+      : await listLargeObjects(client, { leavesOut: leavesOut || !holdsObjects });
+  const { objects: present } = listedObjects;
+  const largeObjects = holdsObjects ? present : [];
+  const missing = { tables: hidden, large_objects: holdsObjects ? listedObjects.unreadable : 0 };
   const leftOut = planned ? LARGE_OBJECTS_NOT_MASKED : LARGE_OBJECTS_LEFT;
   const sequences = (await client.query<{ schema: string; name: string }>(sequencesSql)).rows;
   const prepared: PreparedExport = {
@@ -151,7 +171,9 @@ export async function prepareExport(
     types: backupType === 'schema' ? null : await readColumnTypes(client, tables),
     ...(planned ? { masking: planned } : {}),
     ...(sampled ? { sampled: sampled.chosen } : {}),
+    ...(missing.tables.length + missing.large_objects > 0 ? { missing } : {}),
     warnings: [
+      ...missingWarnings(missing),
       ...contents.warnings,
       ...unread,
       ...(planned?.warnings ?? []),
@@ -162,6 +184,15 @@ export async function prepareExport(
     ],
   };
   return { prepared, schema: contents.schema };
+}
+
+function missingWarnings({ tables, large_objects }: NonNullable<Manifest['missing']>): string[] {
+  const names = tables.map(({ schema, name }) => quoteQualified(schema, name));
+  const objects = `${large_objects} large objects, which the login may not read`;
+  const rows = `the rows of ${listed(names)}, which row security hides from the login`;
+  const what = [...(names.length > 0 ? [rows] : []), ...(large_objects > 0 ? [objects] : [])];
+  if (what.length === 0) return [];
+  return [`The backup is incomplete. It is without ${what.join('; and without ')}. GET doctor shows what cures it`];
 }
 
 async function readColumnTypes(

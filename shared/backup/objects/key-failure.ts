@@ -1,8 +1,7 @@
+import { isTransientName } from '../../core/errors/kinds.ts';
 import { OperationError } from '../../errors.ts';
 
-/** What KMS says when it would serve the same call a little later, and what a network says on the way to it. */
-const PASSING =
-  /^(Throttling\w*|LimitExceeded\w*|TooManyRequests\w*|KMSInternalException|DependencyTimeoutException|KeyUnavailableException|InternalFailure|InternalServerError|ServiceUnavailable\w*|TimeoutError|RequestTimeout\w*)$/;
+/** What a network says on the way to KMS. */
 const NETWORK = /ECONNRESET|ECONNREFUSED|EPIPE|ETIMEDOUT|EAI_AGAIN|ENOTFOUND|EHOSTUNREACH|ENETUNREACH|socket hang up/;
 
 const REFUSALS = new Set([
@@ -27,7 +26,7 @@ export function explainKeyFailure(error: Error, key: string): OperationError | u
   const { name, message } = reasonOf(error);
   const isOfKey = error instanceof KeyFailure || REFUSALS.has(name) || DECRYPTION.test(error.message);
   if (!isOfKey) return undefined;
-  if (PASSING.test(name) || NETWORK.test(`${name} ${message}`)) {
+  if (isTransientName(name) || NETWORK.test(`${name} ${message}`)) {
     return new OperationError(
       'key_unavailable',
       `KMS did not serve the backup key for ${key}: ${name}: ${message}`,

@@ -19,7 +19,7 @@ const tableRowSchema = z.object({
   root: z.object({ schema: z.string(), name: z.string() }).nullable(),
   readable: z.boolean(),
   /** Row-level security hides rows of it from the login. */
-  secured: z.boolean(),
+  hidden: z.boolean(),
   /** The extension that it belongs to; null: none. */
   extension: z.string().nullable(),
   columns: z.array(z.string()),
@@ -69,26 +69,36 @@ export interface Plan {
  * not of this database: on RDS, cron.job belongs to rdsadmin and shows each login its own jobs.
  *
  * @param isChosen - whether a table's rows are backed up, by its OID; by default all are
- * @throws OperationError `table_not_readable` naming every table that the login may not read
+ * @param leavesOut - tables from whose rows policies keep the login are left out, and named in `hidden`; otherwise they are refused
+ * @throws OperationError `table_not_readable` naming every table that the login may not read, `rows_hidden` those of policies
  */
 export async function listTables(
   client: pg.Client,
   isChosen: (oid: number) => boolean = () => true,
-): Promise<{ tables: PlannedTable[]; rangeable: Set<number>; warnings: string[] }> {
+  { leavesOut = false }: { leavesOut?: boolean } = {},
+): Promise<{
+  tables: PlannedTable[];
+  rangeable: Set<number>;
+  hidden: { schema: string; name: string }[];
+  warnings: string[];
+}> {
   const { rows } = await client.query(tablesSql);
   const chosen = z
     .array(tableRowSchema)
     .parse(rows)
     .filter(({ oid }) => isChosen(oid));
-  const isUnread = ({ extension, readable, secured }: (typeof chosen)[number]) =>
-    extension !== null && (!readable || secured);
-  const found = chosen.filter((row) => !isUnread(row));
+  const isUnread = ({ extension, readable, hidden }: (typeof chosen)[number]) =>
+    extension !== null && (!readable || hidden);
+  const own = chosen.filter((row) => !isUnread(row));
   const warnings = chosen
     .filter(isUnread)
     .map(
       ({ schema, name, extension, readable }) =>
         `Rows of ${schema}.${name}, a table of the extension ${extension}, are not in the backup: ${readable ? 'row-level security hides some of them from the login' : 'the login may not read it'}`,
     );
+  const hidden = own.filter((table) => table.hidden).map(({ schema, name }) => ({ schema, name }));
+  if (hidden.length > 0 && !leavesOut) throw rowsHidden(hidden);
+  const found = own.filter((table) => !table.hidden);
   const refused = found.filter(({ readable }) => !readable).map(({ schema, name }) => quoteQualified(schema, name));
   if (refused.length > 0) {
     throw new OperationError(
@@ -112,7 +122,16 @@ export async function listTables(
       estimatedRows: row.estimated_rows < 0 ? null : row.estimated_rows,
     }),
   );
-  return { tables, warnings, rangeable: new Set(found.flatMap(({ heap }, number) => (heap ? [number] : []))) };
+  return { tables, hidden, warnings, rangeable: new Set(found.flatMap(({ heap }, number) => (heap ? [number] : []))) };
+}
+
+function rowsHidden(tables: readonly { schema: string; name: string }[]): OperationError {
+  const names = tables.map(({ schema, name }) => quoteQualified(schema, name));
+  return new OperationError(
+    'rows_hidden',
+    `Nothing was exported: row security hides rows of ${names.length} tables from the login: ${names.slice(0, 20).join(', ')}${names.length > 20 ? ', ...' : ''}`,
+    'As a superuser: ALTER ROLE <the login> BYPASSRLS. Where nobody may, GRANT it the owners of these tables. GET doctor shows the statements; "unreadable" in the configuration says whether such tables are left out instead.',
+  );
 }
 
 /**

@@ -1,3 +1,5 @@
+import { CHANGES_SCHEMA } from '../../postgres/own-schema.ts';
+
 /**
  * Tables whose rows a backup holds: ordinary tables and leaves of partitioned ones, and extension tables that their extension
  * registered as configuration (`pg_extension_config_dump`), with its condition. What pg_dump leaves out is left out: system
@@ -19,7 +21,7 @@ SELECT c.oid::int8::text AS oid,
           WHERE r.oid = pg_catalog.pg_partition_root(c.oid)
        ) END AS root,
        pg_catalog.has_table_privilege(c.oid, 'SELECT') AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') AS readable,
-       pg_catalog.row_security_active(c.oid) AS secured,
+       c.relrowsecurity AND pg_catalog.row_security_active(c.oid) AS hidden,
        config.extension,
        coalesce((
          SELECT pg_catalog.array_agg(a.attname::text ORDER BY a.attnum)
@@ -66,12 +68,12 @@ SELECT n.nspname AS schema, c.relname AS name
                      AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')))
  ORDER BY n.nspname, c.relname`;
 
-/** Materialized views with content, in an order in which each can be refreshed: creation order by number. */
+/** Materialized views with content, but for this system's own, in an order in which each can be refreshed: creation order by number. */
 export const populatedMaterializedViewsSql = `
 SELECT c.oid::int8::text AS oid, n.nspname AS schema, c.relname AS name
   FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
- WHERE c.relkind = 'm' AND c.relispopulated
+ WHERE c.relkind = 'm' AND c.relispopulated AND n.nspname <> '${CHANGES_SCHEMA}'
  ORDER BY c.oid`;
 
 /** The database itself: what CREATE DATABASE and ALTER DATABASE need. Its locale columns differ between versions. */
@@ -115,9 +117,16 @@ SELECT pg_catalog.pg_export_snapshot() AS snapshot_id,
        pg_catalog.current_setting('server_version_num')::int AS server_version,
        pg_catalog.current_setting('block_size')::int AS block_size`;
 
+/** Whether the login may read a large object (`m`). */
+export const largeObjectReadableSql = `(pg_catalog.current_setting('lo_compat_privileges') = 'on'
+         OR pg_catalog.pg_has_role(m.lomowner, 'USAGE')
+         OR EXISTS (SELECT FROM pg_catalog.aclexplode(m.lomacl) a
+                     WHERE a.privilege_type = 'SELECT' AND (a.grantee = 0 OR pg_catalog.pg_has_role(a.grantee, 'USAGE'))))`;
+
 /** Large objects the login may read, with what restores them exactly. */
 export const largeObjectsSql = `
 SELECT m.oid::int8::text AS oid,
+       ${largeObjectReadableSql} AS readable,
        pg_catalog.pg_get_userbyid(m.lomowner) AS owner,
        pg_catalog.obj_description(m.oid, 'pg_largeobject') AS comment,
        m.lomacl IS NOT NULL AS has_privileges,

@@ -5,6 +5,7 @@ import type { ConnectionTarget } from '../../postgres/connect.ts';
 import { besideOf, placeProblems } from './beside/places.ts';
 import type { PlannedRestore } from './check-server.ts';
 import type { Finding } from './findings.ts';
+import { type FunctionThatRuns, functionsThatRun } from './functions-that-run.ts';
 import { avoidedDatabases, type PrepareDependencies, prepareRestore } from './prepare.ts';
 import { prepareRows } from './rows/prepare-rows.ts';
 import { openRowsSession } from './rows/session.ts';
@@ -18,6 +19,8 @@ export interface RestoreCheck {
   /** What would be restored; null when the backup or the server could not be read. */
   restores: { tables: number; rows: number; bytes: number } | null;
   serverVersion: number | null;
+  /** Functions of the backup that run with the rights of the login; null when the backup could not be read, or into tables that are there. */
+  functions: FunctionThatRuns[] | null;
 }
 
 /** In place of a job's record: there is no job yet. */
@@ -49,9 +52,9 @@ export async function checkRestore(
       planned.mode === 'data'
         ? await openRowsSession({ target: dependencies.target, database: planned.targetDatabase, record: CHECKING })
         : await openServerSession(dependencies.target, avoidedDatabases(planned));
-    const { checked, manifest } =
+    const { checked, manifest, schema } =
       planned.mode === 'data'
-        ? await prepareRows(client, { ...request, record: null }, dependencies)
+        ? { schema: null, ...(await prepareRows(client, { ...request, record: null }, dependencies)) }
         : await prepareRestore(client, request, dependencies).then(({ backup, ...rest }) => ({ ...rest, ...backup }));
     const isMissing = checked.problems.some(({ code }) => code === 'target_missing');
     if (planned.mode === 'beside' && !isMissing) {
@@ -60,11 +63,23 @@ export async function checkRestore(
     }
     const { tables, rows, bytes } = manifest.totals;
     const { problems, warnings, version } = checked;
-    return { problems, warnings, restores: { tables, rows, bytes }, serverVersion: version };
+    return {
+      problems,
+      warnings,
+      restores: { tables, rows, bytes },
+      serverVersion: version,
+      functions: schema && functionsThatRun(schema),
+    };
   } catch (error) {
     if (!(error instanceof OperationError)) throw error;
     const { code, message, nextStep } = error;
-    return { problems: [{ code, message, nextStep }], warnings: [], restores: null, serverVersion: null };
+    return {
+      problems: [{ code, message, nextStep }],
+      warnings: [],
+      restores: null,
+      serverVersion: null,
+      functions: null,
+    };
   } finally {
     await client?.end().catch(() => undefined);
   }

@@ -251,14 +251,11 @@ async function checkRoles(
   warnings: Finding[],
 ): Promise<SchemaEntry[]> {
   const names = manifest.roles.map(({ name }) => name);
-  const { rows } = await client.query<{ name: string; present: boolean; settable: boolean; inherited: boolean }>(
-    rolesSql(facts.version),
-    [names],
-  );
+  const { rows } = await client.query<KnownRole>(rolesSql(facts.version), [names]);
   const missing = rows.filter(({ present }) => !present).map(({ name }) => name);
   const isOwner = ownersOf({ manifest, schema });
   const owners = rows.filter(({ name, present }) => present && isOwner(name));
-  const foreign = owners.filter(({ settable }) => !settable).map(({ name }) => name);
+  const foreign = owners.filter(({ settable }) => !settable);
   const unusable = owners.filter(({ settable, inherited }) => settable && !inherited).map(({ name }) => name);
   const willBeCreated = missingRoles === 'create' && facts.may_create_roles;
   if (missing.length > 0) {
@@ -273,8 +270,8 @@ async function checkRoles(
   if (foreign.length > 0) {
     warnings.push({
       code: 'roles_not_granted',
-      message: `The login ${facts.login} may not make these roles owners (SET ROLE): ${listed(foreign)}. What they own will belong to the login`,
-      nextStep: `Run ${grantOwners(foreign, facts)}, as a role that may grant them, or map them with owner_mapping.`,
+      message: `The login ${facts.login} may not make these roles owners (SET ROLE): ${listed(foreign.map(({ name }) => name))}. What they own will belong to the login`,
+      nextStep: howToGrant(foreign, facts),
     });
   }
   if (unusable.length > 0) {
@@ -296,6 +293,34 @@ async function checkRoles(
     nextStep: 'Create the roles, or map them with owner_mapping.',
   });
   return policies;
+}
+
+/** A role that the backup names, as the server has it. */
+interface KnownRole {
+  name: string;
+  present: boolean;
+  /** The login may make it an owner. */
+  settable: boolean;
+  /** The login has its rights. */
+  inherited: boolean;
+  /** Somebody can grant it. */
+  grantable: boolean;
+}
+
+function howToGrant(owners: readonly KnownRole[], facts: ServerFacts): string {
+  const names = (of: boolean): string[] => owners.filter(({ grantable }) => grantable === of).map(({ name }) => name);
+  const [grantable, others] = [names(true), names(false)];
+  const steps = [
+    ...(grantable.length > 0
+      ? [`Run ${grantOwners(grantable, facts)}, as a role that may grant them, or map them with owner_mapping.`]
+      : []),
+    ...(others.length > 0
+      ? [
+          `Nobody can grant ${listed(others)}, on which no role has ADMIN OPTION: map them with owner_mapping, or give what they own to another role in the source.`,
+        ]
+      : []),
+  ];
+  return steps.join(' ');
 }
 
 /** Who owns something of what is restored. */

@@ -19,12 +19,16 @@ SELECT pg_catalog.current_setting('server_version_num')::int AS version,
 
 /**
  * Of the given roles: whether each exists, whether the login may make it an owner, and whether it has the rights of what the role then
- * owns. Since 16 a membership says each on its own; until then every member may make it an owner.
+ * owns. Since 16 a membership says each on its own; until then every member may make it an owner. Since 16 as well, a role is granted by who
+ * has ADMIN OPTION on it alone: where the superuser is Amazon's, nobody can grant the master user.
  */
 export const rolesSql = (version: number): string => `
 SELECT wanted.name, r.oid IS NOT NULL AS present,
        coalesce(pg_catalog.pg_has_role(current_user, r.oid, '${version >= MEMBERSHIP_OPTIONS_SINCE ? 'SET' : 'MEMBER'}'), false) AS settable,
-       coalesce(pg_catalog.pg_has_role(current_user, r.oid, 'USAGE'), false) AS inherited
+       coalesce(pg_catalog.pg_has_role(current_user, r.oid, 'USAGE'), false) AS inherited,
+       ${version < MEMBERSHIP_OPTIONS_SINCE} OR NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'rds_superuser')
+         OR EXISTS (SELECT FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles a ON a.oid = m.member
+                     WHERE m.roleid = r.oid AND m.admin_option AND NOT a.rolsuper) AS grantable
   FROM pg_catalog.unnest($1::text[]) AS wanted(name)
   LEFT JOIN pg_catalog.pg_roles r ON r.rolname = wanted.name`;
 

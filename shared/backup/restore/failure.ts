@@ -1,16 +1,10 @@
+import { isResumable } from '../../core/errors/kinds.ts';
 import { OperationError } from '../../errors.ts';
 import { DISK_FULL, isSessionLost, LOCK_NOT_AVAILABLE } from '../../postgres/session-errors.ts';
 
-/**
- * Causes after which a restore can go on from where it was. A full disk is not among them, as what fills it must go; nor is a
- * damaged object, as nothing shows that the database built of its neighbours is worth keeping.
- */
-const PASSING = new Set(['connection_lost', 'database_unreachable', 'store_failed', 'key_unavailable', 'key_refused']);
-
+/** Whether a restore can go on from where it was. */
 export function canGoOn(failure: unknown): boolean {
-  return failure instanceof OperationError
-    ? PASSING.has(failure.code)
-    : (failure as Error | null)?.name === 'TimeoutError';
+  return failure instanceof OperationError ? isResumable(failure) : (failure as Error | null)?.name === 'TimeoutError';
 }
 
 /** A restore that was ended by a passing cause. What is done is kept in the database `staging`. */

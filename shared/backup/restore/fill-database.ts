@@ -6,6 +6,7 @@ import type { SchemaDump, SchemaEntry } from '../../postgres/pg-dump/schema-dump
 import type { ProgressMeter } from '../../progress/progress.ts';
 import type { Manifest } from '../manifest.ts';
 import { type AllowBuildMemory, openBuildMemory } from './build-memory.ts';
+import { type LeftOut, leftOutOf } from './drill/left-out.ts';
 import { type CreateEntry, createEntriesInOrder, refreshMaterializedViews } from './finish-schema.ts';
 import { flushLog, type LogFlushing } from './flush-log.ts';
 import { type BackupSource, setSequences } from './load-rows.ts';
@@ -48,11 +49,12 @@ export interface Filling {
  * begin when its own rows are loaded, so that sessions that find no more rows to load have something to do. What an earlier
  * attempt has done, as the record in the database says, is not done again.
  *
- * @returns all warnings: those given, those of earlier attempts, and its own
+ * @returns all warnings (those given, those of earlier attempts, and its own), and what of it all is there: a drill leaves out what its
+ * login may not create
  */
 export async function fillDatabase(
   database: string,
-  { manifest, schema, warnings: earlier }: Filling,
+  { manifest: whole, schema, warnings: earlier }: Filling,
   options: { mode?: PlannedMode | undefined; withoutOwners?: boolean | undefined; analyze?: boolean | undefined },
   {
     target,
@@ -64,36 +66,42 @@ export async function fillDatabase(
     masking: rules = null,
     keepsRecord = false,
   }: FillDependencies,
-): Promise<string[]> {
+): Promise<Filling> {
   const { analyze = true } = options;
+  const isDrill = options.mode === 'drill';
   const preData = schema.entries.filter(({ section }) => section === 'pre-data');
   const postData = schema.entries.filter(({ section }) => section === 'post-data');
-  const { tables, rows, bytes } = manifest.totals;
+  const { tables, rows, bytes } = whole.totals;
   progress.total({ tables, rows, bytes });
   if (found?.has(recordItem.filled)) {
     progress.add({ tables, rows, bytes });
-    return [...found.warnings];
+    return without(leftOutOf(schema.entries, found), { manifest: whole, schema, warnings: found.warnings });
   }
 
   const main = await openRestoreSession(target, database, 'UTF8');
   try {
     const record = found ?? (await createRecord(main));
     const repeated = found !== null;
+    const leftOut = leftOutOf(schema.entries, record);
+    const make = (of: CreateEntry): CreateEntry => (isDrill ? leftOut.leavingOut(of) : of);
+    const createFirst = make(createEntry);
+    const createAgain = make((client, entry) => createOrAnalyze(client, entry, repeated));
     const create: CreateEntry = async (client, entry) => {
       const item = recordItem.entry(entry.dump_id);
       if (record.has(item)) return [];
-      await record.add(client, [item], await createOrAnalyze(client, entry, repeated));
+      await record.add(client, [item], await createAgain(client, entry));
       return [];
     };
     const creators = await planSchemaCreators(main, schema.entries, options);
     if (!repeated) {
       const open = await closePublicSchema(main, schema.entries);
       await creators.lendInPublic(main);
-      const warnings = await createEntriesInOrder(main, preData, creators.lending(createEntry), signal);
-      // Of a database from which tables are taken, nothing stays.
-      if (options.mode !== 'beside') warnings.unshift(...open);
+      const warnings = await createEntriesInOrder(main, preData, creators.lending(createFirst), signal);
+      // Of a database from which tables are taken, or of a drill, nothing stays.
+      if (options.mode !== 'beside' && !isDrill) warnings.unshift(...open);
       await record.add(main, [recordItem.definitions], [...earlier, ...warnings]);
     }
+    const { manifest } = without(leftOut, { manifest: whole, schema, warnings: [] });
 
     const masking = rules && (await planInto(main, rules, { manifest, schema, source, record, signal }));
 
@@ -136,21 +144,44 @@ export async function fillDatabase(
       if (keepsRecord) {
         await createEntriesInOrder(main, last, create, signal);
         await record.add(main, [recordItem.filled], warnings);
-        return [...record.warnings];
+        return without(leftOut, { manifest: whole, schema, warnings: record.warnings });
       }
       warnings.unshift(...record.warnings);
-      await dropRecord(main);
-      warnings.push(...(await createEntriesInOrder(main, last, createEntry, signal)));
+      if (!isDrill) await dropRecord(main);
+      warnings.push(...(await createEntriesInOrder(main, last, createFirst, signal)));
     } finally {
       await loads?.close();
       flushing?.stop();
       await flushing?.ended;
       await Promise.all(others.map((client) => client.end().catch(() => undefined)));
     }
-    return warnings;
+    return without(leftOut, { manifest: whole, schema, warnings });
   } finally {
     await main.end().catch(() => undefined);
   }
+}
+
+/** What has values beside the rows of tables. */
+const HOLDING: ReadonlySet<string> = new Set(['SEQUENCE', 'MATERIALIZED VIEW']);
+
+/** What is there of a backup when some of it is left out; its warnings say so. */
+function without(leftOut: LeftOut, { manifest, schema, warnings }: Filling): Filling {
+  const named = [...warnings, ...leftOut.warnings];
+  const gone = schema.entries.filter((entry) => leftOut.has(entry));
+  if (gone.length === 0) return { manifest, schema, warnings: named };
+  const tables = new Set(gone.filter(({ type }) => type === 'TABLE').map(({ oid }) => oid));
+  const placeOf = (each: { schema: string | null; name: string }): string => JSON.stringify([each.schema, each.name]);
+  const places = new Set(gone.filter(({ type }) => HOLDING.has(type)).map(placeOf));
+  return {
+    manifest: {
+      ...manifest,
+      tables: manifest.tables.filter(({ oid }) => !tables.has(oid)),
+      sequences: manifest.sequences.filter((each) => !places.has(placeOf(each))),
+      materialized_views: manifest.materialized_views.filter((each) => !places.has(placeOf(each))),
+    },
+    schema: { ...schema, entries: schema.entries.filter((entry) => !leftOut.has(entry)) },
+    warnings: named,
+  };
 }
 
 /** Post-data entries as items of work. */

@@ -1,8 +1,9 @@
+import type { ErrorCode } from '../../core/errors/catalogue.ts';
 import { OperationError } from '../../errors.ts';
 
 /** Something found before a restore begins. */
 export interface Finding {
-  code: string;
+  code: ErrorCode;
   message: string;
   nextStep: string;
 }

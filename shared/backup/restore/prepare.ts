@@ -35,6 +35,10 @@ export interface PrepareDependencies {
   signal: AbortSignal;
   /** Asks how much disk is free; by default, nobody knows. */
   readFreeSpace?: ReadFreeSpace | undefined;
+  /** Looks whether changes can be repeated after the restore, which creates these roles where they are missing. */
+  checkReplay?:
+    | ((client: pg.Client, created: ReadonlySet<string>) => Promise<Pick<CheckedServer, 'problems' | 'warnings'>>)
+    | undefined;
 }
 
 /** Reads a backup's description and holds it against the server that `client` is on. Creates nothing. */
@@ -46,7 +50,7 @@ export async function prepareRestore(
     options,
     planned,
   }: { database: string; backupId: string; options: RestoreOptions; planned: PlannedRestore },
-  { target, store, signal, readFreeSpace = spaceUnknown }: PrepareDependencies,
+  { target, store, signal, readFreeSpace = spaceUnknown, checkReplay }: PrepareDependencies,
 ): Promise<PreparedRestore> {
   const source: BackupSource = { store, location: backupLocation(database, backupId) };
   const manifest = await readManifest(source, signal);
@@ -57,6 +61,12 @@ export async function prepareRestore(
   const checked = await checkServer(client, asked, planned, readFreeSpace);
   if (expect) checked.problems.push(...(await checkTemplate(client, asked, expect, target)));
   const tailored = leaveOutExtensions(asked, checked.leftOutExtensions);
+  if (checkReplay) {
+    const created = planned.missingRoles === 'create' ? tailored.manifest.roles.map(({ name }) => name) : [];
+    const { problems, warnings } = await checkReplay(client, new Set(created));
+    checked.problems.push(...problems);
+    checked.warnings.push(...warnings);
+  }
   if (options.masking) checkRules({ manifest, schema: stored }, options.masking, checked.problems);
   const masking = options.masking ? rulesOfChosen(options.masking, tailored) : null;
   if (options.refuseUnmasked) {

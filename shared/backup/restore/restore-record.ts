@@ -32,6 +32,8 @@ export const recordItem = {
   /** All of the backup is there; what comes after it goes on from there. */
   filled: 'filled',
   entry: (dumpId: number): string => `entry ${dumpId}`,
+  /** A drill does without it. */
+  leftOut: (dumpId: number): string => `left out ${dumpId}`,
 } as const;
 
 /**

@@ -3,16 +3,19 @@ import type pg from 'pg';
 import type { BackupSettings } from '../../configuration/runtime.ts';
 import type { ConnectionTarget } from '../../postgres/connect.ts';
 import { quoteIdentifier } from '../../postgres/identifiers.ts';
+import type { RunLogin } from '../../postgres/run-login/run-login.ts';
 import { type ReportProgress, startProgress } from '../../progress/progress.ts';
 import type { ObjectStore } from '../objects/object-store.ts';
 import { besideOf, placeProblems } from './beside/places.ts';
 import { putBeside } from './beside/put-beside.ts';
 import { verifyRowCounts } from './count-rows.ts';
+import { assertAllTables } from './drill/complete.ts';
+import { openToRunLogin, prepareDatabase } from './drill/prepare-database.ts';
 import { canGoOn, explainRestoreFailure, UnfinishedRestore } from './failure.ts';
 import { fillDatabase } from './fill-database.ts';
 import { assertNoProblems } from './findings.ts';
 import type { ReadFreeSpace } from './free-space.ts';
-import { avoidedDatabases, prepareRestore } from './prepare.ts';
+import { avoidedDatabases, type PrepareDependencies, prepareRestore } from './prepare.ts';
 import type { PlannedMode } from './restore-mode.ts';
 import {
   awaitEarlierSessions,
@@ -77,6 +80,7 @@ export interface RestoreDependencies {
    *
    * @param finish - to be called in the last of its transactions
    * @param leftOut - tables that the database does not have, as an extension is left out; changes of them are passed over
+   * @param filling - the target with the login that fills the database
    * @returns what there is to say of it
    */
   replay?:
@@ -84,8 +88,13 @@ export interface RestoreDependencies {
         database: string,
         finish: (client: pg.Client) => Promise<void>,
         leftOut: readonly { schema: string; name: string }[],
+        filling?: ConnectionTarget,
       ) => Promise<string[]>)
     | undefined;
+  /** Fills the database of a drill, so that code of the backup runs with no other rights; absent: the login of `target` does. */
+  runLogin?: RunLogin | undefined;
+  /** Looks before, whether changes can be repeated; see `prepareRestore`. */
+  checkReplay?: PrepareDependencies['checkReplay'];
   /** Asks how much disk is free on the server; by default, nobody knows. */
   readFreeSpace?: ReadFreeSpace | undefined;
 }
@@ -106,7 +115,8 @@ export interface RestoreSummary {
  * @throws OperationError with the cause; the unfinished database is dropped
  */
 export async function runRestore(request: RestoreRequest, dependencies: RestoreDependencies): Promise<RestoreSummary> {
-  const { target, signal } = dependencies;
+  const { target, signal, runLogin } = dependencies;
+  const filler = runLogin?.target ?? target;
   const { jobId, targetDatabase, mode = 'new', missingRoles = 'create' } = request;
   if (mode === 'data') return restoreRows(request, dependencies);
   const connections = request.connections ?? dependencies.settings.connections;
@@ -145,7 +155,7 @@ export async function runRestore(request: RestoreRequest, dependencies: RestoreD
 
     progress.phase('schema');
     await dropExpiredDatabases(control);
-    const found = await findUnfinished(control, target, staging, signal);
+    const found = await findUnfinished(control, filler, staging, signal);
     created = true;
     const before = [...prepared.backup.warnings];
     if (!found) {
@@ -153,23 +163,31 @@ export async function runRestore(request: RestoreRequest, dependencies: RestoreD
       const { database_properties: properties } = manifest;
       const template = request.expect?.template;
       before.push(...(await createStagingDatabase(control, staging, properties, checked.version, template)));
+      if (runLogin) {
+        await openToRunLogin(control, staging, runLogin);
+        await prepareDatabase(target, staging, runLogin, schema.entries);
+      }
     }
     await markUnfinished(control, staging);
     const { replay } = dependencies;
     const keepsRecord = replay !== undefined;
-    const filling = { target, settings, signal, source, progress, record: found, masking, keepsRecord };
-    const warnings = await fillDatabase(staging, { manifest, schema, warnings: before }, request, filling);
+    const filling = { target: filler, settings, signal, source, progress, record: found, masking, keepsRecord };
+    const filled = await fillDatabase(staging, { manifest, schema, warnings: before }, request, filling);
+    const warnings = [...filled.warnings];
     if (replay) {
       progress.phase('changes');
-      warnings.push(...(await replay(staging, dropRecord, prepared.backup.leftOut ?? [])));
+      warnings.push(...(await replay(staging, dropRecord, prepared.backup.leftOut ?? [], filler)));
     }
     if (mode === 'drill') {
       // Changes make other rows and definitions of them than the manifest has; the replay counts the rows that it meets.
       if (!replay) {
         progress.phase('counting');
-        warnings.push(...(await verifyRowCounts(target, staging, manifest, { connections, signal })));
-        await verifyBuilt(target, staging, schema);
+        warnings.push(
+          ...(await verifyRowCounts(filler, staging, filled.manifest, { connections, signal, isOwner: true })),
+        );
+        await verifyBuilt(filler, staging, filled.schema);
       }
+      assertAllTables(manifest, filled.manifest, warnings);
       // It is dropped below, on every path.
       return { ...summary, warnings };
     }

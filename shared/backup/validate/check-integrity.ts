@@ -1,4 +1,5 @@
 import type { DamagedObject } from '../../contract/schemas/validation.ts';
+import type { ErrorCode } from '../../core/errors/catalogue.ts';
 import { OperationError } from '../../errors.ts';
 import { type ReportProgress, startProgress } from '../../progress/progress.ts';
 import { runLanes } from '../export/lanes.ts';
@@ -122,7 +123,7 @@ const OF_THE_MANIFEST: ReadonlySet<string> = new Set([
   'object_misplaced',
   'object_damaged',
   'manifest_unreadable',
-]);
+] satisfies ErrorCode[]);
 
 /** Reads a backup's manifest, or says what is wrong with it. */
 export async function openManifest<Described extends { id: string; database: string }>(

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { GetObjectCommand } from '@aws-sdk/client-s3';
 import type { DamagedObject } from '../../contract/schemas/validation.ts';
+import type { ErrorCode } from '../../core/errors/catalogue.ts';
 import { OperationError } from '../../errors.ts';
 import { schemaDumpSchema } from '../../postgres/pg-dump/schema-dump.ts';
 import { explainStoreFailure, readObject, readWhole } from '../objects/object-store.ts';
@@ -10,7 +11,11 @@ import type { BackupSource } from '../restore/load-rows.ts';
 import type { NamedObject } from './objects.ts';
 
 /** Failures of a reading that speak of the object; any other may be those of S3, KMS or the network. */
-const DAMAGES: ReadonlySet<string> = new Set(['object_missing', 'object_misplaced', 'object_damaged']);
+const DAMAGES: ReadonlySet<string> = new Set([
+  'object_missing',
+  'object_misplaced',
+  'object_damaged',
+] satisfies ErrorCode[]);
 
 /**
  * Reads one object to its end: decrypts it under its context, decompresses, hashes and counts it.

@@ -1,9 +1,11 @@
 import type pg from 'pg';
 import type { BackupSettings } from '../../configuration/runtime.ts';
 import type { ConnectionTarget } from '../../postgres/connect.ts';
+import { createRunLogin, dropLeftRunLogins, dropRunLogin, runLoginName } from '../../postgres/run-login/run-login.ts';
 import type { ReportProgress } from '../../progress/progress.ts';
 import type { ObjectStore } from '../objects/object-store.ts';
-import { discardDatabase } from '../restore/restore-record.ts';
+import { UnfinishedRestore } from '../restore/failure.ts';
+import { discardDatabase, dropExpiredDatabases } from '../restore/restore-record.ts';
 import { type RestoreDependencies, type RestoreSummary, runRestore } from '../restore/run-restore.ts';
 import { openServerSession } from '../restore/server-session.ts';
 import { dropStagingDatabase } from '../restore/target-database.ts';
@@ -35,8 +37,10 @@ export interface DrillDependencies {
 }
 
 /**
- * Restores a backup into a scratch database, counts its rows, looks over its indexes and constraints, and drops it. Neither roles
- * nor owners nor privileges are restored: they would be left on the server. First it drops what drills before it have left.
+ * Restores a backup into a scratch database, counts its rows, looks over its indexes and constraints, and drops it. It is filled by a login
+ * that is made for it and dropped after it: what the owners of tables have written runs with that login's rights, which end with the
+ * database. Neither roles nor owners nor privileges are restored: they would be left on the server. First it drops what drills
+ * before it have left.
  *
  * @throws OperationError with the cause; UnfinishedRestore after a passing one: the next attempt of the same job goes on
  */
@@ -44,34 +48,59 @@ export async function runDrill(
   { jobId, backupId, database }: { jobId: string; backupId: string; database: string },
   { hasEnded, ...dependencies }: DrillDependencies,
 ): Promise<RestoreSummary> {
-  dependencies.signal.throwIfAborted();
-  await dropLeftovers(dependencies.target, hasEnded);
-  return runRestore(
-    {
-      jobId,
-      backupId,
-      database,
-      targetDatabase: drillDatabase(jobId),
-      mode: 'drill',
-      resumable: true,
-      withoutOwners: true,
-      withoutPrivileges: true,
-      missingRoles: 'skip',
-      analyze: false,
-    },
-    dependencies,
-  );
+  const { target, signal } = dependencies;
+  signal.throwIfAborted();
+  await dropLeftovers(target, hasEnded);
+  const runLogin = await withServerSession(target, (client) => createRunLogin(client, target, jobId));
+  let goesOn = false;
+  try {
+    return await runRestore(
+      {
+        jobId,
+        backupId,
+        database,
+        targetDatabase: drillDatabase(jobId),
+        mode: 'drill',
+        resumable: true,
+        withoutOwners: true,
+        withoutPrivileges: true,
+        missingRoles: 'skip',
+        analyze: false,
+      },
+      { ...dependencies, runLogin },
+    );
+  } catch (error) {
+    goesOn = error instanceof UnfinishedRestore;
+    throw error;
+  } finally {
+    if (!goesOn) {
+      // What is left is dropped by the job's last step, or by the next drill.
+      await withServerSession(target, (client) => dropRunLogin(client, runLogin.name)).catch(() => undefined);
+    }
+  }
 }
 
-/** Drops the scratch database of a drill that has ended, if it is there still. */
+/** Drops the scratch database of a drill that has ended, and its login, if they are there still. */
 export async function discardDrill(target: ConnectionTarget, jobId: string): Promise<void> {
   await discardDatabase(target, drillDatabase(jobId));
+  await withServerSession(target, (client) => dropRunLogin(client, runLoginName(jobId)));
 }
 
-/** Drops the scratch databases of drills whose job has ended. Those of jobs that nobody here knows may be another system's. */
-async function dropLeftovers(target: ConnectionTarget, hasEnded: DrillDependencies['hasEnded']): Promise<void> {
+async function withServerSession<Result>(
+  target: ConnectionTarget,
+  use: (client: pg.Client) => Promise<Result>,
+): Promise<Result> {
   const client = await openServerSession(target, []);
   try {
+    return await use(client);
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+/** Drops the scratch databases of drills whose job has ended, and logins of runs that have ended. Those of jobs that nobody here knows may be another system's. */
+async function dropLeftovers(target: ConnectionTarget, hasEnded: DrillDependencies['hasEnded']): Promise<void> {
+  await withServerSession(target, async (client) => {
     for (const { name } of await drillDatabases(client)) {
       const job = jobOf(name);
       if (job === null || !(await hasEnded(job))) continue;
@@ -80,9 +109,9 @@ async function dropLeftovers(target: ConnectionTarget, hasEnded: DrillDependenci
         if ((error as { code?: string }).code === undefined) throw error;
       });
     }
-  } finally {
-    await client.end().catch(() => undefined);
-  }
+    await dropExpiredDatabases(client);
+    await dropLeftRunLogins(client, hasEnded);
+  });
 }
 
 async function drillDatabases(client: pg.Client): Promise<{ name: string }[]> {

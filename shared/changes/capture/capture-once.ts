@@ -3,11 +3,11 @@ import * as z from 'zod';
 import type { ObjectStore } from '../../backup/objects/object-store.ts';
 import type { DefinitionsSeen } from '../../postgres/table-definitions.ts';
 import { compareLsn, type Lsn, lsnToBytes } from '../lsn.ts';
-import type { DefinitionChange, SegmentDescription } from '../segments/description.ts';
+import type { DefinitionChange, SegmentDescription, SlotRecord } from '../segments/description.ts';
 import { type ChangesOf, writeDescription } from '../segments/stored-segments.ts';
 import { coveredUntil } from '../window/coverage.ts';
 import { describeSegments } from './describe.ts';
-import { noticeDrift } from './drift.ts';
+import { noticeDrift, untoldSince } from './drift.ts';
 import type { EndOfLog } from './end-of-log.ts';
 import type { LineSource } from './line-source.ts';
 import { type ReadOptions, type ReadResult, readChanges } from './read-changes.ts';
@@ -15,7 +15,7 @@ import { holdingSink, streamingSink } from './segment-sink.ts';
 import { advanceSlot, type SlotFacts } from './session.ts';
 import type { CaptureSettings } from './settings.ts';
 import { nextXidSql } from './slot.sql.ts';
-import type { DefinitionCommand } from './tally.ts';
+import { type ClaimedCommand, type DefinitionCommand, MOST_CLAIMS, type TallyOptions } from './tally.ts';
 
 /** A change of definitions that ends the window. */
 export type ObstacleChange = DefinitionChange & { obstacle: string };
@@ -27,6 +27,10 @@ export interface CaptureSummary {
   transactions: number;
   changes: number;
   bytes: number;
+  /** Messages that claimed to be of the event triggers and were not, which are ignored. */
+  unauthenticated: number;
+  /** What changes of definitions are captured the worse for. */
+  warning: string | null;
   /** Changes until here are stored. */
   position: Lsn;
   /** Whether everything is stored that there was when the run began. */
@@ -37,6 +41,13 @@ export interface CaptureSummary {
   definitions: DefinitionsSeen | null;
 }
 
+/** Messages of one read that claim to be of the event triggers, which did not write them. */
+export interface UnauthenticatedMessages {
+  count: number;
+  /** What the first of them claim. */
+  claims: readonly ClaimedCommand[];
+}
+
 /** One run of a capture. */
 export interface Run {
   of: ChangesOf;
@@ -44,6 +55,10 @@ export interface Run {
   settings: CaptureSettings;
   signal: AbortSignal;
   onDefinitions: ((commands: readonly DefinitionCommand[]) => Promise<void>) | undefined;
+  onUnauthenticated: ((messages: UnauthenticatedMessages) => Promise<void>) | undefined;
+  tally: TallyOptions;
+  /** Why and since when it is not known that every change of definitions is told; null: it is known. */
+  untold: SlotRecord['untold'];
   facts: SlotFacts;
   summary: CaptureSummary;
   /** Of the log, when the run began; a server that is kept busy would never let it end otherwise. */
@@ -69,15 +84,15 @@ const nextSchema = z.object({ next_xid: z.string() });
 
 /** Reads once, stores what was read, and moves the slot past it. */
 export async function captureOnce(client: pg.Client, run: Run): Promise<void> {
-  const { of, store, settings, signal, onDefinitions, onObstacle, facts, summary, end } = run;
-  if (compareLsn(end.lsn, summary.position) <= 0) return catchUp(run);
+  const { of, store, settings, signal, onDefinitions, onUnauthenticated, onObstacle, facts, summary, end } = run;
+  if (compareLsn(end.lsn, summary.position) <= 0 && run.untold === null) return catchUp(run);
 
   const { segments, reachedEnd } = await readBounded(run);
   const last = segments.at(-1);
   if (!last) throw new Error('The server decoded lines without a commit');
   if (reachedEnd) catchUp(run);
   const capturedAt = reachedEnd ? end.captured_at : (last.tally.lastCommitAt ?? end.captured_at);
-  const drift = run.looksForDrift ? await lookForDrift(client, run, capturedAt) : null;
+  const drift = await untoldChange(client, run, capturedAt);
   const isEmpty = segments.every(({ object }) => object === null);
   const passed = lsnToBytes(last.range.lastLsn) - lsnToBytes(summary.position);
   if (isEmpty && reachedEnd && !drift && passed < settings.emptyAfterBytes) return;
@@ -88,6 +103,12 @@ export async function captureOnce(client: pg.Client, run: Run): Promise<void> {
   // A segment exists once it is described: what is not heard now, the next run reads again.
   const commands = segments.flatMap(({ tally }) => tally.commands);
   if (commands.length > 0) await onDefinitions?.(commands);
+  const unauthenticated = segments.reduce((total, { tally }) => total + tally.unauthenticated, 0);
+  if (unauthenticated > 0) {
+    const claims = segments.flatMap(({ tally }) => tally.claims).slice(0, MOST_CLAIMS);
+    await onUnauthenticated?.({ count: unauthenticated, claims });
+    summary.unauthenticated += unauthenticated;
+  }
   for (const description of await describeSegments(client, {
     of,
     facts,
@@ -107,6 +128,7 @@ export async function captureOnce(client: pg.Client, run: Run): Promise<void> {
   signal.throwIfAborted();
   await advanceSlot(client, of.slot, last.range.lastLsn);
   summary.position = last.range.lastLsn;
+  run.untold = null;
 }
 
 function catchUp({ summary, end }: Run): void {
@@ -114,9 +136,15 @@ function catchUp({ summary, end }: Run): void {
   summary.coveredUntil = coveredUntil(end);
 }
 
-/** @param capturedAt - as the last segment of the read will say */
-async function lookForDrift(client: pg.Client, run: Run, capturedAt: string): Promise<DefinitionChange | null> {
-  const { summary } = run;
+/**
+ * A change of definitions, or the possibility of one, that the lines do not tell of.
+ *
+ * @param capturedAt - as the last segment of the read will say
+ */
+async function untoldChange(client: pg.Client, run: Run, capturedAt: string): Promise<DefinitionChange | null> {
+  const { summary, untold } = run;
+  if (untold !== null) return untoldSince(client, summary.position, untold);
+  if (!run.looksForDrift) return null;
   const at = coveredUntil({ captured_at: capturedAt });
   const { seen, change } = await noticeDrift(client, summary.definitions, { from: summary.position, at });
   summary.definitions = seen;
@@ -129,6 +157,7 @@ async function readBounded({
   store,
   settings,
   signal,
+  tally,
   facts,
   summary,
   source,
@@ -139,7 +168,7 @@ async function readBounded({
   const sink = { store, of, compressionLevel, signal };
   const request = { slot: of.slot, encoding: facts.encoding, from: summary.position, segmentBytes };
   const bounded = { ...request, upto, mostLines: linesPerRead, mostHeld: mostHeldBytes };
-  const reading = { signal, onRead };
+  const reading = { signal, tally, onRead };
   const found = await readChanges(source, bounded, () => holdingSink(sink), reading);
   if (!found.tooLarge || found.segments.length > 0) return found;
   const { before, end } = found.tooLarge;

@@ -3,8 +3,24 @@ import type { ObjectStore } from '../../backup/objects/object-store.ts';
 import type { ConnectionTarget } from '../../postgres/connect.ts';
 import type { DefinitionsSeen } from '../../postgres/table-definitions.ts';
 import { compareLsn, type Lsn } from '../lsn.ts';
-import { type ChangesOf, listSegments, readDescription } from '../segments/stored-segments.ts';
-import { type CaptureSummary, captureOnce, type ObstacleChange, type Run, tellObstacles } from './capture-once.ts';
+import { type SlotRecord, verifierOf } from '../segments/description.ts';
+import {
+  type ChangesOf,
+  listSegments,
+  readDescription,
+  readSlotRecord,
+  writeSlotRecord,
+} from '../segments/stored-segments.ts';
+import { followDefinitions } from '../setup/definition-triggers.ts';
+import { coveredUntil } from '../window/coverage.ts';
+import {
+  type CaptureSummary,
+  captureOnce,
+  type ObstacleChange,
+  type Run,
+  tellObstacles,
+  type UnauthenticatedMessages,
+} from './capture-once.ts';
 import { readEnd } from './end-of-log.ts';
 import { explainCaptureFailure } from './failure.ts';
 import { isSlotInUse, openLineSource } from './line-source.ts';
@@ -22,6 +38,8 @@ export interface CaptureDependencies {
   definitions?: DefinitionsSeen | null | undefined;
   /** Hears of changes of definitions before they are stored; again, when the run ends before they are. */
   onDefinitions?: ((commands: readonly DefinitionCommand[]) => Promise<void>) | undefined;
+  /** Hears of messages that claim to be of the event triggers, which did not write them, before they are stored; again as above. */
+  onUnauthenticated?: ((messages: UnauthenticatedMessages) => Promise<void>) | undefined;
   /** Told of each change of definitions that cannot be repeated before the slot is moved past it; more than once after a run that was ended. */
   onObstacle?: (change: ObstacleChange) => Promise<void>;
   /** Told once when lines cannot be streamed, and why; they are read by the SQL function then. */
@@ -37,7 +55,7 @@ export interface CaptureDependencies {
  * @throws OperationError `slot_missing`, `slot_lost`, `capture_failed`, or one of the connection or the store
  */
 export async function captureChanges(of: ChangesOf, dependencies: CaptureDependencies): Promise<CaptureSummary> {
-  const { target, store, settings, signal, definitions, onDefinitions } = dependencies;
+  const { target, store, settings, signal, definitions, onDefinitions, onUnauthenticated } = dependencies;
   const { onObstacle = async () => undefined, onStreamRefused = () => undefined, onRead } = dependencies;
   const deadline = performance.now() + settings.timeMs;
   signal.throwIfAborted();
@@ -50,6 +68,8 @@ export async function captureChanges(of: ChangesOf, dependencies: CaptureDepende
       transactions: 0,
       changes: 0,
       bytes: 0,
+      unauthenticated: 0,
+      warning: null,
       position: facts.position,
       caughtUp: false,
       coveredUntil: null,
@@ -57,18 +77,27 @@ export async function captureChanges(of: ChangesOf, dependencies: CaptureDepende
     };
     if (!(await lockSlot(client, of.slot))) return { ...summary, status: 'busy' };
     summary.position = await passStored(client, { of, store, from: facts.position, signal, onObstacle });
-    const end = await readEnd(client, settings.emptyAfterBytes === 0 ? summary.position : null);
+    const { record, warning } = await openRecord(client, of, store, signal);
+    summary.warning = warning;
+    const mustReach = settings.emptyAfterBytes === 0 || record.untold !== null;
+    const end = await readEnd(client, mustReach ? summary.position : null);
     const source = openLineSource(client, {
       ...{ target, onStreamRefused },
       streamAfterBytes: settings.streamAfterBytes,
     });
     const run: Run = {
-      ...{ of, store, settings, signal, onDefinitions, onObstacle, onRead },
+      ...{ of, store, settings, signal, onDefinitions, onUnauthenticated, onObstacle, onRead },
+      tally: { verify: verifierOf(record), xid: BigInt(facts.nextXid) },
+      untold: record.untold,
       ...{ source, facts, summary, end, looksForDrift: definitions !== undefined },
     };
     while (!summary.caughtUp && performance.now() < deadline) {
       signal.throwIfAborted();
       await captureOnce(client, run);
+      if (record.untold !== null && run.untold === null) {
+        record.untold = null;
+        await writeSlotRecord(store, record, signal);
+      }
     }
     return summary;
   } catch (error) {
@@ -85,10 +114,45 @@ const emptySummary = {
   transactions: 0,
   changes: 0,
   bytes: 0,
+  unauthenticated: 0,
+  warning: null,
   caughtUp: false,
   coveredUntil: null,
   definitions: null,
 } as const;
+
+/** Reads the slot's record, and sees to it that changes of definitions are told, and by what they are known, from now on. */
+async function openRecord(
+  client: pg.Client,
+  of: ChangesOf,
+  store: ObjectStore,
+  signal: AbortSignal,
+): Promise<{ record: SlotRecord; warning: string | null }> {
+  const record = await readSlotRecord(store, of, signal);
+  if (!record.follows_definitions) return { record, warning: null };
+  const { signing, isNew, untold, warning } = await followDefinitions(client, record.signing);
+  if (!isNew) return { record, warning };
+  const reason = untold && `${untold}: a change of definitions may not have been noted`;
+  const renewed = {
+    ...record,
+    signing,
+    untold: record.untold ?? (reason === null ? null : { at: await lastCovered(store, of, record, signal), reason }),
+  };
+  // Before anything is stored that is signed so.
+  await writeSlotRecord(store, renewed, signal);
+  return { record: renewed, warning };
+}
+
+/** Until when all that was committed is stored. */
+async function lastCovered(
+  store: ObjectStore,
+  of: ChangesOf,
+  { created_at: created }: SlotRecord,
+  signal: AbortSignal,
+): Promise<string> {
+  const last = (await listSegments(store, of)).at(-1);
+  return last ? coveredUntil(await readDescription(store, of, last, signal)) : created;
+}
 
 /** Moves the slot past segments that exist: an earlier run ended between writing them and moving it, or the server forgot. */
 async function passStored(

@@ -62,6 +62,7 @@ export async function describeSegments(
           xid: String(fullTransactionId(change.xid, BigInt(nextXid))),
         })),
       ],
+      unauthenticated: tally.unauthenticated,
       sequences: object === null ? [] : sequences,
       encoding: facts.encoding,
       server_version: facts.serverVersion,

@@ -29,17 +29,32 @@ export async function noticeDrift(
 ): Promise<DriftFound> {
   const seen = { ...(await readTableDefinitions(client)), at };
   if (known === null || known.hash === seen.hash) return { seen, change: null };
-  const { rows } = await client.query<{ xid: string }>('SELECT pg_catalog.pg_current_xact_id()::text AS xid');
   const names = await listChangedTables(client, known, MOST_NAMED + 1);
-  const change = {
+  const reason = `The definitions ${ofTables(names)} were changed, and without event triggers the log does not tell how`;
+  return { seen, change: await untoldSince(client, from, { at: known.at, reason }) };
+}
+
+/**
+ * A change of definitions that may be anywhere from a position on, so that no base has it which did not see a transaction that takes its
+ * number only now.
+ *
+ * @param at - when it is known that there was none before
+ */
+export async function untoldSince(
+  client: pg.Client,
+  from: Lsn,
+  { at, reason }: { at: string; reason: string },
+): Promise<DefinitionChange & { obstacle: string }> {
+  const { rows } = await client.query<{ xid: string }>('SELECT pg_catalog.pg_current_xact_id()::text AS xid');
+  return {
     // A commit that ended where the read began is not of it.
     lsn: bytesToLsn(lsnToBytes(from) + 1n),
-    committed_at: known.at,
+    committed_at: at,
     xid: String(rows[0]?.xid),
     tag: null,
-    obstacle: `The definitions ${ofTables(names)} were changed, and without event triggers the log does not tell how`,
+    definer: null,
+    obstacle: reason,
   };
-  return { seen, change };
 }
 
 function ofTables(names: readonly string[]): string {

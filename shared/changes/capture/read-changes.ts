@@ -5,7 +5,7 @@ import type { SegmentRange } from '../segments/layout.ts';
 import { lineScanner } from './line-scanner.ts';
 import type { LineSource, LinesRequest } from './line-source.ts';
 import type { SegmentSink } from './segment-sink.ts';
-import { startTally, type Tally } from './tally.ts';
+import { startTally, type Tally, type TallyOptions } from './tally.ts';
 
 /** What is read, from where the first segment begins, and how it is cut. */
 export interface ReadRequest extends LinesRequest {
@@ -40,6 +40,7 @@ export interface LinesRead {
 
 export interface ReadOptions {
   signal: AbortSignal;
+  tally: TallyOptions;
   /** Told of lines as they are read; lines that are given up, to be read again, are taken off. */
   onRead?: ((read: LinesRead) => void) | undefined;
 }
@@ -55,14 +56,14 @@ export async function readChanges(
   source: LineSource,
   { segmentBytes, mostHeld, ...request }: ReadRequest,
   openSink: () => SegmentSink,
-  { signal, onRead = () => undefined }: ReadOptions,
+  { signal, tally: tallying, onRead = () => undefined }: ReadOptions,
 ): Promise<ReadResult> {
   const { from: start, upto, mostLines } = request;
   const segments: StoredLines[] = [];
   const scan = lineScanner();
   let lines = 0;
   let first = start;
-  let current = { sink: openSink(), ...startTally(), bytes: 0 };
+  let current = { sink: openSink(), ...startTally(tallying), bytes: 0 };
   let tooLarge: { before: Lsn | null; end: Lsn | null } | null = null;
   /** Of the segments that are stored. */
   const inSegments = { bytes: 0, changes: 0 };
@@ -109,7 +110,7 @@ export async function readChanges(
       lines += 1;
       const { lastCommit } = open.add(head) ? open.tally : { lastCommit: null };
       if (lastCommit === null || end - begin < segmentBytes) return;
-      open = startTally();
+      open = startTally(tallying);
       begin = end;
       cuts.push({ at: end, lsn: lastCommit, next: open });
     });

@@ -22,6 +22,8 @@ export interface SlotFacts {
   position: Lsn;
   serverVersion: number;
   encoding: string;
+  /** The next transaction number to be given, in 64 bits. */
+  nextXid: string;
 }
 
 /**
@@ -35,6 +37,7 @@ export async function readSlot(client: pg.Client, slot: string): Promise<SlotFac
     wal_status: string | null;
     server_version: number;
     encoding: string;
+    next_xid: string;
   }>(slotSql, [slot]);
   const row = rows[0];
   if (!row) {
@@ -51,7 +54,7 @@ export async function readSlot(client: pg.Client, slot: string): Promise<SlotFac
       'Turn point-in-time recovery on again, and raise max_slot_wal_keep_size if this happens more than once.',
     );
   }
-  return { position: row.position, serverVersion: row.server_version, encoding: row.encoding };
+  return { position: row.position, serverVersion: row.server_version, encoding: row.encoding, nextXid: row.next_xid };
 }
 
 /** Class of the advisory locks, so that they meet no application's: "dbms" in ASCII. */

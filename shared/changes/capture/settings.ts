@@ -22,7 +22,8 @@ export const captureDefaults: CaptureSettings = {
   compressionLevel: 1,
   segmentBytes: 67_108_864,
   linesPerRead: 1_000_000,
-  streamAfterBytes: 67_108_864,
+  // Above what an idle server of RDS writes between two empty segments: a log file of 64 MB every five minutes.
+  streamAfterBytes: 160 * 1_048_576,
   mostHeldBytes: 67_108_864,
   timeMs: 45_000,
   emptyAfterBytes: 16_777_216,

@@ -20,7 +20,8 @@ SELECT pg_catalog.to_char(pg_catalog.clock_timestamp() AT TIME ZONE 'UTC', 'YYYY
 export const slotSql = `
 SELECT confirmed_flush_lsn::text AS position, wal_status, active,
        pg_catalog.current_setting('server_version_num')::int AS server_version,
-       pg_catalog.getdatabaseencoding() AS encoding
+       pg_catalog.getdatabaseencoding() AS encoding,
+       ${NEXT_XID} AS next_xid
   FROM pg_catalog.pg_replication_slots
  WHERE slot_name = $1 AND database = pg_catalog.current_database() AND plugin = 'test_decoding'`;
 

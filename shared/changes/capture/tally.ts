@@ -1,9 +1,12 @@
 import { commitTime } from '../decoding/decoder.ts';
 import { qualifiedEnd } from '../decoding/names.ts';
-import { fillsRows, judgeDefinitionChange } from '../definitions/judge.ts';
-import { readDefinitionMessage } from '../definitions/message.ts';
+import { fillsRows, isNeverRepeated, judgeDefinitionChange, notRepeated } from '../definitions/judge.ts';
+import type { DefinitionMessage } from '../definitions/message.ts';
+import type { Verifier } from '../definitions/signature.ts';
+import { readOwnMessage } from '../definitions/told.ts';
 import type { Lsn } from '../lsn.ts';
 import type { DefinitionChange, TableChanges } from '../segments/description.ts';
+import { nearestTransactionId } from '../transaction-ids.ts';
 
 /** What the lines of a segment say, as they pass. */
 export interface Tally {
@@ -18,6 +21,10 @@ export interface Tally {
   definitionChanges: (Omit<DefinitionChange, 'xid'> & { xid: number })[];
   /** Commands that changed definitions, as their event triggers told. */
   commands: DefinitionCommand[];
+  /** Messages with this system's prefix that its event triggers did not write. */
+  unauthenticated: number;
+  /** What the first of them claim. */
+  claims: ClaimedCommand[];
 }
 
 /** Who changed a definition, and how. */
@@ -30,8 +37,32 @@ export interface DefinitionCommand {
   committed_at: string;
 }
 
+/** What a message claims that anybody may have written. */
+export interface ClaimedCommand {
+  /** The transaction that wrote it; null outside of any. */
+  xid: string | null;
+  /** null where it is not written as one of the event triggers. */
+  claimed: { tag: string; role: string; query: string } | null;
+}
+
 /** Commands that a segment tells of to others; beyond them it still counts. */
 const MOST_COMMANDS = 1000;
+
+/** Claims that are told of; of the others the number. */
+export const MOST_CLAIMS = 5;
+
+const MOST_CLAIMED_CHARACTERS = 2000;
+
+/** By what the messages of a slot are judged. */
+export interface TallyOptions {
+  verify: Verifier;
+  /** A transaction number, in 64 bits, that is near those of the lines. */
+  xid: bigint;
+}
+
+const NOBODYS = { kind: 'unauthenticated', claimed: null } as const;
+const UNKNOWN = 'unknown';
+const shortened = (text: string): string => fromBytes(text.slice(0, MOST_CLAIMED_CHARACTERS));
 
 /** A text that holds a character for each byte of its UTF-8. */
 const fromBytes = (text: string): string => Buffer.from(text, 'latin1').toString('utf8');
@@ -43,7 +74,7 @@ const COUNTS = { I: 'inserts', U: 'updates', D: 'deletes', T: 'truncates' } as c
  *
  * @returns the tally, and what takes the next line's head: it answers whether the line is a commit
  */
-export function startTally(): { tally: Tally; add: (head: string) => boolean } {
+export function startTally({ verify, xid: near }: TallyOptions): { tally: Tally; add: (head: string) => boolean } {
   const tally: Tally = {
     transactions: 0,
     changes: 0,
@@ -53,9 +84,13 @@ export function startTally(): { tally: Tally; add: (head: string) => boolean } {
     tables: new Map(),
     definitionChanges: [],
     commands: [],
+    unauthenticated: 0,
+    claims: [],
   };
   /** Of the transaction that has not been committed yet. */
-  let definitions: (Pick<DefinitionChange, 'obstacle'> & { tag: string })[] = [];
+  let begin = '';
+  const heard = new Set<string>();
+  let definitions: Pick<DefinitionChange, 'obstacle' | 'tag' | 'definer'>[] = [];
   let commands: Pick<DefinitionCommand, 'tag' | 'role' | 'query'>[] = [];
   /** The last table seen: most lines are of the same one as the line before. */
   let last: { prefix: string; counts: TableChanges } = {
@@ -89,11 +124,55 @@ export function startTally(): { tally: Tally; add: (head: string) => boolean } {
     tally.firstCommitAt ??= at;
     if (tally.lastCommitAt === null || at > tally.lastCommitAt) tally.lastCommitAt = at;
     if (tally.firstCommitAt > at) tally.firstCommitAt = at;
-    const xid = Number(head.slice(tab + 8, head.indexOf(' ', tab + 8)));
-    for (const each of definitions) tally.definitionChanges.push({ ...each, lsn, committed_at: at, xid });
+    const number = Number(head.slice(tab + 8, head.indexOf(' ', tab + 8)));
+    for (const each of definitions) tally.definitionChanges.push({ ...each, lsn, committed_at: at, xid: number });
     definitions = [];
     for (const each of commands) tally.commands.push({ ...each, lsn, committed_at: at });
     commands = [];
+  };
+
+  const hear = (line: string): void => {
+    const own = readOwnMessage(line);
+    if (!own) return;
+    // Few transactions have any.
+    const xid = nearestTransactionId(Number(begin.slice(begin.indexOf('\t') + 7)), near);
+    const verdict = own.transactional ? verify(own.content, { xid, heard }) : NOBODYS;
+    switch (verdict.kind) {
+      case 'authentic':
+        note(verdict.message);
+        break;
+      case 'unsigned':
+        // Of temporary tables nothing but the start is told.
+        if (verdict.message.event === 'start') break;
+        definitions.push({ tag: verdict.message.tag, definer: null, obstacle: notRepeated(verdict) });
+        break;
+      case 'unknown_version':
+        definitions.push({ tag: UNKNOWN, definer: null, obstacle: notRepeated(verdict) });
+        break;
+      case 'unauthenticated': {
+        tally.unauthenticated += 1;
+        if (tally.claims.length === MOST_CLAIMS) break;
+        const { claimed } = verdict;
+        const shown = claimed && {
+          tag: shortened(claimed.tag),
+          role: shortened(claimed.role),
+          query: shortened(claimed.query),
+        };
+        tally.claims.push({ xid: own.transactional ? String(xid) : null, claimed: shown });
+      }
+    }
+  };
+
+  const note = (message: DefinitionMessage): void => {
+    const { event, tag, query, rights } = message;
+    if (event === 'start') return;
+    const role = fromBytes(message.role);
+    if (event === 'end' && tally.commands.length + commands.length < MOST_COMMANDS) {
+      commands.push({ tag, role, query: fromBytes(query) });
+    }
+    // Whether rows had to be given values, the replay finds out.
+    const obstacle = fillsRows(message) ? null : judgeDefinitionChange(message);
+    definitions.push({ tag, obstacle, definer: isNeverRepeated(tag) ? null : { role, rights: rights ?? [] } });
   };
 
   return {
@@ -108,19 +187,14 @@ export function startTally(): { tally: Tally; add: (head: string) => boolean } {
         case 'C':
           commit(head, tab);
           return true;
-        case 'm': {
+        case 'm':
           tally.changes += 1;
-          const message = readDefinitionMessage(head.slice(at));
-          if (message && message.event !== 'start') {
-            const { tag, role, query } = message;
-            if (message.event === 'end' && tally.commands.length + commands.length < MOST_COMMANDS) {
-              commands.push({ tag, role: fromBytes(role), query: fromBytes(query) });
-            }
-            // Whether rows had to be given values, the replay finds out.
-            definitions.push({ tag, obstacle: fillsRows(message) ? null : judgeDefinitionChange(message) });
-          }
+          hear(head.slice(at));
           return false;
-        }
+        case 'B':
+          begin = head;
+          if (heard.size > 0) heard.clear();
+          return false;
         default:
           return false;
       }

@@ -2,9 +2,16 @@ import { OperationError } from '../../errors.ts';
 import { splitStatements } from '../../postgres/statements.ts';
 import { tokens } from '../../postgres/tokens.ts';
 import type { DefinitionMessage } from './message.ts';
+import type { Verdict } from './signature.ts';
 
 /** Reasons of a rewrite; src/include/commands/event_trigger.h. */
 const REWRITE = { persistence: 1, default: 2, type: 4 } as const;
+
+/** They would begin, or end, to copy from another server; and what changes nothing. */
+const NEVER_REPEATED = /^((CREATE|ALTER|DROP) SUBSCRIPTION|REINDEX)$/;
+
+/** Whether a command is passed over by a replay. */
+export const isNeverRepeated = (tag: string): boolean => NEVER_REPEATED.test(tag);
 
 /** What reaches beyond this database. */
 const REACHES_OUT = new Set(['IMPORT FOREIGN SCHEMA']);
@@ -16,7 +23,13 @@ const REACHES_OUT = new Set(['IMPORT FOREIGN SCHEMA']);
  * @returns why it cannot; null when it can
  */
 export function judgeDefinitionChange(message: DefinitionMessage): string | null {
+  if (isNeverRepeated(message.tag)) return null;
   if (message.nested) return `${message.tag} was run by a function or a DO block`;
+  if (message.oversized) return `The text of ${message.tag} was too long to be captured`;
+  if (message.settings.standard_conforming_strings === 'off') {
+    // Where a text ends would depend on it, and with that how many statements there are.
+    return `${message.tag} was run with standard_conforming_strings off`;
+  }
   const words = significantWords(message.query);
   if (words === null) return `The text of ${message.tag} was not understood`;
   if (words.statements !== 1) return `${message.tag} was sent together with other statements`;
@@ -38,6 +51,13 @@ export function judgeDefinitionChange(message: DefinitionMessage): string | null
         ? 'CREATE TABLE AS ran a prepared statement'
         : null;
   }
+}
+
+/** Why what is noted without a signature, or in a way that is not known, is not repeated. */
+export function notRepeated(verdict: Extract<Verdict, { kind: 'unsigned' | 'unknown_version' }>): string {
+  return verdict.kind === 'unsigned'
+    ? `${verdict.message.tag} was noted by event triggers that did not sign: nobody can tell whether it was run`
+    : 'A change of a definition was noted by event triggers of a version that is not known';
 }
 
 /** Whether all rows of a table were given a value by themselves, which is exact where there are none. */

@@ -1,16 +1,20 @@
 import * as z from 'zod';
-import { unescapeCopyText } from '../decoding/copy-text.ts';
-import { decoder } from '../decoding/decoder.ts';
-import { MESSAGE_PREFIX } from './event-triggers.sql.ts';
+import { parseCommandSettings } from './command-settings.ts';
 
 const base = {
   tag: z.string(),
   /** Run from within a function or a DO block: the text is not the command's. */
   nested: z.boolean(),
   role: z.string(),
+  /** Rights of the role that reach beyond its own objects; see `rights.sql.ts`. null: it is not known by any. */
+  rights: z.array(z.string()).nullable().default(null),
+  /** Who owned the database: a role has rights by it, or by being its member. */
+  database_owner: z.string().nullable().default(null),
   settings: z.record(z.string(), z.string()),
   /** All that the client had sent at once. */
   query: z.string(),
+  /** The text was too long to be told. */
+  oversized: z.boolean().default(false),
 };
 
 /** One event of a change of definitions, as the event triggers put it into the log. Texts hold a character for each byte. */
@@ -39,6 +43,9 @@ const messageSchema = z
   ])
   .transform(({ event, ...rest }) => ({ event: EVENTS[event], ...rest }) as DefinitionMessage);
 
+/** What a signature holds for beside the message. */
+const signedSchema = z.object({ id: z.string(), xid: z.string().regex(/^\d+$/) });
+
 const EVENTS = {
   ddl_command_start: 'start',
   ddl_command_end: 'end',
@@ -50,8 +57,11 @@ interface Base {
   tag: string;
   nested: boolean;
   role: string;
+  rights: string[] | null;
+  database_owner: string | null;
   settings: Record<string, string>;
   query: string;
+  oversized: boolean;
 }
 
 export interface MissingValue {
@@ -67,21 +77,25 @@ export type DefinitionMessage =
   | (Base & { event: 'drop'; mixed: boolean })
   | (Base & { event: 'rewrite'; reason: number; schema: string; table: string });
 
-/** The content of a message with this system's prefix; null when it is not written as the event triggers do. */
-export function parseDefinitionMessage(content: string): DefinitionMessage | null {
+/** A message as event triggers that did not sign wrote it; null for any other text. */
+export function parseFirstVersion(text: string): DefinitionMessage | null {
+  const parsed = messageSchema.safeParse(jsonOf(text));
+  return parsed.success ? parsed.data : null;
+}
+
+/** The text behind a signature; null when it is not written as this version's event triggers do. */
+export function parseSignedText(text: string): { message: DefinitionMessage; id: string; xid: bigint } | null {
+  const json = jsonOf(text);
+  const signed = signedSchema.safeParse(json);
+  const parsed = messageSchema.safeParse(json);
+  if (!signed.success || !parsed.success || parseCommandSettings(parsed.data.settings) === null) return null;
+  return { message: parsed.data, id: signed.data.id, xid: BigInt(signed.data.xid) };
+}
+
+function jsonOf(text: string): unknown {
   try {
-    return messageSchema.parse(JSON.parse(unescapeCopyText(content)));
+    return JSON.parse(text);
   } catch {
     return null;
   }
-}
-
-const decode = decoder();
-const BEGINNING = `message: transactional: 1 prefix: ${MESSAGE_PREFIX}, `;
-
-/** Reads a line of `test_decoding`; null for any other message, and for one that was cut short. */
-export function readDefinitionMessage(line: string): DefinitionMessage | null {
-  if (!line.startsWith(BEGINNING)) return null;
-  const decoded = decode(line);
-  return decoded.kind === 'message' ? parseDefinitionMessage(decoded.content) : null;
 }

@@ -13,6 +13,8 @@ export interface GuardLimits {
   mostRetainedBytes: number;
   /** From this part of the limit on there is a warning. */
   warnAt: number;
+  /** The disk that the log is on, where it is known. */
+  disk?: { allocatedBytes: number; freeBytes: number | null } | null;
 }
 
 export interface GuardDecision {
@@ -32,7 +34,8 @@ const RESERVE_BYTES = 268_435_456;
  * the server's disk is full of it.
  */
 export function guardSlot({ walStatus, retainedBytes, safeBytes }: SlotHealth, limits: GuardLimits): GuardDecision {
-  const { mostRetainedBytes, warnAt } = limits;
+  const { warnAt, disk = null } = limits;
+  const mostRetainedBytes = limitOn(disk, limits.mostRetainedBytes);
   if (walStatus === null)
     return { action: 'missing', level: 'CRITICAL', reason: 'The replication slot is not on the server any more' };
   if (walStatus === 'lost') {
@@ -46,6 +49,10 @@ export function guardSlot({ walStatus, retainedBytes, safeBytes }: SlotHealth, l
   const amounts = `${kept} of log are kept for the slot, of at most ${megabytes(mostRetainedBytes)}`;
   if (retainedBytes !== null && retainedBytes > mostRetainedBytes)
     return { action: 'drop', level: 'CRITICAL', reason: amounts };
+  if (disk && disk.freeBytes !== null && disk.freeBytes < reserveOf(disk) && (retainedBytes ?? 0) > RESERVE_BYTES) {
+    const reason = `The disk has ${megabytes(disk.freeBytes)} free; ${amounts}`;
+    return { action: 'drop', level: 'CRITICAL', reason };
+  }
   if (walStatus === 'unreserved') {
     return {
       action: 'warn',
@@ -67,5 +74,17 @@ export function guardSlot({ walStatus, retainedBytes, safeBytes }: SlotHealth, l
   if (retainedBytes > mostRetainedBytes * warnAt) return { action: 'warn', level: 'WARNING', reason: amounts };
   return { action: 'keep', level: null, reason: null };
 }
+
+/** What of a disk the log of a slot may take, and what stays free of it for everything else. */
+const LOG_SHARE = 0.25;
+const FREE_SHARE = 0.05;
+
+/** The configured limit, but never more of a small disk than its share. */
+function limitOn(disk: GuardLimits['disk'], configured: number): number {
+  return disk ? Math.min(configured, Math.max(RESERVE_BYTES, disk.allocatedBytes * LOG_SHARE)) : configured;
+}
+
+const reserveOf = ({ allocatedBytes }: { allocatedBytes: number }): number =>
+  Math.max(RESERVE_BYTES, allocatedBytes * FREE_SHARE);
 
 const megabytes = (bytes: number): string => `${Math.round(bytes / 1_048_576)} MB`;

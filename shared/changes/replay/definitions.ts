@@ -1,12 +1,22 @@
 import type pg from 'pg';
 import { OperationError } from '../../errors.ts';
-import { quoteIdentifier, quoteQualified } from '../../postgres/identifiers.ts';
+import { quoteIdentifier, quoteLiteral, quoteQualified } from '../../postgres/identifiers.ts';
+import type { ParseStatements } from '../../postgres/parse-statements.ts';
 import { isSessionLost } from '../../postgres/session-errors.ts';
 import { tokens } from '../../postgres/tokens.ts';
+import { parseCommandSettings } from '../definitions/command-settings.ts';
+import { commandTag } from '../definitions/command-tags.ts';
 import { TOLD_AT_START } from '../definitions/event-triggers.sql.ts';
-import { fillsRows, isTemporary, judgeDefinitionChange, significantWords } from '../definitions/judge.ts';
+import {
+  fillsRows,
+  isNeverRepeated,
+  isTemporary,
+  judgeDefinitionChange,
+  significantWords,
+} from '../definitions/judge.ts';
 import type { DefinitionMessage, MissingValue } from '../definitions/message.ts';
 import { missingValuesSql } from './definitions.sql.ts';
+import { type CommandContext, type Sandbox, TooManyRights } from './sandbox.ts';
 
 /** Repeats changes of definitions, in their place among the changes of rows. */
 export interface DefinitionReplay {
@@ -18,43 +28,66 @@ export interface DefinitionReplay {
   readonly makesRows: boolean;
   /** Materialized views that were made with content, qualified and quoted. */
   readonly views: ReadonlySet<string>;
-  readonly warnings: string[];
+  readonly warnings: readonly string[];
 }
 
 const AT_START = new Set<string>(TOLD_AT_START);
 const EXTENSIONS = new Set(['CREATE EXTENSION', 'ALTER EXTENSION']);
-/** They would begin, or end, to copy from another server. */
-const SUBSCRIPTIONS = /^(CREATE|ALTER|DROP) SUBSCRIPTION$/;
 const WITHOUT_DATA = /\bwith\s+no\s+data[\s;]*$/i;
 /** undefined_table, undefined_object, invalid_schema_name, undefined_function, undefined_column */
 const UNDEFINED = new Set(['42P01', '42704', '3F000', '42883', '42703']);
 
 export interface DefinitionOptions {
   client: pg.Client;
+  parse: ParseStatements;
+  /** Runs the commands. */
+  sandbox: Sandbox;
   /** Turns a text with a character for each byte of the database's encoding into one. */
   decodeText: (bytes: string) => Promise<string>;
   /** Commands about what is not there are passed over, as when chosen tables are restored. */
   mayBeMissing: boolean;
 }
 
-export function definitionReplay({ client, decodeText, mayBeMissing }: DefinitionOptions): DefinitionReplay {
+export function definitionReplay({
+  client,
+  parse,
+  sandbox,
+  decodeText,
+  mayBeMissing,
+}: DefinitionOptions): DefinitionReplay {
   let extension: string | null = null;
-  let settings: Record<string, string> | undefined;
+  /** The command of which the beginning was told last. */
+  let started: string | null = null;
   const warnings: string[] = [];
   const views = new Set<string>();
 
+  const contextOf = async ({
+    role,
+    rights,
+    database_owner: owner,
+    settings,
+  }: DefinitionMessage): Promise<CommandContext> => {
+    const parsed = parseCommandSettings(settings);
+    if (!parsed) throw windowEnds('A command was run with settings that are not known');
+    return {
+      role: await decodeText(role),
+      rights: rights ?? [],
+      databaseOwner: owner === null ? null : await decodeText(owner),
+      settings: { ...parsed, search_path: await decodeText(parsed.search_path) },
+    };
+  };
   const run = async (message: DefinitionMessage, sql: string): Promise<void> => {
-    settings ??= await currentSettings(client, Object.keys(message.settings));
+    await assertIsCommand(parse, message.tag, sql);
+    const context = await contextOf(message);
+    const missing = message.event === 'end' ? await prepareMissing(client, message.missing, decodeText) : null;
     await client.query('SAVEPOINT definition');
     try {
-      for (const [name, value] of Object.entries(message.settings)) await setLocally(client, name, value);
-      await takeRole(client, message.role, warnings);
-      const missing = message.event === 'end' ? await prepareMissing(client, message.missing, decodeText) : null;
-      await client.query(sql);
-      await client.query('RESET ROLE');
-      await missing?.fill();
+      await sandbox.run(context, [sql]);
+      const fill = (await missing?.statements()) ?? [];
+      if (fill.length > 0) await sandbox.run(context, fill);
     } catch (error) {
       if (isSessionLost(error) || error instanceof OperationError) throw error;
+      if (error instanceof TooManyRights) throw windowEnds(`${message.tag} cannot be repeated. ${error.message}`);
       if (mayBeMissing && UNDEFINED.has((error as { code?: string }).code ?? '')) {
         await client.query('ROLLBACK TO SAVEPOINT definition');
         return;
@@ -62,11 +95,12 @@ export function definitionReplay({ client, decodeText, mayBeMissing }: Definitio
       throw windowEnds(`${message.tag} could not be repeated: ${(error as Error).message}`);
     }
     await client.query('RELEASE SAVEPOINT definition');
-    for (const [name, value] of Object.entries(settings)) await setLocally(client, name, value);
   };
 
   return {
-    warnings,
+    get warnings() {
+      return [...warnings, ...sandbox.warnings];
+    },
     views,
     get makesRows() {
       return extension !== null;
@@ -74,11 +108,14 @@ export function definitionReplay({ client, decodeText, mayBeMissing }: Definitio
     async repeat(message) {
       const { tag, event } = message;
       if (extension !== null) {
-        if (event === 'end' && tag === extension) extension = null;
+        if (event === 'end' && tag === extension) {
+          extension = null;
+          started = null;
+        }
         return;
       }
-      if (SUBSCRIPTIONS.test(tag)) {
-        if (event !== 'rewrite') warnings.push(`${tag} was not repeated: it would copy from another server`);
+      if (isNeverRepeated(tag)) {
+        if (tag !== 'REINDEX') warnings.push(`${tag} was not repeated: it would copy from another server`);
         return;
       }
       const obstacle = judgeDefinitionChange(message);
@@ -92,10 +129,17 @@ export function definitionReplay({ client, decodeText, mayBeMissing }: Definitio
       if (event === 'end' && tag === 'CREATE MATERIALIZED VIEW' && !WITHOUT_DATA.test(message.query.trim())) {
         for (const view of message.views) views.add(await decodeText(view));
       }
-      if (event === 'rewrite' || (event === 'end' && AT_START.has(tag))) return;
+      if (event === 'end' && AT_START.has(tag)) {
+        // It was to be repeated when it began.
+        if (started !== tag) throw windowEnds(`The beginning of ${tag} was not captured`);
+        started = null;
+        return;
+      }
+      if (event === 'rewrite') return;
       const query = await decodeText(message.query);
       const words = significantWords(query)?.list ?? [];
       if (event === 'start') {
+        started = tag;
         if (isTemporary(words)) return;
         if (EXTENSIONS.has(tag)) extension = tag;
         await run(message, EXTENSIONS.has(tag) ? query : withoutData(query));
@@ -106,7 +150,8 @@ export function definitionReplay({ client, decodeText, mayBeMissing }: Definitio
   };
 }
 
-function windowEnds(reason: string): OperationError {
+/** Why a replay cannot go on: a problem of what was captured, not of the restore. */
+export function windowEnds(reason: string): OperationError {
   return new OperationError(
     'window_ends',
     `What follows cannot be replayed: ${reason}`,
@@ -132,34 +177,23 @@ function withoutConcurrently(query: string): string {
   return text;
 }
 
-async function currentSettings(client: pg.Client, names: readonly string[]): Promise<Record<string, string>> {
-  const { rows } = await client.query<{ name: string; value: string }>(
-    'SELECT name, pg_catalog.current_setting(name) AS value FROM pg_catalog.unnest($1::text[]) AS name',
-    [[...names]],
-  );
-  return Object.fromEntries(rows.map(({ name, value }) => [name, value]));
-}
-
-async function setLocally(client: pg.Client, name: string, value: string): Promise<void> {
-  await client.query('SELECT pg_catalog.set_config($1, $2, true)', [name, value]);
-}
-
-/** What is made belongs to whoever makes it. Where the login may not be that role, it is the login's own. */
-async function takeRole(client: pg.Client, role: string, warnings: string[]): Promise<void> {
-  await client.query('SAVEPOINT role');
-  try {
-    await client.query(`SET LOCAL ROLE ${quoteIdentifier(role)}`);
-  } catch (error) {
-    if (!['42501', '22023', '42704'].includes((error as { code?: string }).code ?? '')) throw error;
-    await client.query('ROLLBACK TO SAVEPOINT role');
-    const warning = `What the role ${role} defined belongs to the login of the restore: ${(error as Error).message}`;
-    if (!warnings.includes(warning)) warnings.push(warning);
-  }
-}
-
 async function isEmpty(client: pg.Client, schema: string, table: string): Promise<boolean> {
   const { rows } = await client.query(`SELECT FROM ${quoteQualified(schema, table)} LIMIT 1`);
   return rows.length === 0;
+}
+
+/**
+ * Holds a command against what the event trigger said of it: it is one statement, and of the kind that the tag names.
+ *
+ * @throws OperationError `window_ends`
+ */
+async function assertIsCommand(parse: ParseStatements, tag: string, sql: string): Promise<void> {
+  const statements = await parse(sql);
+  if (!statements) throw windowEnds(`The text of ${tag} was not understood`);
+  const [statement, ...others] = statements;
+  if (!statement || others.length > 0) throw windowEnds(`The text of ${tag} is not one statement`);
+  const found = commandTag(statement);
+  if (found !== tag) throw windowEnds(`The text of ${tag} is another command`);
 }
 
 /**
@@ -170,7 +204,7 @@ async function prepareMissing(
   client: pg.Client,
   missing: readonly MissingValue[],
   decodeText: (bytes: string) => Promise<string>,
-): Promise<{ fill(): Promise<void> } | null> {
+): Promise<{ statements(): Promise<string[]> } | null> {
   if (missing.length === 0) return null;
   const values: MissingValue[] = [];
   for (const { schema, table, column, value } of missing) {
@@ -191,13 +225,14 @@ async function prepareMissing(
   };
   const before = await read();
   return {
-    async fill() {
+    async statements() {
       const after = await read();
-      for (const [index, { schema, table, column, value }] of values.entries()) {
+      return values.flatMap(({ schema, table, column, value }, index) => {
         const place = String(index + 1);
-        if (before.has(place) || !after.has(place) || after.get(place) === value) continue;
-        await client.query(`UPDATE ONLY ${quoteQualified(schema, table)} SET ${quoteIdentifier(column)} = $1`, [value]);
-      }
+        if (before.has(place) || !after.has(place) || after.get(place) === value) return [];
+        const literal = value === null ? 'NULL' : quoteLiteral(value);
+        return [`UPDATE ONLY ${quoteQualified(schema, table)} SET ${quoteIdentifier(column)} = ${literal}`];
+      });
     },
   };
 }

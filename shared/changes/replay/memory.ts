@@ -2,8 +2,8 @@ import type pg from 'pg';
 import type { Lsn } from '../lsn.ts';
 
 /** Where a database that changes are replayed into keeps how far it is. Removed with the last of them. */
-const SCHEMA = 'dbms_replaying';
-const TABLE = `${SCHEMA}.position`;
+export const REPLAY_SCHEMA = 'dbms_replaying';
+const TABLE = `${REPLAY_SCHEMA}.position`;
 
 /** What a database under construction knows of its own replay, changed in the transactions that make it true. */
 export interface ReplayMemory {
@@ -27,7 +27,7 @@ export async function openMemory(client: pg.Client, from: Lsn): Promise<ReplayMe
   if (rows.length === 0) {
     // Its one row has a key: without one, a publication of all tables that was restored would refuse its updates.
     await client.query(
-      `CREATE SCHEMA ${SCHEMA};
+      `CREATE SCHEMA ${REPLAY_SCHEMA};
        CREATE TABLE ${TABLE} (id int PRIMARY KEY DEFAULT 1 CHECK (id = 1), lsn pg_lsn NOT NULL, silenced text)`,
     );
     await client.query(`INSERT INTO ${TABLE} (lsn) VALUES ($1)`, [from]);
@@ -48,7 +48,7 @@ export async function openMemory(client: pg.Client, from: Lsn): Promise<ReplayMe
       await client.query(`UPDATE ${TABLE} SET silenced = $1`, [silenced]);
     },
     async drop() {
-      await client.query(`DROP SCHEMA ${SCHEMA} CASCADE`);
+      await client.query(`DROP SCHEMA ${REPLAY_SCHEMA} CASCADE`);
     },
   };
 }

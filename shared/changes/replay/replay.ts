@@ -3,14 +3,19 @@ import type { ObjectStore } from '../../backup/objects/object-store.ts';
 import { openRestoreSession } from '../../backup/restore/session.ts';
 import { OperationError } from '../../errors.ts';
 import type { ConnectionTarget } from '../../postgres/connect.ts';
+import type { ParseStatements } from '../../postgres/parse-statements.ts';
 import { dropEventTriggersSql, MESSAGE_PREFIX } from '../definitions/event-triggers.sql.ts';
-import { type DefinitionMessage, parseDefinitionMessage } from '../definitions/message.ts';
+import { notRepeated } from '../definitions/judge.ts';
+import type { DefinitionMessage } from '../definitions/message.ts';
+import type { Verifier } from '../definitions/signature.ts';
 import type { Lsn } from '../lsn.ts';
 import type { SegmentDescription } from '../segments/description.ts';
 import { isSeen, type TransactionSnapshot } from '../transaction-ids.ts';
-import { type DefinitionReplay, definitionReplay } from './definitions.ts';
+import { type DefinitionReplay, definitionReplay, windowEnds } from './definitions.ts';
 import { openMemory, type ReplayMemory } from './memory.ts';
 import { Diverged } from './net-changes.ts';
+import { ownPathSql } from './sandbox.sql.ts';
+import { openSandbox, type SandboxOptions } from './sandbox.ts';
 import { advanceSequences } from './sequences.ts';
 import { becomeReplica, type Silence, silenceTriggers } from './silence.ts';
 import { type TableChanges, tableChanges } from './table-changes.ts';
@@ -28,6 +33,8 @@ export interface ReplayRequest {
   snapshot: TransactionSnapshot;
   /** The commit of the last transaction to be replayed; null for none. */
   lastCommit: Lsn | null;
+  /** Judges the messages that tell of changes of definitions. */
+  verify: Verifier;
   /** With chosen tables: whether a table was restored without its rows. Tables that are not there are passed over. */
   selection?: { isLeftOut: (table: { schema: string; name: string }) => boolean } | undefined;
   /** Tables that were left out of the restore: their changes, and commands about them, are passed over. */
@@ -40,6 +47,10 @@ export interface ReplayDependencies {
   database: string;
   store: ObjectStore;
   signal: AbortSignal;
+  /** Reads the text of commands. */
+  parse: ParseStatements;
+  /** How owners were restored; by default as they were. */
+  owners?: Partial<Pick<SandboxOptions, 'ownersLeftOut' | 'roleOf'>> | undefined;
   /** Called in the transaction that ends the replay. */
   finish?: (client: pg.Client) => Promise<void>;
   onProgress?: (done: { transactions: number; changes: number }) => void;
@@ -64,14 +75,15 @@ const MOST_PENDING_CHARACTERS = 16_777_216;
  * @throws OperationError `window_ends`, `no_replica_identity`, `definitions_differ`, `replay_diverged`, or one of the store or server
  */
 export async function replayChanges(
-  { segments, from, snapshot, lastCommit, selection, missing = [] }: ReplayRequest,
-  { target, database, store, signal, finish, onProgress }: ReplayDependencies,
+  { segments, from, snapshot, lastCommit, verify, selection, missing = [] }: ReplayRequest,
+  { target, database, store, signal, parse, owners = {}, finish, onProgress }: ReplayDependencies,
 ): Promise<ReplaySummary> {
   const encoding = segments[0]?.encoding ?? 'UTF8';
   const client = await openRestoreSession(target, database, 'UTF8');
   const summary: ReplaySummary = { transactions: 0, changes: 0, warnings: [] };
   try {
     await client.query(WRITER_SETTINGS);
+    await client.query(ownPathSql);
     await client.query(dropEventTriggersSql).catch((error: unknown) => {
       if ((error as { code?: string }).code !== '42501') throw error;
     });
@@ -82,13 +94,16 @@ export async function replayChanges(
     const after = await memory.position();
     await client.query('COMMIT');
     const writer: ReplayWriter = { client, encoding, signal, staged: new Set() };
+    const { ownersLeftOut = false, roleOf = (role) => role } = owners;
     const definitions = definitionReplay({
       client,
+      parse,
+      sandbox: openSandbox({ client, roleOf, ownersLeftOut }),
       decodeText: textDecoder(client, encoding),
       mayBeMissing: selection !== undefined || missing.length > 0,
     });
     const seen = (xid: bigint): boolean => isSeen(snapshot, xid);
-    const run = replayRun({ writer, definitions, silence, memory, selection, missing, summary, onProgress });
+    const run = replayRun({ writer, verify, definitions, silence, memory, selection, missing, summary, onProgress });
     for await (const items of readTransactions(store, { segments, after, lastCommit, isSeen: seen }, signal)) {
       await run.take(items);
     }
@@ -111,6 +126,7 @@ export async function replayChanges(
 
 interface RunOptions {
   writer: ReplayWriter;
+  verify: Verifier;
   definitions: DefinitionReplay;
   silence: Silence;
   memory: ReplayMemory;
@@ -120,7 +136,17 @@ interface RunOptions {
   onProgress: ReplayDependencies['onProgress'];
 }
 
-function replayRun({ writer, definitions, silence, memory, selection, missing, summary, onProgress }: RunOptions) {
+function replayRun({
+  writer,
+  verify,
+  definitions,
+  silence,
+  memory,
+  selection,
+  missing,
+  summary,
+  onProgress,
+}: RunOptions) {
   const { client } = writer;
   const tables = replayTables(client, {
     isLeftOut: selection?.isLeftOut ?? (() => false),
@@ -133,6 +159,9 @@ function replayRun({ writer, definitions, silence, memory, selection, missing, s
   /** Definitions were changed in the transaction: what follows may need them committed. */
   let mustCommit = false;
   let position: Lsn | null = null;
+  /** Of the transaction. */
+  const heard = new Set<string>();
+  let ignored = 0;
 
   const begin = async (): Promise<void> => {
     if (open) return;
@@ -182,6 +211,7 @@ function replayRun({ writer, definitions, silence, memory, selection, missing, s
       for (const item of items) {
         switch (item.kind) {
           case 'commit':
+            heard.clear();
             summary.transactions += 1;
             position = item.lsn;
             if (open || mustCommit || count >= MOST_PENDING / 2 || characters >= MOST_PENDING_CHARACTERS / 2) {
@@ -190,9 +220,13 @@ function replayRun({ writer, definitions, silence, memory, selection, missing, s
             break;
           case 'message': {
             if (item.prefix !== MESSAGE_PREFIX || !item.transactional) break;
-            const message = parseDefinitionMessage(item.content);
-            if (!message) throw new Error('A change of a definition is not noted as expected');
-            await repeat(message);
+            const verdict = verify(item.content, { xid: item.xid, heard });
+            if (verdict.kind === 'authentic') await repeat(verdict.message);
+            else if (verdict.kind === 'unauthenticated') ignored += 1;
+            // Of temporary tables nothing but the start is told.
+            else if (verdict.kind === 'unknown_version' || verdict.message.event !== 'start') {
+              throw windowEnds(notRepeated(verdict));
+            }
             break;
           }
           case 'truncate':
@@ -221,7 +255,13 @@ function replayRun({ writer, definitions, silence, memory, selection, missing, s
         }
       }
     },
-    end: commit,
+    async end(): Promise<void> {
+      await commit();
+      if (ignored === 0) return;
+      summary.warnings.push(
+        `${ignored} messages were ignored: they claimed to tell of changes of definitions, and were not written by the event triggers`,
+      );
+    },
   };
 }
 

@@ -7,7 +7,9 @@ import { fullTransactionId } from '../transaction-ids.ts';
 
 /** A change, or the end of the transaction that the changes before it belong to. */
 export type ReplayItem =
-  | Exclude<DecodedLine, { kind: 'begin' | 'commit' }>
+  | Exclude<DecodedLine, { kind: 'begin' | 'commit' | 'message' }>
+  /** With its transaction, where it is of one. */
+  | (Extract<DecodedLine, { kind: 'message' }> & { xid: bigint })
   | { kind: 'commit'; lsn: Lsn; xid: bigint; committedAt: string };
 
 export interface CommittedTransaction {
@@ -88,7 +90,7 @@ export async function* readTransactions(
             yield items;
             return;
           }
-        } else items.push(decoded);
+        } else items.push(decoded.kind === 'message' ? { ...decoded, xid } : decoded);
       }
       if (items.length > 0) yield items;
     }

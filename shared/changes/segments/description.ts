@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { OperationError } from '../../errors.ts';
 import { definitionsSeenSchema } from '../../postgres/table-definitions.ts';
+import { openVerifier, signingSchema, type Verifier } from '../definitions/signature.ts';
 import { CHANGES_FORMAT } from './layout.ts';
 
 const lsnSchema = z.string().regex(/^[0-9A-F]{1,8}\/[0-9A-F]{1,8}$/);
@@ -29,6 +30,11 @@ const definitionChangeSchema = z.object({
   tag: z.string().nullable(),
   /** Why it cannot be repeated; null when it can, as far as its text tells. */
   obstacle: z.string().nullable(),
+  /** Who ran it, with the rights that reach beyond the role's own objects; null where that is not known. */
+  definer: z
+    .object({ role: z.string(), rights: z.array(z.string()) })
+    .nullable()
+    .default(null),
 });
 
 /** All that is to be known of a segment without opening it. Written last: it is what makes the segment exist. */
@@ -58,6 +64,8 @@ export const segmentDescriptionSchema = z.object({
   /** Tables whose updates and deletes cannot be repeated, as they have no replica identity. */
   without_identity: z.array(z.string()),
   definition_changes: z.array(definitionChangeSchema),
+  /** Messages with this system's prefix that its event triggers did not write, which are ignored. */
+  unauthenticated: countSchema.default(0),
   /** Positions after the segment's last transaction: not behind any number that it used. */
   sequences: z.array(
     z.object({ schema: z.string(), name: z.string(), last_value: z.string().nullable(), increment: z.string() }),
@@ -69,6 +77,7 @@ export const segmentDescriptionSchema = z.object({
 export type SegmentDescription = z.output<typeof segmentDescriptionSchema>;
 export type TableChanges = z.output<typeof tableSchema>;
 export type DefinitionChange = z.output<typeof definitionChangeSchema>;
+export type Definer = NonNullable<DefinitionChange['definer']>;
 export type SequencePosition = SegmentDescription['sequences'][number];
 
 /** Written when the slot is made: from where on its changes are complete. */
@@ -85,10 +94,19 @@ export const slotRecordSchema = z.object({
   follows_definitions: z.boolean(),
   /** As they were when the slot was made, where changes of them are not in the stream. */
   definitions: definitionsSeenSchema.nullable().default(null),
+  /** By what the event triggers' messages are known; null where they did not sign yet. A secret, as all that is in the bucket. */
+  signing: signingSchema.nullable().default(null),
+  /** Changes of definitions that nobody told of may have been made since then; null once a segment says so. */
+  untold: z.object({ at: timeSchema, reason: z.string() }).nullable().default(null),
   server_version: z.int(),
 });
 
 export type SlotRecord = z.output<typeof slotRecordSchema>;
+
+/** Judges the messages of a slot. Where there are no event triggers, none is authentic. */
+export function verifierOf({ follows_definitions: follows, signing }: SlotRecord): Verifier {
+  return openVerifier(follows ? signing : { keys: [], since: '0' });
+}
 
 /**
  * Reads the JSON of a description or a slot's record.

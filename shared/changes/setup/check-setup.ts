@@ -1,6 +1,9 @@
 import type pg from 'pg';
 import * as z from 'zod';
 import type { Finding } from '../../backup/restore/findings.ts';
+import type { Database } from '../../configuration/runtime.ts';
+import type { Platform } from '../../platforms/platform.ts';
+import { ownServer, platformOf } from '../../platforms/platforms.ts';
 import { capabilitiesSql, coverageSql } from './setup.sql.ts';
 
 const capabilitiesSchema = z.object({
@@ -9,7 +12,7 @@ const capabilitiesSchema = z.object({
   slots: z.int(),
   used_slots: z.int(),
   keep_size: z.string(),
-  is_rds: z.boolean(),
+  iam_streaming: z.string().nullable(),
   login: z.string(),
   may_replicate: z.boolean(),
   may_follow_definitions: z.boolean(),
@@ -24,8 +27,31 @@ export interface SetupCheck {
   followsDefinitions: boolean;
 }
 
+/** What of a database's configuration decides whether its changes can be captured. */
+export interface SetupPlace {
+  platform: Platform;
+  isByIam: boolean;
+  allowsPause: boolean;
+}
+
+/** A server of one's own, with a password. */
+const ownPlace: SetupPlace = { platform: ownServer, isByIam: false, allowsPause: false };
+
+/** @param database - as it is configured */
+export function setupPlaceOf(database: Pick<Database, 'kind' | 'login' | 'allow_pause'>): SetupPlace {
+  return {
+    platform: platformOf(database),
+    isByIam: database.login.type === 'iam',
+    allowsPause: database.allow_pause,
+  };
+}
+
 /** Looks whether changes of the database can be captured, and says all that stands in the way. Changes nothing. */
-export async function checkSetup(client: pg.Client): Promise<SetupCheck> {
+export async function checkSetup(
+  client: pg.Client,
+  { platform, isByIam, allowsPause }: SetupPlace = ownPlace,
+): Promise<SetupCheck> {
+  const { replication, privileges } = platform;
   const facts = capabilitiesSchema.parse((await client.query(capabilitiesSql)).rows[0]);
   const problems: Finding[] = [];
   const warnings: Finding[] = [];
@@ -40,9 +66,7 @@ export async function checkSetup(client: pg.Client): Promise<SetupCheck> {
     problems.push({
       code: 'wal_level_too_low',
       message: `The server writes too little into its log: wal_level is ${facts.wal_level}, and must be logical`,
-      nextStep: facts.is_rds
-        ? 'Set rds.logical_replication to 1 in the parameter group and restart the server.'
-        : 'Run ALTER SYSTEM SET wal_level = logical and restart the server.',
+      nextStep: replication.enable,
     });
   }
   if (facts.used_slots >= facts.slots) {
@@ -53,11 +77,10 @@ export async function checkSetup(client: pg.Client): Promise<SetupCheck> {
     });
   }
   if (!facts.may_replicate) {
-    const role = facts.is_rds ? 'GRANT rds_replication TO' : 'ALTER ROLE';
     problems.push({
       code: 'replication_refused',
       message: `The login ${facts.login} may not use replication slots`,
-      nextStep: `Run ${role} ${facts.login}${facts.is_rds ? '' : ' REPLICATION'}.`,
+      nextStep: `Run ${privileges.allowReplication(facts.login)}.`,
     });
   }
   if (!facts.may_follow_definitions) {
@@ -69,10 +92,28 @@ export async function checkSetup(client: pg.Client): Promise<SetupCheck> {
     });
   }
   if (facts.keep_size === '-1') {
-    warnings.push({
+    (replication.unlimitedSlots === null ? warnings : problems).push({
       code: 'log_not_limited',
       message: 'The server keeps any amount of log for a slot that is not read: max_slot_wal_keep_size is not set',
-      nextStep: 'Set max_slot_wal_keep_size, so that the server itself never fills its disk for it.',
+      nextStep:
+        replication.unlimitedSlots ??
+        'Set max_slot_wal_keep_size, so that the server itself never fills its disk for it.',
+    });
+  }
+  if (isByIam && replication.iamSetting !== null && !['on', '1'].includes(facts.iam_streaming ?? '')) {
+    warnings.push({
+      code: 'streaming_refused',
+      message: `Logins by IAM may not stream changes while ${replication.iamSetting} is not 1: the server then holds what it decodes, on disk where it is much`,
+      nextStep: `Set ${replication.iamSetting} to 1 in the parameter group, and restart the server where it says so.`,
+    });
+  }
+  if (allowsPause) {
+    problems.push({
+      code: 'pausing_excluded',
+      message:
+        'The database may pause (allow_pause), and capturing its changes each minute, and a logical slot by itself, keep it from pausing',
+      nextStep:
+        'Remove allow_pause from the configuration of this database and deploy, or do without point-in-time recovery.',
     });
   }
   return { problems, warnings, followsDefinitions: facts.may_follow_definitions };

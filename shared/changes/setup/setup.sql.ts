@@ -5,7 +5,7 @@ SELECT pg_catalog.current_setting('wal_level') AS wal_level,
        pg_catalog.current_setting('max_replication_slots')::int AS slots,
        (SELECT pg_catalog.count(*)::int FROM pg_catalog.pg_replication_slots) AS used_slots,
        pg_catalog.current_setting('max_slot_wal_keep_size') AS keep_size,
-       EXISTS (SELECT FROM pg_catalog.pg_settings WHERE name = 'rds.logical_replication') AS is_rds,
+       pg_catalog.current_setting('rds.iam_auth_for_replication', true) AS iam_streaming,
        r.rolname AS login,
        r.rolsuper OR r.rolreplication OR EXISTS (
          SELECT FROM pg_catalog.pg_roles g

@@ -6,6 +6,7 @@ import { nextXidSql } from '../capture/slot.sql.ts';
 import type { SlotRecord } from '../segments/description.ts';
 import { CHANGES_FORMAT } from '../segments/layout.ts';
 import { writeSlotRecord } from '../segments/stored-segments.ts';
+import { readNewSigning } from './definition-triggers.ts';
 
 /**
  * The name of a new slot. Each has one of its own, so that changes of one that was lost are never taken for another's; later
@@ -60,6 +61,8 @@ export async function createSlot(
       definitions: followsDefinitions ? null : { ...(await readTableDefinitions(client)), at: created_at },
       next_xid: String((await client.query(nextXidSql)).rows[0]?.next_xid),
       follows_definitions: followsDefinitions,
+      signing: followsDefinitions ? await readNewSigning(client) : null,
+      untold: null,
       server_version,
     };
     await writeSlotRecord(store, record, signal);

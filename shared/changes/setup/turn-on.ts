@@ -2,14 +2,10 @@ import { ulid } from 'ulid';
 import type { ObjectStore } from '../../backup/objects/object-store.ts';
 import { OperationError } from '../../errors.ts';
 import { type ConnectionTarget, connect } from '../../postgres/connect.ts';
-import {
-  createEventTriggersSql,
-  dropEventTriggersSql,
-  eventTriggerNames,
-  presentEventTriggersSql,
-} from '../definitions/event-triggers.sql.ts';
+import { dropEventTriggersSql, eventTriggerNames, presentEventTriggersSql } from '../definitions/event-triggers.sql.ts';
 import type { SlotRecord } from '../segments/description.ts';
-import { checkSetup } from './check-setup.ts';
+import { checkSetup, type SetupPlace } from './check-setup.ts';
+import { createEventTriggers } from './definition-triggers.ts';
 import { ownSlotsSql } from './setup.sql.ts';
 import { createSlot, dropSlot, slotName, slotPrefix } from './slot.ts';
 
@@ -19,6 +15,8 @@ export interface SetupDependencies {
   signal: AbortSignal;
   /** How long to wait for the transactions that are running, in milliseconds; by default without end. */
   waitMs?: number;
+  /** By default a server of one's own. */
+  place?: SetupPlace;
 }
 
 /**
@@ -29,14 +27,14 @@ export interface SetupDependencies {
  */
 export async function turnOn(
   database: string,
-  { target, store, signal, waitMs = 0 }: SetupDependencies,
+  { target, store, signal, waitMs = 0, place }: SetupDependencies,
 ): Promise<SlotRecord> {
   // The server itself ends the wait: one that has lost its client would go on, and make a slot that nobody reads.
   const client = await connect(target, { kind: 'administering', statementTimeoutMs: waitMs });
   const stop = (): void => void client.end().catch(() => undefined);
   signal.addEventListener('abort', stop, { once: true });
   try {
-    const { problems, followsDefinitions } = await checkSetup(client);
+    const { problems, followsDefinitions } = await checkSetup(client, place);
     if (problems.length > 0) {
       throw new OperationError(
         'recovery_impossible',
@@ -45,7 +43,7 @@ export async function turnOn(
       );
     }
     await removeAll(client, database);
-    if (followsDefinitions) await client.query(createEventTriggersSql);
+    if (followsDefinitions) await createEventTriggers(client);
     try {
       return await createSlot(
         client,

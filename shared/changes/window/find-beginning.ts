@@ -1,6 +1,8 @@
 import type { ObjectStore } from '../../backup/objects/object-store.ts';
 import { OperationError } from '../../errors.ts';
+import type { Verifier } from '../definitions/signature.ts';
 import { compareLsn, type Lsn } from '../lsn.ts';
+import { verifierOf } from '../segments/description.ts';
 import type { SegmentRange } from '../segments/layout.ts';
 import { type ChangesOf, listSegments, readDescription, readSlotRecord } from '../segments/stored-segments.ts';
 import type { TransactionSnapshot } from '../transaction-ids.ts';
@@ -14,6 +16,8 @@ export interface ChangesSince {
   ranges: SegmentRange[];
   /** Segments that this base, and any later one, can do without. */
   past: SegmentRange[];
+  /** Judges the messages of the segments. */
+  verify: Verifier;
 }
 
 /**
@@ -29,6 +33,7 @@ export async function findBeginning(
   signal: AbortSignal,
 ): Promise<ChangesSince> {
   const record = await readSlotRecord(store, of, signal);
+  const verify = verifierOf(record);
   const all = await listSegments(store, of);
   // Those at the beginning may have been removed with the backups that needed them.
   const first = all[0]?.firstLsn ?? record.lsn;
@@ -40,8 +45,8 @@ export async function findBeginning(
   );
   const before = chain[seen - 1];
   // The last one that is in the base says so, and is kept.
-  if (before) return { from: before.lastLsn, ranges: chain.slice(seen), past: chain.slice(0, seen - 1) };
-  if (isWhole && BigInt(record.next_xid) <= xmin) return { from: record.lsn, ranges: chain, past: [] };
+  if (before) return { from: before.lastLsn, ranges: chain.slice(seen), past: chain.slice(0, seen - 1), verify };
+  if (isWhole && BigInt(record.next_xid) <= xmin) return { from: record.lsn, ranges: chain, past: [], verify };
   throw new OperationError(
     'base_not_covered',
     'The stored changes do not begin before the full backup',

@@ -1,8 +1,9 @@
 import type { ObjectStore } from '../../backup/objects/object-store.ts';
 import { OperationError } from '../../errors.ts';
+import type { Verifier } from '../definitions/signature.ts';
 import { compareLsn, type Lsn } from '../lsn.ts';
 import { type CommittedTransaction, readCommits } from '../replay/transactions.ts';
-import type { DefinitionChange, SegmentDescription } from '../segments/description.ts';
+import type { Definer, DefinitionChange, SegmentDescription } from '../segments/description.ts';
 import { type ChangesOf, readDescriptions } from '../segments/stored-segments.ts';
 import { isSeen, parseSnapshot, type TransactionSnapshot } from '../transaction-ids.ts';
 import { type Covered, coveredUntil, isReached, latestMoment, type Stored, storedAfter } from './coverage.ts';
@@ -22,6 +23,10 @@ export interface PlannedReplay {
   from: Lsn;
   snapshot: TransactionSnapshot;
   lastCommit: Lsn | null;
+  /** Judges the messages of the segments. A function, so that the key is in nothing that is stored or logged. */
+  verify: Verifier;
+  /** Who ran the commands that are repeated, with their rights at that time. */
+  definers: Definer[];
   /** The last transaction's time; null when the base alone is restored. */
   committedAt: string | null;
 }
@@ -45,7 +50,7 @@ export async function planReplay(
   const snapshot = parseSnapshot(base.transactions);
   if ('time' in target && toMicroseconds(target.time) < toMicroseconds(base.taken_at)) throw beforeBase();
   if ('transaction' in target && isSeen(snapshot, target.transaction)) throw beforeBase();
-  const { from, ranges } = await findBeginning(store, of, snapshot, signal);
+  const { from, ranges, verify } = await findBeginning(store, of, snapshot, signal);
   // All before it is in the base.
   if ('lsn' in target && compareLsn(target.lsn, from) < 0) throw beforeBase();
   const segments: SegmentDescription[] = [];
@@ -90,9 +95,27 @@ export async function planReplay(
     segments,
     from,
     snapshot,
+    verify,
+    definers: applies ? definersOf(segments, snapshot, lastCommit as CommittedTransaction) : [],
     lastCommit: applies ? (lastCommit as CommittedTransaction).lsn : null,
     committedAt: applies ? (lastCommit as CommittedTransaction).committedAt : null,
   };
+}
+
+/** Who ran the commands that a replay repeats; a role for each of the rights that it had in turn. */
+function definersOf(
+  segments: readonly SegmentDescription[],
+  snapshot: TransactionSnapshot,
+  { lsn: last }: CommittedTransaction,
+): Definer[] {
+  const found = new Map<string, Definer>();
+  for (const { definition_changes: changes } of segments) {
+    for (const { definer, lsn, xid } of changes) {
+      if (!definer || compareLsn(lsn, last) > 0 || isSeen(snapshot, BigInt(xid))) continue;
+      found.set(JSON.stringify(definer), definer);
+    }
+  }
+  return [...found.values()];
 }
 
 /** How far a replay would go. */

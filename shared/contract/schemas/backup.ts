@@ -190,6 +190,17 @@ export const backupSchema = z
       .nullable()
       .default(null)
       .meta({ description: 'Of which tables it keeps a part of the rows; null: it has all of them.' }),
+    incomplete: z
+      .object({
+        tables: z
+          .array(z.string())
+          .meta({ description: 'Tables whose rows row security hid from the login, the first ones of many.' }),
+        tables_total: z.int(),
+        large_objects: z.int().meta({ description: 'Large objects that the login may not read.' }),
+      })
+      .nullable()
+      .default(null)
+      .meta({ description: 'What of it all the login could not read, so that it is missing; null: nothing.' }),
     status: backupStatusSchema,
     job_id: z.string().meta({ description: 'The job that makes or made it.' }),
     requested_by: z

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { databaseIdSchema } from '../../configuration/runtime.ts';
+import type { ErrorCode } from '../../core/errors/catalogue.ts';
 import { downloadFileSchema } from './download.ts';
 import { validationReportSchema } from './validation.ts';
 
@@ -123,3 +124,5 @@ export type Progress = z.output<typeof progressSchema>;
 export type Unfinished = z.output<typeof unfinishedSchema>;
 export type Swap = z.output<typeof swapSchema>;
 export type JobError = z.output<typeof jobErrorSchema>;
+/** One that this version gives. */
+export type NewJobError = JobError & { code: ErrorCode };

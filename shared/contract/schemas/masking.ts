@@ -39,6 +39,15 @@ export const maskingSchema = z
   })
   .meta({ id: 'Masking', description: 'The rules by which the values of a database are masked.' });
 
+export const changedMaskingSchema = maskingSchema
+  .extend({
+    warnings: z.array(z.string()).meta({
+      description:
+        'What masked backups will warn of as well: constraints that were not tried, as they call functions that are not of PostgreSQL, and texts in definitions.',
+    }),
+  })
+  .meta({ id: 'ChangedMasking', description: 'The rules after a change.' });
+
 export const personalDataSchema = z
   .object({
     database: databaseIdSchema,

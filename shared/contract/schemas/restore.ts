@@ -228,6 +228,24 @@ export const restoreCheckSchema = z
         description: '`server_version_num` of the server; null when it could not be asked.',
         examples: [180004],
       }),
+    runs: z
+      .object({
+        total: z.int(),
+        functions: z
+          .array(
+            z.object({
+              name: z.string().meta({ examples: ['shop.is_valid(text)'] }),
+              owner: z.string().nullable().meta({ description: 'Its owner in the backup.' }),
+              used_by: z.array(z.string()).meta({ examples: [['CHECK CONSTRAINT shop.orders orders_check']] }),
+            }),
+          )
+          .meta({ description: 'The first 200 of them, by name.' }),
+      })
+      .nullable()
+      .meta({
+        description:
+          'Functions of the backup that the restore runs with the rights of the login that restores, in constraints, domains, generated columns, indexes and materialized views. What they call in their turn is not listed. null when the backup could not be read, and with the mode `data`: the tables that are there decide.',
+      }),
   })
   .meta({ id: 'RestoreCheck', description: 'What a restore would meet.' });
 

@@ -1,5 +1,5 @@
 import { readEndpoint } from '../../aws/rds-endpoint.ts';
-import { type AnyCheck, configure, defineCheck, sql } from '../check.ts';
+import { type AnyCheck, type Context, configure, defineCheck, sql } from '../check.ts';
 import { features } from '../features.ts';
 import { quoteForPaste, quoteForReading } from '../quote-for-paste.ts';
 import { needsServerItself } from './needs-server.ts';
@@ -17,15 +17,48 @@ const majorOf = (version: number): number => Math.floor(version / 10_000);
 /** The way to the server, and room on it. */
 export const connectionChecks: readonly AnyCheck[] = [
   defineCheck({
+    id: 'server_not_supported',
+    title: 'The kind of server is not supported',
+    needs: 'no Babelfish, no Limitless Database, no Aurora DSQL',
+    affects: { stops: features },
+    reads: [],
+    find(_facts, { server }) {
+      if (!server?.unsupported) return null;
+      return { message: `${server.id} is ${server.unsupported}`, remediation: [] };
+    },
+  }),
+  defineCheck({
+    id: 'resource_id_changed',
+    title: 'The server has another resource id',
+    needs:
+      'with an IAM login the present `resource_id`: it changes with a blue/green switchover and with a restore of the server',
+    affects: { stops: features },
+    reads: [],
+    find(_facts, { database: { login, direct }, server }) {
+      if (login.type !== 'iam' || !server?.resourceId) return null;
+      const configured = direct?.resource_id ?? login.resource_id;
+      // That of a proxy is another one.
+      if (configured === server.resourceId || configured.startsWith('prx-')) return null;
+      return {
+        message: `${server.id} has the resource id ${server.resourceId}, and the configuration names ${configured}: IAM refuses the login`,
+        remediation: configure(
+          direct?.resource_id === undefined
+            ? `login: { type: 'iam', user: '${login.user}', resource_id: '${server.resourceId}' }`
+            : `direct: { host: '${direct.host}', port: ${direct.port}, resource_id: '${server.resourceId}' }`,
+        ),
+      };
+    },
+  }),
+  defineCheck({
     id: 'pooler_in_between',
     title: 'A connection pooler is in between',
     needs: 'the address of the server itself (`direct`), where `host` is a pooler',
     affects: { stops: needsServerItself },
     reads: [],
-    find(_facts, { pooler, database }) {
+    find(_facts, { pooler, database, server }) {
       if (!pooler) return null;
       const name = database.direct ? 'direct.host' : 'host';
-      const writer = writerOf(database.direct?.host ?? database.host);
+      const writer = writerOf(database.direct?.host ?? database.host, server);
       return {
         message: `At \`${name}\` there is ${pooler.name}: ${pooler.recognised_by}`,
         remediation: configure(
@@ -40,10 +73,10 @@ export const connectionChecks: readonly AnyCheck[] = [
     needs: 'the primary or the writer of a cluster, no reader',
     affects: { stops: ['restore', 'swap', 'recovery'], limits: ['backup', 'masking', 'access'] },
     reads: ['server'],
-    find({ server }, { database }) {
+    find({ server }, { database, server: described }) {
       if (!server.in_recovery) return null;
       const host = database.direct?.host ?? database.host;
-      const address = writerOf(host) ?? '<address of the primary>';
+      const address = writerOf(host, described) ?? '<address of the primary>';
       return {
         message: `${host} leads to a standby or a reader: nothing can be created there, and backups may be cancelled by the replay of changes`,
         remediation: configure(
@@ -146,8 +179,10 @@ export const connectionChecks: readonly AnyCheck[] = [
   }),
 ];
 
-/** The cluster endpoint of a cluster whose reader endpoint an address is; null: it is none. */
-const writerOf = (host: string): string | null =>
-  readEndpoint(host)?.type === 'reader' ? host.replace(/\.cluster-ro-/i, '.cluster-') : null;
+/** The endpoint of a cluster's writer, as AWS tells it or as it follows from that of the readers; null: not known. */
+function writerOf(host: string, server: Context['server']): string | null {
+  if (server?.endpoints.writer) return server.endpoints.writer;
+  return readEndpoint(host)?.type === 'reader' ? host.replace(/\.cluster-ro-/i, '.cluster-') : null;
+}
 
 const wantedConnections = ({ connections }: { connections: number }): number => connections + OTHER_CONNECTIONS;

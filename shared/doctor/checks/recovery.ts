@@ -1,4 +1,4 @@
-import { type AnyCheck, defineCheck, sql } from '../check.ts';
+import { type AnyCheck, configure, defineCheck, sql } from '../check.ts';
 import { quoteForPaste, quoteForReading } from '../quote-for-paste.ts';
 import { changeSetting, grantRole } from '../remediate.ts';
 
@@ -76,7 +76,7 @@ export const recoveryChecks: readonly AnyCheck[] = [
   defineCheck({
     id: 'log_not_limited',
     title: 'A slot that nobody reads may fill the disk',
-    needs: '`max_slot_wal_keep_size`',
+    needs: '`max_slot_wal_keep_size`; on RDS recovery is refused without it',
     affects: { limits: ['recovery'] },
     reads: ['server'],
     find({ server }, context) {
@@ -89,6 +89,21 @@ export const recoveryChecks: readonly AnyCheck[] = [
         message:
           'max_slot_wal_keep_size is not set: where this system cannot drop its slot, the server keeps log until its disk is full',
         remediation: changeSetting('max_slot_wal_keep_size', String(megabytes), server, context),
+        ...(context.platform.replication.unlimitedSlots === null ? {} : { affects: { stops: ['recovery'] } }),
+      };
+    },
+  }),
+  defineCheck({
+    id: 'pausing_excluded',
+    title: 'A database that may pause is not captured',
+    needs: 'a database without `allow_pause`: a slot, and a capture each minute, keep it awake',
+    affects: { stops: ['recovery'] },
+    reads: [],
+    find(_facts, { database }) {
+      if (!database.allow_pause) return null;
+      return {
+        message: 'allow_pause is set, which excludes point-in-time recovery',
+        remediation: configure('allow_pause: false'),
       };
     },
   }),
@@ -114,15 +129,15 @@ export const recoveryChecks: readonly AnyCheck[] = [
     },
   }),
   defineCheck({
-    id: 'iam_cannot_stream',
+    id: 'streaming_refused',
     title: 'IAM logins cannot stream changes',
     needs: '`rds.iam_auth_for_replication = 1`, where the login signs in with IAM',
     affects: { limits: ['recovery'] },
     reads: ['server'],
     find({ server }, context) {
       const name = 'rds.iam_auth_for_replication';
-      const setting = server.settings[name];
-      if (context.database.login.type !== 'iam' || !setting || setting.value === 'on') return null;
+      const asked = context.platform.replication.iamSetting === name && context.database.login.type === 'iam';
+      if (!asked || ['on', '1'].includes(server.settings[name]?.value ?? '')) return null;
       return {
         message: `${name} is off: with an IAM login, many changes are read in the costlier way`,
         remediation: changeSetting(name, '1', server, context),

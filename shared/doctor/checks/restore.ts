@@ -1,3 +1,4 @@
+import { refusalOf } from '../../backup/restore/extensions/rules.ts';
 import { type AnyCheck, defineCheck, sql } from '../check.ts';
 import { quoteForPaste, quoteForReading } from '../quote-for-paste.ts';
 import { grantRole, shareOwnership } from '../remediate.ts';
@@ -15,6 +16,20 @@ export const restoreChecks: readonly AnyCheck[] = [
       return {
         message: `${quoteForReading(login.name)} has no CREATEDB, which a restore needs`,
         remediation: sql(context, `ALTER ROLE ${quoteForPaste(login.name)} CREATEDB;`),
+      };
+    },
+  }),
+  defineCheck({
+    id: 'drill_logins_not_created',
+    title: 'Drills cannot be made',
+    needs: 'on the server of the drills the functions of docs/logins/drills.sql, or `CREATEROLE`',
+    affects: { limits: ['restore'] },
+    reads: ['login'],
+    find({ login }, context) {
+      if (login.creates_run_logins || context.configuration.drills.server !== context.database.id) return null;
+      return {
+        message: `Drills restore on this server, and ${quoteForReading(login.name)} may not create the login without rights that each of them needs: they are inconclusive`,
+        remediation: sql(context, '\\i docs/logins/drills.sql'),
       };
     },
   }),
@@ -72,24 +87,46 @@ export const restoreChecks: readonly AnyCheck[] = [
   defineCheck({
     id: 'extensions_not_created',
     title: 'Extensions are left out of restores',
-    needs: 'extensions that an ordinary login may create, or an administrator who creates them after a restore',
+    needs:
+      'extensions that the server lets the login create in a new database, or an administrator who creates them after a restore',
     affects: { notes: ['restore', 'swap'] },
-    reads: ['extensions', 'login'],
-    find({ extensions, login }, context) {
-      const { administrators } = context.platform.privileges;
-      const mayCreate = login.superuser || (administrators !== null && login.has_roles.includes(administrators));
-      const [first] = extensions;
-      if (mayCreate || !first) return null;
-      const inUse = extensions.filter(({ in_use }) => in_use);
-      const names = extensions.map(({ name }) => quoteForReading(name)).join(', ');
+    reads: ['extensions', 'extension_server'],
+    find({ extensions, extension_server }, context) {
+      const refused = extensions.flatMap((extension) => {
+        const refusal = refusalOf(extension, extension_server);
+        return refusal ? [{ ...refusal, in_use: extension.in_use }] : [];
+      });
+      if (refused.length === 0) return null;
+      const needed = refused.filter(({ in_use }) => in_use);
+      const later = refused.filter(({ kind }) => kind === 'untrusted');
+      const named = refused.map(({ name, reason }) => `${quoteForReading(name)} ${reason}`).join('; ');
+      const without = JSON.stringify({ leave_out: { extensions: needed.map(({ name }) => name) } });
       return {
-        message: `Only an administrator creates ${names}: a restore leaves them out${
-          inUse.length === 0
-            ? ''
-            : `, and cannot create what uses ${inUse.map(({ name }) => quoteForReading(name)).join(', ')}`
-        }. Run this in the restored database`,
-        remediation: sql(context, ...extensions.map(({ name }) => `CREATE EXTENSION ${quoteForPaste(name)};`)),
-        ...(inUse.length > 0 ? { affects: { limits: ['restore', 'swap'] } } : {}),
+        message: `A restore cannot create these extensions: ${named}. ${
+          needed.length === 0
+            ? 'They are left out, and nothing else with them'
+            : `Definitions need ${needed.map(({ name }) => quoteForReading(name)).join(', ')}: a restore is refused unless they are left out with what needs them`
+        }${later.length === 0 ? '' : '. An administrator can create those that are not trusted in the restored database'}`,
+        remediation: [
+          ...(needed.length === 0 ? [] : [{ by: 'api' as const, statement: without, run_as: null }]),
+          ...sql(context, ...later.map(({ name }) => `CREATE EXTENSION ${quoteForPaste(name)};`)),
+        ],
+        ...(needed.length > 0 ? { affects: { limits: ['restore', 'swap'] } } : {}),
+      };
+    },
+  }),
+  defineCheck({
+    id: 'cron_lives_here',
+    title: 'pg_cron lives in the database',
+    needs: 'another database than this one in `cron.database_name`',
+    affects: { stops: ['swap'] },
+    reads: ['database', 'extension_server'],
+    find({ database, extension_server }) {
+      if (extension_server.cron_database !== database.name) return null;
+      return {
+        message:
+          'cron.database_name is this database: the launcher of pg_cron stays connected, and its jobs would be gone with a database that is replaced. Restore into a new database, or let pg_cron live in another one',
+        remediation: [],
       };
     },
   }),

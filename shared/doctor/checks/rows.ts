@@ -49,7 +49,7 @@ export const rowChecks: readonly AnyCheck[] = [
       const [first] = tables;
       if (!first) return null;
       return {
-        message: `Policies hide rows from the login in ${first.total} tables, so that a backup of them is refused: ${listed(tables.map(reading), first.total)}`,
+        message: `Policies hide rows from the login, so that a backup is refused, in ${first.total} ${first.total === 1 ? 'table' : 'tables'}: ${listed(tables.map(reading), first.total)}`,
         remediation: showRows(tables, { login, version: server.version }, context),
       };
     },

@@ -1,7 +1,8 @@
 import type pg from 'pg';
 import * as z from 'zod';
+import { serverSql as extensionServerSql } from '../../backup/restore/extensions/facts.sql.ts';
 import { loginSql } from './login.sql.ts';
-import { foreignOwnersSql, statementStatisticsSql, uncreatableExtensionsSql } from './restore.sql.ts';
+import { extensionsSql, foreignOwnersSql, statementStatisticsSql } from './restore.sql.ts';
 import { hiddenRowsSql, largeObjectsSql, unreadableSql } from './rows.sql.ts';
 import { databaseSql, replicationSql, serverSql } from './server.sql.ts';
 
@@ -9,6 +10,8 @@ const settingSchema = z.object({
   value: z.string(),
   source: z.string(),
   context: z.string(),
+  type: z.string(),
+  unit: z.string().nullable(),
   pending_restart: z.boolean(),
 });
 
@@ -29,6 +32,8 @@ const schemas = {
     inherits: z.boolean(),
     creates_databases: z.boolean(),
     creates_roles: z.boolean(),
+    /** Logins of drills, which have no rights. */
+    creates_run_logins: z.boolean(),
     replicates: z.boolean(),
     connection_limit: z.int().nullable(),
     sessions: z.int(),
@@ -78,7 +83,19 @@ const schemas = {
       total: z.int(),
     }),
   ),
-  extensions: z.array(z.object({ name: z.string(), in_use: z.boolean(), total: z.int() })),
+  extensions: z.array(
+    z.object({ name: z.string(), available: z.boolean(), needs_superuser: z.boolean(), in_use: z.boolean() }),
+  ),
+  /** What decides which extensions can be created; see `refusalOf`. */
+  extension_server: z.object({
+    superuser: z.boolean(),
+    is_rds_superuser: z.boolean(),
+    is_rds_extension: z.boolean(),
+    allowed: z.string().nullable(),
+    delegated: z.string().nullable(),
+    cron_database: z.string().nullable(),
+    preloaded: z.string().nullable(),
+  }),
   statistics: z.object({ present: z.boolean(), available: z.boolean() }),
 } as const;
 
@@ -104,7 +121,6 @@ const settings = [
   'log_destination',
   'rds.restrict_password_commands',
   'rds.iam_auth_for_replication',
-  'rds.allowed_extensions',
 ] as const;
 export type KnownSetting = (typeof settings)[number];
 
@@ -132,7 +148,8 @@ const queries: {
     if (version === null) throw new Error('The version of the server is not known');
     return { text: foreignOwnersSql(version), values: [administrators], rows: 'all' };
   },
-  extensions: () => ({ text: uncreatableExtensionsSql, rows: 'all' }),
+  extensions: () => ({ text: extensionsSql, rows: 'all' }),
+  extension_server: () => ({ text: extensionServerSql, rows: 'one' }),
   statistics: () => ({ text: statementStatisticsSql, rows: 'one' }),
 };
 

@@ -1,3 +1,5 @@
+import { trustedFunctionsSql } from '../../postgres/run-login/run-login.sql.ts';
+
 /**
  * The login: its attributes, and which of the given roles ($1) there are and which of them it has the rights of. `rds_replication` counts
  * by membership alone, as its right is that of an attribute.
@@ -8,6 +10,7 @@ SELECT r.rolname AS name,
        r.rolinherit AS inherits,
        r.rolcreatedb OR r.rolsuper AS creates_databases,
        r.rolcreaterole OR r.rolsuper AS creates_roles,
+       r.rolcreaterole OR r.rolsuper OR coalesce(${trustedFunctionsSql}, false) AS creates_run_logins,
        r.rolreplication OR r.rolsuper AS replicates,
        NULLIF(r.rolconnlimit, -1) AS connection_limit,
        (SELECT pg_catalog.count(*)::int FROM pg_catalog.pg_stat_activity a WHERE a.usesysid = r.oid) AS sessions,

@@ -29,11 +29,13 @@ SELECT r.rolname AS owner, o.objects,
  LIMIT ${MAX_NAMED}`;
 }
 
+/** Extensions that one report looks at. */
+const MAX_EXTENSIONS = 200;
+
 /**
- * Extensions that the login may not create anew: untrusted ones, for who is no superuser. Whether anything outside of the extension
- * depends on it decides what a restore loses without it.
+ * The extensions of the database. Whether anything outside of an extension depends on it decides what a restore loses without it.
  */
-export const uncreatableExtensionsSql = `
+export const extensionsSql = `
 WITH members AS (
   SELECT d.refobjid AS extension, d.classid, d.objid
     FROM pg_catalog.pg_depend d
@@ -52,15 +54,17 @@ WITH members AS (
                        'pg_catalog.pg_trigger'::regclass, 'pg_catalog.pg_rewrite'::regclass, 'pg_catalog.pg_attrdef'::regclass)
 )
 SELECT e.extname AS name,
+       a.name IS NOT NULL AS available,
+       coalesce(v.superuser AND NOT v.trusted, false) AS needs_superuser,
        EXISTS (SELECT FROM uses u
                 WHERE u.extension = e.oid
-                  AND NOT EXISTS (SELECT FROM members m WHERE m.classid = u.classid AND m.objid = u.objid)) AS in_use,
-       pg_catalog.count(*) OVER ()::int AS total
+                  AND NOT EXISTS (SELECT FROM members m WHERE m.classid = u.classid AND m.objid = u.objid)) AS in_use
   FROM pg_catalog.pg_extension e
-  JOIN pg_catalog.pg_available_extension_versions v ON v.name = e.extname AND v.version = e.extversion
- WHERE v.superuser AND NOT v.trusted AND e.extname <> 'plpgsql'
+  LEFT JOIN pg_catalog.pg_available_extensions a ON a.name = e.extname
+  LEFT JOIN pg_catalog.pg_available_extension_versions v ON v.name = a.name AND v.version = a.default_version
+ WHERE e.extname <> 'plpgsql'
  ORDER BY e.extname
- LIMIT ${MAX_NAMED}`;
+ LIMIT ${MAX_EXTENSIONS}`;
 
 /** Whether statements are counted in the database, and whether they could be. */
 export const statementStatisticsSql = `

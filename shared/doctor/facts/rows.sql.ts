@@ -1,4 +1,4 @@
-import { sequencesSql, tablesSql } from '../../backup/plan/relations.sql.ts';
+import { largeObjectReadableSql, sequencesSql, tablesSql } from '../../backup/plan/relations.sql.ts';
 
 /** Names of one kind that are told; of more there is a number. */
 export const MAX_NAMED = 20;
@@ -51,10 +51,7 @@ SELECT o.rolname AS owner,
   FROM pg_catalog.pg_largeobject_metadata m
   JOIN pg_catalog.pg_roles o ON o.oid = m.lomowner
   LEFT JOIN pg_catalog.pg_roles admins ON admins.rolname = $1
- WHERE pg_catalog.current_setting('lo_compat_privileges') = 'off'
-   AND NOT pg_catalog.pg_has_role(m.lomowner, 'USAGE')
-   AND NOT EXISTS (SELECT FROM pg_catalog.aclexplode(m.lomacl) a
-                    WHERE a.privilege_type = 'SELECT' AND (a.grantee = 0 OR pg_catalog.pg_has_role(a.grantee, 'USAGE')))
+ WHERE NOT ${largeObjectReadableSql}
  GROUP BY o.rolname, o.rolsuper
  ORDER BY o.rolname
  LIMIT ${MAX_NAMED}`;

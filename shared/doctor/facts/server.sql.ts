@@ -6,7 +6,8 @@ SELECT pg_catalog.current_setting('server_version_num')::int AS version,
        (SELECT s.ssl FROM pg_catalog.pg_stat_ssl s WHERE s.pid = pg_catalog.pg_backend_pid()) AS encrypted,
        coalesce((
          SELECT pg_catalog.json_object_agg(s.name, pg_catalog.json_build_object(
-                  'value', s.setting, 'source', s.source, 'context', s.context, 'pending_restart', s.pending_restart))
+                  'value', s.setting, 'source', s.source, 'context', s.context, 'type', s.vartype, 'unit', s.unit,
+                  'pending_restart', s.pending_restart))
            FROM pg_catalog.pg_settings s WHERE s.name = ANY ($1::text[])), '{}') AS settings`;
 
 /** The database that the session is in, and how many sessions it and the server have and may have. $1: who may use reserved slots. */

@@ -11,7 +11,9 @@ SELECT CASE WHEN NOT pg_catalog.pg_is_in_recovery()
             WHEN ${IS_AURORA} THEN NULL
             WHEN pg_catalog.pg_last_wal_receive_lsn() IS NOT DISTINCT FROM pg_catalog.pg_last_wal_replay_lsn() THEN 0
             ELSE pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - pg_catalog.pg_last_xact_replay_timestamp())
-       END AS replication_lag_seconds`;
+       END AS replication_lag_seconds,
+       CASE WHEN pg_catalog.pg_is_in_recovery() AND ${IS_AURORA}
+            THEN 'A reader of Aurora does not tell how far it is behind: see AuroraReplicaLag in CloudWatch' END AS reason`;
 
 /**
  * Replicas and slots in one row. Of $1, how far the server's log is, NULL where the server does not tell it: then how much is kept for

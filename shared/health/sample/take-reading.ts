@@ -101,7 +101,9 @@ export async function takeReading(
   const counted = await read('counters', () => oneRow(client, countersSql(version)));
   const position = await read('log position', () => readLogPosition(client));
   if (position?.reason) failures.push({ part: 'log position', reason: position.reason });
-  const lag = await read('replication lag', () => oneRow(client, replicationLagSql));
+  const lagging = await read('replication lag', () => oneRow(client, replicationLagSql));
+  const { reason: lagUnknown = null, ...lag } = lagging ?? {};
+  if (lagUnknown !== null) failures.push({ part: 'replication lag', reason: lagUnknown });
   const replication = await read('replication', () => oneRow(client, replicationSql, [position?.lsn ?? null]));
   const { wal_bytes = null, furthest_slot, endangered_slot, unread_slot, ...replicated } = replication ?? {};
   const statements = await read('statements', () => readStatements(client));

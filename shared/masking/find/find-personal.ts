@@ -99,9 +99,10 @@ async function sample(
   if (!first) return [];
   const holding = columns.filter(holdsOthers).length;
   const most = Math.min(DOCUMENT_CHARACTERS, Math.floor(ROW_CHARACTERS / Math.max(1, holding)));
+  // As the type itself writes them: somebody may have made a cast to text of their own.
   const texts = columns.map(
     (each) =>
-      `pg_catalog.left(${quoteIdentifier(each.column)}::pg_catalog.text, ${holdsOthers(each) ? most : VALUE_CHARACTERS})`,
+      `pg_catalog.left(pg_catalog.format('%s', ${quoteIdentifier(each.column)}), ${holdsOthers(each) ? most : VALUE_CHARACTERS})`,
   );
   const part = share === null ? '' : ` TABLESAMPLE SYSTEM (${share.toFixed(6)})`;
   const sql = `SELECT ${texts.join(', ')} FROM ${quoteQualified(first.schema, first.name)}${part} LIMIT ${SAMPLE_ROWS}`;

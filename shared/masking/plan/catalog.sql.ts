@@ -31,6 +31,20 @@ SELECT a.attrelid::int8::text AS "table",
        c.relname AS name,
        a.attname AS column,
        pg_catalog.format_type(a.atttypid, a.atttypmod) AS type,
+       -- What values are tried as: only a type of the server's own is read by the server's own code.
+       CASE WHEN base.array_of < 16384 THEN pg_catalog.format_type(base.array_of, base.modifier)
+            WHEN base.name = 'citext' THEN 'pg_catalog.text' END AS own_type,
+       ARRAY(SELECT e.enumlabel::text FROM pg_catalog.pg_enum e WHERE e.enumtypid = base.array_of) AS labels,
+       coalesce(
+         (WITH RECURSIVE layer AS (
+            SELECT a.atttypid AS oid
+             UNION ALL
+            SELECT t.typbasetype FROM layer JOIN pg_catalog.pg_type t ON t.oid = layer.oid WHERE t.typtype = 'd'
+          )
+          SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
+                   'name', k.conname, 'expression', pg_catalog.pg_get_expr(k.conbin, 0), 'tree', k.conbin::text))
+            FROM layer JOIN pg_catalog.pg_constraint k ON k.contypid = layer.oid AND k.contype = 'c'),
+         '[]') AS domain_checks,
        base.name AS base_name,
        base.schema AS base_schema,
        base.modifier AS modifier,
@@ -148,6 +162,7 @@ export const checksSql = `
 SELECT k.conrelid::int8::text AS "table",
        k.conname AS name,
        pg_catalog.pg_get_expr(k.conbin, k.conrelid) AS expression,
+       k.conbin::text AS tree,
        k.coninhcount > 0 AS is_inherited,
        ARRAY(SELECT a.attname::text FROM pg_catalog.unnest(k.conkey) AS u(attnum)
                JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.attnum) AS columns

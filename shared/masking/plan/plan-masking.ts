@@ -42,7 +42,9 @@ export async function planMasking(
   const { applied, problems, warnings } = resolveRules(rules, catalog);
   // What is refused already would fail once more, for no other reason.
   if (problems.length === 0) {
-    problems.push(...(await tryMasks(client, catalog, applied, { maskingKey, signal, readSample })));
+    const tried = await tryMasks(client, catalog, applied, { maskingKey, signal, readSample });
+    problems.push(...tried.problems);
+    warnings.push(...tried.warnings);
   }
   const masks = Object.fromEntries([...applied].map(([table, each]) => [table, each.map(({ planned }) => planned)]));
   return { planned: { version, masks, warnings }, applied, problems };

@@ -15,6 +15,11 @@ export const columnSchema = z.object({
   name: z.string(),
   column: z.string(),
   type: z.string(),
+  /** The base type, where it is one of the server's own. */
+  own_type: z.string().nullable(),
+  /** Of an enumeration; otherwise none. */
+  labels: z.array(z.string()),
+  domain_checks: z.array(z.object({ name: z.string(), expression: z.string(), tree: z.string() })),
   base_name: z.string(),
   base_schema: z.string(),
   modifier: z.int(),
@@ -56,6 +61,8 @@ const checkSchema = z.object({
   table: z.string(),
   name: z.string(),
   expression: z.string(),
+  /** The same as a `pg_node_tree`. */
+  tree: z.string(),
   is_inherited: z.boolean(),
   columns: z.array(z.string()),
 });

@@ -1,7 +1,7 @@
 import type { CloudWatchClient, Dimension } from '@aws-sdk/client-cloudwatch';
 import { readEndpoint } from '../../aws/rds-endpoint.ts';
 import { rdsNamesOf } from '../../aws/rds-names.ts';
-import type { NamedDatabase, PlacedDatabase, PlatformValues } from '../platform.ts';
+import type { NamedDatabase, PlacedDatabase, PlatformValues, ServerUse } from '../platform.ts';
 import { type AskedMetrics, readNewest } from './cloudwatch.ts';
 import type { DescribedStorage, ServerDescription } from './describe.ts';
 import { roleOfAddress } from './roles-of-servers.ts';
@@ -94,6 +94,18 @@ function clusterDimensions(database: NamedDatabase, server: ServerDescription | 
     ...(dimensions && server?.capacity && { ACUUtilization: dimensions }),
     ...(volume && { VolumeBytesUsed: volume }),
   };
+}
+
+/** "Monitoring auto-pause" in the guide of Aurora: an instance that has paused has a ServerlessDatabaseCapacity of 0. */
+export async function readServerlessUse(
+  client: CloudWatchClient,
+  instance: string,
+  now = Date.now(),
+): Promise<ServerUse> {
+  const dimensions = ofInstance(instance);
+  const asked = { ServerlessDatabaseCapacity: dimensions, DatabaseConnections: dimensions };
+  const newest = await readNewest<keyof typeof asked>(client, asked, now);
+  return { capacity: newest('ServerlessDatabaseCapacity'), connections: newest('DatabaseConnections') };
 }
 
 function ofServer(newest: (metric: Metric) => number | null): PlatformValues {

@@ -1,7 +1,9 @@
 import { rdsNamesOf } from '../../aws/rds-names.ts';
 import { quoteShell } from '../../quote-shell.ts';
-import type { NamedDatabase, SettingChange, Step } from '../platform.ts';
-import type { ServerDescription } from './describe.ts';
+import type { ChangeSteps, NamedDatabase, SettingChange, SettingsPlace, Step } from '../platform.ts';
+import type { DescribedInstance, ServerDescription } from './describe.ts';
+import type { DescribedParameter } from './describe-parameters.ts';
+import { groupValue, isAllowed } from './parameter-value.ts';
 
 /** Where settings are kept, by what the commands for it are called. `id`, `group` and `instances` are words of a shell. */
 interface Place {
@@ -22,10 +24,23 @@ export function groupNote(server: ServerDescription | null): string {
   return `; the parameter group ${group} is AWS's own and cannot be modified: another has to take its place, which needs a restart`;
 }
 
+/** A list without it is none of a whole group. */
+const IN_EVERY_GROUP = 'max_connections';
+
+/** Settings that the groups of AWS do not have, by what its lists for PostgreSQL 14 to 17 say; read where the API was not asked. */
+const NOT_IN_GROUPS = new Set([
+  'allow_system_table_mods',
+  'ignore_checksum_failure',
+  'ssl_prefer_server_ciphers',
+  'zero_damaged_pages',
+]);
+/** "Amazon Aurora PostgreSQL parameters" in its guide has none of these: its storage does what they do elsewhere. */
+const NOT_IN_CLUSTERS = new Set(['fsync', 'full_page_writes', 'log_checkpoints']);
+
 /**
- * Sets a parameter where RDS and Aurora keep it. The settings of a cluster are in the group of the cluster: that of an instance has few
- * of them. In place of a default group, which nobody can modify, a group of the same family is made and attached; from another group,
- * also parameters that are dynamic otherwise come with a restart.
+ * Changes a parameter where RDS and Aurora keep it. The settings of a cluster are in the group of the cluster: that of an instance has
+ * few of them, and goes before the cluster's where somebody has set one there. In place of a default group, which nobody can modify, a
+ * group of the same family is made and attached; from another group, also parameters that are dynamic otherwise come with a restart.
  *
  * Names and syntax: AWS CLI Command Reference, `aws rds`. When they apply: Amazon RDS User Guide and Amazon Aurora User Guide,
  * "Parameter groups" and "Associating a DB parameter group".
@@ -33,12 +48,46 @@ export function groupNote(server: ServerDescription | null): string {
  * @param isCluster - whether a server that was not described has clusters alone
  */
 export function changeParameter(
-  { name, values, needsRestart }: Pick<SettingChange, 'name' | 'values' | 'needsRestart'>,
+  change: SettingChange,
   database: NamedDatabase,
-  server: ServerDescription | null,
+  { server, parameters }: SettingsPlace,
   isCluster: boolean,
-): Step[] {
-  const value = values.join(',');
+): ChangeSteps {
+  const { name } = change;
+  const place = server ? readPlace(server) : askedPlace(database, isCluster);
+  const isOfCluster = place.words === 'db-cluster';
+  const isSetInInstance = parameters?.instance?.get(name)?.isSet === true;
+  const inCluster = isOfCluster && !isSetInInstance ? parameters?.cluster?.get(name) : undefined;
+  const found = inCluster ?? parameters?.instance?.get(name);
+  const value = groupValue(change);
+  const isKnown = [parameters?.cluster, parameters?.instance].some((group) => group?.has(IN_EVERY_GROUP));
+  const why = isKnown ? refusalOf(name, value, found) : absenceOf(name, isOfCluster);
+  if (why !== null) return { is: 'impossible', why };
+  const needsRestart = found?.isStatic ?? change.needsRestart;
+  const owner = isOfCluster && !inCluster && found && server ? server.instances.map(ofMember) : [place];
+  return { is: 'possible', steps: owner.flatMap((each) => stepsIn(each, { name, value, needsRestart })) };
+}
+
+function refusalOf(name: string, value: string, found: DescribedParameter | undefined): string | null {
+  if (!found) return `AWS keeps ${name}: its parameter groups do not have it`;
+  if (!found.isModifiable) return `AWS keeps ${name}: its parameter groups do not let anybody change it`;
+  return isAllowed(value, found.allowed) ? null : `Parameter groups take for ${name} only ${found.allowed}`;
+}
+
+function absenceOf(name: string, isOfCluster: boolean): string | null {
+  const isAbsent = NOT_IN_GROUPS.has(name) || (isOfCluster && NOT_IN_CLUSTERS.has(name));
+  return isAbsent ? `AWS keeps ${name}: its parameter groups do not have it` : null;
+}
+
+/** A member of a cluster, whose own group has the setting. */
+const ofMember = ({ id, parameterGroup }: DescribedInstance): Place => ({
+  words: 'db-instance',
+  id: quoteShell(id),
+  group: quoteShell(parameterGroup ?? ''),
+  instances: [quoteShell(id)],
+});
+
+function stepsIn(place: Place, { name, value, needsRestart }: { name: string; value: string; needsRestart: boolean }) {
   const parameter = quoteShell(
     JSON.stringify([
       {
@@ -49,7 +98,6 @@ export function changeParameter(
       },
     ]),
   );
-  const place = server ? readPlace(server) : askedPlace(database, isCluster);
   const groups = place.words === 'db-cluster' ? 'db-cluster-parameter-group' : 'db-parameter-group';
   const modify = (group: string): string =>
     `aws rds modify-${groups} --${groups}-name ${group} --parameters ${parameter}`;

@@ -7,5 +7,8 @@ export const managedPrivileges: PlatformPrivileges = {
   scripts: ['rds.sql'],
   administrators: 'rds_superuser',
   isOwnRole: (name) => /^rds/.test(name),
+  // Where RDS did not say who the master user is, each that may be it.
+  isAdministrator: ({ name, administers }, server) =>
+    server?.masterUser == null ? administers : name === server.masterUser,
   allowReplication: (login) => `GRANT rds_replication TO ${quoteIdentifier(login)}`,
 };

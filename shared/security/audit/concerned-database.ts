@@ -1,6 +1,7 @@
-import { getAlert } from '../../alerts/alert-store.ts';
-import { createBackupCatalog } from '../../state/backups.ts';
-import { createJobStore } from '../../state/jobs.ts';
+import { getAlert, unknownAlert } from '../../alerts/alert-store.ts';
+import type { OperationError } from '../../errors.ts';
+import { createBackupCatalog, unknownBackup } from '../../state/backups.ts';
+import { createJobStore, unknownJob } from '../../state/jobs.ts';
 import type { StateTable } from '../../state/table.ts';
 
 /** What a call names of the things that belong to a database. */
@@ -13,20 +14,54 @@ export interface Named {
   backupId: unknown;
 }
 
-/** Who an id belongs to, by what it begins with. */
-const owners: readonly (readonly [
-  beginning: string,
-  find: (state: StateTable, id: string) => Promise<string | null>,
-])[] = [
-  ['job-', async (state, id) => (await createJobStore(state).find(id))?.database ?? null],
-  ['bkp-', async (state, id) => (await createBackupCatalog(state).find(id))?.database ?? null],
-  ['alr-', async (state, id) => (await getAlert(state, id).catch(absent))?.database ?? null],
+/** In place of the id of a database: the system as a whole. */
+const SYSTEM = '';
+
+/** What an id belongs to. */
+export interface Owners {
+  /** Its database (or {@link SYSTEM}), and for a job the one to whose server it goes; null: there is no such thing. */
+  found: readonly string[] | null;
+  /** What is said of a thing that is not there. */
+  unknown: Pick<OperationError, 'code' | 'message' | 'nextStep'>;
+}
+
+type Find = (state: StateTable, id: string) => Promise<Owners>;
+
+/** By what an id begins with. */
+const owners: readonly (readonly [beginning: string, find: Find])[] = [
+  [
+    'job-',
+    async (state, id) => {
+      const job = await createJobStore(state).find(id);
+      return { found: job && [job.database, job.environment ?? job.database], unknown: unknownJob(id) };
+    },
+  ],
+  [
+    'bkp-',
+    async (state, id) => {
+      const backup = await createBackupCatalog(state).find(id);
+      return { found: backup && [backup.database], unknown: unknownBackup(id) };
+    },
+  ],
+  [
+    'alr-',
+    async (state, id) => {
+      const alert = await getAlert(state, id).catch(absent);
+      return { found: alert && [alert.database ?? SYSTEM], unknown: unknownAlert(id) };
+    },
+  ],
 ];
 
 const absent = (error: unknown): null => {
   if ((error as { code?: unknown }).code === 'unknown_alert') return null;
   throw error;
 };
+
+/** Whose the thing is that an id names; null for an id of no known kind. @throws the SDK's errors */
+export async function ownersOf(state: StateTable, id: string): Promise<Owners | null> {
+  const owner = owners.find(([beginning]) => id.startsWith(beginning));
+  return owner ? owner[1](state, id) : null;
+}
 
 /**
  * The configured database that a call concerns; null for none, and for one that is not configured: its chain would be a name that
@@ -43,8 +78,8 @@ export async function databaseConcerned(
   if (takesDatabase) return database === undefined ? (databases[0] ?? null) : known(database);
   for (const named of [id, backupId]) {
     if (typeof named !== 'string') continue;
-    const owner = owners.find(([beginning]) => named.startsWith(beginning));
-    if (owner) return known(await owner[1](state, named));
+    const owner = await ownersOf(state, named);
+    if (owner) return known(owner.found?.[0]);
   }
   return null;
 }

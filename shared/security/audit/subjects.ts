@@ -27,6 +27,28 @@ function definitionChange(database: string, { tag, role, query, lsn, committed_a
   };
 }
 
+interface UnauthenticatedMessages {
+  count: number;
+  claims: readonly { xid: string | null; claimed: { tag: string; role: string; query: string } | null }[];
+}
+
+/** Records an attempt: messages that claim to tell of changes of definitions. Who wrote them is not known; what they say is a claim. */
+export function recordUnauthenticated(auditor: Pick<Auditor, 'happened'>, database: string) {
+  return async ({ count, claims }: UnauthenticatedMessages): Promise<void> => {
+    const subject: AuditSubject = {
+      source: 'database',
+      actor: 'unknown',
+      operation: 'unauthenticated definition messages',
+      database,
+      target: null,
+      address: null,
+      request_id: claims[0]?.xid ?? null,
+      request: { count, first: claims.map(({ xid, claimed }) => ({ transaction: xid, claimed })) },
+    };
+    await auditor.happened(subject, { outcome: 'refused', error: 'definition_not_authenticated' });
+  };
+}
+
 /** Records the changes of definitions that a capture has met. */
 export function recordDefinitions(auditor: Pick<Auditor, 'happened'>, database: string) {
   return async (commands: readonly ToldDefinition[]): Promise<void> => {

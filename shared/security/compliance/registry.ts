@@ -9,6 +9,7 @@ import { foreignRules } from './rules/foreign.ts';
 import { instanceRules } from './rules/instance.ts';
 import { limitRules } from './rules/limits.ts';
 import { loggingRules } from './rules/logging.ts';
+import { managedRoleRules } from './rules/managed-roles.ts';
 import { passwordRules } from './rules/passwords.ts';
 import { privilegeRules } from './rules/privileges.ts';
 import { roleRules } from './rules/roles.ts';
@@ -28,7 +29,7 @@ const themes = {
   logging: loggingRules,
   limits: limitRules,
   backups: backupRules,
-  aws: [...awsRules, ...instanceRules],
+  aws: [...awsRules, ...instanceRules, ...managedRoleRules],
   access: accessRules,
 } as const satisfies Record<Theme, readonly unknown[]>;
 

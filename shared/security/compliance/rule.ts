@@ -1,6 +1,7 @@
 import type { Database } from '../../configuration/runtime.ts';
 import type { RuleLevel } from '../../contract/schemas/compliance.ts';
 import type { ServerDescription } from '../../platforms/managed/describe.ts';
+import type { DescribedParameters } from '../../platforms/managed/describe-parameters.ts';
 import type { Controls } from './controls.ts';
 import type { Sections } from './readings/sections.ts';
 
@@ -27,6 +28,8 @@ export interface Context {
   database: Pick<Database, 'id' | 'kind' | 'name' | 'host' | 'direct' | 'instance_id' | 'login' | 'tls' | 'log_group'>;
   /** How AWS keeps the server; null: it does not, or that could not be read. */
   instance: ServerDescription | null;
+  /** What its parameter groups take; null as `instance`. */
+  parameters: DescribedParameters | null;
 }
 
 export interface Rule<Name extends keyof Sections = keyof Sections> {

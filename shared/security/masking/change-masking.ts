@@ -30,26 +30,27 @@ export async function describeMasking({ table }: Pick<KeyDependencies, 'table'>,
 /**
  * Puts rules in place of the former ones, all or none, once they are shown to fit the database.
  *
- * @returns every problem; with one, nothing is changed
+ * @returns every problem; with one, nothing is changed. And what there is to say of rules that fit, such as what was not tried
  * @throws OperationError `masking_changed`, `masking_key_unavailable`, or one of the connection
  */
 export async function changeMasking(
   dependencies: MaskingDependencies,
   { database, change, by }: { database: string; change: MaskingChange; by: string },
-): Promise<RuleProblem[]> {
+): Promise<{ problems: RuleProblem[]; warnings: string[] }> {
   const { table, target, signal } = dependencies;
   const stored = await readMasking(table, database);
   if (stored.version !== change.version) throw changedMeanwhile(change.version, stored.version);
   const rules = change.rules.map(({ table: name, column, mask }): ColumnRule => ({ ...tableName(name), column, mask }));
   const version = stored.version + 1;
   const maskingKey = await loadMaskingKey(dependencies);
-  const { problems } = await inSnapshot(target, (client) =>
+  const { problems, planned } = await inSnapshot(target, (client) =>
     planMasking(client, { version, rules, maskingKey }, signal),
   );
-  if (problems.length > 0) return problems;
+  const { warnings } = planned;
+  if (problems.length > 0) return { problems, warnings };
   const changed: StoredMasking = { database, version, rules, changed_by: by, changed_at: new Date().toISOString() };
   if (!(await writeMasking(table, changed))) throw changedMeanwhile(change.version, version);
-  return [];
+  return { problems, warnings };
 }
 
 /** Works in a read-only transaction, where values are the texts that a backup reads. */

@@ -15,7 +15,7 @@ const extension = { name: 'hstore', available: true, needs_superuser: false };
 test.each([
   ['a trusted extension', {}, {}, null],
   ['what is not installed', { available: false }, {}, 'is not installed on the server'],
-  ['what Amazon alone has', { name: 'aws_s3', available: false }, {}, 'is there on Amazon RDS and Aurora alone'],
+  ['what Amazon alone has', { name: 'aws_s3', available: false }, {}, 'is there on Amazon RDS and Amazon Aurora alone'],
   ['pg_cron', { name: 'pg_cron' }, {}, 'can be created in the database "postgres" (cron.database_name) alone'],
   ['pg_cron where it is not loaded', { name: 'pg_cron' }, { cron_database: null }, 'that cron.database_name names'],
   ['what is not allowed', {}, { allowed: 'plpgsql,pg_trgm' }, 'is not in rds.allowed_extensions'],

@@ -18,6 +18,7 @@ import {
   targetFor,
   withClient,
 } from '../../support/servers.ts';
+import { parseStatements } from '../../support/sql-parser.ts';
 import { addStandIns, STAND_INS_SINCE, type StandIns } from '../../support/stand-in-extensions.ts';
 import { DATABASE_ID, useBackupHarness } from '../support/harness.ts';
 
@@ -234,7 +235,7 @@ describe.skipIf(server.version < STAND_INS_SINCE)('extensions that the target wo
     const target = targetFor(server, 'postgres');
     const restored = await harness.restore(base, server, {
       request: { leaveOut: { extensions: ['pg_cron', 'spots'] } },
-      replay: replayOf(planned, { target, store: harness.store, signal, isPart: false }),
+      replay: replayOf(planned, { target, store: harness.store, signal, parse: parseStatements, isPart: false }),
     });
     expect(await run('SELECT count(*)::int AS rows FROM things', restored.name)).toEqual([{ rows: 21 }]);
     await turnRecoveryOff(DATABASE_ID, dependencies);

@@ -5,7 +5,12 @@ import { type CaptureDependencies, captureChanges } from '../../../shared/change
 import type { CaptureSummary } from '../../../shared/changes/capture/capture-once.ts';
 import { type CaptureSettings, captureDefaults } from '../../../shared/changes/capture/settings.ts';
 import { createEventTriggersSql } from '../../../shared/changes/definitions/event-triggers.sql.ts';
-import { type ReplayRequest, type ReplaySummary, replayChanges } from '../../../shared/changes/replay/replay.ts';
+import {
+  type ReplayDependencies,
+  type ReplayRequest,
+  type ReplaySummary,
+  replayChanges,
+} from '../../../shared/changes/replay/replay.ts';
 import type { ChangesOf } from '../../../shared/changes/segments/stored-segments.ts';
 import { createSlot, dropSlot } from '../../../shared/changes/setup/slot.ts';
 import { type BaseSnapshot, planReplay } from '../../../shared/changes/window/plan-replay.ts';
@@ -23,6 +28,7 @@ import {
   targetFor,
   withClient,
 } from '../../support/servers.ts';
+import { parseStatements } from '../../support/sql-parser.ts';
 
 const signal = new AbortController().signal;
 
@@ -97,6 +103,7 @@ export interface ReplayOptions {
   selection?: ReplayRequest['selection'];
   signal?: AbortSignal;
   onProgress?: () => void;
+  owners?: ReplayDependencies['owners'];
   /** A database of an earlier attempt, to go on with. */
   into?: string;
 }
@@ -107,7 +114,7 @@ export async function replayTo(
   of: ChangesOf,
   { server, name: base, snapshot }: KeptBase,
   target: RecoveryTarget,
-  { as = {}, selection, signal: ended = signal, onProgress = () => undefined, into }: ReplayOptions = {},
+  { as = {}, selection, signal: ended = signal, onProgress = () => undefined, into, owners }: ReplayOptions = {},
 ): Promise<ReplayedDatabase> {
   const name = into ?? `replayed_${randomBytes(6).toString('hex')}`;
   const plan = await planReplay(harness.store, of, snapshot, target, signal, { settledMs: 0 });
@@ -123,6 +130,8 @@ export async function replayTo(
       database: name,
       store: harness.store,
       signal: ended,
+      parse: parseStatements,
+      owners,
       onProgress,
     };
     const summary = await replayChanges({ ...plan, selection }, dependencies);
@@ -140,7 +149,8 @@ export async function contentOf(client: pg.Client): Promise<Record<string, strin
   const { rows } = await client.query<{ name: string; only: boolean }>(rowsOfSql);
   const content: Record<string, string> = {};
   for (const { name, only } of rows) {
-    if (name === 'public.moods') continue;
+    // What writes definitions into the log is not restored.
+    if (name === 'public.moods' || name.startsWith('dbms_changes.')) continue;
     const { rows: sums } = await client.query(checksumSql(`${only ? 'ONLY ' : ''}${name}`));
     content[name] = `${sums[0]?.rows} rows, ${sums[0]?.sum}`;
   }

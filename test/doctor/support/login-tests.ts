@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { checkSetup } from '../../../shared/changes/setup/check-setup.ts';
+import { checkSetup, setupPlaceOf } from '../../../shared/changes/setup/check-setup.ts';
 import type { DoctorReport } from '../../../shared/contract/schemas/doctor.ts';
 import { assertBackupPossible } from '../../../shared/doctor/before-backup.ts';
 import { examine } from '../../../shared/doctor/examine.ts';
@@ -50,7 +50,9 @@ const ofRecovery = [
   'log_not_limited',
   'no_free_slot',
   'replication_refused',
+  'pausing_excluded',
   'server_is_standby',
+  'streaming_refused',
   'wal_level_too_low',
 ];
 const saidOfRecovery = ({ findings }: DoctorReport): string[] =>
@@ -59,8 +61,10 @@ const saidOfRecovery = ({ findings }: DoctorReport): string[] =>
     .filter((id) => ofRecovery.includes(id))
     .sort();
 
-async function whatTurnsItOnSays(target: ConnectionTarget): Promise<string[]> {
-  const { problems, warnings } = await withConnection(target, {}, checkSetup);
+/** Those that keep it from being turned on, and the others. */
+async function whatTurnsItOnSays(kind: PlatformKind, target: ConnectionTarget): Promise<string[]> {
+  const place = setupPlaceOf(configuredDatabase(kind, target.database));
+  const { problems, warnings } = await withConnection(target, {}, (client) => checkSetup(client, place));
   return [...problems, ...warnings].map(({ code }) => code).sort();
 }
 
@@ -80,7 +84,8 @@ export function testLosses(
     const report = await look();
     expect(complaints(report).filter((id) => !before.includes(id))).toEqual([loss.check, ...(loss.also ?? [])]);
     const finding = report.findings.find(({ check: id }) => id === loss.check);
-    if (loss.check !== 'login_refused') expect(saidOfRecovery(report)).toEqual(await whatTurnsItOnSays(target));
+    if (loss.check !== 'login_refused')
+      expect(saidOfRecovery(report)).toEqual(await whatTurnsItOnSays(get().kind, target));
     if (loss.stopsBackups) {
       expect(report.features.find(({ feature }) => feature === 'backup')?.status).toBe('does_not_work');
       await expect(check()).rejects.toMatchObject({ code: 'backup_impossible' });

@@ -1,9 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ListBucketsCommand, ListMultipartUploadsCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import { type LocalSystem, type ManagedDatabase, type SystemOptions, startSystem } from '../../../local/system.ts';
 import { askFor } from '../../support/made-once/ask.ts';
+import { managedNames, managedProfile } from '../../support/managed-profile.ts';
 import { type TestServer, withClient } from '../../support/servers.ts';
 
 export interface TestSystem {
@@ -35,7 +36,9 @@ export async function startTestSystem(options: Omit<SystemOptions, 'stateFolder'
   const remove = () => rm(stateFolder, { recursive: true, force: true, maxRetries: 5 });
   let system: LocalSystem;
   try {
+    await grantLogins();
     system = await start();
+    await describeManaged(system);
   } catch (error) {
     await remove();
     throw error;
@@ -57,10 +60,52 @@ export async function startTestSystem(options: Omit<SystemOptions, 'stateFolder'
   };
 }
 
-/** A database of a test server, as the system is told of it. */
+/** A database of a test server, as the system is told of it: with the login of the guide, where the server is a managed one. */
 export function managed(server: TestServer, id: string, name: string): ManagedDatabase {
   const { host, port, user, password } = server;
-  return { id, host, port, name, user, password };
+  if (!server.managed) return { id, host, port, name, user, password };
+  const { kind, login } = server.managed;
+  toBeGranted.push({ server, name });
+  return { id, host, port, name, ...login, kind, instance_id: managedNames.instance };
+}
+
+/** Managed databases that the system is to be told of, by their names and the servers that they are really on. */
+const toBeGranted: { server: TestServer; name: string }[] = [];
+const loginScript = join(import.meta.dirname, '../../../docs/logins/rds.sql');
+
+/** What the guide tells the master user to run in each database. */
+async function grantLogins(): Promise<void> {
+  const script = await readFile(loginScript, 'utf8');
+  for (const { server, name } of toBeGranted.splice(0)) {
+    const grant = withClient({ ...server, ...server.managed?.master }, name, (client) => client.query(script));
+    await grant.catch((error: { code?: string }) => {
+      const NO_SUCH_DATABASE = '3D000';
+      if (error.code !== NO_SUCH_DATABASE) throw error;
+    });
+  }
+}
+
+/** Tells the local RDS API of the instance that the managed databases are said to be on. */
+async function describeManaged({ services }: LocalSystem): Promise<void> {
+  const kind = managedProfile();
+  if (kind === null) return;
+  const { instance, cluster } = managedNames;
+  const common = {
+    Engine: kind === 'rds' ? 'postgres' : 'aurora-postgresql',
+    EngineVersion: '18.1',
+    StorageEncrypted: true,
+  };
+  const member =
+    kind === 'aurora' ? { DBClusterIdentifier: cluster } : { AllocatedStorage: 20, MaxAllocatedStorage: 100 };
+  await services.putInstance({
+    ...common,
+    ...member,
+    DBInstanceIdentifier: instance,
+    DBInstanceClass: 'db.t4g.medium',
+  });
+  if (kind === 'rds') return;
+  const DBClusterMembers = [{ DBInstanceIdentifier: instance, IsClusterWriter: true }];
+  await services.putCluster({ ...common, DBClusterIdentifier: cluster, DBClusterMembers });
 }
 
 /** The bucket of the backups, seen with the tests' own client. */

@@ -23,6 +23,7 @@ import {
 } from '@aws-sdk/client-rds';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { AttachedServer, LogicalSlot } from '../../../local/aws/rds/attached-server.ts';
+import { logLinePrefixes } from '../../../local/postgres/managed/profile.ts';
 import { clientOptions, useServices } from './support.ts';
 
 const services = useServices();
@@ -146,6 +147,15 @@ describe('parameter groups', () => {
     ],
   ])('refuse %s', async (_, parameter, name, message) => {
     await expect(modify(parameter)).rejects.toMatchObject({ name, message: expect.stringContaining(message) });
+  });
+
+  test('take both prefixes of log lines, and no third', async () => {
+    for (const prefix of logLinePrefixes) await modify(change('log_line_prefix', prefix, 'immediate'));
+    await expect(modify(change('log_line_prefix', '%m [%p] ', 'immediate'))).rejects.toMatchObject({
+      name: 'InvalidParameterValue',
+    });
+    const Parameters = [{ ParameterName: 'log_line_prefix', ApplyMethod: 'immediate' as const }];
+    await rds.send(new ResetDBParameterGroupCommand({ DBParameterGroupName, Parameters }));
   });
 
   test('give the server what is dynamic at once, and the rest at its restart', async () => {

@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parametersOf } from '../../../local/aws/rds/parameters/catalogue.ts';
 import { logLinePrefixes, type ManagedKind } from '../../../local/postgres/managed/profile.ts';
 import { type ManagedServer, startManagedServer } from '../../support/managed-server.ts';
 import { type PostgresBinaries, testBinaries } from '../../support/postgres-binaries.ts';
@@ -11,6 +12,9 @@ const servers = (['rds', 'aurora'] as const).map((kind, index): [ManagedKind, Po
   kind,
   (tested[tested.length - 1 - index] ?? tested[0]) as PostgresBinaries,
 ]);
+
+/** What AWS has as other types or in other ranges. */
+const narrowed = new Set(['max_connections', 'max_wal_senders', 'shared_preload_libraries', 'log_destination']);
 
 /** The error of what is refused, as psql shows it. */
 async function refusalOf(run: Promise<unknown>): Promise<string> {
@@ -115,6 +119,28 @@ describe.each(servers)('%s', (kind, binaries) => {
     expect(await value("current_setting('shared_preload_libraries')")).toBe('rdsutils,pg_stat_statements,pg_cron');
     expect(await value("current_setting('wal_segment_size')")).toBe('64MB');
     expect(await value("current_setting('log_line_prefix')")).toBe(logLinePrefixes[0]);
+  });
+
+  test('has the parameters that the server has', async () => {
+    const { rows } = await server.asRdsadmin(
+      'postgres',
+      "SELECT lower(name) AS name, vartype, context, min_val, max_val, enumvals FROM pg_settings WHERE context <> 'internal'",
+    );
+    const known = new Map(rows.map((row) => [row.name, row]));
+    const parameters = [...parametersOf({ kind, version }).values()];
+    const own = parameters.filter(
+      ({ name }) => !/^(?:rds|cron|pgaudit|auto_explain)\./.test(name) && !narrowed.has(name),
+    );
+    expect(own.length).toBeGreaterThan(200);
+    const differences = own.flatMap(({ name, dataType, allowed, isStatic }) => {
+      const row = known.get(name);
+      if (!row) return [`${name} is no setting`];
+      const type = { bool: 'boolean', real: 'float', enum: 'string' }[String(row.vartype)] ?? row.vartype;
+      const range = row.min_val === null ? allowed : `${row.min_val}-${row.max_val}`;
+      const same = type === dataType && range === allowed && (row.context === 'postmaster') === isStatic;
+      return same ? [] : [`${name}: ${JSON.stringify(row)}`];
+    });
+    expect(differences).toEqual([]);
   });
 
   test('creates the extensions of the managed service alone, pg_cron in one database', async () => {
@@ -235,6 +261,22 @@ describe('aurora', () => {
     );
     expect(await refused('SELECT * FROM pg_stat_wal_receiver')).toMatch(
       /pg_stat_get_wal_receiver\(\) is currently not supported for Aurora/,
+    );
+  });
+
+  test('has readers, which read alone and do not tell where they are in the log', async () => {
+    await server.asMaster('postgres', 'CREATE TABLE seen (n int)', 'INSERT INTO seen VALUES (1)');
+    const reader = await server.startReader();
+    await expect.poll(async () => (await reader.asMaster('postgres', 'SELECT n FROM seen')).rows).toEqual([{ n: 1 }]);
+    expect((await reader.asMaster('postgres', 'SELECT pg_is_in_recovery() AS reads')).rows).toEqual([{ reads: true }]);
+    expect(await refusalOf(reader.asMaster('postgres', 'INSERT INTO seen VALUES (2)'))).toMatch(
+      /^25006 \| cannot execute INSERT/,
+    );
+    expect(await refusalOf(reader.asMaster('postgres', 'SELECT pg_current_wal_lsn()'))).toMatch(
+      /^55000 \| recovery is in progress/,
+    );
+    expect(await refusalOf(reader.asMaster('postgres', 'SELECT pg_last_wal_replay_lsn()'))).toMatch(
+      /not supported for Aurora/,
     );
   });
 

@@ -18,13 +18,16 @@ import { clientOptions } from '../../local/aws/support.ts';
 import { type AwsClients, runAws } from './support/aws-cli.ts';
 
 type Server = Record<string, unknown>;
-const setting = (value: string, context: string) => ({ value, context, source: 'default' });
+const setting = (value: string, context: string, type = 'string', unit: string | null = null) => ({
+  ...{ value, context, type, unit },
+  source: 'default',
+});
 const server: Server = {
   version: 160_004,
   sees_all_settings: true,
   database: 'shop',
   settings: {
-    log_connections: setting('off', 'superuser-backend'),
+    log_connections: setting('off', 'superuser-backend', 'bool'),
     shared_preload_libraries: setting('pg_cron', 'postmaster'),
     data_directory: setting('/data', 'internal'),
   },
@@ -33,10 +36,15 @@ const server: Server = {
 type Place = Partial<Context['database']>;
 
 /** How a rule that a server of this kind breaks is judged. */
-function judgeAt(id: string, place: Place, instance: Context['instance'] = null) {
+function judgeAt(
+  id: string,
+  place: Place,
+  instance: Context['instance'] = null,
+  parameters: Context['parameters'] = null,
+) {
   const known = rules.find(({ rule }) => rule.id === id)?.rule;
   const database = { id: 'shop', kind: 'rds', name: 'shop', host: 'h.example', ...place } as Context['database'];
-  const judged = known?.judge(server as never, { now: Date.now(), database, instance });
+  const judged = known?.judge(server as never, { now: Date.now(), database, instance, parameters });
   if (judged?.status !== 'fail') throw new Error(`${id} is ${judged?.status}`);
   return judged;
 }

@@ -1,3 +1,4 @@
+import { managedProfile, startProfiledServer } from '../managed-profile.ts';
 import { testBinaries } from '../postgres-binaries.ts';
 import {
   makeServerTemplate,
@@ -23,7 +24,7 @@ export interface WorkerServers {
  */
 export function serverPool(): Source {
   const workers = new Map<string, Promise<WorkerServers>>();
-  const started: Promise<RunningServer>[] = [];
+  const started: Promise<Pick<RunningServer, 'server' | 'stop'>>[] = [];
   let templates: Promise<{ made: Promise<ServerTemplate>[]; tested: number }> | undefined;
 
   async function makeTemplates() {
@@ -34,8 +35,10 @@ export function serverPool(): Source {
   async function start(): Promise<WorkerServers> {
     templates ??= makeTemplates();
     const { made, tested } = await templates;
+    const kind = managedProfile();
     const starting = made.map(async (making) => {
       const template = await making;
+      if (kind !== null) return await startProfiledServer(kind, template.binaries);
       return await startServer(template.binaries, {}, template);
     });
     started.push(...starting);

@@ -129,7 +129,7 @@ function addedByAws({ kind, version }: Family): Readonly<Record<string, Partial<
     'cron.log_run': { ...boolean, isStatic: true },
     'cron.log_statement': { ...boolean, isStatic: true },
     'cron.max_running_jobs': { dataType: 'integer', allowed: '0-100', isStatic: true },
-    'pg_stat_statements.max': { dataType: 'integer', allowed: '100-2147483647', isStatic: true },
+    'pg_stat_statements.max': { dataType: 'integer', allowed: '100-1073741823', isStatic: true },
     'pg_stat_statements.save': boolean,
     'pg_stat_statements.track': { allowed: 'none,top,all' },
     'pg_stat_statements.track_utility': boolean,

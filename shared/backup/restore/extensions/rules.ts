@@ -1,3 +1,5 @@
+import { ownersOfExtension } from '../../../platforms/platforms.ts';
+
 /** An extension, as the server knows it. */
 export interface ExtensionFacts {
   name: string;
@@ -33,9 +35,6 @@ export interface ExtensionRefusal {
 /** The usual reason why a server does not have an extension. */
 export const NOT_INSTALLED = 'is not installed on the server';
 
-/** Extensions that Amazon alone has. */
-const OF_AMAZON = /^(aws_|apg_|rds_|aurora_)|^(log_fdw|pg_similarity_aws)$/;
-
 /** Extensions whose CREATE EXTENSION the server refuses unless it has loaded this library at its start. */
 const LIBRARIES: Readonly<Record<string, string>> = {
   citus: 'citus',
@@ -60,7 +59,8 @@ export function refusalOf(
 ): ExtensionRefusal | null {
   const refuse = (kind: ExtensionRefusal['kind'], reason: string): ExtensionRefusal => ({ name, kind, reason });
   if (!available) {
-    return refuse('missing', OF_AMAZON.test(name) ? 'is there on Amazon RDS and Aurora alone' : NOT_INSTALLED);
+    const owners = ownersOfExtension(name);
+    return refuse('missing', owners.length > 0 ? `is there on ${owners.join(' and ')} alone` : NOT_INSTALLED);
   }
   if (name === 'pg_cron') {
     const where =

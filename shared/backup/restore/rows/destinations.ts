@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import type { ErrorCode } from '../../../core/errors/catalogue.ts';
 import { quoteQualified } from '../../../postgres/identifiers.ts';
 import type { Manifest } from '../../manifest.ts';
 import { type Finding, listed } from '../findings.ts';
@@ -159,7 +160,7 @@ export function checkDestinations(
   }
   const add = (
     to: Finding[],
-    code: string,
+    code: ErrorCode,
     names: Iterable<string>,
     message: (list: string) => string,
     nextStep: string,

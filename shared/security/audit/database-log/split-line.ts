@@ -1,6 +1,7 @@
 import { parse } from 'csv-parse/sync';
 import { readablePrefixes } from '../../../platforms/platforms.ts';
 import { readerOfPrefix } from './line-prefix.ts';
+import { readPrefix, splitNames } from './read-prefix.ts';
 
 /** Who a line of a server's log is about, and what it says. */
 export interface SplitLine {
@@ -11,6 +12,10 @@ export interface SplitLine {
   /** Severity, such as LOG. */
   level: string;
   message: string;
+  /** The two names as the log has them, `user@database`, where it cannot be told for certain which is which. */
+  asLogged?: string | null;
+  /** Another reading fits as well: `message` is the whole line. */
+  isAmbiguous?: boolean;
 }
 
 const readers = readablePrefixes.map(readerOfPrefix);
@@ -25,9 +30,17 @@ export function splitLine(line: string): SplitLine | null {
 }
 
 function fromPrefix(line: string): SplitLine | null {
+  const whole = readPrefix(line);
+  if (whole === 'ambiguous')
+    return { address: '', user: '', database: '', level: 'LOG', message: line, isAmbiguous: true };
+  if (whole) return { ...whole, message: whole.said };
   for (const read of readers) {
     const found = read(line);
-    if (found) return { ...found, message: line.slice(found.at) };
+    if (!found) continue;
+    const message = line.slice(found.at);
+    // A name may have the character in it that stands between the two.
+    const names = found.database.includes('@') ? splitNames(`${found.user}@${found.database}`, message) : null;
+    return { ...found, ...names, message };
   }
   return null;
 }

@@ -1,9 +1,14 @@
+import { CHANGES_SCHEMA } from '../../../postgres/own-schema.ts';
+
 const own = `n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'`;
 const noExtension = (catalog: string, oid: string): string => `NOT EXISTS (
      SELECT FROM pg_catalog.pg_depend d
       WHERE d.classid = 'pg_catalog.${catalog}'::pg_catalog.regclass AND d.objid = ${oid} AND d.deptype = 'e')`;
 
-/** Functions that run as their owner, and those in a language that reaches past the database; extensions' own aside. */
+/**
+ * Functions that run as their owner, and those in a language that reaches past the database; extensions' own aside, and this system's
+ * event trigger, which nobody can call, and which reads the search path of the command, so that it has none of its own.
+ */
 export const functionsSql = `
 SELECT pg_catalog.format('%I.%I(%s)', n.nspname, p.proname, pg_catalog.pg_get_function_identity_arguments(p.oid)) AS object,
        CASE p.prokind WHEN 'p' THEN 'PROCEDURE' ELSE 'FUNCTION' END AS kind,
@@ -17,7 +22,7 @@ SELECT pg_catalog.format('%I.%I(%s)', n.nspname, p.proname, pg_catalog.pg_get_fu
   JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
   JOIN pg_catalog.pg_language l ON l.oid = p.prolang
   JOIN pg_catalog.pg_roles r ON r.oid = p.proowner
- WHERE ${own} AND (p.prosecdef OR l.lanname = 'c' OR NOT l.lanpltrusted AND l.lanispl) AND p.prokind IN ('f', 'p')
+ WHERE ${own} AND n.nspname <> '${CHANGES_SCHEMA}' AND (p.prosecdef OR l.lanname = 'c' OR NOT l.lanpltrusted AND l.lanispl) AND p.prokind IN ('f', 'p')
    AND ${noExtension('pg_proc', 'p.oid')}
  ORDER BY 1
  LIMIT 2000`;

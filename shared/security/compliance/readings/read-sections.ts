@@ -42,19 +42,28 @@ export async function readSections(database: Database, dependencies: ReadDepende
       return { why: signal.aborted ? NOT_IN_TIME : reasonOf(error) };
     }
   };
-  const [fromSql, bucketPart, key, secret, instancePart, backups, access, audit] = await Promise.all([
+  const platform = platformOf(database);
+  const readServer = async (): Promise<Pick<Readings, 'instance' | 'parameters'>> => {
+    const instance = await attempt(() => platform.endpoints.describe(clients.rds, database, signal));
+    if ('why' in instance) return { instance, parameters: instance };
+    const { value } = instance;
+    const parameters =
+      value === null ? { value } : await attempt(() => platform.parameters.describe(clients.rds, value, signal));
+    return { instance, parameters };
+  };
+  const [fromSql, bucketPart, key, secret, described, backups, access, audit] = await Promise.all([
     readFromServer(database.id, dependencies, attempt, now),
     attempt(() => readBucket(clients.s3, bucket, signal)),
     attempt(() => readKey(clients.kms, keyArn, signal)),
     attempt(() =>
       readSecretRotation(clients.secretsManager, login.type === 'secret' ? login.secret_arn : null, signal),
     ),
-    attempt(() => platformOf(database).endpoints.describe(clients.rds, database, signal)),
+    readServer(),
     attempt(() => readBackupsSection(database, dependencies, now)),
     attempt(() => readAccessSection(configuration, table)),
     verifyAudit ? attempt(verifyAudit) : { why: 'The chain is not looked over here' },
   ]);
-  return { ...fromSql, bucket: bucketPart, key, secret, instance: instancePart, backups, access, audit };
+  return { ...fromSql, bucket: bucketPart, key, secret, ...described, backups, access, audit };
 }
 
 type Attempt = <Value>(read: () => Promise<Value>) => Promise<Reading<Value>>;

@@ -7,6 +7,8 @@ SELECT r.rolname AS name, r.oid = 10 AS bootstrap, r.rolname = current_user AS o
             THEN (pg_catalog.date_part('epoch', r.rolvaliduntil) * 1000)::float8 END AS valid_until,
        EXISTS (SELECT FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles g ON g.oid = m.roleid
                 WHERE m.member = r.oid AND g.rolname = 'rds_iam') AS by_iam,
+       EXISTS (SELECT FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles g ON g.oid = m.roleid
+                WHERE m.member = r.oid AND g.rolname = 'rds_superuser') AS administers,
        EXISTS (SELECT FROM pg_catalog.pg_class c
                 WHERE c.relowner = r.oid AND c.relkind IN ('r', 'p') AND c.oid >= 16384) AS owns_tables
   FROM pg_catalog.pg_roles r

@@ -1,4 +1,5 @@
 import type { ServerDescription } from '../../../platforms/managed/describe.ts';
+import type { DescribedParameters } from '../../../platforms/managed/describe-parameters.ts';
 import type { Sightings } from '../../access/sightings.ts';
 import type { AccessReading } from './access.ts';
 import type { BucketReading, KeyReading, SecretReading } from './aws.ts';
@@ -12,6 +13,8 @@ export interface Sections extends SqlSections {
   secret: SecretReading;
   /** null: AWS does not keep the server. */
   instance: ServerDescription | null;
+  /** What its parameter groups take; null: it has none. */
+  parameters: DescribedParameters | null;
   backups: BackupsReading;
   access: AccessReading;
   sightings: Pick<Sightings, 'since' | 'last_seen' | 'known_since'> & { roles: SqlSections['roles'] };

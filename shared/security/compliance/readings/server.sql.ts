@@ -10,8 +10,9 @@ SELECT pg_catalog.current_setting('server_version_num')::int AS version,
        (SELECT ssl FROM pg_catalog.pg_stat_ssl WHERE pid = pg_catalog.pg_backend_pid()) AS is_encrypted,
        pg_catalog.pg_has_role(current_user, 'pg_read_all_settings', 'USAGE') AS sees_all_settings,
        pg_catalog.current_setting('pgaudit.log', true) AS pgaudit_log,
+       pg_catalog.current_setting('rds.force_ssl', true) AS force_ssl,
        (SELECT pg_catalog.jsonb_object_agg(name, pg_catalog.jsonb_build_object(
-                 'value', setting, 'source', source, 'context', context, 'type', vartype))
+                 'value', setting, 'source', source, 'context', context, 'type', vartype, 'unit', unit))
           FROM pg_catalog.pg_settings) AS settings`;
 
 /** Settings that a role or a database has of its own. */

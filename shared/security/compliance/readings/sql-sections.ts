@@ -1,18 +1,10 @@
 import type pg from 'pg';
+import type { KnownSetting } from '../../../platforms/platform.ts';
 import { disabledTriggersSql, eventTriggersSql, extensionsSql, functionsSql, languagesSql } from './code.sql.ts';
 import { defaultsSql, fileFunctionsSql, grantsSql, openFunctionsSql } from './privileges.sql.ts';
 import { membershipsSql, passwordsSql, rolesSql } from './roles.sql.ts';
 import { hbaSql, ownSettingsSql, serverSql } from './server.sql.ts';
 import { bypassingViewsSql, foreignServersSql, rowSecuritySql, userMappingsSql } from './tables.sql.ts';
-
-interface Setting {
-  value: string;
-  /** As `pg_settings.source`. */
-  source: string;
-  /** As `pg_settings.context`. */
-  context: string;
-  type: string;
-}
 
 /** What is read over SQL, by section. */
 export interface SqlSections {
@@ -24,7 +16,9 @@ export interface SqlSections {
     is_encrypted: boolean;
     sees_all_settings: boolean;
     pgaudit_log: string | null;
-    settings: Readonly<Record<string, Setting>>;
+    /** `rds.force_ssl`; null where there is no such setting. */
+    force_ssl: string | null;
+    settings: Readonly<Record<string, KnownSetting>>;
   };
   ownSettings: { role: string | null; database: string | null; name: string; value: string }[];
   hba: {
@@ -52,6 +46,8 @@ export interface SqlSections {
     connection_limit: number;
     valid_until: number | null;
     by_iam: boolean;
+    /** A member of `rds_superuser`. */
+    administers: boolean;
     owns_tables: boolean;
   }[];
   memberships: {

@@ -1,19 +1,27 @@
 import type { ServerDescription } from '../../../platforms/managed/describe.ts';
+import { encryptServer, modifyServer } from '../../../platforms/managed/encrypt.ts';
+import { LATEST_SUPPORTED, SUPPORT_SOURCE, standardSupportEnds } from '../../../platforms/managed/support.ts';
 import { quoteShell } from '../../../quote-shell.ts';
+import { DAY_MS } from '../../../time.ts';
 import { controlsOf } from '../controls.ts';
 import {
   aws,
+  type Context,
   defineRule,
   fail,
   type Judgement,
-  type Mend,
   notApplicable,
   pass,
   type Rule,
   type RuleLevel,
+  unknown,
 } from '../rule.ts';
 
 const RETENTION_DAYS = 7;
+/** Before the end of support, so that there is time to test an upgrade. */
+const SUPPORT_DAYS = 180;
+/** Authorities by the key of their root: Amazon RDS User Guide, "Certificate authorities". */
+const CURRENT_AUTHORITY = /^rds-ca-(?:rsa|ecc)\d+-g\d+$/;
 
 type Instance = ServerDescription;
 type Member = Instance['instances'][number];
@@ -24,7 +32,7 @@ interface InstanceRule {
   level: RuleLevel;
   expected: string;
   topic: Parameters<typeof controlsOf>[0];
-  judge(instance: Instance): Judgement;
+  judge(instance: Instance, context: Context): Judgement;
 }
 
 const instanceRule = ({ topic, judge, ...rule }: InstanceRule): Rule<'instance'> =>
@@ -32,8 +40,8 @@ const instanceRule = ({ topic, judge, ...rule }: InstanceRule): Rule<'instance'>
     ...rule,
     reads: 'instance',
     controls: controlsOf(topic),
-    judge: (instance): Judgement =>
-      instance === null ? notApplicable('The server is no instance of RDS') : judge(instance),
+    judge: (instance, context): Judgement =>
+      instance === null ? notApplicable('The server is no instance of RDS') : judge(instance, context),
   });
 
 interface SettingOfInstance extends Omit<InstanceRule, 'judge'> {
@@ -48,7 +56,7 @@ const wholeRule = ({ isRight, found, change, ...rule }: SettingOfInstance): Rule
   instanceRule({
     ...rule,
     judge: (instance) =>
-      isRight(instance) ? pass(found(instance)) : fail(found(instance), aws(modify(instance, change))),
+      isRight(instance) ? pass(found(instance)) : fail(found(instance), aws(modifyServer(instance, change))),
   });
 
 interface SettingOfMembers extends Omit<InstanceRule, 'judge'> {
@@ -67,46 +75,10 @@ const memberRule = ({ isRight, right, wrong, change, ...rule }: SettingOfMembers
       if (offenders.length === 0) return pass(right);
       return fail(
         isCluster ? `${wrong}: ${offenders.map(({ id }) => id).join(', ')}` : wrong,
-        aws(...offenders.map(({ id }) => modify({ id, isCluster: false }, change))),
+        aws(...offenders.map(({ id }) => modifyServer({ id, isCluster: false }, change))),
       );
     },
   });
-
-function modify({ id, isCluster }: Pick<Instance, 'id' | 'isCluster'>, change: string): string {
-  const words = isCluster ? 'db-cluster' : 'db-instance';
-  return `aws rds modify-${words} --${words}-identifier ${quoteShell(id)} ${change} --apply-immediately`;
-}
-
-/** By an encrypted copy of a snapshot, which then takes the name. */
-function encryptInstance(id: string): Mend[] {
-  return aws(
-    `aws rds create-db-snapshot --db-instance-identifier ${id} --db-snapshot-identifier ${id}-plain`,
-    `aws rds wait db-snapshot-available --db-snapshot-identifier ${id}-plain`,
-    `aws rds copy-db-snapshot --source-db-snapshot-identifier ${id}-plain --target-db-snapshot-identifier ${id}-encrypted --kms-key-id alias/aws/rds`,
-    `aws rds wait db-snapshot-available --db-snapshot-identifier ${id}-encrypted`,
-    `aws rds restore-db-instance-from-db-snapshot --db-instance-identifier ${id}-encrypted --db-snapshot-identifier ${id}-encrypted`,
-    `aws rds wait db-instance-available --db-instance-identifier ${id}-encrypted`,
-    modify({ id, isCluster: false }, `--new-db-instance-identifier ${id}-plain`),
-    `aws rds wait db-instance-available --db-instance-identifier ${id}-plain`,
-    modify({ id: `${id}-encrypted`, isCluster: false }, `--new-db-instance-identifier ${id}`),
-  );
-}
-
-/** A cluster is encrypted while it is restored, and has no instance then. */
-function encryptCluster({ id, engine, instances }: Instance): Mend[] {
-  const [writer] = instances;
-  return aws(
-    `aws rds create-db-cluster-snapshot --db-cluster-identifier ${id} --db-cluster-snapshot-identifier ${id}-plain`,
-    `aws rds wait db-cluster-snapshot-available --db-cluster-snapshot-identifier ${id}-plain`,
-    `aws rds restore-db-cluster-from-snapshot --db-cluster-identifier ${id}-encrypted --snapshot-identifier ${id}-plain --engine ${engine} --kms-key-id alias/aws/rds`,
-    `aws rds wait db-cluster-available --db-cluster-identifier ${id}-encrypted`,
-    `aws rds create-db-instance --db-instance-identifier ${id}-encrypted-1 --db-cluster-identifier ${id}-encrypted --engine ${engine} --db-instance-class ${writer?.class}`,
-    `aws rds wait db-instance-available --db-instance-identifier ${id}-encrypted-1`,
-    modify({ id, isCluster: true }, `--new-db-cluster-identifier ${id}-plain`),
-    `aws rds wait db-cluster-available --db-cluster-identifier ${id}-plain`,
-    modify({ id: `${id}-encrypted`, isCluster: true }, `--new-db-cluster-identifier ${id}`),
-  );
-}
 
 const onOff = (value: boolean): string => (value ? 'on' : 'off');
 
@@ -117,12 +89,42 @@ export const instanceRules = [
     title: 'The storage of the instance is encrypted',
     level: 'critical',
     expected:
-      'StorageEncrypted. It cannot be turned on: a copy is restored from a snapshot, encrypted, then renamed; what the copy should have beside is chosen as it is restored',
+      'StorageEncrypted. It cannot be turned on: a copy is restored from a snapshot, encrypted, with the network, the parameters and the instances of the original, then renamed. What is written after the snapshot is in the original alone: so writes to this database are stopped first. Stop them in every other database of the server as well, and stop what writes: a client may lift the restriction for itself. The copy has another resource id: change it in logins by IAM',
     topic: 'storage',
-    judge: (instance) => {
-      if (instance.encrypted) return pass('It is');
-      return fail('It is not', instance.isCluster ? encryptCluster(instance) : encryptInstance(instance.id));
+    judge: (instance, { database }) =>
+      instance.encrypted ? pass('It is') : fail('It is not', encryptServer(instance, database.name)),
+  }),
+  instanceRule({
+    id: 'engine_support',
+    title: 'The version of the engine has standard support',
+    level: 'high',
+    expected: `Standard support of the major version lasts for ${SUPPORT_DAYS} days at least. Afterwards AWS bills Extended Support, and upgrades by itself once that ends. Dates: ${SUPPORT_SOURCE}, or aws rds describe-db-major-engine-versions`,
+    topic: 'software',
+    judge: (instance, { now }) => {
+      const { engineVersion } = instance;
+      const major = Number.parseInt(engineVersion ?? '', 10);
+      const ends = standardSupportEnds(major);
+      if (ends === null) return unknown(`Nothing is known of the support of the version ${engineVersion}`);
+      const found = `${instance.engine} ${engineVersion}: standard support ends on ${new Date(ends).toISOString().slice(0, 10)}`;
+      if (ends >= now + SUPPORT_DAYS * DAY_MS) return pass(found);
+      const change = `--engine-version ${LATEST_SUPPORTED} --allow-major-version-upgrade`;
+      return fail(
+        `${found}. Test the upgrade on a copy, and see docs/deploy-upgrades.md where point-in-time recovery is on`,
+        aws(modifyServer(instance, change)),
+      );
     },
+  }),
+  memberRule({
+    id: 'instance_authority',
+    title: "The server's certificate is of a certificate authority that is not about to expire",
+    level: 'high',
+    expected:
+      'CACertificateIdentifier is one of the authorities of 2021 and later, such as rds-ca-rsa2048-g1: rds-ca-2019 has expired in August 2024',
+    topic: 'transit',
+    isRight: ({ authority }) => authority === null || CURRENT_AUTHORITY.test(authority),
+    right: 'It is',
+    wrong: 'It is of an old one',
+    change: '--ca-certificate-identifier rds-ca-rsa2048-g1',
   }),
   memberRule({
     id: 'instance_public',

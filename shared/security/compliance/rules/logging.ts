@@ -1,8 +1,8 @@
 import { logIsRead } from '../../../platforms/log-is-read.ts';
 import { platformOf, readablePrefixes } from '../../../platforms/platforms.ts';
 import { controlsOf } from '../controls.ts';
-import { defineRule, fail, notApplicable, pass, type Rule, type RuleLevel, unknown } from '../rule.ts';
-import { isOff, isOn, namesIn, placeNote, setSetting, settingRule, within } from './settings.ts';
+import { defineRule, notApplicable, pass, type Rule, type RuleLevel, unknown } from '../rule.ts';
+import { failSetting, isOff, isOn, namesIn, settingRule, within } from './settings.ts';
 
 /** From the least to the most severe; `log_min_messages` and its like name the first that is logged. */
 const severities = [
@@ -101,11 +101,13 @@ export const loggingRules = [
       const found = `log_destination = ${destination.value}, log_line_prefix = '${prefix.value}'`;
       if (logIsRead(formats, prefix.value)) return pass(found);
       const right = platformOf(context.database).logs.prefixes[0] ?? '';
-      return fail(
+      return failSetting(
         `${found}: its lines are not read, so that the audit trail has no logins and no statements of the server`,
         formats.includes('stderr')
-          ? setSetting('log_line_prefix', right, server, context)
-          : setSetting('log_destination', 'stderr', server, context),
+          ? { name: 'log_line_prefix', value: right }
+          : { name: 'log_destination', value: 'stderr' },
+        server,
+        context,
       );
     },
   }),
@@ -240,7 +242,7 @@ export const loggingRules = [
       const isRight = classes.includes('all') || ['ddl', 'role', 'write'].every((name) => classes.includes(name));
       return isRight
         ? pass(found)
-        : fail(found + placeNote(context), setSetting('pgaudit.log', 'ddl,role,write', server, context));
+        : failSetting(found, { name: 'pgaudit.log', value: 'ddl,role,write' }, server, context);
     },
   }),
 ];

@@ -1,6 +1,8 @@
+import { platformOf } from '../../../platforms/platforms.ts';
 import { quoteIdentifier, quoteLiteral } from '../../../postgres/identifiers.ts';
 import { controlsOf } from '../controls.ts';
-import { listRule, sql } from '../rule.ts';
+import { type Context, listRule, sql } from '../rule.ts';
+import { isSpared } from './roles.ts';
 import { namesIn, settingRule, within } from './settings.ts';
 
 const DAY_MS = 86_400_000;
@@ -9,6 +11,10 @@ const VALID_DAYS = 90;
 const LONGEST_DAYS = 366;
 const validUntil = (now: number): string => quoteLiteral(new Date(now + VALID_DAYS * DAY_MS).toISOString());
 const alterRole = (name: string, what: string) => sql(`ALTER ROLE ${quoteIdentifier(name)} ${what};`);
+
+/** AWS's roles and the master user: who changes their passwords by SQL locks administrators out. */
+const isMaster = (name: string, { database, instance }: Context): boolean =>
+  name === instance?.masterUser || platformOf(database).privileges.isOwnRole(name);
 
 /** How passwords are stored, checked and how long they hold. */
 export const passwordRules = [
@@ -52,7 +58,8 @@ export const passwordRules = [
     expected:
       'Every stored password is a SCRAM-SHA-256 verifier. Set a new one with \\password once the old one is removed',
     controls: controlsOf('passwords', '5.12'),
-    offenders: (logins) => logins.filter(({ kind }) => kind === 'md5' || kind === 'other'),
+    offenders: (logins, context) =>
+      logins.filter(({ name, kind }) => (kind === 'md5' || kind === 'other') && !isMaster(name, context)),
     name: ({ name }) => name,
     mend: ({ name }) => alterRole(name, 'PASSWORD NULL'),
   }),
@@ -64,7 +71,10 @@ export const passwordRules = [
     expected:
       'Every verifier has at least 4096 rounds (RFC 7677). Set a new password with \\password once the old one is removed',
     controls: controlsOf('passwords', '5.12'),
-    offenders: (logins) => logins.filter(({ kind, iterations }) => kind === 'scram-sha-256' && iterations < 4096),
+    offenders: (logins, context) =>
+      logins.filter(
+        ({ name, kind, iterations }) => kind === 'scram-sha-256' && iterations < 4096 && !isMaster(name, context),
+      ),
     name: ({ name }) => name,
     mend: ({ name }) => alterRole(name, 'PASSWORD NULL'),
   }),
@@ -75,10 +85,10 @@ export const passwordRules = [
     reads: 'roles',
     expected: 'Every login but that of this system, whose secret rotates, has VALID UNTIL',
     controls: controlsOf('passwords'),
-    offenders: (roles) =>
+    offenders: (roles, context) =>
       roles.filter(
-        ({ login, own, bootstrap, by_iam, valid_until }) =>
-          login && !own && !bootstrap && !by_iam && valid_until === null,
+        (role) =>
+          role.login && !role.bootstrap && !role.by_iam && role.valid_until === null && !isSpared(role, context),
       ),
     name: ({ name }) => name,
     mend: ({ name }, { now }) => alterRole(name, `VALID UNTIL ${validUntil(now)}`),
@@ -90,8 +100,13 @@ export const passwordRules = [
     reads: 'roles',
     expected: `VALID UNTIL is at most ${LONGEST_DAYS} days away`,
     controls: controlsOf('passwords'),
-    offenders: (roles, { now }) =>
-      roles.filter(({ login, valid_until }) => login && (valid_until ?? 0) > now + LONGEST_DAYS * DAY_MS),
+    offenders: (roles, context) =>
+      roles.filter(
+        (role) =>
+          role.login &&
+          (role.valid_until ?? 0) > context.now + LONGEST_DAYS * DAY_MS &&
+          !platformOf(context.database).privileges.isAdministrator(role, context.instance),
+      ),
     name: ({ name }) => name,
     mend: ({ name }, { now }) => alterRole(name, `VALID UNTIL ${validUntil(now)}`),
   }),
@@ -102,8 +117,10 @@ export const passwordRules = [
     reads: 'roles',
     expected: 'NOLOGIN once VALID UNTIL has passed: it holds for passwords alone, not for certificates or trust',
     controls: controlsOf('unused', '4.4'),
-    offenders: (roles, { now }) =>
-      roles.filter(({ login, own, valid_until }) => login && !own && valid_until !== null && valid_until < now),
+    offenders: (roles, context) =>
+      roles.filter(
+        (role) => role.login && role.valid_until !== null && role.valid_until < context.now && !isSpared(role, context),
+      ),
     name: ({ name }) => name,
     mend: ({ name }) => alterRole(name, 'NOLOGIN'),
   }),
@@ -115,7 +132,8 @@ export const passwordRules = [
     expected:
       'A role that may log in has a password; others are NOLOGIN. Logins by certificate, IAM or the system are waived by hand',
     controls: controlsOf('authentication', '5.4'),
-    offenders: (logins) => logins.filter(({ kind, own }) => kind === 'none' && !own),
+    offenders: (logins, context) =>
+      logins.filter(({ name, kind, own }) => kind === 'none' && !own && !isMaster(name, context)),
     name: ({ name }) => name,
     mend: ({ name }) => alterRole(name, 'NOLOGIN'),
   }),

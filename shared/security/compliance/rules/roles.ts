@@ -8,7 +8,14 @@ type Role = SqlSections['roles'][number];
 type Membership = SqlSections['memberships'][number];
 
 const alter = (name: string, what: string): Mend[] => sql(`ALTER ROLE ${quoteIdentifier(name)} ${what};`);
-const isAws = (name: string, { database }: Context): boolean => platformOf(database).privileges.isOwnRole(name);
+/** Whether a role is the platform's own. */
+export const isAws = (name: string, { database }: Context): boolean => platformOf(database).privileges.isOwnRole(name);
+
+/** Whether a role is none that may be changed: the platform's own, the administrators', or the login of this system. */
+export const isSpared = (role: Role, { database, instance }: Context): boolean => {
+  const { privileges } = platformOf(database);
+  return role.own || privileges.isOwnRole(role.name) || privileges.isAdministrator(role, instance);
+};
 
 interface AttributeRule {
   id: string;
@@ -26,13 +33,12 @@ const attributeRule = ({ cis, has, without, ...rule }: AttributeRule): Rule<'rol
     ...rule,
     reads: 'roles',
     controls: controlsOf('privilege', cis),
-    offenders: (roles, context) =>
-      roles.filter((role) => has(role) && !role.bootstrap && !role.own && !isAws(role.name, context)),
+    offenders: (roles, context) => roles.filter((role) => has(role) && !role.bootstrap && !isSpared(role, context)),
     name: ({ name }) => name,
     mend: ({ name }) => alter(name, without),
   });
 
-const revoke = ({ role, member, grantor }: Membership, what = ''): Mend[] => {
+export const revoke = ({ role, member, grantor }: Membership, what = ''): Mend[] => {
   const by = grantor === null ? '' : ` GRANTED BY ${quoteIdentifier(grantor)}`;
   return sql(`REVOKE ${what}${quoteIdentifier(role)} FROM ${quoteIdentifier(member)}${by};`);
 };
@@ -53,7 +59,13 @@ const membershipRule = ({ cis, isWrong, option, ...rule }: MembershipRule): Rule
     reads: 'memberships',
     controls: controlsOf('privilege', cis),
     offenders: (memberships, context) =>
-      memberships.filter((membership) => isWrong(membership) && !membership.own && !isAws(membership.member, context)),
+      memberships.filter(
+        (membership) =>
+          isWrong(membership) &&
+          !membership.own &&
+          !isAws(membership.member, context) &&
+          membership.member !== context.instance?.masterUser,
+      ),
     name: ({ role, member }) => `${member} (${role})`,
     mend: (membership) => revoke(membership, option),
   });
@@ -171,10 +183,7 @@ export const roleRules = [
     expected: 'Every login but superusers has a CONNECTION LIMIT',
     controls: controlsOf('sessions', '5.5'),
     offenders: (roles, context) =>
-      roles.filter(
-        ({ name, login, superuser, own, connection_limit }) =>
-          login && !superuser && !own && connection_limit < 0 && !isAws(name, context),
-      ),
+      roles.filter((role) => role.login && !role.superuser && role.connection_limit < 0 && !isSpared(role, context)),
     name: ({ name }) => name,
     mend: ({ name }) => alter(name, 'CONNECTION LIMIT 50'),
   }),
@@ -186,10 +195,7 @@ export const roleRules = [
     expected: 'Tables are owned by roles without LOGIN, of which logins may be members',
     controls: controlsOf('privilege', '4.6'),
     offenders: (roles, context) =>
-      roles.filter(
-        ({ name, login, superuser, own, owns_tables }) =>
-          login && owns_tables && !superuser && !own && !isAws(name, context),
-      ),
+      roles.filter((role) => role.login && role.owns_tables && !role.superuser && !isSpared(role, context)),
     name: ({ name }) => name,
     mend: ({ name }) => {
       const owner = quoteIdentifier(`${[...name].slice(0, 15).join('')}_owner`);
@@ -224,16 +230,17 @@ export const roleRules = [
     reads: 'sightings',
     expected: 'Every login was seen with a session in the last 90 days; others are NOLOGIN',
     controls: controlsOf('unused', '4.4'),
-    offenders: ({ since, last_seen, known_since, roles }, { now }) => {
+    offenders: ({ since, last_seen, known_since, roles }, context) => {
+      const { now } = context;
       const before = now - UNUSED_MS;
       if (since > before) return unknown(`Looked at since ${new Date(since).toISOString()}, which is not yet 90 days`);
       return roles.filter(
-        ({ name, login, own, bootstrap, valid_until }) =>
-          login &&
-          !own &&
-          !bootstrap &&
-          (valid_until === null || valid_until > now) &&
-          (last_seen[name] ?? known_since[name] ?? now) < before,
+        (role) =>
+          role.login &&
+          !role.bootstrap &&
+          !isSpared(role, context) &&
+          (role.valid_until === null || role.valid_until > now) &&
+          (last_seen[role.name] ?? known_since[role.name] ?? now) < before,
       );
     },
     name: ({ name }) => name,

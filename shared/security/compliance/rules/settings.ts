@@ -1,16 +1,6 @@
 import { platformOf } from '../../../platforms/platforms.ts';
 import type { SqlSections } from '../readings/sql-sections.ts';
-import {
-  type Context,
-  defineRule,
-  fail,
-  type Judgement,
-  type Mend,
-  notApplicable,
-  pass,
-  type Rule,
-  unknown,
-} from '../rule.ts';
+import { type Context, defineRule, fail, type Judgement, notApplicable, pass, type Rule, unknown } from '../rule.ts';
 
 type Server = SqlSections['server'];
 /** A list, where the setting is one of names: each is written for itself. */
@@ -47,9 +37,11 @@ export function settingRule({ setting, isRight, right, since = 0, selfManaged, .
       if (known.source === 'user' || known.source === 'database user') {
         return unknown(`${found} by a setting of the login of this system, which hides the server's`);
       }
-      return fail(
-        found + placeNote(context),
-        setSetting(setting, typeof right === 'function' ? right(known.value, server, context) : right, server, context),
+      return failSetting(
+        found,
+        { name: setting, value: typeof right === 'function' ? right(known.value, server, context) : right },
+        server,
+        context,
       );
     },
   });
@@ -71,8 +63,17 @@ export const namesIn = (value: string): string[] =>
     .map((name) => name.trim().replaceAll(/^"|"$/g, ''))
     .filter((name) => name !== '');
 
-/** Sets a setting for the whole server, by what its platform takes. */
-export function setSetting(name: string, value: Value, server: Server, { database, instance }: Context): Mend[] {
+/**
+ * The failure of a setting with the steps that change it for the whole server, by what its platform takes. Not applicable where nobody
+ * but the platform can change it: a rule must not fail for ever.
+ */
+export function failSetting(
+  found: string,
+  { name, value }: { name: string; value: Value },
+  server: Server,
+  { database, instance, parameters }: Context,
+): Judgement {
+  const platform = platformOf(database).parameters;
   const known = server.settings[name];
   const change = {
     name,
@@ -82,8 +83,7 @@ export function setSetting(name: string, value: Value, server: Server, { databas
     databaseName: server.database,
     dataDirectory: server.settings.data_directory?.value ?? null,
   };
-  return platformOf(database).parameters.change(change, database, instance);
+  const changed = platform.change(change, database, { server: instance, parameters });
+  if (changed.is === 'impossible') return notApplicable(`${found}. ${changed.why}`);
+  return fail(found + platform.note(instance), changed.steps);
 }
-
-/** What is to be said of where settings are kept, behind what was found. */
-export const placeNote = ({ database, instance }: Context): string => platformOf(database).parameters.note(instance);

@@ -1,7 +1,7 @@
 import { verifiesCertificate } from '../../../configuration/tls.ts';
 import { controlsOf } from '../controls.ts';
-import { defineRule, fail, pass } from '../rule.ts';
-import { isOn, settingRule } from './settings.ts';
+import { defineRule, fail, notApplicable, pass } from '../rule.ts';
+import { failSetting, isOn, settingRule } from './settings.ts';
 
 const protocols = ['', 'SSLv3', 'TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'];
 const WEAK =
@@ -37,7 +37,8 @@ export const tlsRules = [
     level: 'medium',
     setting: 'ssl_max_protocol_version',
     isRight: (value) => value === '' || value === 'TLSv1.3',
-    right: '',
+    // Parameter groups take no empty value.
+    right: 'TLSv1.3',
     expected: "ssl_max_protocol_version is '' or TLSv1.3",
     controls: controlsOf('transit', '6.9'),
   }),
@@ -60,6 +61,21 @@ export const tlsRules = [
     right: 'on',
     expected: 'ssl_prefer_server_ciphers = on',
     controls: controlsOf('transit', '6.10'),
+  }),
+  defineRule({
+    id: 'tls_forced',
+    title: 'RDS refuses connections without TLS',
+    level: 'high',
+    reads: 'server',
+    expected: 'rds.force_ssl = 1. It is the default from PostgreSQL 15 on RDS and from 17 on Aurora',
+    controls: controlsOf('transit', '6.8', '5.8'),
+    judge: (server, context) => {
+      const { force_ssl: value } = server;
+      if (value === null) return notApplicable('The server has no rds.force_ssl; see hba_plain_text');
+      const found = `rds.force_ssl = ${value}`;
+      if (['on', '1'].includes(value)) return pass(found);
+      return failSetting(found, { name: 'rds.force_ssl', value: '1' }, server, context);
+    },
   }),
   defineRule({
     id: 'tls_of_this_system',

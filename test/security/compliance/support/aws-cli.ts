@@ -10,13 +10,14 @@ export interface AwsClients {
   secretsManager: secretsmanager.SecretsManagerClient;
 }
 
+/** Words that the API does not write with one capital. */
+const SPELLED: Readonly<Record<string, string>> = { db: 'DB', arn: 'ARN', iam: 'IAM', az: 'AZ', ca: 'CA' };
+
 /** `db-instance` as the SDK writes it: `DBInstance`; likewise ARN. */
 const pascal = (words: string): string =>
   words
     .split('-')
-    .map((word) =>
-      word === 'db' || word === 'arn' ? word.toUpperCase() : word.slice(0, 1).toUpperCase() + word.slice(1),
-    )
+    .map((word) => SPELLED[word] ?? word.slice(0, 1).toUpperCase() + word.slice(1))
     .join('');
 
 /** The words of a shell's line; single quotes and backslashes alone are known. */
@@ -28,6 +29,9 @@ function parseValue(text: string): unknown {
   return /^\d{1,6}$/.test(text) ? Number(text) : text;
 }
 
+/** Options that take several words. */
+const LISTS = new Set(['vpc-security-group-ids']);
+
 /** Runs a command for AWS's CLI with the SDK: its operation and options are those of the API in another spelling, as are its waiters. */
 export async function runAws(line: string, clients: AwsClients): Promise<void> {
   const [program, service = '', ...rest] = wordsOf(line);
@@ -38,7 +42,12 @@ export async function runAws(line: string, clients: AwsClients): Promise<void> {
   for (let at = 0; at < words.length; at++) {
     const name = (words[at] ?? '').replace(/^--/, '');
     const next = words[at + 1];
-    if (next !== undefined && !next.startsWith('--')) {
+    if (LISTS.has(name)) {
+      const end = words.findIndex((word, index) => index > at && word.startsWith('--'));
+      const values = words.slice(at + 1, end < 0 ? undefined : end);
+      input[pascal(name)] = values;
+      at += values.length;
+    } else if (next !== undefined && !next.startsWith('--')) {
       // The API takes a policy as text.
       input[pascal(name)] = name === 'policy' ? next : parseValue(next);
       at += 1;

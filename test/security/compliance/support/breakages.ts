@@ -29,7 +29,7 @@ const settings =
   (world) =>
     world.mend([{ by: 'api', statement: `PUT /security/settings ${JSON.stringify({ settings: change })}` }]);
 const instance =
-  (change: Record<string, boolean | number | string[]> = {}): Breakage =>
+  (change: Record<string, boolean | number | string | string[]> = {}): Breakage =>
   async (world) => {
     world.database.kind = 'rds';
     world.database.instance_id = 'shop';
@@ -43,6 +43,7 @@ export const breakages: Record<string, Breakage> = {
   tls_no_upper_protocol: setting('ssl_max_protocol_version', "'TLSv1.2'"),
   tls_ciphers: setting('ssl_ciphers', "'HIGH:MEDIUM:+3DES:!aNULL'"),
   tls_server_chooses: setting('ssl_prefer_server_ciphers', 'off'),
+  tls_forced: setting('rds.force_ssl', '0'),
   tls_of_this_system: nothing,
 
   password_encryption: setting('password_encryption', 'md5'),
@@ -79,6 +80,10 @@ export const breakages: Record<string, Breakage> = {
   createdb: sql('CREATE ROLE builder CREATEDB'),
   replication: sql('CREATE ROLE copier LOGIN REPLICATION'),
   members_of_superusers: sql('CREATE ROLE nearly', 'GRANT postgres TO nearly'),
+  rds_superusers: async (world) => {
+    await instance({ MasterUsername: 'master' })(world);
+    await world.sql('CREATE ROLE rds_superuser', 'CREATE ROLE mighty', 'GRANT rds_superuser TO mighty');
+  },
   server_files: sql('CREATE ROLE "a ""reader"""', 'GRANT pg_read_server_files TO "a ""reader"""'),
   all_data: sql('CREATE ROLE all_reader', 'GRANT pg_read_all_data TO all_reader'),
   predefined_roles: sql('CREATE ROLE signaller', 'GRANT pg_signal_backend TO signaller'),
@@ -261,6 +266,8 @@ export const breakages: Record<string, Breakage> = {
   key_rotation: nothing,
   secret_rotation: nothing,
   instance_encryption: instance({ StorageEncrypted: false }),
+  engine_support: instance({ EngineVersion: '13.20' }),
+  instance_authority: instance({ CACertificateIdentifier: 'rds-ca-2019' }),
   instance_public: instance({ PubliclyAccessible: true }),
   instance_backups: instance({ BackupRetentionPeriod: 1 }),
   instance_deletion: instance({ DeletionProtection: false }),

@@ -1,0 +1,39 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+
+const usage = `npm run managed [-- rds|aurora... <test file>...]
+
+Runs the end-to-end tests, and with them the tour of the README, on servers that behave as Amazon RDS and as Amazon Aurora do, with the
+login of the guide; see docs/managed-servers.md. Without names it takes both kinds, without files all of test/e2e. For example
+
+  npm run managed -- aurora test/e2e/recovery.test.ts`;
+
+const kinds = ['rds', 'aurora'] as const;
+const folder = join(import.meta.dirname, '..');
+
+/** @returns whether the tests passed */
+function runTests(kind: (typeof kinds)[number], files: readonly string[]): boolean {
+  const { status } = spawnSync('npx', ['vitest', 'run', '--project', 'e2e', ...files], {
+    cwd: folder,
+    stdio: 'inherit',
+    env: { ...process.env, MANAGED_PROFILE: kind },
+  });
+  return status === 0;
+}
+
+try {
+  const { values, positionals } = parseArgs({ allowPositionals: true, options: { help: { type: 'boolean' } } });
+  if (values.help) throw new Error(usage);
+  const named = kinds.filter((kind) => positionals.includes(kind));
+  const files = positionals.filter((word) => !(kinds as readonly string[]).includes(word));
+  const failed = (named.length > 0 ? named : kinds).filter((kind) => {
+    console.log(`\nAs ${kind === 'rds' ? 'Amazon RDS' : 'Amazon Aurora'}`);
+    return !runTests(kind, files);
+  });
+  if (failed.length > 0) console.error(`\nTests failed on ${failed.join(' and ')}`);
+  process.exitCode = failed.length > 0 ? 1 : 0;
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 2;
+}

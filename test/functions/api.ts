@@ -106,7 +106,7 @@ export async function startApi(
     [environmentNames.backupBucket]: bucket,
     [environmentNames.downloadBucket]: downloadBucket,
     [environmentNames.backupKeyArn]: backupKeyArn,
-    [environmentNames.maskingKeyArn]: await state.services.createKey({ keyId: 'masking' }),
+    [environmentNames.maskingKeyArn]: await state.services.createKey({ keyId: 'masking', keySpec: 'HMAC_256' }),
     [environmentNames.auditBucket]: bucket,
     [environmentNames.archiveKeyArn]: await state.services.createKey({ keyId: 'archive' }),
     [environmentNames.auditKeyArn]: await state.services.createKey({ keyId: 'audit', keySpec: 'ECC_NIST_P256' }),

@@ -9,11 +9,14 @@ login of the guide; see docs/managed-servers.md. Without names it takes both kin
 
   npm run managed -- aurora test/e2e/recovery.test.ts`;
 
-const kinds = ['rds', 'aurora'] as const;
+/** What each profile stands for. */
+const titles = { rds: 'Amazon RDS', aurora: 'Amazon Aurora' } as const;
+type Kind = keyof typeof titles;
+const kinds = Object.keys(titles) as Kind[];
 const folder = join(import.meta.dirname, '..');
 
 /** @returns whether the tests passed */
-function runTests(kind: (typeof kinds)[number], files: readonly string[]): boolean {
+function runTests(kind: Kind, files: readonly string[]): boolean {
   const { status } = spawnSync('npx', ['vitest', 'run', '--project', 'e2e', ...files], {
     cwd: folder,
     stdio: 'inherit',
@@ -26,9 +29,9 @@ try {
   const { values, positionals } = parseArgs({ allowPositionals: true, options: { help: { type: 'boolean' } } });
   if (values.help) throw new Error(usage);
   const named = kinds.filter((kind) => positionals.includes(kind));
-  const files = positionals.filter((word) => !(kinds as readonly string[]).includes(word));
+  const files = positionals.filter((word) => !kinds.some((kind) => kind === word));
   const failed = (named.length > 0 ? named : kinds).filter((kind) => {
-    console.log(`\nAs ${kind === 'rds' ? 'Amazon RDS' : 'Amazon Aurora'}`);
+    console.log(`\nAs ${titles[kind]}`);
     return !runTests(kind, files);
   });
   if (failed.length > 0) console.error(`\nTests failed on ${failed.join(' and ')}`);

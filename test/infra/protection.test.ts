@@ -38,13 +38,15 @@ it('names each instance that is asked for, and nothing of servers that are not o
       { kind: 'rds', host: 'unknown.example' },
       { kind: 'self-managed', host: `own.${domain}` },
     ),
-  ).toEqual({ 'rds:DescribeDBInstances': ['db:shop', 'db:orders'] });
+  ).toEqual({ 'rds:DescribeDBInstances': ['db:shop', 'db:orders'], 'rds:DescribeDBParameters': ['pg:*'] });
 });
 
 it('names the cluster, not an instance of its name; its instances are known to RDS alone', () => {
   expect(described({ kind: 'aurora', host: `ledger.cluster-${domain}` })).toEqual({
     'rds:DescribeDBInstances': ['db:*'],
     'rds:DescribeDBClusters': ['cluster:ledger'],
+    'rds:DescribeDBParameters': ['pg:*'],
+    'rds:DescribeDBClusterParameters': ['cluster-pg:*'],
   });
 });
 

@@ -79,6 +79,12 @@ function deploy(): MiniApp {
   };
   const front = new lambda.Function(stack, 'Front', { ...common, code: made.code('api', api), environment });
   const after = new lambda.Function(stack, 'After', { ...common, code: made.code('ended', ended), environment });
+  // What their roles do not allow is refused here as in AWS.
+  for (const each of [durable, front, after]) {
+    table.grantReadWriteData(each);
+    bucket.grantReadWrite(each);
+  }
+  durable.grantInvoke(front);
   new events.Rule(stack, 'Rule', {
     eventPattern: { source: ['aws.lambda'], detail: { status: ['FAILED'] } },
     targets: [new targets.LambdaFunction(after)],

@@ -231,9 +231,11 @@ test('its restore is the state at its end, and a mode without changes is refused
   expect(await contentOfDatabase(await restore(second))).toEqual(atSecond);
   const asked = { backupId: second.id, recovery: { point_in_time: '2026-01-01T00:00:00Z' } };
   expect(await resolveRestore(table, DATABASE_ID, asked, { mode: 'new' })).toEqual({ ...asked, backupId: base });
-  await expect(resolveRestore(table, DATABASE_ID, asked, { mode: 'swap' })).rejects.toMatchObject({ status: 400 });
+  await expect(resolveRestore(table, DATABASE_ID, asked, { mode: 'swap' })).rejects.toMatchObject({
+    code: 'invalid_request',
+  });
   await expect(resolveRestore(table, DATABASE_ID, asked, { mode: 'new', masked: true })).rejects.toMatchObject({
-    status: 400,
+    code: 'invalid_request',
     errors: [{ field: 'body.masked' }],
   });
   expect(await resolveRestore(table, 'other', asked, { mode: 'swap' })).toEqual(asked);

@@ -51,6 +51,8 @@ export type ManagedDatabase = {
   readonly tls?: Tls;
   /** Size of its disk, where that is known. */
   readonly storage_gigabytes?: number;
+  /** How often the password of the login is changed; by default never. */
+  readonly rotate_password_days?: number;
   /** By default a server of one's own. */
   readonly kind?: ManagedKind;
   /** Of a managed one: the identifier of its instance. */
@@ -190,7 +192,16 @@ export async function startSystem(options: SystemOptions): Promise<LocalSystem> 
       if (await createSampleDatabase(server)) note('Made the sample database');
       await describeToRds(services, managed, sampleDatabase);
       const login = await makeLogin(server, sampleDatabase, stateFolder);
-      sample = [{ ...server, ...login, ...shop, kind, instance_id: instanceIdOf(managed, sampleDatabase) }];
+      sample = [
+        {
+          ...server,
+          ...login,
+          ...shop,
+          kind,
+          instance_id: instanceIdOf(managed, sampleDatabase),
+          rotate_password_days: 30,
+        },
+      ];
     } else if (!given) {
       note('Starting PostgreSQL');
       postgres = keep(await ports.open('postgres', (port) => startPostgres({ stateFolder, port, signal })), (server) =>
@@ -363,12 +374,14 @@ async function deploymentOf(
 ): Promise<Record<string, unknown>> {
   const described = await Promise.all(
     databases.map(async (database) => {
-      const { id, host, port, name, tls = { mode: 'disable' }, storage_gigabytes, kind, instance_id } = database;
+      const { id, host, port, name, tls = { mode: 'disable' }, kind, instance_id } = database;
+      const { storage_gigabytes, rotate_password_days } = database;
       const login = await loginOf(database, services);
       return {
         ...{ id, kind: kind ?? 'self-managed', host, port, name, login, tls },
         ...(storage_gigabytes === undefined ? {} : { storage_gigabytes }),
         ...(instance_id === undefined ? {} : { instance_id }),
+        ...(rotate_password_days === undefined ? {} : { rotate_password_days }),
       };
     }),
   );

@@ -19,8 +19,8 @@ export type LocalManagedServer = LocalPostgres & { readonly managed: ManagedPost
 /** Of the PostgreSQL that npm installed. */
 const VERSION = 18;
 const HEARTBEAT_MS = 5 * 60_000;
-/** The login of the guide, which this system uses. */
-const loginScript = join(import.meta.dirname, '../../docs/logins/rds.sql');
+/** They make the login of the guide, which this system uses, and let it make the logins of drills. */
+const loginScripts = ['rds', 'drills'].map((name) => join(import.meta.dirname, `../../docs/logins/${name}.sql`));
 
 type Kept = Passwords & { readonly login: string };
 
@@ -76,7 +76,7 @@ export async function makeLogin(
   await client.connect();
   try {
     await client.query(applicationOwnerSql);
-    await client.query(readFileSync(loginScript, 'utf8'));
+    for (const script of loginScripts) await client.query(readFileSync(script, 'utf8'));
     await client.query(`ALTER ROLE dbms PASSWORD ${quoteLiteral(login)}`);
   } finally {
     await client.end();

@@ -127,7 +127,10 @@ test('recovers to a point in time once rds.logical_replication is on and the ins
   await rds.send(
     new ModifyDBClusterParameterGroupCommand({
       DBClusterParameterGroupName: 'shop-settings',
-      Parameters: [parameter],
+      Parameters: [
+        parameter,
+        { ParameterName: 'max_slot_wal_keep_size', ParameterValue: '1024', ApplyMethod: 'immediate' },
+      ],
     }),
   );
   const statusOf = async () => {

@@ -1,4 +1,4 @@
-import { CHANGES_SCHEMA } from '../../postgres/own-schema.ts';
+import { CHANGES_SCHEMA, RUN_SCHEMA } from '../../postgres/own-schema.ts';
 import type { SchemaDump, SchemaEntry } from '../../postgres/pg-dump/schema-dump.ts';
 
 /**
@@ -17,12 +17,15 @@ export function leaveOut(schema: SchemaDump, unwanted: readonly SchemaEntry[]): 
 const REMARKS: ReadonlySet<string> = new Set(['ACL', 'COMMENT', 'SECURITY LABEL']);
 
 /**
- * A schema without what this system put into the database to follow its changes: it belongs to the replication slot of the database
- * that it was in, and a copy would write into the log of another one for nobody.
+ * A schema without what this system put into the database: what follows its changes belongs to the replication slot of that database,
+ * and a copy would write into the log of another one for nobody; what creates logins of drills, to whoever created it there.
  */
-export function withoutChangesSchema(schema: SchemaDump): SchemaDump {
+export function withoutOwnSchemas(schema: SchemaDump): SchemaDump {
   const own = schema.entries.filter(
-    (entry) => entry.schema === CHANGES_SCHEMA || (entry.type === 'SCHEMA' && entry.name === CHANGES_SCHEMA),
+    ({ type, schema: place, name }) =>
+      place === CHANGES_SCHEMA ||
+      (place === RUN_SCHEMA && (type === 'FUNCTION' || REMARKS.has(type))) ||
+      (type === 'SCHEMA' && (name === CHANGES_SCHEMA || name === RUN_SCHEMA)),
   );
   const ids = new Set(own.map(({ dump_id }) => dump_id));
   const triggers = schema.entries.filter(

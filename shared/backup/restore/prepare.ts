@@ -13,7 +13,7 @@ import { checkTemplate } from './extensions/check-template.ts';
 import { leaveOutExtensions, withExpected } from './extensions/leave-out-extensions.ts';
 import { listed } from './findings.ts';
 import { type ReadFreeSpace, spaceUnknown } from './free-space.ts';
-import { leaveOut, withoutChangesSchema } from './leave-out.ts';
+import { leaveOut, withoutOwnSchemas } from './leave-out.ts';
 import type { BackupSource } from './load-rows.ts';
 import { ancestorsIn, checkRules, ruledColumns, rulesOfChosen } from './masking/rules-of-backup.ts';
 import { adaptToVersion } from './newer-features.ts';
@@ -54,7 +54,7 @@ export async function prepareRestore(
 ): Promise<PreparedRestore> {
   const source: BackupSource = { store, location: backupLocation(database, backupId) };
   const manifest = await readManifest(source, signal);
-  const stored = withoutChangesSchema(await readSchema(store, source.location, manifest, signal));
+  const stored = withoutOwnSchemas(await readSchema(store, source.location, manifest, signal));
   const { leaveOut: omitted, expect } = options;
   const kept = leaveOutExtensions(tailorBackup(manifest, stored, options), omitted?.extensions ?? []);
   const asked = expect ? withExpected(kept, expect.extensions) : kept;

@@ -1,5 +1,4 @@
-/** Where docs/logins/drills.sql puts the functions that create logins for a login that may not itself. */
-const FUNCTIONS = 'dbms_run';
+import { RUN_SCHEMA as FUNCTIONS } from '../own-schema.ts';
 
 /**
  * Whether the login (`l`) may call the functions. They, and the schema that they are in, must belong to a role that could create a login

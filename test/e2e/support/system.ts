@@ -71,13 +71,15 @@ export function managed(server: TestServer, id: string, name: string): ManagedDa
 
 /** Managed databases that the system is to be told of, by their names and the servers that they are really on. */
 const toBeGranted: { server: TestServer; name: string }[] = [];
-const loginScript = join(import.meta.dirname, '../../../docs/logins/rds.sql');
+const loginScripts = ['rds', 'drills'].map((name) => join(import.meta.dirname, `../../../docs/logins/${name}.sql`));
 
 /** What the guide tells the master user to run in each database. */
 async function grantLogins(): Promise<void> {
-  const script = await readFile(loginScript, 'utf8');
+  const scripts = await Promise.all(loginScripts.map((path) => readFile(path, 'utf8')));
   for (const { server, name } of toBeGranted.splice(0)) {
-    const grant = withClient({ ...server, ...server.managed?.master }, name, (client) => client.query(script));
+    const grant = withClient({ ...server, ...server.managed?.master }, name, async (client) => {
+      for (const script of scripts) await client.query(script);
+    });
     await grant.catch((error: { code?: string }) => {
       const NO_SUCH_DATABASE = '3D000';
       if (error.code !== NO_SUCH_DATABASE) throw error;

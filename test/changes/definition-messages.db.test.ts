@@ -332,6 +332,8 @@ describe('a database without event triggers', () => {
     await using(source, async (client) => {
       for (const message of forgedMessages) await client.query(message);
     });
+    // The server does not write a message of no transaction to the disk by itself.
+    await using(source, (client) => client.query("SELECT pg_logical_emit_message(true, 'other', 'end')"));
     const { summary, obstacles } = await listen(guarded);
     expect([summary.unauthenticated, obstacles]).toEqual([forgedMessages.length, []]);
     await guarded.end();

@@ -25,7 +25,7 @@ import { DATABASE_ID, useBackupHarness } from '../support/harness.ts';
 const server = anyServer();
 const signal = new AbortController().signal;
 const PASSWORD = 'of the login';
-const login = readFileSync(join(import.meta.dirname, '../../../docs/logins/self-managed.sql'), 'utf8');
+const script = (name: string) => readFileSync(join(import.meta.dirname, `../../../docs/logins/${name}.sql`), 'utf8');
 
 /** A database that pg_cron lives in, with two jobs, and tables that use the type of another extension. */
 describe.skipIf(server.version < STAND_INS_SINCE)('extensions that the target would not create', () => {
@@ -56,11 +56,13 @@ describe.skipIf(server.version < STAND_INS_SINCE)('extensions that the target wo
       CREATE INDEX by_name ON things ((n + 1));
       CREATE TABLE visits (place int REFERENCES places);
       INSERT INTO visits VALUES (1)`);
-    await run(login);
+    await run(script('self-managed'));
+    await run(script('drills'), 'postgres');
     await run(`ALTER ROLE dbms PASSWORD '${PASSWORD}'`);
     manifest = await harness.backUp(source.target());
   });
   afterAll(async () => {
+    await run('DROP SCHEMA dbms_run CASCADE', 'postgres');
     await run('DROP OWNED BY scheduler, dbms; DROP ROLE scheduler, dbms').catch(() => undefined);
     await source?.drop();
     await standIns?.remove();

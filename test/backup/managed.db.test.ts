@@ -19,7 +19,7 @@ import { DATABASE_ID, useBackupHarness } from './support/harness.ts';
 
 const signal = new AbortController().signal;
 const PASSWORD = 'of the login';
-const script = readFileSync(join(import.meta.dirname, '../../docs/logins/rds.sql'), 'utf8');
+const script = (name: string) => readFileSync(join(import.meta.dirname, `../../docs/logins/${name}.sql`), 'utf8');
 let managed: ManagedServer;
 // Before the harness: what it restored is dropped while the server still runs.
 afterAll(() => managed?.stop());
@@ -31,7 +31,7 @@ beforeAll(async () => {
     parameters: { shared_preload_libraries: 'pg_stat_statements,pg_cron', 'cron.database_name': 'shop' },
   });
   await managed.asMaster('postgres', 'CREATE DATABASE shop');
-  await managed.asMaster('shop', script, `ALTER ROLE dbms PASSWORD '${PASSWORD}'`);
+  await managed.asMaster('shop', script('rds'), script('drills'), `ALTER ROLE dbms PASSWORD '${PASSWORD}'`);
   await managed.asMaster(
     'shop',
     'CREATE EXTENSION pg_cron',

@@ -4,7 +4,7 @@ import { describe } from 'vitest';
 import type { ConnectionTarget } from '../../shared/postgres/connect.ts';
 import { quoteIdentifier } from '../../shared/postgres/identifiers.ts';
 import { askFor } from './made-once/ask.ts';
-import type { WorkerServers } from './made-once/server-pool.ts';
+import type { FileServers } from './made-once/server-pool.ts';
 import type { TestServer } from './postgres-server.ts';
 
 export type { TestServer } from './postgres-server.ts';
@@ -21,8 +21,8 @@ export interface ScratchDatabase {
   drop(): Promise<void>;
 }
 
-/** The servers of this worker, which no file shares that runs at the same time. */
-const servers = await askFor<WorkerServers>('servers', process.env.VITEST_POOL_ID);
+/** The servers of this process, which no file shares that runs at the same time. */
+const servers = await askFor<FileServers>('servers', String(process.pid));
 
 /** Those that tests are run against; the first is PostgreSQL 18, unless another was named. */
 export const testedServers: readonly TestServer[] = servers.tested;

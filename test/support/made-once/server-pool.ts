@@ -9,21 +9,28 @@ import {
 } from '../postgres-server.ts';
 import type { Source } from './broker.ts';
 
-/** The servers of one worker. */
-export interface WorkerServers {
+/** The servers of one test file. */
+export interface FileServers {
   /** Those that tests are run against. */
   tested: TestServer[];
   /** Those and the others, for restores from one version to another. */
   all: TestServer[];
 }
 
+/** Servers, and the process that they were last given to. */
+interface Lent {
+  holder: number;
+  servers: Promise<FileServers>;
+}
+
 /**
- * Servers for each worker of its own: PostgreSQL 18 from npm, and each other version that is installed, or what `testBinaries`
- * was told. Files that run at the same time so share no roles, slots, settings or statistics; those of one worker come one after
- * another, and go on with its servers.
+ * Servers for each file that runs: PostgreSQL 18 from npm, and each other version that is installed, or what `testBinaries` was told.
+ * Files that run at the same time so share no roles, slots, settings or statistics; one that begins later goes on with the servers
+ * of one that has ended. They are lent to a process, by its id, until it is gone: vitest gives the number of a worker
+ * (`VITEST_POOL_ID`) to two files at a time where one group of projects follows another.
  */
 export function serverPool(): Source {
-  const workers = new Map<string, Promise<WorkerServers>>();
+  const lent: Lent[] = [];
   const started: Promise<Pick<RunningServer, 'server' | 'stop'>>[] = [];
   let templates: Promise<{ made: Promise<ServerTemplate>[]; tested: number }> | undefined;
 
@@ -32,7 +39,7 @@ export function serverPool(): Source {
     return { made: [...tested, ...others].map(makeServerTemplate), tested: tested.length };
   }
 
-  async function start(): Promise<WorkerServers> {
+  async function start(): Promise<FileServers> {
     templates ??= makeTemplates();
     const { made, tested } = await templates;
     const kind = managedProfile();
@@ -47,9 +54,15 @@ export function serverPool(): Source {
   }
 
   return {
-    get(worker) {
-      const servers = workers.get(worker) ?? start();
-      workers.set(worker, servers);
+    get(processId) {
+      const holder = Number(processId);
+      const given = lent.find((each) => each.holder === holder) ?? lent.find((each) => !isRunning(each.holder));
+      if (given) {
+        given.holder = holder;
+        return given.servers;
+      }
+      const servers = start();
+      lent.push({ holder, servers });
       return servers;
     },
     async stop() {
@@ -58,6 +71,14 @@ export function serverPool(): Source {
       await Promise.all((await fulfilled(made)).map((template) => template.remove()));
     },
   };
+}
+
+function isRunning(processId: number): boolean {
+  try {
+    return process.kill(processId, 0);
+  } catch {
+    return false;
+  }
 }
 
 async function fulfilled<Value>(promises: readonly Promise<Value>[]): Promise<Value[]> {

@@ -106,7 +106,7 @@ export type LocalSystem = {
   readonly lambda: LambdaService;
   /** The embedded server; null when the databases were given. */
   readonly postgres: LocalPostgres | null;
-  /** The same, where it is a managed one. */
+  /** The same server, where it is managed. */
   readonly managed: ManagedPostgres | null;
   /** Synthesizes the configuration with these parts in place of its own. @returns the cloud assembly @throws Error in words */
   readonly synthesizeChanged: (changed: Readonly<Record<string, unknown>>) => Promise<string>;

@@ -27,7 +27,7 @@ BEGIN
   BEGIN
     EXECUTE 'RESET ROLE';
     became := current_user;
-    RAISE EXCEPTION 'taken back';
+    RAISE EXCEPTION 'rolled back';
   EXCEPTION WHEN OTHERS THEN NULL;
   END;
   FOR i IN 1..2 LOOP

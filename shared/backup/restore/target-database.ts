@@ -14,8 +14,8 @@ export function stagingName(jobId: string): string {
 }
 
 /**
- * Makes the empty database with the source's encoding and locale, or a copy of another one, which has them. Answers what could not be had, in
- * words.
+ * Makes the empty database with the source's encoding and locale, or a copy of another one, which has them. Returns, in words, what the
+ * server could not provide.
  *
  * @param template - the database to copy; absent: none
  */

@@ -60,7 +60,7 @@ export async function startTestSystem(options: Omit<SystemOptions, 'stateFolder'
   };
 }
 
-/** A database of a test server, as the system is told of it: with the login of the guide, where the server is a managed one. */
+/** A database of a test server, as the system is told of it: with the login of the guide, where the server is managed. */
 export function managed(server: TestServer, id: string, name: string): ManagedDatabase {
   const { host, port, user, password } = server;
   if (!server.managed) return { id, host, port, name, user, password };

@@ -64,6 +64,11 @@ export const segmentDescriptionSchema = z.object({
   /** Tables whose updates and deletes cannot be repeated, as they have no replica identity. */
   without_identity: z.array(z.string()),
   definition_changes: z.array(definitionChangeSchema),
+  /**
+   * Messages that tell of the beginning of a command which changed something that lasts, by their ids; those of others, as of temporary
+   * tables, are passed over. null: nobody looked.
+   */
+  begun: z.array(z.string()).nullable().default(null),
   /** Messages with this system's prefix that its event triggers did not write, which are ignored. */
   unauthenticated: countSchema.default(0),
   /** Positions after the segment's last transaction: not behind any number that it used. */

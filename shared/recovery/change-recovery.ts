@@ -50,7 +50,7 @@ export async function beginWindow(
   dependencies: ChangeDependencies,
 ): Promise<void> {
   const { table } = dependencies;
-  const { slot, follows_definitions, definitions } = await turnOn(database, dependencies);
+  const { slot, follows_definitions, definitions, catalog } = await turnOn(database, dependencies);
   const now = new Date().toISOString();
   try {
     const timeline = await withConnection(dependencies.target, { kind: 'administering' }, readTimeline);
@@ -64,6 +64,7 @@ export async function beginWindow(
       covered: null,
       stored_at: null,
       definitions,
+      catalog,
       closed: null,
       unauthenticated: null,
       pausing: null,

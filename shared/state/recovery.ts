@@ -1,6 +1,7 @@
 import { DeleteCommand, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import * as z from 'zod';
 import { closedCodeSchema } from '../contract/schemas/recovery.ts';
+import { catalogSeenSchema } from '../postgres/definitions/catalog-seen.ts';
 import { definitionsSeenSchema } from '../postgres/table-definitions.ts';
 import { type StateTable, setExpression, wasWritten } from './table.ts';
 
@@ -42,6 +43,8 @@ const recoverySchema = z.object({
   stored_at: z.string().nullable(),
   /** As the definitions of tables were last seen, where changes of them are not in the stream; null before the first time. */
   definitions: definitionsSeenSchema.nullable().default(null),
+  /** As all definitions were last seen, where changes of them are in the stream; null before the first time. */
+  catalog: catalogSeenSchema.nullable().default(null),
   /** Why and when the capture ended; null while it goes on. */
   closed: closedSchema.nullable(),
   /** Somebody wants it paused: done by the run that has captured everything. null: nobody does. */
@@ -87,7 +90,7 @@ export async function writeRecovery(table: StateTable, recovery: Recovery): Prom
 export function recordCapture(
   table: StateTable,
   of: OfSlot,
-  values: Partial<Pick<Recovery, 'captured_at' | 'covered' | 'stored_at' | 'definitions'>>,
+  values: Partial<Pick<Recovery, 'captured_at' | 'covered' | 'stored_at' | 'definitions' | 'catalog'>>,
 ): Promise<boolean> {
   return change(table, of, values, '#slot = :slot');
 }

@@ -58,6 +58,7 @@ test('changes are not captured', () =>
           covered: null,
           stored_at: null,
           definitions: null,
+          catalog: null,
           closed: null,
           unauthenticated: null,
           pausing: null,

@@ -3,7 +3,7 @@ import { replayChanges } from '../../shared/changes/replay/replay.ts';
 import { planReplay } from '../../shared/changes/window/plan-replay.ts';
 import { quoteIdentifier } from '../../shared/postgres/identifiers.ts';
 import { useBackupHarness } from '../backup/support/harness.ts';
-import { createScratchDatabase, forEachServer, type ScratchDatabase } from '../support/servers.ts';
+import { createScratchDatabase, forEachServer, type ScratchDatabase, withClient } from '../support/servers.ts';
 import { parseStatements } from '../support/sql-parser.ts';
 import { type History, histories } from './support/histories.sql.ts';
 import { copyBase, type Protected, protect, replayTo, using } from './support/recovery.ts';
@@ -11,11 +11,16 @@ import { copyBase, type Protected, protect, replayTo, using } from './support/re
 const harness = useBackupHarness();
 const signal = new AbortController().signal;
 
+const roleName = ({ name }: ScratchDatabase, role: string): string => quoteIdentifier(`${name}${role.slice(1)}`);
+
 async function run(database: ScratchDatabase, statements: readonly string[]): Promise<void> {
   await using(database, async (client) => {
     for (const statement of statements) {
       const fails = statement.startsWith('!');
-      const sql = statement.slice(fails ? 1 : 0).replaceAll('$database', quoteIdentifier(database.name));
+      const sql = statement
+        .slice(fails ? 1 : 0)
+        .replaceAll('$database', quoteIdentifier(database.name))
+        .replace(/\$role_\d/g, (role) => roleName(database, role));
       const failure = await client.query(sql).then(
         () => null,
         (error: Error) => error,
@@ -86,6 +91,10 @@ forEachServer((server) => {
       } finally {
         await guarded?.end();
         await source.drop();
+        await withClient(server, 'postgres', async (client) => {
+          for (const role of ['$role_1', '$role_2'])
+            await client.query(`DROP ROLE IF EXISTS ${roleName(source, role)}`);
+        });
       }
     });
   }

@@ -1,6 +1,6 @@
 import type pg from 'pg';
-import type { BackupSettings } from '../../configuration/runtime.ts';
 import { muteEventTriggers } from '../../changes/replay/event-triggers.ts';
+import type { BackupSettings } from '../../configuration/runtime.ts';
 import type { MaskingRules } from '../../masking/plan/plan-masking.ts';
 import type { ConnectionTarget } from '../../postgres/connect.ts';
 import type { SchemaDump, SchemaEntry } from '../../postgres/pg-dump/schema-dump.ts';

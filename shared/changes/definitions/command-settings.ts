@@ -19,10 +19,16 @@ const locale = z.string().regex(/^[A-Za-z0-9_.@+\- ()]{0,100}$/);
 const settingsSchema = z.strictObject({
   search_path: z.string().regex(new RegExp(`^(?:${NAME}(?:\\s*,\\s*${NAME})*)?$`)),
   TimeZone: z.string().regex(/^[A-Za-z0-9_+\-/:<>,. ]{1,100}$/),
-  timezone_abbreviations: z.string().regex(/^[A-Za-z]{1,63}$/).optional(),
+  timezone_abbreviations: z
+    .string()
+    .regex(/^[A-Za-z]{1,63}$/)
+    .optional(),
   DateStyle: z.string().regex(/^(ISO|Postgres|SQL|German), (MDY|DMY|YMD)$/),
   IntervalStyle: z.enum(['postgres', 'postgres_verbose', 'sql_standard', 'iso_8601']),
-  extra_float_digits: z.string().regex(/^-?\d{1,2}$/).optional(),
+  extra_float_digits: z
+    .string()
+    .regex(/^-?\d{1,2}$/)
+    .optional(),
   bytea_output: z.enum(['hex', 'escape']).optional(),
   xmlbinary: z.enum(['base64', 'hex']).optional(),
   xmloption: z.enum(['content', 'document']),
@@ -39,7 +45,10 @@ const settingsSchema = z.strictObject({
   default_table_access_method: name,
   default_tablespace: name,
   default_toast_compression: z.enum(['pglz', 'lz4']).optional(),
-  icu_validation_level: z.string().regex(/^[a-z0-9]{1,20}$/).optional(),
+  icu_validation_level: z
+    .string()
+    .regex(/^[a-z0-9]{1,20}$/)
+    .optional(),
 });
 
 export type CommandSettings = z.output<typeof settingsSchema>;

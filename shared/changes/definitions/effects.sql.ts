@@ -36,7 +36,10 @@ export const lastingSql = (listed: string, lasting: string): string => `
  * Whether an ALTER TABLE or ALTER TYPE found everything as it wanted it, as with IF NOT EXISTS: nothing of what it names was written by the
  * transaction. What a command drops is told otherwise.
  */
-export const isUnchangedSql = (tag: string, since: string): string => `(${tag} IN ('ALTER TABLE', 'ALTER TYPE') AND NOT EXISTS (
+export const isUnchangedSql = (
+  tag: string,
+  since: string,
+): string => `(${tag} IN ('ALTER TABLE', 'ALTER TYPE') AND NOT EXISTS (
       SELECT FROM pg_event_trigger_ddl_commands() AS d
         LEFT JOIN pg_type y ON d.classid = 'pg_type'::regclass AND y.oid = d.objid
         CROSS JOIN LATERAL (SELECT CASE WHEN d.classid = 'pg_class'::regclass THEN d.objid ELSE coalesce(y.typrelid, 0) END) AS r (relid)
@@ -56,7 +59,14 @@ export const isUnchangedSql = (tag: string, since: string): string => `(${tag} I
           OR EXISTS (SELECT FROM pg_sequence x WHERE x.seqrelid = r.relid AND ${written('x', since)})))`;
 
 /** Kinds of objects with privileges: how GRANT calls them, where they are, and the names of the columns. */
-const WITH_ACL: readonly { kind: string; catalog: string; acl: string; owner: string; only: string; defaults: string }[] = [
+const WITH_ACL: readonly {
+  kind: string;
+  catalog: string;
+  acl: string;
+  owner: string;
+  only: string;
+  defaults: string;
+}[] = [
   {
     kind: "CASE o.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END",
     catalog: 'pg_class',
@@ -117,4 +127,4 @@ export const aclChangesSql = (since: string): string => `(
                                   'owner', pg_get_userbyid(o.relowner), 'acl', ${entries('a.attacl')})
           FROM pg_attribute a JOIN pg_class o ON o.oid = a.attrelid
          WHERE o.relpersistence <> 't' AND o.relkind IN ('r', 'p', 'v', 'm', 'f') AND a.attnum > 0 AND NOT a.attisdropped
-           AND ${written('a', since)} AND (a.attacl IS NOT NULL OR NOT ${written('o', since)})) AS g (entry))`;
+           AND ${written('a', since)} AND (a.attacl IS NOT NULL OR NOT EXISTS (SELECT FROM pg_type y WHERE y.oid = o.reltype AND ${written('y', since)}))) AS g (entry))`;

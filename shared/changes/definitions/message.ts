@@ -23,7 +23,16 @@ const base = {
 
 const aclSchema = z.object({
   /** As GRANT calls it. */
-  kind: z.enum(['TABLE', 'SEQUENCE', 'ROUTINE', 'SCHEMA', 'TYPE', 'LANGUAGE', 'FOREIGN DATA WRAPPER', 'FOREIGN SERVER']),
+  kind: z.enum([
+    'TABLE',
+    'SEQUENCE',
+    'ROUTINE',
+    'SCHEMA',
+    'TYPE',
+    'LANGUAGE',
+    'FOREIGN DATA WRAPPER',
+    'FOREIGN SERVER',
+  ]),
   /** Quoted and qualified, as the server writes it. */
   name: z.string(),
   column: z.string().nullable(),

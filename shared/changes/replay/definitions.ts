@@ -79,14 +79,17 @@ export function definitionReplay({
     };
   };
   /** @returns false where it is passed over, as what it is about is not there */
-  const attempt = async ({ tag }: DefinitionMessage, what: () => Promise<void>): Promise<boolean> => {
+  const attempt = async (message: DefinitionMessage, what: () => Promise<void>): Promise<boolean> => {
+    const { tag } = message;
+    // What was of temporary objects alone, as statistics are, does not look so when it is dropped.
+    const wasNeverThere = message.event === 'drop' && message.dropped?.length === 1;
     await client.query('SAVEPOINT definition');
     try {
       await what();
     } catch (error) {
       if (isSessionLost(error) || error instanceof OperationError) throw error;
       if (error instanceof TooManyRights) throw windowEnds(`${tag} cannot be repeated. ${error.message}`);
-      if (mayBeMissing && UNDEFINED.has((error as { code?: string }).code ?? '')) {
+      if ((mayBeMissing || wasNeverThere) && UNDEFINED.has((error as { code?: string }).code ?? '')) {
         await client.query('ROLLBACK TO SAVEPOINT definition');
         return false;
       }

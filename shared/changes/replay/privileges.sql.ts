@@ -3,7 +3,13 @@ const CATALOGS = {
   TABLE: { catalog: 'pg_class', find: 'pg_catalog.to_regclass($1)', acl: 'relacl', owner: 'relowner', type: 'r' },
   SEQUENCE: { catalog: 'pg_class', find: 'pg_catalog.to_regclass($1)', acl: 'relacl', owner: 'relowner', type: 's' },
   ROUTINE: { catalog: 'pg_proc', find: 'pg_catalog.to_regprocedure($1)', acl: 'proacl', owner: 'proowner', type: 'f' },
-  SCHEMA: { catalog: 'pg_namespace', find: 'pg_catalog.to_regnamespace($1)', acl: 'nspacl', owner: 'nspowner', type: 'n' },
+  SCHEMA: {
+    catalog: 'pg_namespace',
+    find: 'pg_catalog.to_regnamespace($1)',
+    acl: 'nspacl',
+    owner: 'nspowner',
+    type: 'n',
+  },
   TYPE: { catalog: 'pg_type', find: 'pg_catalog.to_regtype($1)', acl: 'typacl', owner: 'typowner', type: 'T' },
   LANGUAGE: {
     catalog: 'pg_language',

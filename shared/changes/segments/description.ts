@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { OperationError } from '../../errors.ts';
+import { catalogSeenSchema } from '../../postgres/definitions/catalog-seen.ts';
 import { definitionsSeenSchema } from '../../postgres/table-definitions.ts';
 import { openVerifier, signingSchema, type Verifier } from '../definitions/signature.ts';
 import { CHANGES_FORMAT } from './layout.ts';
@@ -99,6 +100,8 @@ export const slotRecordSchema = z.object({
   follows_definitions: z.boolean(),
   /** As they were when the slot was made, where changes of them are not in the stream. */
   definitions: definitionsSeenSchema.nullable().default(null),
+  /** As the catalogs were when the slot was made, where changes of definitions are in the stream. */
+  catalog: catalogSeenSchema.nullable().default(null),
   /** By what the event triggers' messages are known; null where they did not sign yet. A secret, as all that is in the bucket. */
   signing: signingSchema.nullable().default(null),
   /** Changes of definitions that nobody told of may have been made since then; null once a segment says so. */

@@ -300,6 +300,7 @@ export class World {
       covered: null,
       stored_at: null,
       definitions: null,
+      catalog: null,
       closed: closed ? { at: new Date().toISOString(), reason: 'test', code: null } : null,
       unauthenticated: null,
       obstacles: [],

@@ -21,6 +21,7 @@ import { advanceSequences } from './sequences.ts';
 import { becomeReplica, type Silence, silenceTriggers } from './silence.ts';
 import { type TableChanges, tableChanges } from './table-changes.ts';
 import { replayTables } from './tables.ts';
+import { textDecoder } from './text-decoder.ts';
 import { type ReplayItem, readTransactions } from './transactions.ts';
 import { truncateTables } from './truncate.ts';
 import { dropStaging, type ReplayWriter, WRITER_SETTINGS, writeChanges } from './write-changes.ts';
@@ -292,18 +293,6 @@ async function refreshViews(client: pg.Client, made: ReadonlySet<string>): Promi
     });
   }
   return warnings;
-}
-
-/** Texts of the changes have a character for each byte. */
-function textDecoder(client: pg.Client, encoding: string): (bytes: string) => Promise<string> {
-  if (encoding === 'UTF8' || encoding === 'SQL_ASCII') return async (bytes) => Buffer.from(bytes, 'latin1').toString();
-  return async (bytes) => {
-    const { rows } = await client.query<{ text: string }>('SELECT pg_catalog.convert_from($1, $2::name) AS text', [
-      Buffer.from(bytes, 'latin1'),
-      encoding,
-    ]);
-    return rows[0]?.text ?? '';
-  };
 }
 
 function diverged(error: Diverged): OperationError {

@@ -16,7 +16,7 @@ export const catalogSeenSchema = z.object({
 export type CatalogSeen = z.output<typeof catalogSeenSchema>;
 
 /** All of a database's definitions, as the catalogs have them; not a word of it is from pg_dump. */
-export type Definitions = ReadonlyMap<string, string>;
+export type Definitions = ReadonlyMap<string, { kind: string; definition: string }>;
 
 /**
  * Reads what the catalogs say. Definitions are hashed only where something was written to the catalogs since.
@@ -42,7 +42,7 @@ export async function readDefinitions(client: pg.Client): Promise<Definitions> {
   const { rows } = await client.query<{ kind: string; name: string; definition: string | null }>(
     definitionsSql(await versionOf(client)),
   );
-  return new Map(rows.map(({ kind, name, definition }) => [`${kind} ${name}`, definition ?? '']));
+  return new Map(rows.map(({ kind, name, definition }) => [`${kind} ${name}`, { kind, definition: definition ?? '' }]));
 }
 
 /** Kinds of objects of which some are other ones, or others, than they were. */

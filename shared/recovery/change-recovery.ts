@@ -5,6 +5,7 @@ import type { ConnectionTarget } from '../postgres/connect.ts';
 import { withConnection } from '../postgres/with-connection.ts';
 import { noteEndedWindow } from '../state/ended-windows.ts';
 import { readRecovery, recordPausing, removeRecovery, writeRecovery } from '../state/recovery.ts';
+import { resolveDefinitionsAlert } from './definitions-alert.ts';
 import { readTimeline } from './missing-slot.ts';
 import { resolveUnauthenticatedAlert } from './unauthenticated-alert.ts';
 import { type AlertDependencies, resolveCaptureAlert, resolveSlotAlert, resolveWindowAlert } from './window-alert.ts';
@@ -65,6 +66,7 @@ export async function beginWindow(
       stored_at: null,
       definitions,
       catalog,
+      proven: null,
       closed: null,
       unauthenticated: null,
       pausing: null,
@@ -97,6 +99,7 @@ export async function turnRecoveryOff(database: string, dependencies: ChangeDepe
   }
   await removeRecovery(table, database);
   await resolveWindowAlert(dependencies, database, now);
+  await resolveDefinitionsAlert(dependencies, database, now);
   await resolveSlotAlert(dependencies, database, now);
   await resolveCaptureAlert(dependencies, database, now);
   await resolveUnauthenticatedAlert(dependencies, database, now);

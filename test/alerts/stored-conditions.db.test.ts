@@ -59,6 +59,7 @@ test('changes are not captured', () =>
           stored_at: null,
           definitions: null,
           catalog: null,
+          proven: null,
           closed: null,
           unauthenticated: null,
           pausing: null,

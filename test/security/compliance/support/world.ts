@@ -301,6 +301,7 @@ export class World {
       stored_at: null,
       definitions: null,
       catalog: null,
+      proven: null,
       closed: closed ? { at: new Date().toISOString(), reason: 'test', code: null } : null,
       unauthenticated: null,
       obstacles: [],

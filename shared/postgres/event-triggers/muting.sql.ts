@@ -1,4 +1,4 @@
-import { REPLAY_SCHEMA } from './memory.ts';
+import { REPLAY_SCHEMA } from '../own-schema.ts';
 
 /** Event triggers that are to fire again when the replay is over, and when each of them fires. */
 const TABLE = `${REPLAY_SCHEMA}.event_triggers`;

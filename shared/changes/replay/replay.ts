@@ -202,6 +202,7 @@ function replayRun({
     pending.set(name, changes);
     return changes;
   };
+  const isOfExtension = async (name: string): Promise<boolean> => (await tables.find(name))?.inExtension ?? true;
   const repeat = async (message: DefinitionMessage, begun: boolean | null): Promise<void> => {
     await flush();
     await begin();
@@ -252,7 +253,8 @@ function replayRun({
             summary.changes += 1;
             break;
           default: {
-            if (definitions.makesRows) break;
+            // Others are of event triggers, which a replay does not run.
+            if (definitions.makesRows && (await isOfExtension(item.table))) break;
             const known = pending.get(item.table);
             const changes = known === undefined ? await changesOf(item.table) : known;
             if (!changes) break;

@@ -138,7 +138,8 @@ export const detectors: readonly Detector[] = [
     types: ['text', 'integer', 'decimal'],
     clues: [
       {
-        pattern: /phone(?!_?ext)|mobile(?!_?(app|os|version))|(^|_)(fax|tel|cell|pager|msisdn)(_?(no|nr|num|number))?($|_)/,
+        pattern:
+          /phone(?!_?ext)|mobile(?!_?(app|os|version))|(^|_)(fax|tel|cell|pager|msisdn)(_?(no|nr|num|number))?($|_)/,
         weight: 0.7,
       },
     ],
@@ -214,7 +215,7 @@ export const detectors: readonly Detector[] = [
     clues: [
       {
         pattern:
-          /(?<!(mac|ip|web|url|mail|memory|remote|host)_?)address_?(line)?_?\d*$|(^|_)addr(_?\d)?$|street(_?(name|address|no|number))?_?\d?$|(^|_)(house_?(no|number)|po_?box)$/,
+          /(?<!(^|_)(mac|ip|web|url|mail|memory|remote|host)_?)address_?(line)?_?\d*$|(^|_)addr(_?\d)?$|street(_?(name|address|no|number))?_?\d?$|(^|_)(house_?(no|number)|po_?box)$/,
         weight: 0.6,
       },
       { pattern: /(^|_)(city|town|village|suburb|municipality)(_?name)?$/, weight: 0.5, where: 'addresses' },

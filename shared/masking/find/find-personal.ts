@@ -32,14 +32,14 @@ export interface Found {
   /** Findings beyond those that an answer holds. */
   findingsLeft: number;
   tables: number;
-  /** Of which no values were looked at: there was no time, or they could not be read. */
+  /** Of which no values were looked at, or not even names: there was no time, or they could not be read. */
   tablesLeft: number;
 }
 
 /** PostgreSQL takes many more; nobody reads what is found in them. */
 const MOST_TABLES = 100_000;
 /** Tables whose columns are read from the catalog at a time. */
-const TABLES_AT_A_TIME = 1000;
+const TABLES_AT_A_TIME = 250;
 /** What an answer can hold. */
 const MOST_FINDINGS = 5000;
 const SAMPLE_ROWS = 300;
@@ -60,16 +60,20 @@ const tableSchema = z.object({ oid: z.string(), share: z.number().nullable() });
  *
  * @param client - in a read-only transaction with an empty search path
  * @param signal - ends the reading of rows; of the tables that are left, names alone speak
+ * @param end - ends the reading of names too
  */
-export async function findPersonal(client: pg.Client, signal: AbortSignal): Promise<Found> {
+export async function findPersonal(client: pg.Client, signal: AbortSignal, end?: AbortSignal): Promise<Found> {
   await client.query(`SET LOCAL statement_timeout = ${STATEMENT_MS}`);
   const tables = z.array(tableSchema).parse((await client.query(tablesSql, [SAMPLE_PAGES, MOST_TABLES])).rows);
   const findings: Finding[] = [];
   let tablesLeft = 0;
   for (let from = 0; from < tables.length; from += TABLES_AT_A_TIME) {
     const some = tables.slice(from, from + TABLES_AT_A_TIME);
-    const { rows } = await client.query(columnsSql, [some.map(({ oid }) => oid)]);
-    const columns = Map.groupBy(z.array(columnSchema).parse(rows), ({ table }) => table);
+    const columns = end?.aborted ? null : await columnsOf(client, some);
+    if (columns === null) {
+      tablesLeft += some.length;
+      continue;
+    }
     for (const { oid, share } of some) {
       const all = columns.get(oid) ?? [];
       const own = all.filter((column) => !column.is_generated && mayHold(column));
@@ -90,6 +94,28 @@ export async function findPersonal(client: pg.Client, signal: AbortSignal): Prom
   findings.sort((a, b) => b.confidence - a.confidence);
   const findingsLeft = Math.max(0, findings.length - MOST_FINDINGS);
   return { findings: findings.slice(0, MOST_FINDINGS), findingsLeft, tables: tables.length, tablesLeft };
+}
+
+/** The columns of some tables by the tables' OIDs; null: the server was too slow to say. */
+async function columnsOf(
+  client: pg.Client,
+  tables: readonly { oid: string }[],
+): Promise<Map<string, CatalogColumn[]> | null> {
+  const rows = await attempt(client, () => client.query(columnsSql, [tables.map(({ oid }) => oid)]));
+  return rows && Map.groupBy(z.array(columnSchema).parse(rows.rows), ({ table }) => table);
+}
+
+/** What the server refuses, or does not do in time, costs its own answer alone: null. */
+async function attempt<Result>(client: pg.Client, work: () => Promise<Result>): Promise<Result | null> {
+  await client.query('SAVEPOINT attempt');
+  try {
+    return await work();
+  } catch (error) {
+    if ((error as { code?: string }).code === undefined) throw error;
+    return null;
+  } finally {
+    await client.query('ROLLBACK TO SAVEPOINT attempt').catch(() => undefined);
+  }
 }
 
 const factsOf = (column: CatalogColumn): ColumnFacts =>
@@ -132,16 +158,8 @@ async function sample(
   );
   const part = share === null ? '' : ` TABLESAMPLE SYSTEM (${share.toFixed(6)})`;
   const sql = `SELECT ${texts.join(', ')} FROM ${quoteQualified(first.schema, first.name)}${part} LIMIT ${SAMPLE_ROWS}`;
-  await client.query('SAVEPOINT sample');
-  try {
-    const { rows } = await client.query<(string | null)[]>({ text: sql, rowMode: 'array' });
-    return columns.map((_, index) => rows.flatMap((row) => row[index]?.trim() || []));
-  } catch (error) {
-    if ((error as { code?: string }).code === undefined) throw error;
-    return null;
-  } finally {
-    await client.query('ROLLBACK TO SAVEPOINT sample').catch(() => undefined);
-  }
+  const read = await attempt(client, () => client.query<(string | null)[]>({ text: sql, rowMode: 'array' }));
+  return read && columns.map((_, index) => read.rows.flatMap((row) => row[index]?.trim() || []));
 }
 
 /** What a column most probably holds; null: nothing personal, as far as one can tell. */

@@ -81,7 +81,7 @@ export async function proposeMasking(
 ): Promise<PersonalData> {
   const { rules } = await readMasking(table, database);
   const { proposals, checked, tables, tablesLeft, findingsLeft } = await inSnapshot(target, async (client) => {
-    const { findings, ...found } = await findPersonal(client, readUntil);
+    const { findings, ...found } = await findPersonal(client, readUntil, signal);
     return { ...found, ...(await settleMasks(client, findings, signal)) };
   });
   return {

@@ -41,6 +41,15 @@ describe('broken, it fails, and what it says mends it:', () => {
   });
 });
 
+test('a role of a server of your own is judged, though its name begins as those of AWS do', async () => {
+  await world.sql('CREATE ROLE rds_reports', 'GRANT EXECUTE ON FUNCTION pg_catalog.pg_ls_dir(text) TO rds_reports');
+  expect(await world.judge('file_functions')).toMatchObject({
+    status: 'fail',
+    found: expect.stringMatching(/rds_reports/),
+  });
+  await world.sql('DROP OWNED BY rds_reports', 'DROP ROLE rds_reports');
+});
+
 describe('the report', () => {
   test('judges everything, scores by the levels, and keeps a trend of days', async () => {
     const day = Date.parse('2026-03-01T12:00:00Z');

@@ -109,7 +109,7 @@ export const instanceRules = [
       if (ends >= now + SUPPORT_DAYS * DAY_MS) return pass(found);
       const change = `--engine-version ${LATEST_SUPPORTED} --allow-major-version-upgrade`;
       return fail(
-        `${found}. Test the upgrade on a copy, and see docs/deploy-upgrades.md where point-in-time recovery is on`,
+        `${found}. Test the upgrade on a copy, and see docs/upgrades-of-databases.md where point-in-time recovery is on`,
         aws(modifyServer(instance, change)),
       );
     },

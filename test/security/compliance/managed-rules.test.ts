@@ -58,7 +58,7 @@ const group = (...parameters: [name: string, allowed: string | null, changes?: P
   new Map(
     [...parameters, ['max_connections', null] as const].map(([name, allowed, changes = {}]) => [
       name,
-      { allowed, isModifiable: true, isStatic: false, isSet: false, ...changes },
+      { allowed, isModifiable: true, isStatic: false, isSet: false, value: null, ...changes },
     ]),
   );
 

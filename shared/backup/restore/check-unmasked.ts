@@ -1,3 +1,4 @@
+import { listed } from '../../listed.ts';
 import { readRows } from '../../masking/copy-text.ts';
 import { contextOf } from '../../masking/find/about-people.ts';
 import { personalByName } from '../../masking/find/personal-names.ts';
@@ -5,7 +6,7 @@ import { mayTell, personalByValues } from '../../masking/find/personal-values.ts
 import { quoteQualified } from '../../postgres/identifiers.ts';
 import { runLanes } from '../export/lanes.ts';
 import type { Manifest } from '../manifest.ts';
-import { type Finding, listed } from './findings.ts';
+import type { Finding } from './findings.ts';
 import type { BackupSource } from './load-rows.ts';
 import { firstRows, spreadChunks } from './masking/sample-rows.ts';
 

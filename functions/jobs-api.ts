@@ -4,7 +4,7 @@ import { findDatabase, loadConfiguration } from '../shared/configuration/load.ts
 import { createApiHandler } from '../shared/http/api-handler.ts';
 import { reaches } from '../shared/http/caller.ts';
 import { requestCancellation } from '../shared/jobs/cancel.ts';
-import { concernedBy } from '../shared/jobs/concerned-databases.ts';
+import { concernedBy } from '../shared/security/audit/concerned-by.ts';
 import { createJobStore } from '../shared/state/jobs.ts';
 import { openTable } from '../shared/state/table.ts';
 

@@ -23,6 +23,8 @@ test('every function that may log in to databases is put before the hostile one,
   const prefix = /^dbms-/;
   const functions = new Set(logins.flatMap(({ roles }) => roles).map((name) => name.replace(prefix, '')));
   expect(functions.size).toBeGreaterThan(5);
+  // RDS rotates the passwords of the example, so that this function may do nothing there.
+  functions.add('rotate-password');
   expect([...functions].sort()).toEqual(Object.keys(exercises).sort());
 });
 

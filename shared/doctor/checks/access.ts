@@ -14,7 +14,8 @@ export const accessChecks: readonly AnyCheck[] = [
     find({ login, server }, context) {
       const restricted = server.settings['rds.restrict_password_commands']?.value;
       const usesPassword = context.database.login.type === 'secret';
-      if (usesPassword && !login.changes_its_password) {
+      // On RDS the right to replicate is a role's, which does not stand in the way.
+      if (usesPassword && context.platform.privileges.administrators === null && !login.changes_its_password) {
         return {
           message: `Before PostgreSQL 16 a login with REPLICATION, as ${quoteForReading(login.name)} has it, may not change its own password: the rotation of its password fails`,
           remediation: sql(context, '\\i docs/logins/self-managed.sql'),

@@ -1,5 +1,5 @@
+import { isRefusedItsPasswordSql, trustedChangeSql } from '../../postgres/own-password.sql.ts';
 import { trustedFunctionsSql } from '../../postgres/run-login/run-login.sql.ts';
-import { isRefusedItsPasswordSql, trustedChangeSql } from '../../security/rotation/change-password.sql.ts';
 
 /**
  * The login: its attributes, and which of the given roles ($1) there are and which of them it has the rights of. `rds_replication` counts

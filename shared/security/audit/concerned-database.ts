@@ -1,13 +1,13 @@
+import * as z from 'zod';
 import { getAlert, unknownAlert } from '../../alerts/alert-store.ts';
 import type { Database } from '../../configuration/runtime.ts';
 import type { Job } from '../../contract/schemas/job.ts';
 import type { OperationError } from '../../errors.ts';
-import { concernedBy } from '../../jobs/concerned-databases.ts';
-import { restoreEventSchema } from '../../jobs/events.ts';
 import { createBackupCatalog, unknownBackup } from '../../state/backups.ts';
 import { findEvent } from '../../state/begin.ts';
 import { createJobStore, unknownJob } from '../../state/jobs.ts';
 import type { StateTable } from '../../state/table.ts';
+import { concernedBy } from './concerned-by.ts';
 
 /** What a call names of the things that belong to a database. */
 export interface Named {
@@ -60,10 +60,13 @@ const owners: readonly (readonly [beginning: string, find: Find])[] = [
   ],
 ];
 
+/** Of what a restore is to do. */
+const modeSchema = z.object({ mode: z.string().default('new') });
+
 /** {@link SYSTEM} for a restore that changes a database which this system does not manage; otherwise nothing. */
 async function unmanagedOf(state: StateTable, job: Job, databases: readonly Database[]): Promise<string[]> {
   if (job.kind !== 'restore' || concernedBy(job, databases).length > 2) return [];
-  const event = restoreEventSchema.safeParse(await findEvent(state, job.id));
+  const event = modeSchema.safeParse(await findEvent(state, job.id));
   return event.success && event.data.mode === 'new' ? [] : [SYSTEM];
 }
 

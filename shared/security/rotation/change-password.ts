@@ -2,7 +2,7 @@ import type pg from 'pg';
 import * as z from 'zod';
 import { OperationError } from '../../errors.ts';
 import { quoteIdentifier, quoteLiteral } from '../../postgres/identifiers.ts';
-import { changeByFunctionSql, howToChangeSql } from './change-password.sql.ts';
+import { changeByFunctionSql, howToChangeSql } from '../../postgres/own-password.sql.ts';
 
 const howSchema = z.object({ refused: z.boolean(), trusted: z.boolean() });
 
@@ -14,22 +14,24 @@ const howSchema = z.object({ refused: z.boolean(), trusted: z.boolean() });
  */
 export async function changeOwnPassword(client: pg.Client, user: string, verifier: string): Promise<void> {
   const { refused, trusted } = howSchema.parse((await client.query(howToChangeSql)).rows[0]);
-  if (refused && !trusted) {
-    throw restricted(
-      user,
-      'before PostgreSQL 16 a login with REPLICATION may not',
-      'Run docs/logins/self-managed.sql again as a superuser in the configured database: it creates a function that may.',
-    );
-  }
   try {
-    if (refused) await client.query(changeByFunctionSql, [verifier]);
+    if (refused && trusted) await client.query(changeByFunctionSql, [verifier]);
     else await client.query(`ALTER ROLE ${quoteIdentifier(user)} PASSWORD ${quoteLiteral(verifier)}`);
   } catch (error) {
     const { code, message = '' } = error as { code?: string; message?: string };
+    if (code !== '42501') throw error;
     // With rds.restrict_password_commands, members of rds_password alone may change passwords, even their own.
-    if (code !== '42501' || !message.includes('rds_password')) throw error;
-    const grant = `GRANT rds_password TO ${quoteIdentifier(user)}`;
-    throw restricted(user, message, `Run ${grant} as the master user: rds.restrict_password_commands is 1.`, error);
+    if (message.includes('rds_password')) {
+      const grant = `GRANT rds_password TO ${quoteIdentifier(user)}`;
+      throw restricted(user, message, `Run ${grant} as the master user: rds.restrict_password_commands is 1.`, error);
+    }
+    if (!refused) throw error;
+    throw restricted(
+      user,
+      `before PostgreSQL 16 a login with REPLICATION may not (${message})`,
+      'Run docs/logins/self-managed.sql again as a superuser in the configured database: it creates a function that may.',
+      error,
+    );
   }
 }
 

@@ -1,6 +1,6 @@
-import type { Database } from '../configuration/runtime.ts';
-import type { Job } from '../contract/schemas/job.ts';
-import { areOnOneServer } from '../postgres/target.ts';
+import type { Database } from '../../configuration/runtime.ts';
+import type { Job } from '../../contract/schemas/job.ts';
+import { areOnOneServer } from '../../postgres/target.ts';
 
 type Placed = Pick<Job, 'kind' | 'database' | 'environment' | 'target_database'>;
 

@@ -1,4 +1,4 @@
-import { RUN_SCHEMA } from '../../postgres/own-schema.ts';
+import { RUN_SCHEMA } from './own-schema.ts';
 
 /** Whether the server refuses a login (an alias of pg_roles) to change its own password. */
 export const isRefusedItsPasswordSql = (login: string): string =>

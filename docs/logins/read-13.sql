@@ -8,7 +8,7 @@ DECLARE
 BEGIN
   FOR what IN
     SELECT format('GRANT USAGE ON SCHEMA %I TO dbms', nspname) AS grants FROM pg_namespace
-     WHERE nspname <> 'information_schema' AND nspname !~ '^pg_' AND NOT has_schema_privilege('dbms', oid, 'USAGE')
+     WHERE nspname <> 'information_schema' AND nspname !~ '^pg_'
     UNION ALL
     -- Tables, views and sequences, but for those of extensions.
     SELECT format('GRANT SELECT ON %s TO dbms', c.oid::regclass)

@@ -3,7 +3,7 @@ import { parseSnapshot } from '../changes/transaction-ids.ts';
 import { findBeginning } from '../changes/window/find-beginning.ts';
 import type { Backup } from '../contract/schemas/backup.ts';
 import { OperationError } from '../errors.ts';
-import { createBackupCatalog, isWhole } from '../state/backups.ts';
+import { createBackupCatalog, isOfTheWhole } from '../state/backups.ts';
 import { type Recovery, readRecovery, recordBaseTaken, recordBaseTried } from '../state/recovery.ts';
 import type { StateTable } from '../state/table.ts';
 import { DAY_MS } from '../time.ts';
@@ -25,7 +25,7 @@ export interface EnsureBaseDependencies extends AlertDependencies {
 export type BaseState = 'taken' | 'running' | 'begun' | 'waiting';
 
 /** Whoever began it, and however it ends: a full backup of the whole database. */
-const canBeBase = (backup: Backup): boolean => isWhole({ ...backup, status: 'available' });
+const canBeBase = isOfTheWhole;
 
 /** Backups that are a base, or will be one when they succeed, whatever has become of them; the newest first. */
 export async function listCandidates(table: StateTable, database: string): Promise<Backup[]> {

@@ -57,7 +57,7 @@ export const handler = createApiHandler('recovery-api', {
     const dependencies = dependenciesOf(database);
     const { status = body.enabled ? 'on' : 'off' } = body;
     if (status === 'on') await turnRecoveryOn(database.id, caller.sub, dependencies);
-    else if (status === 'off') await turnRecoveryOff(database.id, dependencies);
+    else if (status === 'off') await turnRecoveryOff(database.id, caller.sub, dependencies);
     else await pauseRecovery(database.id, caller.sub, dependencies);
     return { status: 200, body: await describeRecovery(database.id, dependencies) };
   },

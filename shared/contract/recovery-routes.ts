@@ -32,8 +32,8 @@ export const recoveryRoutes = [
     bodyExample: { enabled: true },
     responses: { 200: { description: 'The window as it is now.', schema: recoveryWindowSchema } },
     refusals: {
-      409: 'The server or the login does not allow it; all reasons are named.',
-      503: 'Transactions that are running keep the slot from being made, or the server is out of reach.',
+      409: 'The server, the login, an event trigger of the database or a transaction that is running does not allow it, or it is being changed already; the reasons and what is left on the server are named.',
+      503: 'The server is out of reach, or a lock or the connection was lost on the way; the same again is safe.',
     },
   }),
 ] as const;

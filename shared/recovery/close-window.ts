@@ -23,11 +23,12 @@ export async function closeWindow(
   dependencies: CloseDependencies,
 ): Promise<Closed> {
   const now = new Date();
-  // Cleared away before it is said: what fails here, the next run does again.
-  await turnOff(database, dependencies);
+  // Cleared away before it is said: what fails here, the next run does again. What the server does not let go keeps no WAL.
+  const { left } = await turnOff(database, dependencies);
   // One that is lost again and again is made anew ever more seldom.
   const renewals = now.getTime() - Date.parse(since) > DAY_MS ? 0 : recovery.renewals;
-  const closed: Closed = { at: now.toISOString(), reason, code };
+  const said = left.map(({ message }) => `. Left in the database: ${message}`).join('');
+  const closed: Closed = { at: now.toISOString(), reason: reason + said, code };
   await noteEndedWindow(dependencies.table, database, { slot, covered, at: closed.at, reason });
   const renew_at = code === 'slot_lost' ? new Date(now.getTime() + growingWaitMs(renewals)).toISOString() : null;
   if (await recordClosed(dependencies.table, { database, slot }, { closed, renewals, renew_at })) {

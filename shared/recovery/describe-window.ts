@@ -9,6 +9,8 @@ import {
   type SetupCheck,
   type SetupPlace,
 } from '../changes/setup/check-setup.ts';
+import { findLeftovers } from '../changes/setup/remove.ts';
+import { slotPrefix } from '../changes/setup/slot.ts';
 import { toMicroseconds } from '../changes/window/recovery-target.ts';
 import { findRecoveryWindow, type RecoveryWindow, reachOf } from '../changes/window/recovery-window.ts';
 import type { RecoveryWindowAnswer } from '../contract/schemas/recovery.ts';
@@ -50,7 +52,7 @@ export async function describeRecovery(
 ): Promise<RecoveryWindowAnswer> {
   const recovery = await readRecovery(table, database);
   const isOn = recovery !== null && recovery.closed === null;
-  const { setup, gaps, health } = await askServer(target, place, isOn ? recovery.slot : null);
+  const { setup, gaps, health, left } = await askServer(database, target, place, isOn ? recovery.slot : null);
   const { window, endedBy, capturedAt } = recovery
     ? await describeWindow(recovery, { store, table, signal })
     : { window: null, endedBy: null, capturedAt: null };
@@ -96,7 +98,7 @@ export async function describeRecovery(
     })),
     // Of one that is on, such as that all slots are taken: by its own.
     problems,
-    warnings: [...setup.warnings, ...unauthenticatedFinding(recovery)].map(written),
+    warnings: [...setup.warnings, ...left, ...unauthenticatedFinding(recovery)].map(written),
   };
 }
 
@@ -110,10 +112,13 @@ interface ServerFacts {
   setup: Pick<SetupCheck, 'problems' | 'warnings'>;
   gaps: CoverageGap[];
   health: ReadHealth | null;
+  /** What is there though nothing is captured. */
+  left: Finding[];
 }
 
 /** What the server says of itself. A pooler in its place is a problem among the others. */
 async function askServer(
+  database: string,
   target: ConnectionTarget,
   place: SetupPlace | undefined,
   slot: string | null,
@@ -123,14 +128,15 @@ async function askServer(
       target,
       { kind: 'administering', statementTimeoutMs: LOOK_TIMEOUT_MS },
       async (client) => ({
-        setup: await checkSetup(client, place),
+        setup: await checkSetup(client, place, slotPrefix(database)),
         gaps: await listCoverageGaps(client),
         health: slot === null ? null : await readSlotHealth(client, slot),
+        left: slot === null ? await findLeftovers(client, database) : [],
       }),
     );
   } catch (error) {
     if (!(error instanceof OperationError && error.code === 'server_needed') || slot !== null) throw error;
-    return { setup: { problems: [error], warnings: [] }, gaps: [], health: null };
+    return { setup: { problems: [error], warnings: [] }, gaps: [], health: null, left: [] };
   }
 }
 

@@ -226,7 +226,7 @@ test('what was captured last can be restored when the capture has ended, though 
       /not on the server any more: .+ Moments from .+ can still be restored\. It does not begin again by itself/,
     ),
   });
-  await turnRecoveryOff(DATABASE_ID, dependencies());
+  await turnRecoveryOff(DATABASE_ID, 'alice', dependencies());
   expect(await checkedAt(before.latest?.time ?? '')).toBeNull();
   expect(await describe()).toMatchObject({ phase: 'off', earliest: null });
 });

@@ -138,8 +138,8 @@ async function removeWindow(database: string, dependencies: ChangeDependencies):
   const known = await readRecovery(table, database);
   if (known && !known.closed) {
     const reason = 'Point-in-time recovery was turned off';
-    const { slot, covered } = known;
-    await noteEndedWindow(table, database, { slot, covered, at: new Date().toISOString(), reason });
+    const { slot, covered, obstacles } = known;
+    await noteEndedWindow(table, database, { slot, covered, obstacles, at: new Date().toISOString(), reason });
   }
   await removeRecovery(table, database);
   return removed;

@@ -24,6 +24,9 @@ export interface EnsureBaseDependencies extends AlertDependencies {
 /** How far a full backup is that is wanted. `waiting`: it is tried again later. */
 export type BaseState = 'taken' | 'running' | 'begun' | 'waiting';
 
+/** Backups since one is wanted that are judged in a run, the newest first: one whose transactions outlived it may be before one that will do. */
+const MOST_JUDGED = 3;
+
 /** Whoever began it, and however it ends: a full backup of the whole database. */
 const canBeBase = isOfTheWhole;
 
@@ -50,10 +53,11 @@ export async function ensureBase(database: string, dependencies: EnsureBaseDepen
   if (!recovery || !wanted) return null;
   const now = new Date();
   const backups = await listCandidates(table, database);
-  const newest = backups.find(
+  const since = backups.filter(
     ({ status, created_at: at }) => status === 'available' && Date.parse(at) >= Date.parse(wanted.since),
   );
-  if (newest && (await isBase(newest, recovery, dependencies))) {
+  for (const backup of since.slice(0, MOST_JUDGED)) {
+    if (!(await isBase(backup, recovery, dependencies))) continue;
     if (await recordBaseTaken(table, recovery, wanted.since)) await resolveWindowAlert(dependencies, database, now);
     return 'taken';
   }

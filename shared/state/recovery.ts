@@ -6,7 +6,7 @@ import { definitionsSeenSchema } from '../postgres/table-definitions.ts';
 import { type BackupScope, isOfTheWhole } from './backups.ts';
 import { type StateTable, setExpression, wasWritten } from './table.ts';
 
-const obstacleSchema = z.object({
+export const obstacleSchema = z.object({
   /** When the change of definitions was committed; where that is not known, when all was last seen to be as before. */
   at: z.string(),
   /** No commit from here on can be repeated by the backups that do not have the change in them. */
@@ -116,7 +116,7 @@ export function recordPausing(table: StateTable, of: OfSlot, pausing: Recovery['
 }
 
 /** Obstacles that are kept; older ones are in the descriptions of their segments alone. */
-const MOST_OBSTACLES = 20;
+export const MOST_OBSTACLES = 20;
 
 /** Notes a change of definitions that ends the window, so that a full backup is wanted from now on. Again is no change. */
 export async function recordObstacle(

@@ -270,7 +270,7 @@ describe.skipIf(server.version < STAND_INS_SINCE)('extensions that the target wo
       replay: replayOf(planned, { target, store: harness.store, signal, parse: parseStatements, isPart: false }),
     });
     expect(await run('SELECT count(*)::int AS rows FROM things', restored.name)).toEqual([{ rows: 21 }]);
-    await turnRecoveryOff(DATABASE_ID, dependencies);
+    await turnRecoveryOff(DATABASE_ID, 'alice', dependencies);
     await restored.drop();
     client.destroy();
   });

@@ -8,6 +8,7 @@ import { type Recovery, readRecovery, recordBaseTaken, recordBaseTried } from '.
 import type { StateTable } from '../state/table.ts';
 import { DAY_MS } from '../time.ts';
 import { readSnapshot } from './bases.ts';
+import { resolveDefinitionsAlert } from './definitions-alert.ts';
 import { growingWaitMs } from './growing-wait.ts';
 import { isAhead } from './obstacles.ts';
 import { type AlertDependencies, resolveWindowAlert } from './window-alert.ts';
@@ -58,7 +59,10 @@ export async function ensureBase(database: string, dependencies: EnsureBaseDepen
   );
   for (const backup of since.slice(0, MOST_JUDGED)) {
     if (!(await isBase(backup, recovery, dependencies))) continue;
-    if (await recordBaseTaken(table, recovery, wanted.since)) await resolveWindowAlert(dependencies, database, now);
+    if (await recordBaseTaken(table, recovery, wanted.since)) {
+      await resolveWindowAlert(dependencies, database, now);
+      await resolveDefinitionsAlert(dependencies, database, now);
+    }
     return 'taken';
   }
   // One that began earlier is waited for as well: two at a time would be a burden to the server.

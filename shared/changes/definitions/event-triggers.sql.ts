@@ -205,11 +205,14 @@ export const createEventTriggersSql = [
   ...eventTriggerNames.map((name) => `ALTER EVENT TRIGGER ${name} ENABLE ALWAYS`),
 ].join(';\n');
 
+/** Fires no event trigger, whoever's it is. */
+export const dropOnlyTriggersSql = eventTriggerNames.map((name) => `DROP EVENT TRIGGER IF EXISTS ${name}`).join(';\n');
+
+/** When the event triggers are gone. */
+export const dropChangesSchemaSql = `DROP SCHEMA IF EXISTS ${CHANGES_SCHEMA} CASCADE`;
+
 /** Leaves nothing behind. Event triggers go first: they would tell of what follows. */
-export const dropEventTriggersSql = [
-  ...eventTriggerNames.map((name) => `DROP EVENT TRIGGER IF EXISTS ${name}`),
-  `DROP SCHEMA IF EXISTS ${CHANGES_SCHEMA} CASCADE`,
-].join(';\n');
+export const dropEventTriggersSql = [dropOnlyTriggersSql, dropChangesSchemaSql].join(';\n');
 
 /** Names of those that are there. */
 export const presentEventTriggersSql =

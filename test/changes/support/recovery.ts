@@ -13,7 +13,7 @@ import {
 } from '../../../shared/changes/replay/replay.ts';
 import type { ChangesOf } from '../../../shared/changes/segments/stored-segments.ts';
 import { createSlot, dropSlot } from '../../../shared/changes/setup/slot.ts';
-import { type BaseSnapshot, planReplay } from '../../../shared/changes/window/plan-replay.ts';
+import type { BaseSnapshot } from '../../../shared/changes/window/plan-replay.ts';
 import type { RecoveryTarget } from '../../../shared/changes/window/recovery-target.ts';
 import type { ConnectionTarget } from '../../../shared/postgres/connect.ts';
 import { quoteIdentifier } from '../../../shared/postgres/identifiers.ts';
@@ -29,6 +29,7 @@ import {
   withClient,
 } from '../../support/servers.ts';
 import { parseStatements } from '../../support/sql-parser.ts';
+import { planAlike } from './agreement.ts';
 
 const signal = new AbortController().signal;
 
@@ -117,7 +118,14 @@ export async function replayTo(
   { as = {}, selection, signal: ended = signal, onProgress = () => undefined, into, owners }: ReplayOptions = {},
 ): Promise<ReplayedDatabase> {
   const name = into ?? `replayed_${randomBytes(6).toString('hex')}`;
-  const plan = await planReplay(harness.store, of, snapshot, target, signal, { settledMs: 0 });
+  const isLeftOut = selection?.isLeftOut;
+  const plan = await planAlike({
+    store: harness.store,
+    of,
+    base: snapshot,
+    target,
+    ...(isLeftOut ? { isLeftOut } : {}),
+  });
   if (into === undefined) {
     const owner = as.credentials ? ` OWNER ${quoteIdentifier((await as.credentials()).user)}` : '';
     const sql = `CREATE DATABASE ${quoteIdentifier(name)} TEMPLATE ${quoteIdentifier(base)}${owner}`;
@@ -139,7 +147,8 @@ export async function replayTo(
     return { name, server, ...connection, drop, summary };
   } catch (error) {
     if (into === undefined) await drop();
-    throw error;
+    if (ended.aborted) throw error;
+    throw new Error(`The check and the window accepted what the restore refuses: ${error}`, { cause: error });
   }
 }
 

@@ -57,7 +57,7 @@ export class ChangeCapture extends Construct {
       layers,
       environment: { ...environment, backupFunctionArn: backup.functionArn },
       statements: [
-        ...useState(stateTable, ['Get', 'Put', 'Update', 'Query']),
+        ...useState(stateTable, ['Get', 'Put', 'Update', 'Delete', 'Query']),
         ...readManifests(bucket),
         ...captureChanges(bucket, key),
         ...writeAudit(auditTable),

@@ -73,6 +73,7 @@ test('what goes in and what comes out share one schema each', () => {
     'RestoreCheck',
     'Retention',
     'RetentionReason',
+    'RowChanges',
     'Schedule',
     'ScheduleRun',
     'Schedules',

@@ -18,6 +18,7 @@ import {
   type RecoveryChange,
   readRecoveryChange,
 } from '../state/recovery-change.ts';
+import { resolveDefinitionsAlert } from './definitions-alert.ts';
 import { readTimeline } from './missing-slot.ts';
 import { resolveUnauthenticatedAlert } from './unauthenticated-alert.ts';
 import { type AlertDependencies, resolveCaptureAlert, resolveSlotAlert, resolveWindowAlert } from './window-alert.ts';
@@ -77,7 +78,7 @@ async function makeWindow(
   dependencies: ChangeDependencies,
 ): Promise<void> {
   const { table } = dependencies;
-  const { slot, follows_definitions, definitions } = await turnOn(database, { ...dependencies, slot: name });
+  const { slot, follows_definitions, definitions, catalog } = await turnOn(database, { ...dependencies, slot: name });
   const now = new Date().toISOString();
   try {
     const timeline = await withConnection(dependencies.target, { kind: 'administering' }, readTimeline);
@@ -91,6 +92,8 @@ async function makeWindow(
       covered: null,
       stored_at: null,
       definitions,
+      catalog,
+      proven: null,
       closed: null,
       unauthenticated: null,
       pausing: null,
@@ -125,6 +128,7 @@ export async function turnRecoveryOff(
   );
   const now = new Date();
   await resolveWindowAlert(dependencies, database, now);
+  await resolveDefinitionsAlert(dependencies, database, now);
   await resolveSlotAlert(dependencies, database, now);
   await resolveCaptureAlert(dependencies, database, now);
   await resolveUnauthenticatedAlert(dependencies, database, now);

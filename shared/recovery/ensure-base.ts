@@ -3,11 +3,12 @@ import { parseSnapshot } from '../changes/transaction-ids.ts';
 import { findBeginning } from '../changes/window/find-beginning.ts';
 import type { Backup } from '../contract/schemas/backup.ts';
 import { OperationError } from '../errors.ts';
-import { createBackupCatalog, isWhole } from '../state/backups.ts';
+import { createBackupCatalog, isOfTheWhole } from '../state/backups.ts';
 import { type Recovery, readRecovery, recordBaseTaken, recordBaseTried } from '../state/recovery.ts';
 import type { StateTable } from '../state/table.ts';
 import { DAY_MS } from '../time.ts';
 import { readSnapshot } from './bases.ts';
+import { resolveDefinitionsAlert } from './definitions-alert.ts';
 import { growingWaitMs } from './growing-wait.ts';
 import { isAhead } from './obstacles.ts';
 import { type AlertDependencies, resolveWindowAlert } from './window-alert.ts';
@@ -28,7 +29,7 @@ export type BaseState = 'taken' | 'running' | 'begun' | 'waiting';
 const MOST_JUDGED = 3;
 
 /** Whoever began it, and however it ends: a full backup of the whole database. */
-const canBeBase = (backup: Backup): boolean => isWhole({ ...backup, status: 'available' });
+const canBeBase = isOfTheWhole;
 
 /** Backups that are a base, or will be one when they succeed, whatever has become of them; the newest first. */
 export async function listCandidates(table: StateTable, database: string): Promise<Backup[]> {
@@ -58,7 +59,10 @@ export async function ensureBase(database: string, dependencies: EnsureBaseDepen
   );
   for (const backup of since.slice(0, MOST_JUDGED)) {
     if (!(await isBase(backup, recovery, dependencies))) continue;
-    if (await recordBaseTaken(table, recovery, wanted.since)) await resolveWindowAlert(dependencies, database, now);
+    if (await recordBaseTaken(table, recovery, wanted.since)) {
+      await resolveWindowAlert(dependencies, database, now);
+      await resolveDefinitionsAlert(dependencies, database, now);
+    }
     return 'taken';
   }
   // One that began earlier is waited for as well: two at a time would be a burden to the server.

@@ -167,6 +167,8 @@ export const errorCatalogue = {
   rows_hidden: { status: 409 },
   large_objects_not_readable: { status: 409 },
   run_login_refused: { status: 409 },
+  event_triggers_off: { status: 409 },
+  superusers_objects_left_out: { status: 409 },
   drill_incomplete: { status: 409 },
   streaming_refused: { status: 409 },
   pausing_excluded: { status: 409 },

@@ -200,16 +200,23 @@ test('keeps to the time that is asked for, and says what is not stored of it', a
   });
 });
 
-test('goes on where the time was over, and ends', async () => {
+test('goes on where the time was over', async () => {
+  const expected = await list({ table: 'shop.orders', key: '1' });
   let cursor: string | undefined;
+  let pages = 0;
   const items: RowChangesAnswer['items'] = [];
-  for (let page = 0; page < 100; page += 1) {
-    const answer = await list({ table: 'shop.orders', key: '1', cursor }, { timeMs: 1 });
+  const reasons: string[] = [];
+  do {
+    // For looking through segments there is half of it, after all else has used it up.
+    const answer = await list({ table: 'shop.orders', key: '1', cursor }, { timeMs: 60 });
     items.push(...answer.items);
+    reasons.push(...answer.not_looked_at.map(({ reason }) => reason));
     cursor = answer.next_cursor ?? undefined;
-    if (cursor === undefined) break;
-  }
+    pages += 1;
+  } while (cursor !== undefined && pages < 100);
   expect(cursor).toBeUndefined();
+  // On a machine that is too slow for that, it says so.
+  if (!reasons.some((reason) => reason.includes('too large'))) expect(items).toEqual(expected.items);
 });
 
 test('asks for the columns of the key where the table is gone, and names a table that is no table', async () => {

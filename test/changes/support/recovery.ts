@@ -17,6 +17,8 @@ import type { BaseSnapshot } from '../../../shared/changes/window/plan-replay.ts
 import type { RecoveryTarget } from '../../../shared/changes/window/recovery-target.ts';
 import type { ConnectionTarget } from '../../../shared/postgres/connect.ts';
 import { quoteIdentifier } from '../../../shared/postgres/identifiers.ts';
+import { withConnection } from '../../../shared/postgres/with-connection.ts';
+import { definersCheck } from '../../../shared/recovery/check-definers.ts';
 import type { BackupHarness } from '../../backup/support/harness.ts';
 import { DATABASE_ID } from '../../backup/support/harness.ts';
 import { checksumSql, exactText, rowsOfSql } from '../../support/compare/content.sql.ts';
@@ -152,8 +154,12 @@ export async function replayTo(
     const connection = { connect: () => connectTo(server, name), target: () => targetFor(server, name) };
     return { name, server, ...connection, drop, summary };
   } catch (error) {
+    // The check asks the server for the roles as well.
+    const named = await withConnection(targetFor(server, name, as), {}, (client) =>
+      definersCheck(plan.definers, owners)(client, new Set()),
+    );
     if (into === undefined) await drop();
-    if (ended.aborted) throw error;
+    if (ended.aborted || named.problems.length > 0) throw error;
     throw new Error(`The check and the window accepted what the restore refuses: ${error}`, { cause: error });
   }
 }

@@ -112,7 +112,8 @@ forEachServer((server) => {
       await client.query('ROLLBACK');
       await client.end();
     });
-    expect(kindsOf(ofOurs(trips))).toEqual(new Set(['view', 'index expression', 'function', 'operator']));
+    for (const kind of ['view', 'index expression', 'function', 'operator'])
+      expect(kindsOf(ofOurs(trips))).toContain(kind);
     expect(trips).toContainEqual(expect.objectContaining({ session: LOGIN, current: LOGIN, database: hostile.name }));
   });
 

@@ -2,11 +2,12 @@ import { DeleteCommand, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/l
 import * as z from 'zod';
 import type { Backup } from '../contract/schemas/backup.ts';
 import { closedCodeSchema } from '../contract/schemas/recovery.ts';
+import { catalogSeenSchema } from '../postgres/definitions/catalog-seen.ts';
 import { definitionsSeenSchema } from '../postgres/table-definitions.ts';
 import { type BackupScope, isOfTheWhole } from './backups.ts';
 import { type StateTable, setExpression, wasWritten } from './table.ts';
 
-const obstacleSchema = z.object({
+export const obstacleSchema = z.object({
   /** When the change of definitions was committed; where that is not known, when all was last seen to be as before. */
   at: z.string(),
   /** No commit from here on can be repeated by the backups that do not have the change in them. */
@@ -29,6 +30,14 @@ export type Closed = z.output<typeof closedSchema>;
 
 export const coveredSchema = z.object({ time: z.string(), lsn: z.string() });
 
+const provenSchema = z.object({
+  base: z.string(),
+  lsn: z.string(),
+  at: z.string(),
+  outcome: z.enum(['repeated', 'unknown']),
+  reason: z.string().nullable(),
+});
+
 const recoverySchema = z.object({
   database: z.string(),
   /** The replication slot whose changes are captured. */
@@ -44,6 +53,10 @@ const recoverySchema = z.object({
   stored_at: z.string().nullable(),
   /** As the definitions of tables were last seen, where changes of them are not in the stream; null before the first time. */
   definitions: definitionsSeenSchema.nullable().default(null),
+  /** As all definitions were last seen, where changes of them are in the stream; null before the first time. */
+  catalog: catalogSeenSchema.nullable().default(null),
+  /** Until where changes of definitions were rehearsed on which full backup, and why that says nothing; null before the first time. */
+  proven: provenSchema.nullable().default(null),
   /** Why and when the capture ended; null while it goes on. */
   closed: closedSchema.nullable(),
   /** Somebody wants it paused: done by the run that has captured everything. null: nobody does. */
@@ -89,9 +102,14 @@ export async function writeRecovery(table: StateTable, recovery: Recovery): Prom
 export function recordCapture(
   table: StateTable,
   of: OfSlot,
-  values: Partial<Pick<Recovery, 'captured_at' | 'covered' | 'stored_at' | 'definitions'>>,
+  values: Partial<Pick<Recovery, 'captured_at' | 'covered' | 'stored_at' | 'definitions' | 'catalog'>>,
 ): Promise<boolean> {
   return change(table, of, values, '#slot = :slot');
+}
+
+/** Notes until where changes of definitions were rehearsed. @returns false when the slot is another one by now */
+export function recordProven(table: StateTable, of: OfSlot, proven: NonNullable<Recovery['proven']>): Promise<boolean> {
+  return change(table, of, { proven }, '#slot = :slot');
 }
 
 /** Notes that the window has ended. @returns false when that is known, or the slot is another one by now */
@@ -116,7 +134,7 @@ export function recordPausing(table: StateTable, of: OfSlot, pausing: Recovery['
 }
 
 /** Obstacles that are kept; older ones are in the descriptions of their segments alone. */
-const MOST_OBSTACLES = 20;
+export const MOST_OBSTACLES = 20;
 
 /** Notes a change of definitions that ends the window, so that a full backup is wanted from now on. Again is no change. */
 export async function recordObstacle(

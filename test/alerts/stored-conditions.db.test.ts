@@ -77,6 +77,8 @@ test('changes are not captured', () =>
           covered: null,
           stored_at: null,
           definitions: null,
+          catalog: null,
+          proven: null,
           closed: null,
           unauthenticated: null,
           pausing: null,

@@ -1,10 +1,11 @@
 import type pg from 'pg';
+import { listed } from '../../listed.ts';
 import { quoteIdentifier } from '../../postgres/identifiers.ts';
 import type { SchemaEntry } from '../../postgres/pg-dump/schema-dump.ts';
 import type { Manifest } from '../manifest.ts';
 import { liveDatabaseSql, localeSql, MEMBERSHIP_OPTIONS_SINCE, rolesSql, serverFactsSql } from './check.sql.ts';
 import { checkExtensions } from './extensions/check-extensions.ts';
-import { type Finding, listed } from './findings.ts';
+import type { Finding } from './findings.ts';
 import { checkFreeSpace, type ReadFreeSpace } from './free-space.ts';
 import { unsupportedEntries } from './newer-features.ts';
 import type { PlannedMode } from './restore-mode.ts';

@@ -187,7 +187,7 @@ export async function runRestore(request: RestoreRequest, dependencies: RestoreD
         );
         await verifyBuilt(filler, staging, filled.schema);
       }
-      assertAllTables(manifest, filled.manifest, warnings);
+      assertAllTables(prepared.asked.manifest, filled.manifest, warnings);
       // It is dropped below, on every path.
       return { ...summary, warnings };
     }

@@ -59,7 +59,7 @@ export function sealAudit(
   return [
     ...onTable(table, allow(['dynamodb:GetItem', 'dynamodb:Query'], [table.tableArn])),
     allow(['s3:GetObject', 's3:PutObject', 's3:AbortMultipartUpload'], [bucket.arnForObjects(AUDIT_PATHS)]),
-    allow(['s3:ListBucket'], [bucket.bucketArn], { StringLike: { 's3:prefix': AUDIT_PATHS } }),
+    listAndMiss(bucket, AUDIT_PATHS),
     sealed(['kms:GenerateDataKey'], dataKey, 'audit'),
     storeThroughS3(bucket, dataKey),
     // Digests of former times.

@@ -72,7 +72,9 @@ describe('the functions', () => {
       .ofType('AWS::Lambda::Function')
       .filter(({ properties }) => (properties.TracingConfig as { Mode?: string } | undefined)?.Mode !== 'Active');
     expect(untraced.map(({ name }) => name).sort()).toEqual(
-      ['capture-changes', 'note-logins', 'sample-health', 'seal-audit', 'watch-schedules'].map((name) => `dbms-${name}`),
+      ['capture-changes', 'note-logins', 'sample-health', 'seal-audit', 'watch-schedules'].map(
+        (name) => `dbms-${name}`,
+      ),
     );
   });
 

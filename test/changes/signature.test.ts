@@ -143,6 +143,7 @@ describe('a capture', () => {
           actor: 'unknown',
           operation: 'unauthenticated definition messages',
           request: { count: 7, first: [{ transaction: '5', claimed }] },
+          claimed: ['request'],
         }),
         { outcome: 'refused', error: 'definition_not_authenticated' },
       ],

@@ -12,9 +12,9 @@ export const accessChecks: readonly AnyCheck[] = [
     affects: { limits: ['access'] },
     reads: ['login', 'server'],
     find({ login, server }, context) {
-      const restricted = server.settings['rds.restrict_password_commands']?.value;
+      const restricted = ['on', '1'].includes(server.settings['rds.restrict_password_commands']?.value ?? '');
       const usesPassword = context.database.login.type === 'secret';
-      if (!usesPassword || restricted !== 'on' || login.has_roles.includes('rds_password')) return null;
+      if (!usesPassword || !restricted || login.has_roles.includes('rds_password')) return null;
       return {
         message: `rds.restrict_password_commands is on and ${quoteForReading(login.name)} is no member of rds_password: the rotation of its password fails`,
         remediation: sql(context, grantRole('rds_password', { login, version: server.version })),

@@ -100,6 +100,7 @@ describe.each(tested)('docs/logins/rds.sql on RDS, PostgreSQL $version', (binari
       'rds.restrict_password_commands': '1',
       'rds.rds_superuser_reserved_connections': '22',
     });
+    await managed.managed.restart();
     // Two are reserved by default.
     await expect.poll(free).toEqual({
       for_restores: before.for_restores - 20,

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { databaseSchema } from '../../shared/configuration/runtime.ts';
 import { platformOf } from '../../shared/platforms/platforms.ts';
 import { captureDatabase } from '../../shared/recovery/capture-database.ts';
-import { turnRecoveryOn } from '../../shared/recovery/change-recovery.ts';
+import { turnRecoveryOff, turnRecoveryOn } from '../../shared/recovery/change-recovery.ts';
 import { describeRecovery } from '../../shared/recovery/describe-window.ts';
 import { pauseRecovery } from '../../shared/recovery/pause-recovery.ts';
 import type { StateTable } from '../../shared/state/table.ts';
@@ -26,14 +26,18 @@ const signal = new AbortController().signal;
 const binaries = await upgradeBinaries();
 if (!binaries) process.stderr.write('SKIPPED: no older PostgreSQL with pg_dumpall is installed to upgrade from\n');
 
+const harness = useBackupHarness();
+let table: StateTable;
+beforeAll(async () => {
+  ({ table } = await createStateTable(harness.services));
+});
+
 /** The guide's blue/green deployment of RDS, with its commands as they are pasted. */
 describe.skipIf(binaries === null).each([
   ['after a pause', true],
   ['without a pause', false],
 ])('a blue/green switchover %s', (_when, pauses) => {
-  const harness = useBackupHarness();
   let server: UpgradableServer;
-  let table: StateTable;
   let rds: RDSClient;
   let folder: ReturnType<typeof makeReaderFolder>;
   /** Runs commands in one shell. */
@@ -50,12 +54,12 @@ describe.skipIf(binaries === null).each([
   beforeAll(async () => {
     if (!binaries) return;
     const { services } = harness;
-    ({ table } = await createStateTable(services));
     rds = new RDSClient(clientOptions(services.endpoints.rds));
     server = await startUpgradableServer('rds', binaries, {});
     await server.now.asMaster('postgres', 'CREATE DATABASE shop');
     await server.now.asMaster('shop', 'CREATE TABLE orders (id int PRIMARY KEY)', loginScript('rds'));
-    await server.now.asMaster('shop', `ALTER ROLE dbms PASSWORD '${loginPassword}'`);
+    // The stand-in for rds_replication is an attribute, and before 16 a superuser alone changes roles that have it.
+    await server.now.asRdsadmin('shop', `ALTER ROLE dbms PASSWORD '${loginPassword}'`);
     // The groups of both versions, as the guide makes that of the new one.
     const group = `shop-${binaries.from.version}`;
     folder = makeReaderFolder({ RDS_URL: services.endpoints.rds });
@@ -74,6 +78,9 @@ describe.skipIf(binaries === null).each([
     await run('aws rds reboot-db-instance --db-instance-identifier shop');
   });
   afterAll(async () => {
+    if (server) await turnRecoveryOff(DATABASE_ID, dependencies());
+    const groups = server ? [`shop-${binaries?.from.version}`, 'shop-18'] : [];
+    await run(...groups.map((name) => `aws rds delete-db-parameter-group --db-parameter-group-name ${name}`));
     rds?.destroy();
     folder?.remove();
     await server?.stop();

@@ -79,7 +79,8 @@ export async function prepareRestore(
   }
   const { schema, warnings } = adaptToVersion(leaveOut(tailored.schema, checked.leftOut), checked.version);
   const without = checked.leftOut.map(({ type, schema: of, name }) => `${type} ${of === null ? '' : `${of}.`}${name}`);
-  const said = without.length === 0 ? [] : [`Left out of the drill: ${listed(without)}`];
+  const why = planned.mode === 'drill' ? 'Left out of the drill' : 'Left out, as it takes a superuser';
+  const said = without.length === 0 ? [] : [`${why}: ${listed(without)}`];
   return {
     source,
     checked,

@@ -3,6 +3,7 @@ import type { RuleLevel } from '../../contract/schemas/compliance.ts';
 import { listed } from '../../listed.ts';
 import type { ServerDescription } from '../../platforms/managed/describe.ts';
 import type { DescribedParameters } from '../../platforms/managed/describe-parameters.ts';
+import { forPaste } from '../../postgres/for-paste.ts';
 import type { Controls } from './controls.ts';
 import type { Sections } from './readings/sections.ts';
 
@@ -52,7 +53,8 @@ export const pass = (found: string): Judgement => ({ status: 'pass', found });
 export const notApplicable = (found: string): Judgement => ({ status: 'not_applicable', found });
 export const unknown = (found: string): Judgement => ({ status: 'unknown', found });
 export const fail = (found: string, mend: Mend[]): Judgement => ({ status: 'fail', found, mend });
-export const sql = (...statements: string[]): Mend[] => statements.map((statement) => ({ by: 'sql', statement }));
+export const sql = (...statements: string[]): Mend[] =>
+  statements.map((statement) => ({ by: 'sql', statement: forPaste(statement) }));
 export const aws = (...statements: string[]): Mend[] => statements.map((statement) => ({ by: 'aws', statement }));
 
 /** Keeps the types of a rule's section. */

@@ -303,6 +303,8 @@ export class World {
       covered: null,
       stored_at: null,
       definitions: null,
+      catalog: null,
+      proven: null,
       closed: closed ? { at: new Date().toISOString(), reason: 'test', code: null } : null,
       unauthenticated: null,
       obstacles: [],

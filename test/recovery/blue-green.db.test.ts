@@ -78,7 +78,7 @@ describe.skipIf(binaries === null).each([
     await run('aws rds reboot-db-instance --db-instance-identifier shop');
   });
   afterAll(async () => {
-    if (server) await turnRecoveryOff(DATABASE_ID, dependencies());
+    if (server) await turnRecoveryOff(DATABASE_ID, 'alice', dependencies());
     const groups = server ? [`shop-${binaries?.from.version}`, 'shop-18'] : [];
     await run(...groups.map((name) => `aws rds delete-db-parameter-group --db-parameter-group-name ${name}`));
     rds?.destroy();

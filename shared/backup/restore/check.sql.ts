@@ -1,3 +1,5 @@
+import { RESERVED_CONNECTIONS } from '../../postgres/reserved-connections.sql.ts';
+
 /** Version since which `GRANT role TO role` has the options INHERIT and SET. */
 export const MEMBERSHIP_OPTIONS_SINCE = 160_000;
 
@@ -12,8 +14,7 @@ SELECT pg_catalog.current_setting('server_version_num')::int AS version,
        r.rolcreatedb OR r.rolsuper AS may_create_databases,
        r.rolcreaterole OR r.rolsuper AS may_create_roles,
        pg_catalog.current_setting('max_connections')::int
-         - CASE WHEN r.rolsuper THEN 0 ELSE pg_catalog.current_setting('superuser_reserved_connections')::int
-             + coalesce(pg_catalog.current_setting('reserved_connections', true)::int, 0) END
+         - CASE WHEN r.rolsuper THEN 0 ELSE ${RESERVED_CONNECTIONS} END
          - (SELECT count(*)::int FROM pg_catalog.pg_stat_activity WHERE backend_type = 'client backend')
          AS free_connections
   FROM pg_catalog.pg_roles r

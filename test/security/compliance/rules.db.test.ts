@@ -3,7 +3,7 @@ import type { Readings } from '../../../shared/security/compliance/readings/sect
 import { ruleIds, rules } from '../../../shared/security/compliance/registry.ts';
 import { anyBinaries } from '../../support/postgres-binaries.ts';
 import { breakableSince, breakages, judgedLater } from './support/breakages.ts';
-import { acceptOn, managedPlaces } from './support/managed-acceptance.ts';
+import { acceptOn, managedPlaces, placesOf } from './support/managed-acceptance.ts';
 import { ruleOf, World } from './support/world.ts';
 
 let world: World;
@@ -41,7 +41,7 @@ test('a role of a server of your own is judged, though its name begins as those 
 const accepted = new Map<string, string[]>();
 /** What the rule says of the same server under AWS is taken by its API, with what it allows and the restarts that it needs. */
 async function acceptWhereManaged(id: string, readings: Readings, now: number): Promise<void> {
-  for (const place of managedPlaces) {
+  for (const place of placesOf(ruleOf(id))) {
     const change = breakages[id]?.ofInstance ?? {};
     const { taken } = await acceptOn(world, place, ruleOf(id), { readings, now, change });
     if (taken > 0) accepted.set(place.name, [...(accepted.get(place.name) ?? []), id]);

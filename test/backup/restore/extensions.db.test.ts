@@ -96,12 +96,11 @@ describe.skipIf(server.version < STAND_INS_SINCE)('extensions that the target wo
     expect(manifest.warnings).toEqual([]);
   });
 
-  test('a drill goes without them, says so, and passes', async () => {
-    const jobId = newJobId();
-    const { warnings, rows } = await runDrill(
-      { jobId, backupId: manifest.id, database: DATABASE_ID },
+  const drill = (target: ReturnType<typeof asLogin>) =>
+    runDrill(
+      { jobId: newJobId(), backupId: manifest.id, database: DATABASE_ID },
       {
-        target: asLogin(),
+        target,
         store: harness.store,
         settings: {
           retention_days: 1,
@@ -116,11 +115,22 @@ describe.skipIf(server.version < STAND_INS_SINCE)('extensions that the target wo
         hasEnded: async () => false,
       },
     );
+
+  test('a drill goes without an extension whose own tables alone are lost, says so, and passes', async () => {
+    const { warnings, rows } = await drill(targetFor(server, 'postgres'));
     expect(warnings).toEqual([
       'Extension pg_cron is left out, and with it the rows of cron.job (2 rows), cron.job_run_details (1 row)',
-      'Extension spots is left out, and with it TABLE public.places, VIEW public.seen, CONSTRAINT public.places places_pkey, FK CONSTRAINT public.visits visits_place_fkey',
     ]);
-    expect(rows).toBe(21);
+    expect(rows).toBe(22);
+  });
+
+  test('a drill without an extension that a table needs proves nothing of its rows, and names both', async () => {
+    await expect(drill(asLogin())).rejects.toMatchObject({
+      code: 'drill_incomplete',
+      message: expect.stringMatching(
+        /the rows of 1 table were not tried.*: public\.places\. .*Extension spots is left out, and with it TABLE public\.places/,
+      ),
+    });
   });
 
   test('the check names what the server would not create and what goes with it, before anything is created', async () => {
@@ -260,7 +270,7 @@ describe.skipIf(server.version < STAND_INS_SINCE)('extensions that the target wo
       replay: replayOf(planned, { target, store: harness.store, signal, parse: parseStatements, isPart: false }),
     });
     expect(await run('SELECT count(*)::int AS rows FROM things', restored.name)).toEqual([{ rows: 21 }]);
-    await turnRecoveryOff(DATABASE_ID, dependencies);
+    await turnRecoveryOff(DATABASE_ID, 'alice', dependencies);
     await restored.drop();
     client.destroy();
   });

@@ -26,7 +26,7 @@ SELECT pg_catalog.current_setting('server_version_num')::int AS version,
  * has ADMIN OPTION on it alone: where the superuser is Amazon's, nobody can grant the master user.
  */
 export const rolesSql = (version: number): string => `
-SELECT wanted.name, r.oid IS NOT NULL AS present,
+SELECT wanted.name, r.oid IS NOT NULL AS present, coalesce(r.rolsuper, false) AS superuser,
        coalesce(pg_catalog.pg_has_role(current_user, r.oid, '${version >= MEMBERSHIP_OPTIONS_SINCE ? 'SET' : 'MEMBER'}'), false) AS settable,
        coalesce(pg_catalog.pg_has_role(current_user, r.oid, 'USAGE'), false) AS inherited,
        ${version < MEMBERSHIP_OPTIONS_SINCE} OR NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'rds_superuser')

@@ -200,7 +200,9 @@ export async function runRestore(request: RestoreRequest, dependencies: RestoreD
     for (const statement of propertyStatements(staging, manifest.database_properties, request)) {
       await control.query(statement).catch((error: unknown) => {
         if (!isForgivable(statement, error) && !/^ALTER (DATABASE|ROLE) .* SET /.test(statement)) throw error;
-        warnings.push(`Database property: ${(error as Error).message}`);
+        // Without the value of a setting, which may be a secret.
+        const [what] = statement.split(/ (?:TO|=) /, 1);
+        warnings.push(`Database property: ${(error as Error).message}: ${what}`);
       });
     }
     signal.throwIfAborted();

@@ -1,3 +1,5 @@
+import { CHANGES_SCHEMA, RUN_SCHEMA } from '../../shared/postgres/own-schema.ts';
+
 /**
  * Every relation that holds rows of its own, with its name as SQL writes it. A materialized view holds what others held when
  * it was refreshed: a restore refreshes it anew, as pg_restore does.
@@ -6,7 +8,7 @@ export const relationsWithRows = `
 SELECT format('%I.%I', n.nspname, c.relname) AS name, c.relkind = 'S' AS is_sequence
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'S') AND c.relpersistence <> 't'
-  AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\\_toast%'
+  AND n.nspname NOT IN ('pg_catalog', 'information_schema', '${CHANGES_SCHEMA}') AND n.nspname NOT LIKE 'pg\\_toast%'
 ORDER BY 1`;
 
 /** Rows of one relation, and a sum over all of them that does not depend on their order. */
@@ -15,11 +17,11 @@ export const rowsOf = (name: string): string =>
 
 export const positionOf = (name: string): string => `SELECT last_value::text || ' ' || is_called AS sum FROM ${name}`;
 
-/** The definitions of what stands around the rows, one line for each object. */
+/** The definitions of what stands around the rows, one line for each object; but for what this system has put there, which no restore copies. */
 export const definitions = `
 WITH own AS (
   SELECT oid FROM pg_namespace
-  WHERE nspname NOT IN ('pg_catalog', 'information_schema') AND nspname NOT LIKE 'pg\\_%'
+  WHERE nspname NOT IN ('pg_catalog', 'information_schema', '${CHANGES_SCHEMA}', '${RUN_SCHEMA}') AND nspname NOT LIKE 'pg\\_%'
 )
 SELECT 'column' AS kind, format('%I.%I.%I', c.relnamespace::regnamespace, c.relname, a.attname) AS name,
        concat_ws(' ', format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity, a.attgenerated,

@@ -20,7 +20,7 @@ export interface SetupDependencies {
 }
 
 /**
- * Makes everything that capturing changes needs in the database: event triggers, where the login may, and then the slot. The window
+ * Makes everything that capturing changes needs in the database: event triggers, where the server lets the login, and then the slot. The window
  * begins with the next full backup. What is there of an earlier time is removed first.
  *
  * @throws OperationError `recovery_impossible` with every problem, or `transactions_running`; nothing is left behind
@@ -34,7 +34,7 @@ export async function turnOn(
   const stop = (): void => void client.end().catch(() => undefined);
   signal.addEventListener('abort', stop, { once: true });
   try {
-    const { problems, followsDefinitions } = await checkSetup(client, place);
+    const { problems, followsDefinitions: mayFollow } = await checkSetup(client, place);
     if (problems.length > 0) {
       throw new OperationError(
         'recovery_impossible',
@@ -43,7 +43,7 @@ export async function turnOn(
       );
     }
     await removeAll(client, database);
-    if (followsDefinitions) await createEventTriggers(client);
+    const followsDefinitions = mayFollow && (await createWhereAllowed(client));
     try {
       return await createSlot(
         client,
@@ -64,6 +64,18 @@ export async function turnOn(
   }
 }
 
+/** The rights of a managed service are its own: the server may refuse what its documentation allows. */
+async function createWhereAllowed(client: Awaited<ReturnType<typeof connect>>): Promise<boolean> {
+  try {
+    await createEventTriggers(client);
+    return true;
+  } catch (error) {
+    if ((error as { code?: string }).code !== INSUFFICIENT_PRIVILEGE) throw error;
+    return false;
+  }
+}
+
+const INSUFFICIENT_PRIVILEGE = '42501';
 const QUERY_CANCELED = '57014';
 
 function transactionsRunning(waitMs: number): OperationError {

@@ -17,9 +17,13 @@ export const rowsOf = (name: string): string =>
 
 export const positionOf = (name: string): string => `SELECT last_value::text || ' ' || is_called AS sum FROM ${name}`;
 
-/** The definitions of what stands around the rows, one line for each object; but for what this system has put there, which no restore copies. */
+/**
+ * The definitions of what stands around the rows, one line for each object. What an extension brings belongs to the extension, and what
+ * this system has put there is copied by no restore.
+ */
 export const definitions = `
-WITH own AS (
+WITH of_extensions AS (SELECT classid, objid FROM pg_depend WHERE deptype = 'e'),
+own AS (
   SELECT oid FROM pg_namespace
   WHERE nspname NOT IN ('pg_catalog', 'information_schema', '${CHANGES_SCHEMA}', '${RUN_SCHEMA}') AND nspname NOT LIKE 'pg\\_%'
 )
@@ -28,6 +32,7 @@ SELECT 'column' AS kind, format('%I.%I.%I', c.relnamespace::regnamespace, c.reln
                  pg_get_expr(d.adbin, d.adrelid)) AS definition
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
 WHERE c.relnamespace IN (SELECT oid FROM own) AND c.relkind NOT IN ('i', 'I', 'S') AND a.attnum > 0 AND NOT a.attisdropped
+  AND NOT EXISTS (SELECT FROM of_extensions WHERE classid = 'pg_class'::regclass AND objid = c.oid)
 UNION ALL
 SELECT 'constraint', format('%s on %s', conname, CASE WHEN conrelid = 0 THEN contypid::regtype::text ELSE conrelid::regclass::text END),
        pg_get_constraintdef(oid)
@@ -38,10 +43,11 @@ FROM pg_index JOIN pg_class c ON c.oid = indexrelid WHERE c.relnamespace IN (SEL
 UNION ALL
 SELECT 'view', oid::regclass::text, pg_get_viewdef(oid)
 FROM pg_class WHERE relkind IN ('v', 'm') AND relnamespace IN (SELECT oid FROM own)
+  AND NOT EXISTS (SELECT FROM of_extensions WHERE classid = 'pg_class'::regclass AND objid = pg_class.oid)
 UNION ALL
 SELECT 'routine', oid::regprocedure::text, pg_get_functiondef(oid)
 FROM pg_proc WHERE prokind IN ('f', 'p') AND pronamespace IN (SELECT oid FROM own)
-  AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_proc'::regclass AND objid = pg_proc.oid AND deptype = 'e')
+  AND NOT EXISTS (SELECT FROM of_extensions WHERE classid = 'pg_proc'::regclass AND objid = pg_proc.oid)
 UNION ALL
 SELECT 'trigger', format('%s on %s', tgname, tgrelid::regclass), pg_get_triggerdef(t.oid)
 FROM pg_trigger t JOIN pg_class c ON c.oid = tgrelid

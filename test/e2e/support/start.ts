@@ -22,7 +22,7 @@ export interface Started {
 }
 
 /** On a managed profile the sample is on such a server; a database of one's own stays where it is. */
-function profileOptions(options: readonly string[]): string[] {
+export function profileOptions(options: readonly string[]): string[] {
   const kind = managedProfile();
   return kind === null || options.includes('--database-url') ? [] : ['--managed', kind];
 }

@@ -4,8 +4,9 @@ import { followJob } from './follow-job.ts';
 
 const usage = `npm run -s job -- <job id>
 
-Shows how far a job has come until it has ended; its state says whether it succeeded. API is the address of the API and VIEWER the
-token of somebody who may read. Of a system on this machine:
+Shows how far a job has come until it has ended, and why it failed. API is the
+address of the API and VIEWER the token of somebody who may read. Of a system
+on this machine:
 
   . .local/tokens && npm run -s job -- job-01JZ8Q4F7M3N5P6R8S9T0V1W2X`;
 
@@ -27,7 +28,9 @@ try {
   const { values, positionals } = parseArgs({ options: { help: { type: 'boolean' } }, allowPositionals: true });
   const { API: address, VIEWER: token } = process.env;
   const [id, ...others] = positionals;
-  if (values.help || !id || others.length > 0 || !address || !token) throw new Error(usage);
+  if (values.help || !id || others.length > 0) throw new Error(usage);
+  if (!address || !token)
+    throw new Error('API and VIEWER are not set in this shell. Of a system on this machine: . .local/tokens');
   let shown = '';
   const { status, warnings, error } = await followJob({ address, token }, id, (job) => {
     const line = describe(job);

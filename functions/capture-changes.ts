@@ -3,17 +3,26 @@ import { dynamodbClient, lambdaClient, s3Client, secretsManagerClient } from '..
 import { STREAM_REFUSED } from '../shared/changes/capture/line-source.ts';
 import { setupPlaceOf } from '../shared/changes/setup/check-setup.ts';
 import { readEnvironment } from '../shared/configuration/environment.ts';
-import { loadConfiguration } from '../shared/configuration/load.ts';
+import { findDatabase, loadConfiguration } from '../shared/configuration/load.ts';
 import { createLogger } from '../shared/http/log.ts';
 import { functionStarter, startBackup } from '../shared/jobs/start.ts';
+import { openParser } from '../shared/postgres/parse-statements.ts';
 import { connectionTarget } from '../shared/postgres/target.ts';
 import { type CaptureReport, captureDatabase } from '../shared/recovery/capture-database.ts';
 import { guardLimits } from '../shared/recovery/limits.ts';
+import { proveWindow } from '../shared/recovery/prove-window.ts';
 import { openAuditor } from '../shared/security/audit/open-auditor.ts';
 import { recordDefinitions, recordUnauthenticated } from '../shared/security/audit/subjects.ts';
 import { openTable } from '../shared/state/table.ts';
 
-const environment = readEnvironment(['stateTable', 'backupBucket', 'backupKeyArn', 'backupFunctionArn']);
+const environment = readEnvironment([
+  'stateTable',
+  'backupBucket',
+  'backupKeyArn',
+  'backupFunctionArn',
+  'postgresToolsPath',
+]);
+const parse = openParser(environment.postgresToolsPath);
 const configuration = loadConfiguration();
 const table = openTable(dynamodbClient(), environment.stateTable);
 const store = { s3: s3Client(), bucket: environment.backupBucket, keyArn: environment.backupKeyArn };
@@ -36,6 +45,32 @@ async function startBase(database: string): Promise<void> {
     { table, startFunction },
     { database, requestedBy: REQUESTED_BY, backupType: 'full', customName: null },
   );
+}
+
+/** What a rehearsal that fails by itself says nothing of is rehearsed by the next run. */
+async function rehearseDefinitions(database: string, signal: AbortSignal): Promise<void> {
+  try {
+    const target = connectionTarget(
+      findDatabase(configuration, database),
+      configuration.connections,
+      { secretsManager: secretsManagerClient() },
+      'dbms rehearsal',
+    );
+    const { postgresToolsPath } = environment;
+    const result = await proveWindow(database, {
+      target,
+      store,
+      table,
+      configuration,
+      parse,
+      postgresToolsPath,
+      signal,
+    });
+    if (result)
+      logger[result.outcome === 'repeated' ? 'info' : 'warn']('Definitions rehearsed', { database, ...result });
+  } catch (error) {
+    logger.error('Definitions could not be rehearsed', { database, error });
+  }
 }
 
 /**
@@ -76,6 +111,11 @@ export async function handler(_event: unknown, context: Pick<Context, 'getRemain
       failed.push(database.id);
       logger.error('Changes could not be captured', { database: database.id, error });
     }
+  }
+  // Afterwards: a rehearsal takes seconds, and no database waits for that of another.
+  for (const { id } of configuration.databases) {
+    const report = reports[id];
+    if (report?.status === 'captured' && report.caughtUp) await rehearseDefinitions(id, signal);
   }
   if (failed.length > 0) throw new Error(`Changes were not captured: ${failed.join(', ')}; the log says why`);
   return reports;

@@ -15,7 +15,9 @@ const table = openTable(dynamodbClient(), environment.stateTable);
 /** Ends before API Gateway gives up waiting. */
 const REQUEST_MS = 25_000;
 /** For looking at rows; one table more may take some seconds. */
-const FINDING_MS = 18_000;
+const FINDING_MS = 12_000;
+/** For that, and for holding the proposed rules against the database. */
+const PROPOSING_MS = 19_000;
 
 const dependenciesOf = (database: Database, milliseconds: number) => ({
   table,
@@ -56,6 +58,9 @@ export const handler = createApiHandler('masking-api', {
   },
   findPersonalData: async ({ query }) => {
     const database = findDatabase(configuration, query.database);
-    return { status: 200, body: await proposeMasking(dependenciesOf(database, FINDING_MS), database.id) };
+    return { status: 200, body: await proposeMasking(
+        { ...dependenciesOf(database, PROPOSING_MS), readUntil: AbortSignal.timeout(FINDING_MS) },
+        database.id,
+      ) };
   },
 });

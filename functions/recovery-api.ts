@@ -9,6 +9,7 @@ import { turnRecoveryOff, turnRecoveryOn } from '../shared/recovery/change-recov
 import { describeRecovery } from '../shared/recovery/describe-window.ts';
 import { guardLimits } from '../shared/recovery/limits.ts';
 import { pauseRecovery } from '../shared/recovery/pause-recovery.ts';
+import { listRowChanges } from '../shared/recovery/row-changes/list-row-changes.ts';
 import { openAuditor } from '../shared/security/audit/open-auditor.ts';
 import { recordDefinitions } from '../shared/security/audit/subjects.ts';
 import { openTable } from '../shared/state/table.ts';
@@ -26,6 +27,8 @@ const REQUEST_MS = 25_000;
 const WAIT_MS = 15_000;
 /** For capturing what is left before a pause; what remains is left to the runs of the capture. */
 const CAPTURE_MS = 10_000;
+/** For looking through stored changes; what is left is for the next page. */
+const LOOKING_MS = 18_000;
 
 const dependenciesOf = (database: Database) => ({
   target: connectionTarget(
@@ -57,8 +60,15 @@ export const handler = createApiHandler('recovery-api', {
     const dependencies = dependenciesOf(database);
     const { status = body.enabled ? 'on' : 'off' } = body;
     if (status === 'on') await turnRecoveryOn(database.id, caller.sub, dependencies);
-    else if (status === 'off') await turnRecoveryOff(database.id, dependencies);
+    else if (status === 'off') await turnRecoveryOff(database.id, caller.sub, dependencies);
     else await pauseRecovery(database.id, caller.sub, dependencies);
     return { status: 200, body: await describeRecovery(database.id, dependencies) };
+  },
+  listRowChanges: async ({ query: { database: id, ...asked } }) => {
+    const database = findDatabase(configuration, id);
+    const dependencies = { ...dependenciesOf(database), timeMs: LOOKING_MS };
+    const { table: name, key, from, to, cursor, limit } = asked;
+    const request = { database: database.id, table: name, key, from, to, cursor, limit };
+    return { status: 200, body: await listRowChanges(request, dependencies) };
   },
 });

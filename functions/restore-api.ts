@@ -36,7 +36,7 @@ export const handler = createApiHandler('restore-api', {
     } = body;
     const { recovery: named, options } = splitMoment(rest);
     const target = restoreTarget(configuration, query, body);
-    assertTargetAllowed(target, body, caller);
+    assertTargetAllowed(target, body, caller, configuration.databases);
     assertConfirmed(target, body);
     const obstacle = await serverObstacle(table, target.server, 'restoring');
     if (obstacle) throw obstacle;

@@ -75,7 +75,7 @@ export const handler = createApiHandler('restore-server-api', {
   checkRestore: async ({ query, body, caller }) => {
     const target = restoreTarget(configuration, query, body);
     const { database, server, targetDatabase } = target;
-    assertTargetAllowed(target, body, caller);
+    assertTargetAllowed(target, body, caller, configuration.databases);
     const unmanaged = unmanagedTarget(target, body);
     const signal = AbortSignal.timeout(CHECK_MS);
     const { recovery: named } = splitMoment(body);

@@ -52,6 +52,7 @@ export function guide({
   stateFolder,
   tokensPath,
   seconds,
+  inTerminal = false,
 }: {
   system: LocalSystem;
   address: ShownAddress | null;
@@ -59,6 +60,8 @@ export function guide({
   /** Where the tokens are written as well. */
   tokensPath: string;
   seconds: number;
+  /** For somebody who reads: the tokens, which would fill the screen and stay in its history, are in their file alone. */
+  inTerminal?: boolean | undefined;
 }): string {
   const { services } = system;
   const api = apiOf(system);
@@ -75,17 +78,20 @@ export function guide({
       ['RDS API', services.endpoints.rds],
     );
   }
-  if (address) rows.push(['Database', `${address.shown}  (with its password as DATABASE_URL in ${tokensPath})`]);
+  if (address) rows.push(['Database', address.shown]);
   const width = Math.max(...rows.map(([name]) => name.length)) + 2;
   return [
     `\nReady in ${seconds.toFixed(1)} s\n`,
     ...rows.map(([name, value]) => `  ${name.padEnd(width)}${value}`),
-    `\nThe tokens are valid for 12 hours. Load them into your shell with\n\n  . ${tokensPath}\n\nThe file sets\n`,
-    ...assignments(system).map((line) => `  ${line}`),
+    `\nThe tokens are valid for 12 hours. Load them into your shell with\n\n  . ${tokensPath}\n`,
+    `The file sets API, a token for each role (VIEWER, OPERATOR, ADMIN, AUDITOR)${address ? ',\nand DATABASE_URL, the address of the database with its password' : ''}.`,
+    ...(inTerminal ? [] : ['', ...assignments(system).map((line) => `  ${line}`)]),
     '\nThen, for instance\n',
     `  curl -s -H "Authorization: Bearer $VIEWER" $API/backups`,
-    `  curl -s -H "Authorization: Bearer $OPERATOR" -H 'Content-Type: application/json' -d '{"backup_type":"full","custom_name":"my first"}' $API/backups`,
-    `  curl -s -H "Authorization: Bearer $VIEWER" $API/jobs`,
+    '  curl -s -H "Authorization: Bearer $OPERATOR" \\',
+    `    -H 'Content-Type: application/json' \\`,
+    `    -d '{"backup_type":"full","custom_name":"my first"}' $API/backups`,
+    '  curl -s -H "Authorization: Bearer $VIEWER" $API/jobs',
     '',
   ].join('\n');
 }

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
@@ -135,7 +135,9 @@ function linuxHolder(port: number): string | null {
   );
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
     if (!openFiles(pid).some((file) => inodes.includes(file))) continue;
-    const name = readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+    // `comm` is the name of a thread, which programs change: Node.js calls its first one MainThread.
+    const [command = ''] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+    const name = basename(command) || readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
     return `${name} (process ${pid}, in ${readlinkSync(`/proc/${pid}/cwd`)})`;
   }
   return null;

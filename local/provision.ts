@@ -13,6 +13,7 @@ import {
   PutBucketPolicyCommand,
   PutBucketReplicationCommand,
   PutObjectLockConfigurationCommand,
+  PutPublicAccessBlockCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
 import { ConflictException, CreateScheduleGroupCommand, SchedulerClient } from '@aws-sdk/client-scheduler';
@@ -46,9 +47,9 @@ const tableSchema = z.object({
 });
 
 const lockSchema = z.object({ Mode: z.enum(['GOVERNANCE', 'COMPLIANCE']), Days: z.number() });
-type ObjectLock = z.output<typeof lockSchema>;
 const bucketSchema = z.object({
   ObjectLockConfiguration: z.object({ Rule: z.object({ DefaultRetention: lockSchema }) }).optional(),
+  PublicAccessBlockConfiguration: z.record(z.string(), z.boolean()).optional(),
 });
 
 const replicatedSchema = z.object({
@@ -136,7 +137,7 @@ export async function provision(resources: readonly Resource[], services: Servic
     for (const resource of ofType('AWS::DynamoDB::Table', 'AWS::DynamoDB::GlobalTable'))
       await makeTable(dynamodb, resource);
     for (const { name, properties } of ofType('AWS::S3::Bucket'))
-      await makeBucket(s3, name, bucketSchema.parse(properties).ObjectLockConfiguration?.Rule.DefaultRetention);
+      await makeBucket(s3, name, bucketSchema.parse(properties));
     // Once all buckets are there, as one names another.
     for (const { name, properties } of ofType('AWS::S3::Bucket')) {
       const { ReplicationConfiguration } = replicatedSchema.parse(properties);
@@ -196,12 +197,19 @@ async function makeTable(client: DynamoDBClient, { name, properties }: Resource)
   );
 }
 
-async function makeBucket(client: S3Client, name: string, lock: ObjectLock | undefined): Promise<void> {
+async function makeBucket(
+  client: S3Client,
+  name: string,
+  { ObjectLockConfiguration, PublicAccessBlockConfiguration }: z.output<typeof bucketSchema>,
+): Promise<void> {
   const exists = await client.send(new HeadBucketCommand({ Bucket: name })).then(
     () => true,
     () => false,
   );
   if (!exists) await client.send(new CreateBucketCommand({ Bucket: name }));
+  if (PublicAccessBlockConfiguration)
+    await client.send(new PutPublicAccessBlockCommand({ Bucket: name, PublicAccessBlockConfiguration }));
+  const lock = ObjectLockConfiguration?.Rule.DefaultRetention;
   if (!lock) return;
   await client.send(
     new PutObjectLockConfigurationCommand({

@@ -76,7 +76,9 @@ export async function runSystem({ options, given, stateFolder, signal, failed }:
     const renewal = setInterval(() => void renew().catch(failed), RENEW_TOKENS_MS);
     opened.push(() => clearInterval(renewal));
     const seconds = (Date.now() - started) / 1000;
-    console.log(backup + guide({ system, address, stateFolder, tokensPath, seconds }));
+    console.log(
+      backup + guide({ system, address, stateFolder, tokensPath, seconds, inTerminal: process.stdout.isTTY }),
+    );
     if (options.trouble && system.postgres) {
       const { postgres, apiUrl, tokens } = system;
       const said = (text: string) => console.log(text);
@@ -85,7 +87,6 @@ export async function runSystem({ options, given, stateFolder, signal, failed }:
     }
     await once(signal, 'abort');
   } finally {
-    if (opened.length > 0) console.log('\nStopping');
     for (const end of opened.reverse()) await end();
   }
 }

@@ -13,16 +13,23 @@ import { describeDiskTrouble, diskTrouble, requireFreeSpace, StateNotWritten } f
 
 const stateFolder = '.local';
 
-const usage = `npm start -- [--fresh] [--idle] [--trouble] [--port 4000] [--managed rds|aurora] [--database-url ${form}]
+const usage = `npm start -- [--fresh] [--idle] [--trouble] [--port 4000]
+             [--managed rds|aurora] [--database-url <address>]
 
   --fresh         clears .local/ first: databases, backups, keys and tokens
-  --idle          runs no workload on the sample shop, so that you can compare it with a copy
-  --trouble       injects faults into the sample shop, to show how they are detected (15 minutes)
+  --idle          runs no workload on the sample shop, so that you can compare
+                  it with a copy
+  --trouble       injects faults into the sample shop, to show how they are
+                  detected (15 minutes)
   --port          where the API listens (4000)
-  --managed       puts the sample shop on a server that behaves as Amazon RDS or Aurora do: no superuser, their parameters and refusals;
+  --managed       puts the sample shop on a server that behaves as Amazon RDS
+                  or Aurora do: no superuser, their parameters and refusals;
                   see docs/managed-servers.md
-  --database-url  manages a database of your own in place of the sample shop; the address means the same as in psql. Put the
-                  password into PGPASSWORD or ~/.pgpass to keep it out of the list of processes`;
+  --database-url  manages a database of your own in place of the sample shop:
+                  ${form}
+                  The address means the same as in psql. Put the password into
+                  PGPASSWORD or ~/.pgpass to keep it out of the list of
+                  processes; see docs/database-url.md`;
 
 /** What a first start writes, and a later one: data, programs, bundles. Bytes. */
 const neededSpace = { first: 300_000_000, later: 100_000_000 };
@@ -41,10 +48,16 @@ async function main(): Promise<void> {
     process.exitCode = isMalformed(error) ? 2 : 1;
     ending.abort();
   };
-  // A second key press changes nothing: it does not cut short what keeps the data whole.
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => ending.abort());
+  const stop = (): void => {
+    // A second key press changes nothing: it does not cut short what keeps the data whole.
+    if (ending.signal.aborted) return;
+    // Said at once: what is being started may take a while until it can be stopped.
+    console.log('\nStopping');
+    ending.abort();
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop);
   for (const event of ['uncaughtException', 'unhandledRejection'] as const) process.on(event, fail);
-  endWithNpm(() => ending.abort());
+  endWithNpm(stop);
 
   try {
     // What can be refused is refused before anything is started, cleared or even loaded.
@@ -102,19 +115,38 @@ function firstProcess(): string {
   }
 }
 
+const optionTypes = {
+  fresh: { type: 'boolean', default: false },
+  idle: { type: 'boolean', default: false },
+  trouble: { type: 'boolean', default: false },
+  port: { type: 'string', default: '4000' },
+  'database-url': { type: 'string' },
+  managed: { type: 'string' },
+  help: { type: 'boolean', default: false },
+} as const;
+
+/**
+ * npm takes options that stand before `--` for its own settings, warns of them at most, and passes the rest on.
+ *
+ * @throws Error with the command as it should be
+ */
+function refuseSwallowed(): void {
+  if (process.env.npm_lifecycle_event !== 'start') return;
+  const swallowed = Object.entries(optionTypes).filter(
+    ([name]) => `npm_config_${name.replaceAll('-', '_')}` in process.env,
+  );
+  if (swallowed.length === 0) return;
+  // Without values: one of them may be a password.
+  const given = swallowed.map(([name, { type }]) => (type === 'boolean' ? `--${name}` : `--${name} ...`)).join(' ');
+  throw new Error(
+    `npm kept ${swallowed.map(([name]) => `--${name}`).join(', ')} for itself. Nothing was started.\nPut -- before the options: npm start -- ${given}`,
+  );
+}
+
 function readOptions(): Options | null {
   try {
-    const { values } = parseArgs({
-      options: {
-        fresh: { type: 'boolean', default: false },
-        idle: { type: 'boolean', default: false },
-        trouble: { type: 'boolean', default: false },
-        port: { type: 'string', default: '4000' },
-        'database-url': { type: 'string' },
-        managed: { type: 'string' },
-        help: { type: 'boolean', default: false },
-      },
-    });
+    refuseSwallowed();
+    const { values } = parseArgs({ options: optionTypes });
     const port = Number(values.port);
     if (!Number.isInteger(port) || port < 0 || port > 65_535)
       throw new Error(`--port ${values.port} is not a port number`);
@@ -160,9 +192,10 @@ async function explain(error: unknown): Promise<string> {
         ? 'Ports below 1024 are for root; give another one'
         : 'End that program, or give another port';
     const other = await freePort(error.port < 1024 ? 4000 : error.port + 1);
-    return `${error.message}, and the API should listen there (--port). Nothing was started.\n${hint}: npm start -- --port ${other}`;
+    return `${error.message}.\nThe API should listen there (--port). Nothing was started.\n${hint}:\n  npm start -- --port ${other}`;
   }
-  if (error instanceof DatabaseUrlError) return isMalformed(error) ? `${error.message}\n\n${usage}` : error.message;
+  if (error instanceof DatabaseUrlError)
+    return isMalformed(error) ? `${error.message}\n  All options: npm start -- --help` : error.message;
   const trouble = diskTrouble(error);
   if (trouble !== null) return describeDiskTrouble(resolve(stateFolder), trouble);
   return error instanceof Error ? error.message : String(error);

@@ -8,7 +8,8 @@ DECLARE
 BEGIN
   FOR what IN
     SELECT format('GRANT USAGE ON SCHEMA %I TO dbms', nspname) AS grants FROM pg_namespace
-     WHERE nspname <> 'information_schema' AND nspname !~ '^pg_' AND NOT has_schema_privilege('dbms', oid, 'USAGE')
+     WHERE nspname <> 'information_schema' AND nspname !~ '^pg_'
+       AND NOT EXISTS (SELECT FROM aclexplode(nspacl) a WHERE a.privilege_type = 'USAGE' AND a.grantee IN (0, 'dbms'::regrole))
     UNION ALL
     -- Tables, views and sequences, but for those of extensions.
     SELECT format('GRANT SELECT ON %s TO dbms', c.oid::regclass)

@@ -12,6 +12,42 @@ END $$;
 -- Restores create databases. Point-in-time recovery reads a replication slot. Backups read tables with row-level security whole.
 ALTER ROLE dbms CREATEDB REPLICATION BYPASSRLS;
 
+-- From 17 on an event trigger may fire when somebody logs in. A superuser has made it, but its function may belong to the owner of a database
+-- and would run with the rights of dbms. So none fires in its sessions but for those that restore into a database that is there.
+DO $$
+BEGIN
+  IF current_setting('server_version_num')::int >= 170000 THEN
+    EXECUTE 'ALTER ROLE dbms SET event_triggers = off';
+    EXECUTE 'GRANT SET ON PARAMETER event_triggers TO dbms';
+  END IF;
+END $$;
+
+-- Before 16 a login with REPLICATION may not change its own password: this function changes that of the session's login, and nothing else. Leave it
+-- out where no passwords are rotated.
+DO $$
+BEGIN
+  IF current_setting('server_version_num')::int >= 160000 THEN
+    RETURN;
+  END IF;
+  IF NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'dbms_run') THEN
+    CREATE SCHEMA dbms_run;
+  ELSIF NOT EXISTS (SELECT FROM pg_namespace n JOIN pg_roles r ON r.oid = n.nspowner
+                     WHERE n.nspname = 'dbms_run' AND r.rolsuper) THEN
+    RAISE EXCEPTION 'The schema dbms_run belongs to somebody else, who could replace what is in it: drop it, then run this again';
+  END IF;
+  CREATE OR REPLACE FUNCTION dbms_run.change_password(verifier text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $function$
+  BEGIN
+    IF verifier IS NULL OR verifier !~ '^SCRAM-SHA-256\$[0-9]+:[A-Za-z0-9+/=]+\$[A-Za-z0-9+/=]+:[A-Za-z0-9+/=]+$' THEN
+      RAISE EXCEPTION 'A password is changed by its verifier' USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    EXECUTE format('ALTER ROLE %I PASSWORD %L', session_user, verifier);
+  END $function$;
+  REVOKE ALL ON FUNCTION dbms_run.change_password(text) FROM PUBLIC;
+  GRANT USAGE ON SCHEMA dbms_run TO dbms;
+  GRANT EXECUTE ON FUNCTION dbms_run.change_password(text) TO dbms;
+END $$;
+
 DO $$
 BEGIN
   EXECUTE format('GRANT CONNECT ON DATABASE %I TO dbms', current_database());

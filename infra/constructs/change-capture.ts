@@ -7,10 +7,10 @@ import type * as sqs from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import type { Deployment } from '../config/schema.ts';
 import type { StorageStack } from '../stacks/storage.ts';
-import { configurationLayer, layerPaths } from './layers.ts';
+import { configurationLayer, layerPaths, postgresToolsLayer } from './layers.ts';
 import { NodeFunction } from './node-function.ts';
 import { writeAudit } from './permissions/audit.ts';
-import { readManifests } from './permissions/backups.ts';
+import { readBackedUpDefinitions, readManifests } from './permissions/backups.ts';
 import { captureChanges, readChanges, removeChanges } from './permissions/changes.ts';
 import { useState } from './permissions/state.ts';
 
@@ -54,11 +54,16 @@ export class ChangeCapture extends Construct {
       passesRows: true,
       isTraced: false,
       vpc: deployment.databases.find(({ vpc }) => vpc)?.vpc,
-      layers,
-      environment: { ...environment, backupFunctionArn: backup.functionArn },
+      layers: [...layers, postgresToolsLayer(this, buildFolder)],
+      environment: {
+        ...environment,
+        backupFunctionArn: backup.functionArn,
+        postgresToolsPath: layerPaths.postgresTools,
+      },
       statements: [
         ...useState(stateTable, ['Get', 'Put', 'Update', 'Query']),
         ...readManifests(bucket),
+        ...readBackedUpDefinitions(bucket),
         ...captureChanges(bucket, key),
         ...writeAudit(auditTable),
         ...logIn,

@@ -6,9 +6,10 @@ const nodeModules = fileURLToPath(new URL('../../node_modules', import.meta.url)
 
 /**
  * The packages of the layer, and of each the files and folders that run. The parser's CommonJS form, the one that a layer can
- * serve, loads `@pgsql/types`; pglite-tools takes from `@electric-sql/pglite` types alone, or what is not used here.
+ * serve, loads `@pgsql/types`. `@electric-sql/pglite` is the server in which definitions are rehearsed.
  */
 const packages: Readonly<Record<string, readonly string[]>> = {
+  '@electric-sql/pglite': ['dist'],
   '@electric-sql/pglite-tools': ['dist'],
   '@pgsql/types': ['index.js', 'types.js', 'enums.js'],
   'libpg-query': ['wasm'],

@@ -24,7 +24,8 @@ export type Source = pg.ClientConfig | (() => Promise<pg.Client>);
 
 /**
  * Compares two databases: the rows of every table, the sequences' positions, and the definitions of columns, constraints,
- * indexes, views, routines, triggers and extensions. Each is read in one snapshot.
+ * indexes, views, routines, triggers, rules, policies, partitions, enums, domains, statistics and extensions. Each is read in one
+ * snapshot.
  *
  * @throws Error when one cannot be read
  */

@@ -30,7 +30,10 @@ try {
   const number = new Intl.NumberFormat('en-US');
   const extent = `${number.format(result.tables)} tables, ${number.format(result.rows)} rows, ${number.format(result.definitions)} definitions`;
   if (result.differences.length === 0) console.log(`Equal: ${extent}`);
-  else console.log(`${result.differences.length} differences in ${extent}:\n${result.differences.join('\n')}`);
+  else
+    console.log(
+      `${result.differences.length === 1 ? '1 difference' : `${number.format(result.differences.length)} differences`} in ${extent}:\n${result.differences.join('\n')}`,
+    );
   process.exitCode = result.differences.length === 0 ? 0 : 1;
 } catch (error) {
   // It may be DATABASE_URL or an argument.

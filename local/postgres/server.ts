@@ -52,6 +52,8 @@ export async function startPostgres({
     shared_preload_libraries: 'pg_stat_statements',
     wal_level: 'logical',
     max_connections: '100',
+    // As the guide for a server of one's own advises: a slot that nobody reads does not fill the disk.
+    max_slot_wal_keep_size: '4GB',
     log_min_messages: 'warning',
   };
   const log = join(place.path, 'server.log');

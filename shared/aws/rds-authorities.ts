@@ -11,7 +11,11 @@ export const regionsWithAuthority: ReadonlySet<string> = new Set([
   ...['me-south-1', 'sa-east-1', 'us-east-1', 'us-east-2', 'us-west-1', 'us-west-2'],
 ]);
 
-/** Where AWS publishes the authorities of a region: Amazon RDS User Guide, "Using SSL/TLS to encrypt a connection to a DB instance". */
+/**
+ * Where AWS publishes the authorities of a region: "Certificate bundles by AWS Region" in
+ * https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL.html, which has those of both GovCloud regions at one host; those of
+ * China in https://docs.amazonaws.cn/en_us/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL.html.
+ */
 export function bundleAddress(region: string): string {
   if (region.startsWith('cn-'))
     return `https://rds-truststore.s3.cn-north-1.amazonaws.com.cn/${region}/${region}-bundle.pem`;

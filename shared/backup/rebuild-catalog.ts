@@ -147,6 +147,7 @@ function listedAs(manifest: Manifest | IncrementManifest, { storedAt, lockedUnti
     last_validation: null,
     last_drill: null,
     proven_at: null,
+    damage: null,
     error: null,
     progress: null,
   };

@@ -11,7 +11,8 @@ import {
 import type { Backup } from '../contract/schemas/backup.ts';
 import type { Job } from '../contract/schemas/job.ts';
 import { OperationError } from '../errors.ts';
-import { createBackupCatalog } from '../state/backups.ts';
+import { createBackupCatalog, isComplete } from '../state/backups.ts';
+import { forgetFiles } from '../state/downloads.ts';
 import { createJobStore, isEnded } from '../state/jobs.ts';
 import type { StateTable } from '../state/table.ts';
 import { downloadPrefix } from './download/download-key.ts';
@@ -80,6 +81,7 @@ export async function removeBackup(
     const files = { s3, bucket: downloadBucket };
     await abortUploads(files, downloadPrefix(backup.database, id));
     await deleteObjects(files, downloadPrefix(backup.database, id));
+    await forgetFiles(table, id);
   }
   await backups.remove(id);
 }
@@ -91,7 +93,7 @@ async function assertNotNeeded(table: StateTable, { id, database, status }: Back
   const entries = await createBackupCatalog(table).entries(database);
   const dependents = entries
     .map(({ backup }) => backup)
-    .filter((other) => other.depends_on.includes(id) && (other.status === 'available' || other.status === 'running'));
+    .filter((other) => other.depends_on.includes(id) && (isComplete(other) || other.status === 'running'));
   if (dependents.length === 0) return;
   throw new OperationError(
     'backup_needed',

@@ -1,6 +1,7 @@
 import { defineRoute } from './define-route.ts';
 import { databaseQuerySchema } from './schemas/common.ts';
 import { recoveryChangeSchema, recoveryWindowSchema } from './schemas/recovery.ts';
+import { rowChangesQuerySchema, rowChangesSchema } from './schemas/row-changes.ts';
 
 /** The routes of point-in-time recovery, but for the restore itself. */
 export const recoveryRoutes = [
@@ -32,8 +33,22 @@ export const recoveryRoutes = [
     bodyExample: { enabled: true },
     responses: { 200: { description: 'The window as it is now.', schema: recoveryWindowSchema } },
     refusals: {
-      409: 'The server or the login does not allow it; all reasons are named.',
-      503: 'Transactions that are running keep the slot from being made, or the server is out of reach.',
+      409: 'The server, the login, an event trigger of the database or a transaction that is running does not allow it, or it is being changed already; the reasons and what is left on the server are named.',
+      503: 'The server is out of reach, or a lock or the connection was lost on the way; the same again is safe.',
     },
+  }),
+  defineRoute({
+    operationId: 'listRowChanges',
+    method: 'GET',
+    path: '/recovery/changes',
+    leastRole: 'admin',
+    servedBy: 'recovery-api',
+    tag: 'Restore',
+    summary: 'List what happened to a row',
+    description:
+      'The inserts, updates, deletes and truncations of a row, or of all rows of a table, among the changes that are stored for point-in-time recovery: when, by which transaction, before and after. The table and its columns are followed through renames, and the row through changes of its key. To find the moment before a mistake.',
+    query: rowChangesQuerySchema,
+    responses: { 200: { description: 'A page of changes, the oldest first.', schema: rowChangesSchema } },
+    alwaysAudited: true,
   }),
 ] as const;

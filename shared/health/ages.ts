@@ -11,7 +11,7 @@ import type { MetricValues } from './metrics.ts';
  */
 export async function readAges(table: StateTable, database: string, now = Date.now()): Promise<MetricValues> {
   const entries = await createBackupCatalog(table).entries(database);
-  const { newest, newestProven } = backupAges(
+  const { newest, newestProven, damaged } = backupAges(
     entries.map(({ backup }) => backup),
     now,
   );
@@ -23,6 +23,7 @@ export async function readAges(table: StateTable, database: string, now = Date.n
   return {
     backup_age_seconds: newest,
     proven_backup_age_seconds: newestProven,
+    damaged_backups: damaged,
     capture_age_seconds: captured === null ? null : Math.max(0, Math.round((now - captured) / 1000)),
     ...copyValues(copies, now),
   };

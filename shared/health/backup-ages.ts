@@ -8,6 +8,8 @@ import { DATABASE_DIMENSION, publishedName } from './metrics.ts';
 export interface BackupAges {
   newest: number | null;
   newestProven: number | null;
+  /** How many complete backups are known to be damaged. */
+  damaged: number;
 }
 
 /**
@@ -18,12 +20,24 @@ export interface BackupAges {
  */
 export function backupAges(backups: readonly Backup[], now: number): BackupAges {
   const ageOf = (some: readonly Backup[]): number | null => {
-    const taken = some.map(({ snapshot_at, created_at }) => Date.parse(snapshot_at ?? created_at));
-    // The database's clock may be ahead of this one.
+    const taken = some.map(takenAt);
     return taken.length === 0 ? null : Math.max(0, Math.round((now - Math.max(...taken)) / 1000));
   };
   const whole = backups.filter(isWhole);
-  return { newest: ageOf(whole), newestProven: ageOf(whole.filter(({ proven_at }) => proven_at !== null)) };
+  return {
+    newest: ageOf(whole),
+    newestProven: ageOf(whole.filter(({ proven_at }) => proven_at !== null)),
+    damaged: backups.filter(({ status }) => status === 'damaged').length,
+  };
+}
+
+/**
+ * The moment whose state a backup holds. The database's clock tells it, which may be ahead: it is never later than when the backup was
+ * complete, or one such backup would hide for as long that no other comes.
+ */
+function takenAt({ snapshot_at, created_at, stored_at, ended_at }: Backup): number {
+  const complete = [stored_at, ended_at].flatMap((at) => (at === null ? [] : [Date.parse(at)]));
+  return Math.min(Date.parse(snapshot_at ?? created_at), ...complete);
 }
 
 /**

@@ -238,6 +238,7 @@ export const metrics = {
     source: CATALOG,
     publishedAs: 'NewestProvenBackupAge',
   },
+  damaged_backups: { title: 'Complete backups that are known to be damaged', unit: 'Count', source: CATALOG },
   uncopied_seconds: {
     title: 'Age of the oldest backup that is not copied to the second region',
     unit: 'Seconds',

@@ -40,7 +40,7 @@ export async function limitDatabases(
   }
   const { id } = request.params as Fields;
   if (typeof id !== 'string') throw notAllowed(caller, 'path', route);
-  const owners = await ownersOf(state, id);
+  const owners = await ownersOf(state, id, databases);
   if (owners === null) throw notAllowed(caller, 'path', route);
   const other = owners.found?.some((database) => !reaches(caller, database));
   if (other) throw new Refusal(owners.unknown.code, owners.unknown.message, owners.unknown.nextStep);

@@ -2,6 +2,7 @@ import type { DownloadFile } from '../contract/schemas/download.ts';
 import type { Job, JobError, Unfinished } from '../contract/schemas/job.ts';
 import { type BackupFacts, createBackupCatalog } from '../state/backups.ts';
 import { createJobStore } from '../state/jobs.ts';
+import { recordLostBase } from '../state/recovery.ts';
 import type { StateTable } from '../state/table.ts';
 import type { ValidationEnd } from './validation-job.ts';
 
@@ -58,6 +59,10 @@ export async function endValidation(
   const jobs = createJobStore(table);
   const ended_at = new Date().toISOString();
   await backups.recordValidation(backupId, { job_id: jobId, level: report.level, outcome, ended_at, error });
+  if (outcome === 'failed' && report.level === 'integrity') {
+    const backup = await backups.find(backupId);
+    if (backup) await recordLostBase(table, backup, new Date(ended_at));
+  }
   await jobs.recordValidation(jobId, report);
   if (error === null) await jobs.succeed(jobId, { warnings });
   else await jobs.fail(jobId, error);

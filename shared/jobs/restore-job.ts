@@ -8,6 +8,7 @@ import { type DurableSteps, runAttempts, toJobError } from './attempts.ts';
 import { bookkeep } from './bookkeeping.ts';
 import { CANCELLED } from './cancellation.ts';
 import type { RestoreEvent } from './events.ts';
+import { keepWarnings } from './keep-warnings.ts';
 import { startInTurn } from './turns.ts';
 
 /** What the job of a restore needs from the world; see functions/restore.ts. */
@@ -22,9 +23,6 @@ export interface RestoreJobDependencies {
   fail(jobId: string, error: JobError, unfinished: Unfinished | null): Promise<void>;
   cancelled(jobId: string): Promise<void>;
 }
-
-/** Warnings kept with a job: enough to act on, and far below the size limit of its record. */
-const MAX_WARNINGS = 100;
 
 /**
  * The durable job of one restore: each attempt goes on with the database of the one before, and it is offered only when it is
@@ -42,9 +40,7 @@ export async function runRestoreJob(
     const { warnings, keptDatabase } = await dependencies.restore(event, (progress) =>
       dependencies.report(job_id, progress),
     );
-    const more = warnings.length - MAX_WARNINGS;
-    const kept = more > 0 ? [...warnings.slice(0, MAX_WARNINGS), `... and ${more} more of the kind`] : warnings;
-    return { warnings: kept, keptDatabase };
+    return { warnings: keepWarnings(warnings), keptDatabase };
   });
   if (outcome.status === 'done') {
     await bookkeep(steps, 'record', () => dependencies.succeed(job_id, outcome.result));

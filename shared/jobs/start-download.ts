@@ -1,18 +1,17 @@
-import type { DownloadFile, DownloadFormat } from '../contract/schemas/download.ts';
+import type { DownloadFile } from '../contract/schemas/download.ts';
 import type { Job } from '../contract/schemas/job.ts';
 import { OperationError } from '../errors.ts';
 import { createBackupCatalog } from '../state/backups.ts';
-import { beginRestore, type Claim, findClaimedJob, releaseClaim } from '../state/begin.ts';
+import { beginRestore, findClaimedJob, releaseClaim } from '../state/begin.ts';
+import { claimOfFile, type WantedFile } from '../state/downloads.ts';
 import { newJobId } from '../state/ids.ts';
 import { createJobStore, isEnded, queuedJob } from '../state/jobs.ts';
 import type { StateTable } from '../state/table.ts';
 import type { DownloadEvent } from './download-job.ts';
 import { assertRestorable, explainUnavailable, launch, type Started, type StartFunction } from './start.ts';
 
-interface Wanted {
+interface Wanted extends WantedFile {
   database: string;
-  backupId: string;
-  format: DownloadFormat;
 }
 
 /**
@@ -29,14 +28,6 @@ export async function assertDownloadable(table: StateTable, database: string, ba
     `The backup ${backupId} holds changes, of which no script can be made`,
     `Restore it with POST restore and take a full backup of the new database, or download its base ${increment.base}.`,
   );
-}
-
-/** Far longer than any job; what counts is what became of the job. */
-const YEAR_SECONDS = 366 * 86_400;
-
-/** One file of a kind is made at a time, whoever asks: the claim is everybody's. */
-function claimOf({ backupId, format }: Wanted): Claim {
-  return { scope: 'download', key: `${backupId} ${format}`, request: '', seconds: YEAR_SECONDS };
 }
 
 /** The file of a job that has made one which is still there. */
@@ -56,7 +47,7 @@ export async function startDownload(
 ): Promise<Started> {
   // A repeated request would find its job though the backup is gone.
   await assertDownloadable(table, wanted.database, wanted.backupId);
-  const claim = claimOf(wanted);
+  const claim = claimOfFile(wanted);
   const jobs = createJobStore(table);
   const claimed = await findClaimedJob(table, claim);
   const earlier = claimed === null ? null : await jobs.find(claimed);
@@ -93,7 +84,7 @@ export async function findDownload(
   table: StateTable,
   wanted: Wanted,
 ): Promise<{ job: Job; file: null } | { job: Job; file: DownloadFile }> {
-  const id = await findClaimedJob(table, claimOf(wanted));
+  const id = await findClaimedJob(table, claimOfFile(wanted));
   const job = id === null ? null : await createJobStore(table).find(id);
   if (!job) throw notMade(wanted, 'nobody has asked for it');
   if (!isEnded(job)) return { job, file: null };

@@ -3,7 +3,7 @@ import type { Backup } from '../contract/schemas/backup.ts';
 import type { Job } from '../contract/schemas/job.ts';
 import type { ValidationLevel } from '../contract/schemas/validation.ts';
 import { OperationError } from '../errors.ts';
-import { createBackupCatalog, isWhole, unknownBackup } from '../state/backups.ts';
+import { createBackupCatalog, isComplete, isOfTheWhole, isWhole, unknownBackup } from '../state/backups.ts';
 import { type Begun, beginRestore, type Claim } from '../state/begin.ts';
 import { newJobId } from '../state/ids.ts';
 import { createJobStore, queuedJob } from '../state/jobs.ts';
@@ -61,10 +61,10 @@ function assertValidatable(
   level: ValidationLevel,
 ): asserts backup is Backup {
   if (!backup) throw unknownBackup(id);
-  if (backup.status !== 'available') {
+  if (!isComplete(backup)) {
     throw new OperationError(
       'backup_not_available',
-      `The backup ${id} is ${backup.status}; only an available one can be validated`,
+      `The backup ${id} is ${backup.status}; only a complete one can be validated`,
       backup.status === 'running' ? `Wait for its job ${backup.job_id}.` : 'Choose an available backup.',
     );
   }
@@ -104,7 +104,9 @@ export async function registerScheduled(
   { database, level, requestedBy, claim }: Omit<ValidationRequest, 'backupId'> & { database: string },
 ): Promise<Pick<Job, 'id' | 'backup_id'>> {
   const entries = await createBackupCatalog(table).entries(database);
-  const newest = entries.map(({ backup }) => backup).find(isWhole);
+  const backups = entries.map(({ backup }) => backup);
+  // Where every one is known to be damaged, the newest may have been judged wrongly, or its object be there again.
+  const newest = backups.find(isWhole) ?? backups.find((backup) => isComplete(backup) && isOfTheWhole(backup));
   if (newest) {
     return (await registerValidation(table, configuration, { backupId: newest.id, level, requestedBy, claim })).job;
   }

@@ -3,7 +3,7 @@ import type { BackupSample, BackupType } from '../contract/schemas/backup.ts';
 import type { Job, NewJobError } from '../contract/schemas/job.ts';
 import type { RecoveryTargetFields, RestoreMode, RestoreOptionFields } from '../contract/schemas/restore.ts';
 import { OperationError } from '../errors.ts';
-import { createBackupCatalog, runningBackup, unknownBackup } from '../state/backups.ts';
+import { createBackupCatalog, isComplete, runningBackup, unknownBackup } from '../state/backups.ts';
 import { type Begun, beginBackup, beginRestore, type Claim, releaseClaim } from '../state/begin.ts';
 import { newBackupId, newJobId } from '../state/ids.ts';
 import { createJobStore, queuedJob } from '../state/jobs.ts';
@@ -188,10 +188,10 @@ async function whyUnavailable(
 ): Promise<OperationError | undefined> {
   const backup = await createBackupCatalog(table).find(backupId);
   if (backup?.database !== database) return unknownBackup(backupId);
-  if (backup.status === 'available') return undefined;
+  if (isComplete(backup)) return undefined;
   return new OperationError(
     'backup_not_available',
-    `The backup ${backupId} is ${backup.status}; only an available one can be read`,
+    `The backup ${backupId} is ${backup.status}; only a complete one can be read`,
     backup.status === 'running' ? `Wait for its job ${backup.job_id}.` : 'Choose an available backup.',
   );
 }

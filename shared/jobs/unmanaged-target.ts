@@ -1,8 +1,10 @@
 import type { Finding } from '../backup/restore/findings.ts';
+import type { Database } from '../configuration/runtime.ts';
 import type { RestoreBody } from '../contract/schemas/restore.ts';
 import { type Caller, reaches } from '../http/caller.ts';
 import { Refusal } from '../http/problem.ts';
 import { invalidRequest } from '../http/read-request.ts';
+import { areOnOneServer } from '../postgres/target.ts';
 import type { RestoreTarget } from './restore-target.ts';
 
 type Wanted = Pick<RestoreBody, 'mode' | 'confirm_unmanaged'>;
@@ -30,22 +32,30 @@ export function unmanagedTarget(
 }
 
 /**
- * Holds a caller whose roles are limited to some databases to these: a restore changes no other one.
+ * Holds a caller whose roles are limited to some databases to these: a restore changes no other one, and copies none.
  *
  * @throws Refusal 403 `database_not_allowed`
  */
 export function assertTargetAllowed(
-  { managed, targetDatabase }: Target,
-  { mode }: Wanted,
+  { managed, server, targetDatabase }: Target,
+  { mode, expect }: Pick<RestoreBody, 'mode' | 'expect'>,
   caller: Pick<Caller, 'databases'>,
+  databases: readonly Database[],
 ): void {
-  if (mode === 'new' || caller.databases === null || (managed && reaches(caller, managed.id))) return;
-  throw new Refusal(
-    'database_not_allowed',
-    `The restore would change the database "${targetDatabase}", which your roles are not for`,
-    'Name one of your databases, or ask an administrator for access.',
-    { errors: [{ field: 'body.target_database', message: 'is a database that your roles are not for' }] },
-  );
+  if (caller.databases === null) return;
+  const refused = (what: string, field: string): Refusal =>
+    new Refusal(
+      'database_not_allowed',
+      `The restore would ${what}, which your roles are not for`,
+      'Name one of your databases, or ask an administrator for access.',
+      { errors: [{ field, message: 'is a database that your roles are not for' }] },
+    );
+  if (mode !== 'new' && !(managed && reaches(caller, managed.id)))
+    throw refused(`change the database "${targetDatabase}"`, 'body.target_database');
+  if (expect === undefined) return;
+  const template = databases.find((each) => each.name === expect.template && areOnOneServer(each, server));
+  if (!(template && reaches(caller, template.id)))
+    throw refused(`copy the database "${expect.template}"`, 'body.expect.template');
 }
 
 /** @throws Refusal 400 when a swap would replace a database that this system does not manage, and its name was not sent once more */

@@ -7,6 +7,7 @@ import { type DurableSteps, goOnAfresh, type Outcome, runAttempts } from './atte
 import { bookkeep } from './bookkeeping.ts';
 import { CANCELLED } from './cancellation.ts';
 import type { ValidationEvent } from './events.ts';
+import { keepWarnings } from './keep-warnings.ts';
 import { startInTurn } from './turns.ts';
 
 /** What came of a validation, as it is recorded at its job and its backup. */
@@ -46,8 +47,6 @@ export interface ValidationJobDependencies {
 
 /** Invocations that the reading of one backup may take: with that of 15 minutes it is two days. */
 const MAX_ROUNDS = 200;
-/** Warnings kept with a job: enough to act on, and far below the size limit of its record. */
-const MAX_WARNINGS = 100;
 /** Objects named in the words of the error. */
 const MAX_IN_WORDS = 20;
 
@@ -161,8 +160,7 @@ async function restoreEverything(
   const { jobId } = validation;
   const outcome = await runAttempts(steps, 'drill', async () => {
     const found = await drill(validation, (progress) => report(jobId, progress));
-    const more = found.length - MAX_WARNINGS;
-    return more > 0 ? [...found.slice(0, MAX_WARNINGS), `... and ${more} more of the kind`] : found;
+    return keepWarnings(found);
   });
   // Whatever came of it: an attempt that could go on has kept its database, one that was ended could not drop it.
   const left = await steps.step('discard', () =>

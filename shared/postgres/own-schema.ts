@@ -1,5 +1,5 @@
 /** Schema of the functions that write changes of definitions into a database's log; it holds nothing else. */
 export const CHANGES_SCHEMA = 'dbms_changes';
 
-/** Schema of the functions that create the logins of drills: docs/logins/drills.sql. */
+/** Schema of the functions that create the logins of drills and change the login's own password: docs/logins. */
 export const RUN_SCHEMA = 'dbms_run';

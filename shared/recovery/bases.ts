@@ -3,18 +3,18 @@ import type { ObjectStore } from '../backup/objects/object-store.ts';
 import { readManifest } from '../backup/restore/prepare.ts';
 import type { BaseSnapshot } from '../changes/window/plan-replay.ts';
 import type { Backup } from '../contract/schemas/backup.ts';
-import { createBackupCatalog, isWhole } from '../state/backups.ts';
+import { canCarryChanges, createBackupCatalog } from '../state/backups.ts';
 import type { StateTable } from '../state/table.ts';
 
 /** A backup that changes can be replayed on. */
 export type Base = Backup & { snapshot_at: string };
 
-/** The available full backups of a whole database, oldest first. */
+/** The full backups of a whole database on which changes can be repeated, oldest first. */
 export async function listBases(table: StateTable, database: string): Promise<Base[]> {
   const entries = await createBackupCatalog(table).entries(database);
   return entries
     .map(({ backup }) => backup)
-    .filter((backup): backup is Base => isWhole(backup) && backup.snapshot_at !== null)
+    .filter((backup): backup is Base => canCarryChanges(backup) && backup.snapshot_at !== null)
     .sort((a, b) => Date.parse(a.snapshot_at) - Date.parse(b.snapshot_at));
 }
 

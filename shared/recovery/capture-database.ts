@@ -6,6 +6,7 @@ import type { ClosedCode } from '../contract/schemas/recovery.ts';
 import { OperationError } from '../errors.ts';
 import { withConnection } from '../postgres/with-connection.ts';
 import { readRecovery } from '../state/recovery.ts';
+import { finishChange } from './change-recovery.ts';
 import { closeWindow } from './close-window.ts';
 import { type BaseState, ensureBase, type StartBase } from './ensure-base.ts';
 import { withKnownDisk } from './known-disk.ts';
@@ -28,6 +29,8 @@ export interface CaptureDatabaseDependencies extends AlertDependencies, StoreCha
 /** What a run has done for one database. */
 export type CaptureReport =
   | { status: 'off' }
+  /** Somebody is turning it on or off. */
+  | { status: 'changing' }
   /** The window has ended, with the reason. */
   | { status: 'closed'; reason: string; code: ClosedCode | null }
   /** It is paused from now on: everything is captured, and nothing is left on the server. */
@@ -53,6 +56,8 @@ export async function captureDatabase(
   dependencies: CaptureDatabaseDependencies,
 ): Promise<CaptureReport> {
   const { target, table } = dependencies;
+  const change = await finishChange(database, dependencies);
+  if (change === 'running') return { status: 'changing' };
   const recovery = await readRecovery(table, database);
   if (!recovery) return { status: 'off' };
   if (recovery.closed) {

@@ -18,17 +18,18 @@ export interface CloseDependencies extends AlertDependencies {
  * @throws OperationError of the connection or the State table; a later run does it again
  */
 export async function closeWindow(
-  { database, slot, covered, turned_on_at: since, ...recovery }: Recovery,
+  { database, slot, covered, obstacles, turned_on_at: since, ...recovery }: Recovery,
   { reason, code }: { reason: string; code: ClosedCode },
   dependencies: CloseDependencies,
 ): Promise<Closed> {
   const now = new Date();
-  // Cleared away before it is said: what fails here, the next run does again.
-  await turnOff(database, dependencies);
+  // Cleared away before it is said: what fails here, the next run does again. What the server does not let go keeps no WAL.
+  const { left } = await turnOff(database, dependencies);
   // One that is lost again and again is made anew ever more seldom.
   const renewals = now.getTime() - Date.parse(since) > DAY_MS ? 0 : recovery.renewals;
-  const closed: Closed = { at: now.toISOString(), reason, code };
-  await noteEndedWindow(dependencies.table, database, { slot, covered, at: closed.at, reason });
+  const said = left.map(({ message }) => `. Left in the database: ${message}`).join('');
+  const closed: Closed = { at: now.toISOString(), reason: reason + said, code };
+  await noteEndedWindow(dependencies.table, database, { slot, covered, obstacles, at: closed.at, reason });
   const renew_at = code === 'slot_lost' ? new Date(now.getTime() + growingWaitMs(renewals)).toISOString() : null;
   if (await recordClosed(dependencies.table, { database, slot }, { closed, renewals, renew_at })) {
     await alertWindowClosed(dependencies, database, closed, now);

@@ -1,5 +1,6 @@
 import type { ObjectStore } from '../backup/objects/object-store.ts';
 import type { Finding } from '../backup/restore/findings.ts';
+import { clockSql } from '../changes/capture/slot.sql.ts';
 import type { GuardLimits } from '../changes/guard/decide.ts';
 import { type ReadHealth, readSlotHealth } from '../changes/guard/guard.ts';
 import {
@@ -10,8 +11,10 @@ import {
   type SetupCheck,
   type SetupPlace,
 } from '../changes/setup/check-setup.ts';
+import { findLeftovers } from '../changes/setup/remove.ts';
+import { slotPrefix } from '../changes/setup/slot.ts';
 import { toMicroseconds } from '../changes/window/recovery-target.ts';
-import { findRecoveryWindow, type RecoveryWindow, reachOf } from '../changes/window/recovery-window.ts';
+import type { RecoveryWindow } from '../changes/window/recovery-window.ts';
 import type { RecoveryWindowAnswer } from '../contract/schemas/recovery.ts';
 import { OperationError } from '../errors.ts';
 import type { ConnectionTarget } from '../postgres/connect.ts';
@@ -19,12 +22,10 @@ import { withConnection } from '../postgres/with-connection.ts';
 import { createJobStore } from '../state/jobs.ts';
 import { type Obstacle, type Recovery, readRecovery } from '../state/recovery.ts';
 import type { StateTable } from '../state/table.ts';
-import { type Base, listBases, readSnapshot } from './bases.ts';
 import { listCandidates, nextTry } from './ensure-base.ts';
 import { explainWindow, type WindowFacts } from './explain-window.ts';
-import { basesOf } from './increment-possible.ts';
-import { isAhead, latestBefore } from './obstacles.ts';
 import { unauthenticatedFinding } from './unauthenticated-alert.ts';
+import { listWindows, type Window, type WindowSources } from './windows.ts';
 
 export interface DescribeDependencies {
   target: ConnectionTarget;
@@ -51,10 +52,18 @@ export async function describeRecovery(
 ): Promise<RecoveryWindowAnswer> {
   const recovery = await readRecovery(table, database);
   const isOn = recovery !== null && recovery.closed === null;
-  const { setup, gaps, health } = await askServer(target, place, isOn ? recovery.slot : null);
-  const { window, endedBy, capturedAt } = recovery
-    ? await describeWindow(recovery, { store, table, signal })
-    : { window: null, endedBy: null, capturedAt: null };
+  const {
+    setup,
+    gaps,
+    health,
+    left,
+    now: serverTime,
+  } = await askServer(database, target, place, isOn ? recovery.slot : null);
+  const { windows, window, shown, endedBy, capturedAt } = await describeWindow(database, recovery, {
+    store,
+    table,
+    signal,
+  });
   const now = new Date();
   const problems = isOn ? [] : setup.problems.map(written);
   return {
@@ -63,17 +72,23 @@ export async function describeRecovery(
     ...explainWindow({
       recovery,
       window,
+      earlier: shown === window ? null : shown,
       isEnded: endedBy !== null,
       problems: problems.length,
       candidate: recovery?.base_wanted && isOn ? await candidateOf(table, database) : null,
       captureMinutes,
       now,
     }),
-    earliest: window && toMicroseconds(window.earliest),
-    latest: window?.latest ?? null,
-    base: window?.base ?? null,
+    earliest: shown?.earliest ?? null,
+    latest: shown?.latest ?? null,
+    base: shown?.base ?? null,
+    windows: windows.map(({ slot, base, earliest, latest, endedBy: end, isExact }) => ({
+      ...{ earliest, latest, base, slot },
+      ended_by: end && described(end),
+      exact: isExact,
+    })),
     captured_at: capturedAt,
-    lag_seconds: capturedAt === null ? null : Math.max(0, Math.round((now.getTime() - Date.parse(capturedAt)) / 1000)),
+    lag_seconds: lagOf(capturedAt, serverTime),
     slot:
       recovery && health
         ? {
@@ -86,9 +101,9 @@ export async function describeRecovery(
         : null,
     follows_definitions: recovery?.follows_definitions ?? null,
     closed: recovery?.closed ?? null,
-    ended_by: endedBy && shown(endedBy),
-    obstacles: (recovery?.obstacles ?? []).map(shown),
-    next_base: recovery && isOn && !recovery.pausing ? nextBase(recovery, window !== null) : null,
+    ended_by: endedBy && described(endedBy),
+    obstacles: (recovery?.obstacles ?? []).map(described),
+    next_base: recovery && isOn && !recovery.pausing ? nextBase(recovery, shown !== null) : null,
     not_covered: gaps.map(({ table: of, reason, explanation }) => ({
       schema: of?.schema ?? null,
       table: of?.name ?? null,
@@ -100,6 +115,7 @@ export async function describeRecovery(
     warnings: [
       ...setup.warnings,
       ...(isOn && setup.followsDefinitions && !recovery.follows_definitions ? [triggersRefused] : []),
+      ...left,
       ...unauthenticatedFinding(recovery),
     ].map(written),
   };
@@ -121,10 +137,15 @@ interface ServerFacts {
   setup: SetupCheck;
   gaps: CoverageGap[];
   health: ReadHealth | null;
+  /** What is there though nothing is captured. */
+  left: Finding[];
+  /** By its clock; null where it was not asked. */
+  now: string | null;
 }
 
 /** What the server says of itself. A pooler in its place is a problem among the others. */
 async function askServer(
+  database: string,
   target: ConnectionTarget,
   place: SetupPlace | undefined,
   slot: string | null,
@@ -134,16 +155,25 @@ async function askServer(
       target,
       { kind: 'administering', statementTimeoutMs: LOOK_TIMEOUT_MS },
       async (client) => ({
-        setup: await checkSetup(client, place),
+        setup: await checkSetup(client, place, slotPrefix(database)),
         gaps: await listCoverageGaps(client),
         health: slot === null ? null : await readSlotHealth(client, slot),
+        now: (await client.query<{ captured_at: string }>(clockSql)).rows[0]?.captured_at ?? null,
+        left: slot === null ? await findLeftovers(client, database) : [],
       }),
     );
   } catch (error) {
     if (!(error instanceof OperationError && error.code === 'server_needed') || slot !== null) throw error;
-    return { setup: { problems: [error], warnings: [], followsDefinitions: false }, gaps: [], health: null };
+    const setup = { problems: [error], warnings: [], followsDefinitions: false };
+    return { setup, gaps: [], health: null, left: [], now: null };
   }
 }
+
+/** How long ago, by the server's own clock alone. */
+const lagOf = (capturedAt: string | null, now: string | null): number | null =>
+  capturedAt === null || now === null
+    ? null
+    : Math.max(0, Math.round((Date.parse(now) - Date.parse(capturedAt)) / 1000));
 
 /** The newest full backup that can be what the window waits for. */
 async function candidateOf(table: StateTable, database: string): Promise<WindowFacts['candidate']> {
@@ -151,7 +181,7 @@ async function candidateOf(table: StateTable, database: string): Promise<WindowF
   return backup ? { backup, job: await createJobStore(table).find(backup.job_id) } : null;
 }
 
-const shown = ({ at, lsn, reason }: Obstacle) => ({ at: toMicroseconds(at), lsn, reason });
+const described = ({ at, lsn, reason }: Obstacle) => ({ at: toMicroseconds(at), lsn, reason });
 
 /** A closed window's slot is gone; a backup would be of no use to it. */
 function nextBase(recovery: Recovery, hasWindow: boolean): RecoveryWindowAnswer['next_base'] {
@@ -167,54 +197,49 @@ function nextBase(recovery: Recovery, hasWindow: boolean): RecoveryWindowAnswer[
   };
 }
 
-type WindowSources = Pick<DescribeDependencies, 'store' | 'table' | 'signal'>;
-
 interface DescribedWindow {
+  windows: Window[];
+  /** Of the slot that is captured, or was last; null: none has begun. */
   window: RecoveryWindow | null;
+  /** What is shown as the window: of an earlier slot where there is none. */
+  shown: RecoveryWindow | null;
   /** What keeps moments after `latest` from being restored. */
   endedBy: Obstacle | null;
   /** Until when all that was committed is stored. */
   capturedAt: string | null;
 }
 
-/**
- * The window, as far as a change of definitions does not end it after the newest backup: from the oldest backup that the slot's changes
- * begin before. Those that were taken before the slot was made cannot be it.
- */
-async function describeWindow(recovery: Recovery, { store, table, signal }: WindowSources): Promise<DescribedWindow> {
-  const { database, slot, covered } = recovery;
-  const of = { database, slot };
-  const bases = basesOf(recovery, await listBases(table, database));
-  const nothing = { window: null, endedBy: null, capturedAt: covered?.time ?? null };
-  for (const base of bases) {
-    const snapshot = await readSnapshot(store, base, signal);
-    const window = await findRecoveryWindow(store, of, [{ id: base.id, snapshot }], signal, covered);
-    if (!window) continue;
-    const capturedAt = [window.latest.time, covered?.time ?? ''].sort().at(-1) ?? null;
-    const endedBy = await obstacleAhead(recovery, bases, store, signal);
-    if (!endedBy) return { window, endedBy, capturedAt };
-    const latest = latestBefore(endedBy, window.latest);
-    const own = toMicroseconds(window.earliest);
-    // Only since when a change is known to be there may be before the backup: its own moment can be restored all the same.
-    const clamped = latest.time < own ? { time: own, lsn: null } : latest;
-    return { window: { ...window, latest: clamped }, endedBy, capturedAt };
+async function describeWindow(
+  database: string,
+  recovery: Recovery | null,
+  sources: WindowSources,
+): Promise<DescribedWindow> {
+  const windows = await listWindows(database, recovery, sources);
+  const own = windows.filter(({ slot }) => slot === recovery?.slot);
+  const last = windows.at(-1)?.slot;
+  const covered = recovery?.covered?.time ?? null;
+  if (own.length > 0) {
+    const { window, endedBy } = summarize(own);
+    const capturedAt = [window.latest.time, covered ?? ''].sort().at(-1) ?? null;
+    return { windows, window, shown: window, endedBy, capturedAt };
   }
-  return nothing;
+  if (last === undefined) return { windows, window: null, shown: null, endedBy: null, capturedAt: covered };
+  const { window: shown } = summarize(windows.filter(({ slot }) => slot === last));
+  return { windows, window: null, shown, endedBy: null, capturedAt: shown.latest.time };
 }
 
-/** The first change of definitions that cannot be repeated on the newest backup that the changes follow. */
-async function obstacleAhead(
-  { database, slot, obstacles, covered }: Recovery,
-  bases: readonly Base[],
-  store: ObjectStore,
-  signal: AbortSignal,
-): Promise<Obstacle | null> {
-  if (obstacles.length === 0) return null;
-  for (const base of bases.toReversed()) {
-    const reach = await reachOf(store, { database, slot }, await readSnapshot(store, base, signal), covered, signal);
-    if (reach) return obstacles.find((obstacle) => isAhead(obstacle, reach)) ?? null;
-  }
-  return null;
+/** The windows of one slot as one, which has gaps where a change of definitions cannot be repeated. */
+function summarize(windows: readonly Window[]): { window: RecoveryWindow; endedBy: Obstacle | null } {
+  const [first] = windows;
+  if (!first) throw new Error('There is no window');
+  // A new backup's own moment is no more than that while the changes before it are not stored.
+  const isGap = ({ earliest, latest }: Window, index: number): boolean =>
+    index > 0 && earliest === latest.time && windows[index - 1]?.endedBy === null;
+  const last = windows.filter((window, index) => !isGap(window, index)).at(-1) ?? first;
+  return {
+    window: { base: first.base, earliest: first.earliest, latest: last.latest },
+    endedBy: last.endedBy,
+  };
 }
 
 const written = ({ code, message, nextStep }: Finding) => ({ code, message, next_step: nextStep });

@@ -3,11 +3,12 @@ import { parseSnapshot } from '../changes/transaction-ids.ts';
 import { findBeginning } from '../changes/window/find-beginning.ts';
 import type { Backup } from '../contract/schemas/backup.ts';
 import { OperationError } from '../errors.ts';
-import { createBackupCatalog, isWhole } from '../state/backups.ts';
+import { createBackupCatalog, isOfTheWhole } from '../state/backups.ts';
 import { type Recovery, readRecovery, recordBaseTaken, recordBaseTried } from '../state/recovery.ts';
 import type { StateTable } from '../state/table.ts';
 import { DAY_MS } from '../time.ts';
 import { readSnapshot } from './bases.ts';
+import { resolveDefinitionsAlert } from './definitions-alert.ts';
 import { growingWaitMs } from './growing-wait.ts';
 import { isAhead } from './obstacles.ts';
 import { type AlertDependencies, resolveWindowAlert } from './window-alert.ts';
@@ -24,8 +25,11 @@ export interface EnsureBaseDependencies extends AlertDependencies {
 /** How far a full backup is that is wanted. `waiting`: it is tried again later. */
 export type BaseState = 'taken' | 'running' | 'begun' | 'waiting';
 
+/** Backups since one is wanted that are judged in a run, the newest first: one whose transactions outlived it may be before one that will do. */
+const MOST_JUDGED = 3;
+
 /** Whoever began it, and however it ends: a full backup of the whole database. */
-const canBeBase = (backup: Backup): boolean => isWhole({ ...backup, status: 'available' });
+const canBeBase = isOfTheWhole;
 
 /** Backups that are a base, or will be one when they succeed, whatever has become of them; the newest first. */
 export async function listCandidates(table: StateTable, database: string): Promise<Backup[]> {
@@ -50,11 +54,15 @@ export async function ensureBase(database: string, dependencies: EnsureBaseDepen
   if (!recovery || !wanted) return null;
   const now = new Date();
   const backups = await listCandidates(table, database);
-  const newest = backups.find(
+  const since = backups.filter(
     ({ status, created_at: at }) => status === 'available' && Date.parse(at) >= Date.parse(wanted.since),
   );
-  if (newest && (await isBase(newest, recovery, dependencies))) {
-    if (await recordBaseTaken(table, recovery, wanted.since)) await resolveWindowAlert(dependencies, database, now);
+  for (const backup of since.slice(0, MOST_JUDGED)) {
+    if (!(await isBase(backup, recovery, dependencies))) continue;
+    if (await recordBaseTaken(table, recovery, wanted.since)) {
+      await resolveWindowAlert(dependencies, database, now);
+      await resolveDefinitionsAlert(dependencies, database, now);
+    }
     return 'taken';
   }
   // One that began earlier is waited for as well: two at a time would be a burden to the server.

@@ -9,6 +9,8 @@ import { nextTry } from './ensure-base.ts';
 export interface WindowFacts {
   recovery: Recovery | null;
   window: RecoveryWindow | null;
+  /** The window of an earlier slot, where the one that is captured has none. */
+  earlier: RecoveryWindow | null;
   /** Whether a change of definitions keeps moments after `window.latest` from being restored. */
   isEnded: boolean;
   /** What keeps recovery from being turned on, while it is off. */
@@ -29,7 +31,7 @@ type Explained = Pick<RecoveryWindowAnswer, 'phase' | 'explanation' | 'base_job'
  */
 export function explainWindow(facts: WindowFacts): Explained {
   const { recovery, problems } = facts;
-  if (!recovery) return off(problems);
+  if (!recovery) return off(problems, facts.earlier);
   if (recovery.closed) return closed(recovery, facts);
   if (recovery.pausing) return pausing(recovery.pausing, facts);
   const { phase, text } = phaseOf(recovery, facts);
@@ -43,18 +45,25 @@ export function explainWindow(facts: WindowFacts): Explained {
   return { ...wanted, ...(phase === 'open' ? { phase } : {}), explanation: `${text} ${wanted.explanation}` };
 }
 
-function off(problems: number): Explained {
+function off(problems: number, earlier: RecoveryWindow | null): Explained {
   const explanation =
     problems === 0
-      ? 'Point-in-time recovery is off: no changes are kept. PUT recovery with {"enabled": true} turns it on. Moments that were captured before can be restored as long as their backups are listed.'
+      ? 'Point-in-time recovery is off: no changes are kept. PUT recovery with {"enabled": true} turns it on.'
       : 'Point-in-time recovery is off, and cannot be turned on before what `problems` names is put right.';
-  return { phase: 'off', explanation, base_job: null, next: null };
+  return { phase: 'off', explanation: `${explanation}${before(earlier)}`, base_job: null, next: null };
 }
 
-function closed({ closed: ended, renew_at: at }: Recovery, { window }: WindowFacts): Explained {
+/** What an earlier window still gives. */
+function before(earlier: RecoveryWindow | null): string {
+  return earlier === null
+    ? ''
+    : ` Moments from ${earlier.earliest} until ${earlier.latest.time}, which were captured before, can be restored as long as their backups are listed.`;
+}
+
+function closed({ closed: ended, renew_at: at }: Recovery, { window, earlier }: WindowFacts): Explained {
   const until = window
     ? `Moments from ${window.earliest} until ${window.latest.time} can still be restored.`
-    : 'No moment was captured that can be restored.';
+    : `No moment was captured since it was turned on last that can be restored.${before(earlier)}`;
   const isPaused = ended?.code === 'paused';
   const what = isPaused
     ? 'Nothing of it is on the server, and nothing is captured. When the upgrade is over, PUT recovery with {"status": "on"} begins a new window with a full backup.'
@@ -77,10 +86,14 @@ function pausing({ since, by }: NonNullable<Recovery['pausing']>, facts: WindowF
 /** How far the window itself is, without what it waits for. */
 function phaseOf(
   { captured_at, turned_on_at: since }: Recovery,
-  { window, isEnded, captureMinutes, now }: WindowFacts,
+  { window, earlier, isEnded, captureMinutes, now }: WindowFacts,
 ): { phase: Explained['phase']; text: string } {
   if (!window) {
-    const text = `The replication slot is there since ${since} and keeps every change. No moment can be restored yet, as there is no full backup from after that.`;
+    const none =
+      earlier === null
+        ? 'No moment can be restored yet, as there is no full backup from after that.'
+        : 'No moment from after that can be restored yet, as there is no full backup from then.';
+    const text = `The replication slot is there since ${since} and keeps every change. ${none}${before(earlier)}`;
     return { phase: 'waiting_for_backup', text };
   }
   const { earliest, latest, base } = window;
@@ -135,13 +148,13 @@ function running(backup: Backup, job: Job, { captureMinutes, now }: WindowFacts)
   };
 }
 
-/** @param before - what was tried */
-function next(recovery: Recovery, { captureMinutes, now }: WindowFacts, before: string): Explained {
+/** @param tried - the backup that did not do */
+function next(recovery: Recovery, { captureMinutes, now }: WindowFacts, tried: string): Explained {
   const { attempts, at } = nextTry(recovery, now);
   const isDue = Date.parse(at) <= now.getTime();
   const which = attempts === 0 ? 'A full backup' : 'Another full backup';
   const when = isDue ? `by the next run of the capture, ${within(captureMinutes)}` : `at ${at} or soon after`;
-  const explanation = `${before} ${which} is begun by itself ${when} (${recovery.base_wanted?.reason}).`.trim();
+  const explanation = `${tried} ${which} is begun by itself ${when} (${recovery.base_wanted?.reason}).`.trim();
   const due_at = isDue ? iso(now.getTime() + captureMinutes * MINUTE_MS) : at;
   return { phase: 'waiting_for_backup', explanation, base_job: null, next: { step: 'full_backup', due_at } };
 }

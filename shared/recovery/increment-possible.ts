@@ -2,9 +2,7 @@ import { OperationError } from '../errors.ts';
 import { type Recovery, readRecovery } from '../state/recovery.ts';
 import type { StateTable } from '../state/table.ts';
 import { type Base, listBases } from './bases.ts';
-
-/** A minute for clocks that differ. */
-const CLOCKS_MS = 60_000;
+import { basesSince } from './windows.ts';
 
 /**
  * Says why no incremental backup of a database can be taken now, as far as the State table tells: its changes are not captured, or
@@ -18,9 +16,9 @@ export async function incrementObstacle(table: StateTable, database: string): Pr
   return basesOf(recovery, await listBases(table, database)).length > 0 ? null : noBase(database);
 }
 
-/** Backups that were taken since the slot was made, oldest first: no other one can be followed by its changes. */
+/** Backups that may have been taken since the slot was made, oldest first; what each has seen says whether the changes follow it. */
 export function basesOf({ turned_on_at: since }: Recovery, bases: readonly Base[]): Base[] {
-  return bases.filter(({ snapshot_at: at }) => Date.parse(at) >= Date.parse(since) - CLOCKS_MS);
+  return basesSince(Date.parse(since), bases);
 }
 
 /** @param reason - why the capture has ended by itself, if it has */

@@ -39,6 +39,7 @@ export async function storeChanges(
     ...dependencies,
     settings,
     definitions: isUntold ? recovery.definitions : undefined,
+    catalog: recovery?.slot === of.slot && recovery.follows_definitions ? recovery.catalog : undefined,
     onUnauthenticated: async (messages) => {
       await onUnauthenticated?.(messages);
       await recordUnauthenticatedMessages(table, of, messages.count, new Date());
@@ -52,6 +53,7 @@ export async function storeChanges(
     ...(summary.coveredUntil === null ? {} : { covered: { time: summary.coveredUntil, lsn: summary.position } }),
     ...(summary.segments > 0 ? { stored_at: at } : {}),
     ...(isUntold ? { definitions: summary.definitions } : {}),
+    ...(summary.catalog === null ? {} : { catalog: summary.catalog }),
   });
   return summary;
 }

@@ -2,7 +2,13 @@ import { DeleteCommand, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/l
 import * as z from 'zod';
 import { findDatabase } from '../configuration/load.ts';
 import type { RuntimeConfiguration } from '../configuration/runtime.ts';
-import { type Backup, backupIdSchema, backupSchema, type Validation } from '../contract/schemas/backup.ts';
+import {
+  type Backup,
+  type BackupDamage,
+  backupIdSchema,
+  backupSchema,
+  type Validation,
+} from '../contract/schemas/backup.ts';
 import { OperationError } from '../errors.ts';
 import { type Page, type PageRequest, queryPage } from './pages.ts';
 import { type StateTable, setExpression, wasWritten } from './table.ts';
@@ -53,8 +59,15 @@ export interface BackupCatalog {
   addMissing(backup: Backup): Promise<boolean>;
   /** Notes what S3 says of a backup's manifest. */
   recordStored(id: string, stored: Pick<Backup, 'stored_at' | 'locked_until'>): Promise<void>;
-  /** Notes what came of a validation. One that failed takes back what an earlier drill has proven. */
+  /**
+   * Notes what came of a validation. One that fails makes the backup `damaged`, and takes back what an earlier drill has proven; one that
+   * passes makes it available again, unless it is a drill that failed and only the objects were read now.
+   */
   recordValidation(id: string, validation: Validation): Promise<void>;
+  /** Notes at an available backup what speaks against it. @returns false when it is not available (any more) */
+  recordDamage(id: string, damage: BackupDamage): Promise<boolean>;
+  /** What was found at a damaged backup is not so any more. @returns false when something else was found meanwhile */
+  recordIntact(id: string, damage: BackupDamage): Promise<boolean>;
   /** Jobs that restore or validate the backup, as far as they are noted; see `releaseRestore`. */
   restoresOf(id: string): Promise<string[]>;
   /** A restore or validation has ended: the backup may be deleted as far as that job is concerned. */
@@ -71,6 +84,9 @@ export const backupKey = (id: string): { pk: string; sk: string } => ({ pk: `BAC
 export const RESTORE_JOBS = 'restore_jobs';
 
 const ENTRIES_PER_PAGE = 500;
+
+/** Its manifest is written, whatever was found since. */
+const COMPLETE = '#status IN (:available, :damaged)';
 
 /** A backup as it is when its job begins. */
 export function runningBackup(backup: NewBackup, now: Date = new Date()): Backup {
@@ -100,6 +116,7 @@ export function runningBackup(backup: NewBackup, now: Date = new Date()): Backup
     last_validation: null,
     last_drill: null,
     proven_at: null,
+    damage: null,
     error: null,
     progress: null,
   };
@@ -121,7 +138,7 @@ export function createBackupCatalog(table: StateTable, now: () => Date = () => n
     const item = await read(id);
     return item ? backupSchema.parse(item) : null;
   };
-  /** Changes a backup under a condition that may name `#status` and `:running`, `:available`, `:failed`, `:deleting`. */
+  /** Changes a backup under a condition that may name `#status`, and each status as `:available`. */
   const change = (id: string, values: Partial<Backup>, condition: string): Promise<boolean> => {
     const set = setExpression(values);
     const named = Object.fromEntries(
@@ -208,15 +225,32 @@ export function createBackupCatalog(table: StateTable, now: () => Date = () => n
         ),
       ),
     async recordStored(id, { stored_at, locked_until }) {
-      await change(id, { stored_at, locked_until }, '#status = :available');
+      await change(id, { stored_at, locked_until }, COMPLETE);
     },
     async recordValidation(id, validation) {
       const { level, outcome, ended_at } = validation;
       const isDrill = level === 'restore';
       const values: Partial<Backup> = { last_validation: validation, ...(isDrill ? { last_drill: validation } : {}) };
-      if (outcome === 'failed') values.proven_at = null;
-      if (outcome === 'passed' && isDrill) values.proven_at = ended_at;
-      await change(id, values, '#status = :available');
+      if (outcome === 'failed') {
+        values.proven_at = null;
+        values.status = 'damaged';
+        values.damage = damageOf(validation);
+      }
+      if (outcome === 'passed') {
+        if (isDrill) values.proven_at = ended_at;
+        const damage = (await find(id))?.damage ?? null;
+        if (damage !== null && (isDrill || damage.found_by !== 'restore')) {
+          values.status = 'available';
+          values.damage = null;
+        }
+      }
+      await change(id, values, COMPLETE);
+    },
+    recordDamage: (id, damage) => change(id, { status: 'damaged', damage, proven_at: null }, '#status = :available'),
+    recordIntact: async (id, damage) => {
+      const found = (await find(id))?.damage;
+      if (found?.found_at !== damage.found_at) return false;
+      return change(id, { status: 'available', damage: null }, '#status = :damaged');
     },
     restoresOf: async (id) => readersOf((await read(id)) ?? {}),
     async releaseRestore(id, jobId) {
@@ -238,7 +272,7 @@ export function createBackupCatalog(table: StateTable, now: () => Date = () => n
       change(
         id,
         { status: 'deleting' },
-        `#status IN (:available, :failed, :deleting) AND attribute_not_exists(${RESTORE_JOBS})`,
+        `#status IN (:available, :damaged, :failed, :deleting) AND attribute_not_exists(${RESTORE_JOBS})`,
       ),
     async remove(id) {
       await wasWritten(
@@ -254,6 +288,17 @@ export function createBackupCatalog(table: StateTable, now: () => Date = () => n
       );
     },
   };
+}
+
+/** What a validation that failed says of its backup. */
+export function damageOf({ level, ended_at, error }: Validation): BackupDamage {
+  const { code = 'backup_damaged', message = 'A validation of it failed' } = error ?? {};
+  return { found_at: ended_at, found_by: level, code, message };
+}
+
+/** Whether its manifest is written: it can be read, wholly or, when it is damaged, in part. */
+export function isComplete({ status }: Pick<Backup, 'status'>): boolean {
+  return status === 'available' || status === 'damaged';
 }
 
 function readersOf(item: Record<string, unknown>): string[] {
@@ -285,7 +330,20 @@ export type BackupScope = Pick<Backup, 'backup_type' | 'include' | 'exclude' | '
 
 /** Whether it is complete, and of the whole database as it was: definitions and all rows, and nothing masked. */
 export function isWhole({ status, ...scope }: BackupScope & Pick<Backup, 'status'>): boolean {
-  return status === 'available' && scopeName(scope) === WHOLE;
+  return status === 'available' && isOfTheWhole(scope);
+}
+
+/** Whether it was asked to be of the whole database as it was, whatever has become of it. */
+export function isOfTheWhole(scope: BackupScope): boolean {
+  return scopeName(scope) === WHOLE;
+}
+
+/**
+ * Whether changes can be repeated on it as far as is known. A drill that could not restore it may have met something of its server or of a
+ * definition; only an object that is lost or changed ends what is built on it.
+ */
+export function canCarryChanges({ damage, ...backup }: BackupScope & Pick<Backup, 'status' | 'damage'>): boolean {
+  return isWhole(damage?.found_by === 'restore' ? { ...backup, status: 'available' } : backup);
 }
 
 /** Of the same scope, the same text. What lacks rows does not stand for what has them. */

@@ -61,6 +61,8 @@ export interface JobStore {
   recordSwap(id: string, swap: Swap): Promise<boolean>;
   /** Notes at a running validation what it has found. @returns false when the job does not run (any more) */
   recordValidation(id: string, validation: ValidationReport): Promise<boolean>;
+  /** The file that a download has made is gone. @returns false when the job made none */
+  forgetDownload(id: string): Promise<boolean>;
   /** Removes a job for good; for jobs that came to nothing, and tests. */
   remove(id: string): Promise<void>;
 }
@@ -158,6 +160,7 @@ export function createJobStore(table: StateTable, now: () => Date = () => new Da
     requestCancel: (id) => change(id, ['running'], { cancel_requested_at: now().toISOString() }),
     forgetUnfinished: (id) => change(id, ['failed'], { unfinished: null }),
     recordValidation: (id, validation) => change(id, ['running'], { validation }),
+    forgetDownload: (id) => change(id, ['succeeded'], { download: null }),
     async remove(id) {
       await table.documents.send(new DeleteCommand({ TableName: table.name, Key: jobKey(id) }));
     },

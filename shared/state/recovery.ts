@@ -1,10 +1,13 @@
 import { DeleteCommand, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import * as z from 'zod';
+import type { Backup } from '../contract/schemas/backup.ts';
 import { closedCodeSchema } from '../contract/schemas/recovery.ts';
+import { catalogSeenSchema } from '../postgres/definitions/catalog-seen.ts';
 import { definitionsSeenSchema } from '../postgres/table-definitions.ts';
+import { type BackupScope, isOfTheWhole } from './backups.ts';
 import { type StateTable, setExpression, wasWritten } from './table.ts';
 
-const obstacleSchema = z.object({
+export const obstacleSchema = z.object({
   /** When the change of definitions was committed; where that is not known, when all was last seen to be as before. */
   at: z.string(),
   /** No commit from here on can be repeated by the backups that do not have the change in them. */
@@ -27,6 +30,14 @@ export type Closed = z.output<typeof closedSchema>;
 
 export const coveredSchema = z.object({ time: z.string(), lsn: z.string() });
 
+const provenSchema = z.object({
+  base: z.string(),
+  lsn: z.string(),
+  at: z.string(),
+  outcome: z.enum(['repeated', 'unknown']),
+  reason: z.string().nullable(),
+});
+
 const recoverySchema = z.object({
   database: z.string(),
   /** The replication slot whose changes are captured. */
@@ -42,6 +53,10 @@ const recoverySchema = z.object({
   stored_at: z.string().nullable(),
   /** As the definitions of tables were last seen, where changes of them are not in the stream; null before the first time. */
   definitions: definitionsSeenSchema.nullable().default(null),
+  /** As all definitions were last seen, where changes of them are in the stream; null before the first time. */
+  catalog: catalogSeenSchema.nullable().default(null),
+  /** Until where changes of definitions were rehearsed on which full backup, and why that says nothing; null before the first time. */
+  proven: provenSchema.nullable().default(null),
   /** Why and when the capture ended; null while it goes on. */
   closed: closedSchema.nullable(),
   /** Somebody wants it paused: done by the run that has captured everything. null: nobody does. */
@@ -87,9 +102,14 @@ export async function writeRecovery(table: StateTable, recovery: Recovery): Prom
 export function recordCapture(
   table: StateTable,
   of: OfSlot,
-  values: Partial<Pick<Recovery, 'captured_at' | 'covered' | 'stored_at' | 'definitions'>>,
+  values: Partial<Pick<Recovery, 'captured_at' | 'covered' | 'stored_at' | 'definitions' | 'catalog'>>,
 ): Promise<boolean> {
   return change(table, of, values, '#slot = :slot');
+}
+
+/** Notes until where changes of definitions were rehearsed. @returns false when the slot is another one by now */
+export function recordProven(table: StateTable, of: OfSlot, proven: NonNullable<Recovery['proven']>): Promise<boolean> {
+  return change(table, of, { proven }, '#slot = :slot');
 }
 
 /** Notes that the window has ended. @returns false when that is known, or the slot is another one by now */
@@ -114,7 +134,7 @@ export function recordPausing(table: StateTable, of: OfSlot, pausing: Recovery['
 }
 
 /** Obstacles that are kept; older ones are in the descriptions of their segments alone. */
-const MOST_OBSTACLES = 20;
+export const MOST_OBSTACLES = 20;
 
 /** Notes a change of definitions that ends the window, so that a full backup is wanted from now on. Again is no change. */
 export async function recordObstacle(
@@ -135,6 +155,22 @@ export async function recordObstacle(
     },
     '#slot = :slot',
   );
+}
+
+/**
+ * Notes that a full backup on which changes are repeated has lost an object or its manifest, so that another is wanted from now on. Of a
+ * database without recovery, and of a backup that is no base, nothing is noted.
+ */
+export async function recordLostBase(
+  table: StateTable,
+  { id, database, ...backup }: BackupScope & Pick<Backup, 'id' | 'database' | 'created_at'>,
+  now: Date,
+): Promise<void> {
+  if (!isOfTheWhole(backup)) return;
+  const recovery = await readRecovery(table, database);
+  if (!recovery || recovery.base_wanted || Date.parse(backup.created_at) < Date.parse(recovery.turned_on_at)) return;
+  const reason = `The full backup ${id} is damaged`;
+  await change(table, recovery, { base_wanted: { since: now.toISOString(), reason } }, '#slot = :slot');
 }
 
 /** Notes messages that nobody vouches for, in addition to those that were noted before. */

@@ -46,6 +46,25 @@ test.each([
   }),
 );
 
+test('a backup is damaged', () =>
+  conditionIn({
+    check: 'damaged_backups',
+    levels: { ERROR: 1 },
+    async make() {
+      const id = newBackupId();
+      const made = runningBackup({
+        ...{ id, database: DATABASE, backup_type: 'full', custom_name: null },
+        ...{ job_id: newJobId(), requested_by: 'test' },
+      });
+      const catalog = createBackupCatalog(watched.table);
+      await catalog.addMissing({ ...made, status: 'available', snapshot_at: ago(0), ended_at: ago(0) });
+      const found = { job_id: newJobId(), level: 'integrity', ended_at: ago(0) } as const;
+      const error = { code: 'backup_damaged', message: 'An object is gone', next_step: 'Take another.' };
+      await catalog.recordValidation(id, { ...found, outcome: 'failed', error });
+      return () => catalog.recordValidation(id, { ...found, outcome: 'passed', error: null });
+    },
+  }));
+
 test('changes are not captured', () =>
   conditionIn({
     check: 'capture_age',
@@ -58,6 +77,8 @@ test('changes are not captured', () =>
           covered: null,
           stored_at: null,
           definitions: null,
+          catalog: null,
+          proven: null,
           closed: null,
           unauthenticated: null,
           pausing: null,

@@ -340,7 +340,7 @@ forEachServer((server) => {
     expect(await leftovers(other)).toMatchObject({ slots: '1', triggers: '4', schemas: '1' });
     const again = await turnOn('set-up', dependencies);
     expect(again.slot > record.slot).toBe(true);
-    expect(await turnOff('set-up', dependencies)).toEqual([again.slot]);
+    expect(await turnOff('set-up', dependencies)).toEqual({ slots: [again.slot], left: [] });
     expect(await leftovers(other)).toEqual(before);
     await other.drop();
   });

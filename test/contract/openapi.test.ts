@@ -44,6 +44,7 @@ test('what goes in and what comes out share one schema each', () => {
     'AuditRecord',
     'AuditVerification',
     'Backup',
+    'BackupDamage',
     'BackupSample',
     'ChangedMasking',
     'Check',

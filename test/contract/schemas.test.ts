@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { roleIncludes, roleSchema } from '../../shared/contract/roles.ts';
 import { routes } from '../../shared/contract/routes.ts';
+import { auditQuerySchema, verifyQuerySchema } from '../../shared/contract/schemas/audit-trail.ts';
 import { backupRequestSchema } from '../../shared/contract/schemas/backup.ts';
 import { pageQuerySchema } from '../../shared/contract/schemas/common.ts';
 import { restoreRequestSchema, targetDatabaseSchema } from '../../shared/contract/schemas/restore.ts';
@@ -68,6 +69,14 @@ describe('the limit of a page', () => {
   test.each(['', ' 5', '1e2', '0x10', '5.0', 'NaN', '-0', '٣', [], {}])('is not %j', (text) => {
     expect(limit(text).success).toBe(false);
   });
+});
+
+test.each([auditQuerySchema, verifyQuerySchema])('a span of time does not end before it begins', (schema) => {
+  const [early, late] = ['2026-01-01T00:00:00Z', '2026-06-01T00:00:00Z'];
+  expect(schema.safeParse({ from: early, to: late }).success).toBe(true);
+  expect(schema.safeParse({ from: early, to: early }).success).toBe(true);
+  const { error } = schema.safeParse({ from: late, to: early });
+  expect(error?.issues).toMatchObject([{ path: ['to'], message: 'to is before from' }]);
 });
 
 test('no field that is not in the contract passes', () => {

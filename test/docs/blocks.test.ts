@@ -40,6 +40,19 @@ describe('the blocks of the documents', () => {
     expect(silent).toEqual([]);
   });
 
+  test('write no file into the clone that git would show as new', () => {
+    const ignored = readFileSync(join(projectFolder, '.gitignore'), 'utf8').split('\n');
+    const written = blocks
+      .filter((block) => ['run', 'start', 'aws'].includes(treatmentOf(block) ?? '') && block.language === 'sh')
+      // The guide for restores by hand works in a folder of its own.
+      .filter((block) => !placeOf(block).includes('restore-by-hand'))
+      .flatMap(({ text }) =>
+        [...text.matchAll(/(?:\btee|[^\S\n]-o|>) ([\w-]+\.[\w.]+)$/gm)].map(([, name]) => `/${name}`),
+      );
+    expect(written).toEqual(expect.arrayContaining(['/backup.json', '/masked.json', '/secret.json', '/shop.sql.gz']));
+    expect(written.filter((name) => !ignored.includes(name))).toEqual([]);
+  });
+
   test.each(
     blocks.filter((block) => treatmentOf(block) === 'configuration').map((block) => [placeOf(block), block.text]),
   )('%s is a part of a configuration that can be deployed', (place, text) => {

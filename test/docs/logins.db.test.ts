@@ -7,6 +7,8 @@ import { checkSetup } from '../../shared/changes/setup/check-setup.ts';
 import { turnOff, turnOn } from '../../shared/changes/setup/turn-on.ts';
 import { noDetails, readDetails } from '../../shared/health/sample/read-details.ts';
 import { takeReading } from '../../shared/health/sample/take-reading.ts';
+import { scramVerifier } from '../../shared/postgres/scram-verifier.ts';
+import { changeOwnPassword } from '../../shared/security/rotation/change-password.ts';
 import { newJobId } from '../../shared/state/ids.ts';
 import { DATABASE_ID, useBackupHarness } from '../backup/support/harness.ts';
 import { databaseDifferences } from '../support/compare/compare.ts';
@@ -173,6 +175,27 @@ describe.each(tested)('PostgreSQL $version', (binaries) => {
       await client.end();
     });
 
+    test('... changes its own password, and by no function of somebody else', async () => {
+      const change = async (to: string) => {
+        const client = await connectAsLogin();
+        await changeOwnPassword(client, 'dbms', await scramVerifier(to)).finally(() => client.end());
+      };
+      await change('another');
+      await expect(connectAsLogin()).rejects.toMatchObject({ code: '28P01' });
+      await asAdministrator(`ALTER ROLE dbms PASSWORD '${password}'`);
+      if (platform === 'rds' || binaries.version >= 16) return;
+      const client = await connectAsLogin();
+      await expect(client.query("SELECT dbms_run.change_password('plain')")).rejects.toMatchObject({ code: '42501' });
+      await client.end();
+      await withClient(server, 'shop', (superuser) => superuser.query('ALTER SCHEMA dbms_run OWNER TO clerk'));
+      await expect(change('another')).rejects.toMatchObject({ code: 'password_restricted' });
+      await expect(asAdministrator(script(platform))).rejects.toThrow('belongs to somebody else');
+      await withClient(server, 'shop', (superuser) => superuser.query('DROP SCHEMA dbms_run CASCADE'));
+      await expect(change('another')).rejects.toMatchObject({ code: 'password_restricted' });
+      await asAdministrator(script(platform));
+      await change(password);
+    });
+
     test('... ends the sessions of others', async () => {
       const other = await asOther(server);
       const client = await connectAsLogin();
@@ -200,6 +223,8 @@ describe.each(tested)('PostgreSQL $version', (binaries) => {
       expect(extension).toHaveLength(binaries.statements ? 1 : 0);
       if (binaries.statements)
         await withClient(server, restored.name, (client) => client.query('CREATE EXTENSION pg_stat_statements'));
+      // This system's own functions are in no copy.
+      await withClient(server, 'shop', (client) => client.query('DROP SCHEMA IF EXISTS dbms_run CASCADE'));
       expect(await databaseDifferences(shop, restored)).toEqual([]);
     });
 
@@ -221,6 +246,7 @@ describe.each(tested)('PostgreSQL $version', (binaries) => {
       // Somebody else's functions under these names are not called.
       await withClient(server, 'shop', (client) =>
         client.query(`
+          DROP SCHEMA IF EXISTS dbms_run CASCADE;
           CREATE SCHEMA dbms_run AUTHORIZATION clerk;
           CREATE FUNCTION dbms_run.create_login(text, text, timestamptz) RETURNS void SECURITY DEFINER LANGUAGE sql AS 'SELECT 1/0';
           CREATE FUNCTION dbms_run.drop_login(text) RETURNS void SECURITY DEFINER LANGUAGE sql AS 'SELECT 1/0';
@@ -254,7 +280,7 @@ describe.each(tested)('PostgreSQL $version', (binaries) => {
       expect(problems).toEqual([]);
       expect(warnings.map(({ code }) => code)).toContain('definitions_not_followed');
       await turnOn(DATABASE_ID, { target: target(), store: harness.store, signal });
-      expect(await turnOff(DATABASE_ID, { target: target() })).toHaveLength(1);
+      expect(await turnOff(DATABASE_ID, { target: target() })).toMatchObject({ slots: [expect.any(String)], left: [] });
     });
 
     test('... is no superuser and makes no roles', async () => {

@@ -17,6 +17,27 @@ const losses: readonly Loss[] = [
     check: 'rows_hidden_by_policies',
     stopsBackups: true,
   },
+  {
+    what: 'the function that changes its password',
+    sql: 'DROP FUNCTION dbms_run.change_password(text)',
+    check: 'password_not_changed',
+    until: 15,
+  },
+  {
+    what: 'the right to that function',
+    sql: 'REVOKE EXECUTE ON FUNCTION dbms_run.change_password(text) FROM dbms',
+    check: 'password_not_changed',
+    until: 15,
+  },
+  {
+    what: 'event triggers that do not fire when it logs in',
+    sql: `CREATE OR REPLACE FUNCTION doctor_plain.on_login() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
+      ALTER FUNCTION doctor_plain.on_login OWNER TO doctor_stranger;
+      DROP EVENT TRIGGER IF EXISTS doctor_login; CREATE EVENT TRIGGER doctor_login ON login EXECUTE FUNCTION doctor_plain.on_login();
+      ALTER ROLE dbms RESET event_triggers; REVOKE SET ON PARAMETER event_triggers FROM dbms`,
+    check: 'login_triggers_fire',
+    since: 17,
+  },
 ];
 
 const harness = useBackupHarness();

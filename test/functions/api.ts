@@ -62,6 +62,8 @@ export interface RealDatabase {
   name: string;
   user: string;
   password: string;
+  /** By default as on AWS. */
+  kind?: 'self-managed';
 }
 
 async function configured({ services }: StateService, real: RealDatabase | null) {
@@ -73,10 +75,10 @@ async function configured({ services }: StateService, real: RealDatabase | null)
       login: { type: 'secret', secret_arn: `arn:aws:secretsmanager:eu-west-1:111122223333:secret:${id}` },
     }));
   }
-  const { host, port, name, user: username, password } = real;
+  const { host, port, name, user: username, password, kind } = real;
   const secret_arn = await services.putSecret('databases/real', JSON.stringify({ username, password }));
   const tls = { mode: 'disable' };
-  return DATABASES.map((id) => ({ id, host, port, name, tls, login: { type: 'secret', secret_arn } }));
+  return DATABASES.map((id) => ({ id, kind, host, port, name, tls, login: { type: 'secret', secret_arn } }));
 }
 
 export const SCHEDULE_GROUP = 'dbms-backups';

@@ -119,6 +119,11 @@ describe('making a file', () => {
     const { Uploads = [] } = await s3.send(new ListMultipartUploadsCommand({ Bucket: api.downloadBucket }));
     expect(Uploads.filter((upload) => upload.Key?.includes(id))).toEqual([]);
     expect((await get(id)).status).toBe(404);
+    // Its job does not offer it any more either.
+    expect((await api.call({ method: 'GET', path: `/jobs/${job.id}` })).body).toMatchObject({
+      status: 'succeeded',
+      download: null,
+    });
     expect((await make(id)).problem).toMatchObject({ code: 'unknown_backup', errors: [{ field: 'path.id' }] });
   });
 

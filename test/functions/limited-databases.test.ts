@@ -127,13 +127,18 @@ describe('a caller whose roles are for another database', () => {
       expect(await restore({ target_database: 'copy', environment: 'shop' }, path)).toEqual([
         ...[403, 'database_not_allowed', 'body.environment'],
       ]);
-      for (const mode of ['swap', 'data'])
-        expect(await restore({ mode, target_database: 'shop' }, path)).toEqual([
+      for (const mode of [{ mode: 'swap' }, { mode: 'data' }, { mode: 'beside', tables: ['public.a'] }])
+        expect(await restore({ ...mode, target_database: 'shop' }, path)).toEqual([
           ...[403, 'database_not_allowed', 'body.target_database'],
         ]);
       const unmanaged = { mode: 'swap', target_database: 'legacy', confirm_unmanaged: 'legacy' };
       expect((await restore(unmanaged, path))[1]).toBe('database_not_allowed');
       expect((await restore({ target_database: 'copy', backup_id: things.backup }, path))[1]).toBe('unknown_backup');
+      // A copy of another database, with all that is in it.
+      for (const template of ['shop', 'legacy'])
+        expect(await restore({ target_database: 'copy', expect: { extensions: ['postgis'], template } }, path)).toEqual(
+          [...[403, 'database_not_allowed', 'body.expect.template']],
+        );
     }
   });
 
@@ -149,6 +154,51 @@ describe('a caller whose roles are for another database', () => {
       ['POST', `/jobs/${things.restoreIntoShop}/cancel`],
     ] as const)
       expect((await api.call({ method, path, databases: ['crm'] })).problem.code).toBe('unknown_job');
+  });
+
+  test('neither sees, ends, resumes, discards nor swaps back what an administrator has restored into another from theirs', async () => {
+    const began = async (body: object) => {
+      const call = { method: 'POST', path: '/restore', query: { database: 'crm' } };
+      const { body: job } = await api.call({ ...call, body: { backup_id: ofCrm.backup, confirm: true, ...body } });
+      return job.id as string;
+    };
+    const jobs = [
+      await began({ mode: 'swap', target_database: 'shop' }),
+      await began({ mode: 'data', target_database: 'shop' }),
+      await began({ mode: 'swap', target_database: 'legacy', confirm_unmanaged: 'legacy' }),
+    ];
+    const own = await began({ target_database: 'copy_of_crm' });
+    for (const id of jobs)
+      for (const [method, path, body] of [
+        ['GET', `/jobs/${id}`],
+        ['POST', `/jobs/${id}/cancel`],
+        ['POST', `/restore/${id}/swap-back`, { confirm: true }],
+        ['POST', `/restore/${id}/resume`],
+        ['POST', `/restore/${id}/discard`],
+      ] as const) {
+        const call = { method, path, databases: ['crm'], ...(body ? { body } : {}) };
+        expect([path, (await api.call(call)).problem.code]).toEqual([path, 'unknown_job']);
+      }
+    expect((await api.call({ method: 'GET', path: `/jobs/${own}`, databases: ['crm'] })).body.id).toBe(own);
+    const { body } = await api.call({ method: 'GET', path: '/jobs', query: { database: 'crm' }, databases: ['crm'] });
+    const listed = body.items.map(({ id }: { id: string }) => id);
+    expect(listed).toContain(own);
+    expect(listed).not.toEqual(expect.arrayContaining([jobs[0]]));
+    expect(listed).not.toEqual(expect.arrayContaining([jobs[1]]));
+  });
+
+  test('gets nothing of another by the cursor of its list', async () => {
+    for (const path of ['/jobs', '/backups', '/alerts', '/security/audit']) {
+      const list = (databases: string[], query: object) =>
+        api.call({ method: 'GET', path, databases, query: { limit: '1', ...query } });
+      await makeBackup('shop');
+      const { body: first } = await list(['shop'], { database: 'shop' });
+      const cursor = first.next_cursor ?? '';
+      if (cursor === '') continue;
+      const { body, status } = await list(['crm'], { database: 'crm', cursor });
+      expect([200, 400]).toContain(status);
+      expect(JSON.stringify(body)).not.toContain('shop');
+    }
   });
 
   test('is told no names of others, and each refusal is in the audit trail of the database', async () => {

@@ -24,7 +24,7 @@ const proven_at = new Date(now).toISOString();
 describe('ages', () => {
   test('are those of the newest, and of the newest that a drill has restored, in seconds', () => {
     const backups = [backup(30, { proven_at }), backup(2), backup(20, { proven_at }), backup(9)];
-    expect(backupAges(backups, now)).toEqual({ newest: 2 * 3600, newestProven: 20 * 3600 });
+    expect(backupAges(backups, now)).toEqual({ newest: 2 * 3600, newestProven: 20 * 3600, damaged: 0 });
   });
 
   test('are of complete full backups of a whole database alone', () => {
@@ -35,12 +35,31 @@ describe('ages', () => {
       backup(1, { include: ['sales.*'], proven_at }),
       backup(1, { exclude: ['audit'], proven_at }),
     ];
-    expect(backupAges([...others, backup(5)], now)).toEqual({ newest: 5 * 3600, newestProven: null });
-    expect(backupAges(others, now)).toEqual({ newest: null, newestProven: null });
+    expect(backupAges([...others, backup(5)], now)).toEqual({ newest: 5 * 3600, newestProven: null, damaged: 0 });
+    expect(backupAges(others, now)).toEqual({ newest: null, newestProven: null, damaged: 0 });
   });
 
   test('are never below nothing, though the clock of the database is ahead', () => {
     expect(backupAges([backup(-1)], now).newest).toBe(0);
+  });
+
+  test('count from when a backup was complete, where the clock of the database was ahead', () => {
+    const ended_at = new Date(now - 48 * HOUR_MS).toISOString();
+    expect(backupAges([backup(-24, { ended_at, proven_at })], now)).toEqual({
+      newest: 48 * 3600,
+      newestProven: 48 * 3600,
+      damaged: 0,
+    });
+    const stored_at = new Date(now - 50 * HOUR_MS).toISOString();
+    expect(backupAges([backup(-24, { stored_at })], now).newest).toBe(50 * 3600);
+  });
+
+  test('are not of a backup that is known to be damaged', () => {
+    expect(backupAges([backup(1, { status: 'damaged' }), backup(40)], now)).toEqual({
+      newest: 40 * 3600,
+      newestProven: null,
+      damaged: 1,
+    });
   });
 });
 
@@ -72,7 +91,7 @@ describe('publishing', () => {
   test('sends what there is, and nothing for what there is not', async () => {
     const publish = (database: string) =>
       publishBackupAges(database, { table: state.table, cloudwatch, namespace }, new Date(now));
-    expect(await publish('crm')).toEqual({ newest: null, newestProven: null });
+    expect(await publish('crm')).toEqual({ newest: null, newestProven: null, damaged: 0 });
     await createBackupCatalog(state.table).addMissing(backup(3));
     await publish('shop');
     expect(await published(publishedName('proven_backup_age_seconds'), 'shop')).toEqual([]);

@@ -1,3 +1,4 @@
+import { forgedMessages as forged } from '../changes/support/hostile-messages.sql.ts';
 import { tripSql } from './tripwire.ts';
 
 /**
@@ -26,8 +27,17 @@ CREATE OPERATOR evil.= (LEFTARG = oid, RIGHTARG = oid, FUNCTION = evil.equal);
 CREATE OPERATOR evil./ (LEFTARG = int4, RIGHTARG = float8, FUNCTION = evil.div);
 
 -- What evaluates an expression when rows are written, read, compared, cast or indexed.
-CREATE FUNCTION evil.passes(kind text, value text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RETURN evil.trip(kind); END $$;
-CREATE FUNCTION evil.same(kind text, value text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN PERFORM evil.trip(kind); RETURN value; END $$;
+-- A restore of chosen tables brings what they depend on, which the tripwire is not.
+CREATE FUNCTION evil.passes(kind text, value text) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+  IF pg_catalog.to_regprocedure('evil.trip(text)') IS NOT NULL THEN PERFORM evil.trip(kind); END IF;
+  RETURN true;
+END $$;
+CREATE FUNCTION evil.same(kind text, value text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS $$
+BEGIN
+  IF pg_catalog.to_regprocedure('evil.trip(text)') IS NOT NULL THEN PERFORM evil.trip(kind); END IF;
+  RETURN value;
+END $$;
 CREATE DOMAIN evil.mail AS text CHECK (evil.passes('domain', VALUE));
 CREATE TYPE evil.mood AS ENUM ('good', 'bad');
 CREATE FUNCTION evil.mood_as_text(evil.mood) RETURNS text LANGUAGE plpgsql AS $$ BEGIN PERFORM evil.trip('cast'); RETURN 'good'; END $$;
@@ -35,7 +45,11 @@ CREATE FUNCTION evil.text_as_mood(text) RETURNS evil.mood LANGUAGE plpgsql AS $$
 CREATE CAST (evil.mood AS text) WITH FUNCTION evil.mood_as_text AS ASSIGNMENT;
 CREATE CAST (text AS evil.mood) WITH FUNCTION evil.text_as_mood AS ASSIGNMENT;
 CREATE TYPE evil.pair AS (mail evil.mail, mood evil.mood);
-CREATE FUNCTION evil.distance(int4, int4) RETURNS float8 IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN PERFORM evil.trip('range'); RETURN 0; END $$;
+CREATE FUNCTION evil.distance(int4, int4) RETURNS float8 IMMUTABLE LANGUAGE plpgsql AS $$
+BEGIN
+  IF pg_catalog.to_regprocedure('evil.trip(text)') IS NOT NULL THEN PERFORM evil.trip('range'); END IF;
+  RETURN 0;
+END $$;
 CREATE TYPE evil.span AS RANGE (subtype = int4, subtype_diff = evil.distance);
 CREATE TABLE evil.people (
   id int PRIMARY KEY, email evil.mail, note text DEFAULT evil.same('default', 'x') CHECK (evil.passes('check', note)),
@@ -65,9 +79,22 @@ CREATE MATERIALIZED VIEW evil.kept AS SELECT evil.trip('materialized view') AS t
 CREATE PROCEDURE evil.act() LANGUAGE plpgsql AS $$ BEGIN PERFORM evil.trip('procedure'); END $$;
 CREATE FUNCTION evil.add(text, text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN PERFORM evil.trip('aggregate'); RETURN ''; END $$;
 CREATE AGGREGATE evil.max(text) (SFUNC = evil.add, STYPE = text);
-CREATE FUNCTION evil.on_ddl() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM evil.trip('event trigger'); END $$;
+CREATE FUNCTION evil.on_ddl() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM evil.trip(pg_catalog.concat('event trigger ', TG_EVENT)); END $$;
 SELECT pg_catalog.lo_from_bytea(0, 'of the owner');
 `;
+
+/**
+ * Event triggers, which a superuser has made for an application with a function of its owner: whoever runs a command, or from 17 on logs in, runs
+ * what the owner makes of it.
+ */
+export const eventTriggersSql = (version: number): string =>
+  ['ddl_command_start', 'ddl_command_end', 'sql_drop', 'table_rewrite', ...(version >= 17 ? ['login'] : [])]
+    .map(
+      (event) => `
+CREATE EVENT TRIGGER evil_${event} ON ${event} EXECUTE FUNCTION evil.on_ddl();
+ALTER EVENT TRIGGER evil_${event} ENABLE ALWAYS;`,
+    )
+    .join('');
 
 /** Settings that an owner gives a database: the last thing, as they hold for every session after it. */
 export const hostileSettings = (database: string, owner: string): string[] =>
@@ -83,3 +110,6 @@ export const hostileSettings = (database: string, owner: string): string[] =>
     'array_nulls = off',
     'statement_timeout = 1000',
   ].map((setting) => `ALTER DATABASE ${database} SET ${setting}`);
+
+/** What looks like messages of this system's event triggers, and is none. */
+export const forgedMessages: readonly string[] = forged;

@@ -6,7 +6,7 @@ export interface Trip {
   kind: string;
   session: string;
   current: string;
-  /** Whom RESET ROLE made of it; null where the server did not allow it. */
+  /** Whom SET ROLE none made of it; null where the server did not allow it. */
   became: string | null;
   database: string;
 }
@@ -25,7 +25,8 @@ DECLARE
   place bigint;
 BEGIN
   BEGIN
-    EXECUTE 'RESET ROLE';
+    -- RESET ROLE would go back to what the database has set.
+    EXECUTE 'SET ROLE none';
     became := current_user;
     RAISE EXCEPTION 'rolled back';
   EXCEPTION WHEN OTHERS THEN NULL;

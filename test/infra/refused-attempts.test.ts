@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { CloudWatchClient, PutMetricDataCommand } from '@aws-sdk/client-cloudwatch';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DecryptCommand, GenerateDataKeyCommand, GenerateMacCommand, KMSClient } from '@aws-sdk/client-kms';
@@ -219,6 +221,14 @@ describe('KMS', () => {
     }
   });
 
+  it('derives by the one algorithm alone', async () => {
+    const client = kms('backup');
+    const derive = (MacAlgorithm: 'HMAC_SHA_256' | 'HMAC_SHA_512') =>
+      client.send(new GenerateMacCommand({ KeyId: keys.masking, MacAlgorithm, Message: Buffer.from('x') }));
+    await derive('HMAC_SHA_256');
+    await expect(derive('HMAC_SHA_512')).rejects.toMatchObject(refused('kms:GenerateMac'));
+  });
+
   it('opens the archive of the audit trail for its readers, under a key that opens no backup', async () => {
     const archive = await made(keys.data, { audit: 'shop', path: 'a' });
     for (const name of ['audit-api', 'compliance-api']) await kms(name).send(archive);
@@ -319,3 +329,95 @@ describe('other services', () => {
     await lambda.close();
   });
 });
+
+describe('every condition of a policy of a function', () => {
+  /** Where an attempt of this file, sent to an endpoint of the local run, is refused for it. */
+  const attempts: Readonly<Record<string, string>> = {
+    'dynamodb:LeadingKeys': 'takes no settings from %s, which connects to databases',
+    'dynamodb:EnclosingOperation': 'takes records in transactions alone',
+    'kms:ViaService': 'lets nobody use the key of the tables without going through DynamoDB',
+    'kms:EncryptionContext:database': 'opens backups for those that read backups, and nothing else of their key',
+    'kms:EncryptionContext:audit':
+      'opens the archive of the audit trail for its readers, under a key that opens no backup',
+    'kms:EncryptionContext:purpose': 'opens a stored masking key, and derives one, for those that mask',
+    'kms:EncryptionContext:aws:s3:arn':
+      'encrypts and decrypts with a key for those alone that may use it for that bucket',
+    'kms:MacAlgorithm': 'derives by the one algorithm alone',
+    's3:prefix': 'lists the paths that a function works with',
+    'ses:FromAddress': 'hold to the namespace, the sender and the role that the conditions name',
+    'cloudwatch:namespace': 'hold to the namespace, the sender and the role that the conditions name',
+    'iam:PassedToService': 'hold to the namespace, the sender and the role that the conditions name',
+  };
+
+  it('has an attempt in this file', () => {
+    const { callers } = readPermissions(synthesized.app.resources);
+    const keys = Object.values(callers).flatMap(({ statements }) =>
+      statements.flatMap(({ conditions }) => Object.values(conditions).flatMap((operands) => Object.keys(operands))),
+    );
+    expect([...new Set(keys)].sort()).toEqual(Object.keys(attempts).sort());
+    const here = readFileSync(join(import.meta.dirname, 'refused-attempts.test.ts'), 'utf8');
+    for (const name of Object.values(attempts)) expect(here).toContain(`${name}'`);
+  });
+
+  it('refuses what breaks it, and it alone', () => {
+    const { callers } = readPermissions(synthesized.app.resources);
+    const broken: string[] = [];
+    let tried = 0;
+    for (const [name, { statements }] of Object.entries(callers))
+      for (const statement of statements.filter(
+        ({ effect, conditions }) => effect === 'Allow' && Object.keys(conditions).length > 0,
+      )) {
+        const conditions = Object.entries(statement.conditions).flatMap(([operator, operands]) =>
+          Object.entries(operands).map(([key, values]) => ({ operator, key, values: [values].flat().map(String) })),
+        );
+        const whole = fulfilling(conditions);
+        const alone = compileStatements([statement]);
+        for (const action of statement.actions)
+          for (const pattern of statement.resources) {
+            const request = { action, resource: pattern.replaceAll('*', 'x') };
+            if (alone({ ...request, context: whole }) !== 'allowed') broken.push(`${name} ${action}: not even so`);
+            for (const condition of conditions)
+              for (const context of breaking(condition, whole)) {
+                tried += 1;
+                if (alone({ ...request, context }) === 'allowed')
+                  broken.push(`${name} ${action} ${condition.operator} ${condition.key} ${JSON.stringify(context)}`);
+              }
+          }
+      }
+    expect(broken).toEqual([]);
+    expect(tried).toBeGreaterThan(500);
+  });
+});
+
+interface Condition {
+  operator: string;
+  key: string;
+  values: readonly string[];
+}
+const sample = (pattern: string): string => pattern.replaceAll('*', 'x');
+
+/** What fulfils conditions all together. */
+function fulfilling(conditions: readonly Condition[]): Record<string, string | string[]> {
+  const context: Record<string, string | string[]> = {};
+  for (const { operator, key, values } of conditions) {
+    if (operator === 'Null' || /Not(?:Like|Equals)/.test(operator)) context[key] ??= ['OTHER#x'];
+    else context[key] = [sample(values[0] ?? '')];
+  }
+  return context;
+}
+
+/** What breaks one of them while the others hold. */
+function breaking({ operator, key, values }: Condition, whole: Record<string, string | string[]>) {
+  // All of the bucket of downloads, which holds nothing else: this one says so and keeps nothing out.
+  if (values.includes('*')) return [];
+  const { [key]: own, ...without } = whole;
+  if (operator === 'Null') return [without];
+  if (/Not(?:Like|Equals)/.test(operator))
+    return values.flatMap((value) => [
+      { ...without, [key]: [sample(value)] },
+      { ...without, [key]: [own ?? 'OTHER#x', sample(value)].flat() },
+    ]);
+  const others = [{ ...without, [key]: ['something else'] }];
+  if (operator.startsWith('ForAllValues:')) others.push({ ...without, [key]: [own ?? '', 'something else'].flat() });
+  return /IfExists$|^ForAllValues:/.test(operator) ? others : [...others, without];
+}

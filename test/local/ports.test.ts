@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { freePort, knownPorts, PortTaken, requireFreePort } from '../../local/ports.ts';
 
@@ -62,6 +62,7 @@ it('names who holds a port, and finds a free one after it', async () => {
   const { port } = await listen(0);
   const error = await requireFreePort(port).catch((thrown: unknown) => thrown);
   expect(error).toBeInstanceOf(PortTaken);
-  if (process.platform === 'linux') expect(String(error)).toContain(`(process ${process.pid}, in ${process.cwd()})`);
+  if (process.platform === 'linux')
+    expect(String(error)).toContain(` by ${basename(process.argv0)} (process ${process.pid}, in ${process.cwd()})`);
   await requireFreePort(await freePort(port));
 });

@@ -1,8 +1,9 @@
-import { chmod, mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { chmod, mkdir, mkdtemp, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { lockStateFolder } from '../../local/lock.ts';
+import { lockStateFolder, refuseSecond } from '../../local/lock.ts';
 import { closeFolder } from '../../local/private-folder.ts';
 
 let folder: string;
@@ -38,4 +39,20 @@ it('leaves a folder that lets the server through, and nobody else, as it is', as
   await chmod(folder, 0o710);
   closeFolder(folder);
   expect(await mode()).toBe('710');
+});
+
+it('has a second system refused while the first one runs, and no longer once its number is that of another process', async () => {
+  const other = spawn(process.execPath, ['-e', 'setTimeout(() => {}, 60_000)']);
+  try {
+    await mkdir(folder);
+    const path = join(folder, 'running.pid');
+    await writeFile(path, String(other.pid));
+    expect(() => refuseSecond(folder)).toThrow(`A local system already runs on ${folder} (process ${other.pid})`);
+    if (process.platform !== 'linux') return;
+    const before = Date.now() / 1000 - 60;
+    await utimes(path, before, before);
+    expect(() => refuseSecond(folder)).not.toThrow();
+  } finally {
+    other.kill('SIGKILL');
+  }
 });

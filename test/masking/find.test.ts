@@ -51,7 +51,7 @@ test('values speak louder than names, and both together loudest', () => {
   const byValues = judge(column('x'), mails);
   const byName = judge(column('email'), []);
   const byBoth = judge(column('email'), mails);
-  expect(byValues).toMatchObject({ kind: 'email', mask: { rule: 'email' }, sampled: 50 });
+  expect(byValues).toMatchObject({ kind: 'email', masks: [{ rule: 'email' }, { rule: 'hash' }], sampled: 50 });
   expect(byName).toMatchObject({ kind: 'email', sampled: 0 });
   expect(byValues?.confidence).toBeGreaterThan(byName?.confidence ?? 1);
   expect(byBoth?.confidence).toBeGreaterThan(byValues?.confidence ?? 1);
@@ -65,17 +65,17 @@ test('values speak louder than names, and both together loudest', () => {
 });
 
 test('a rule is proposed that fits the column, or none', () => {
-  expect(judge(column('email', 'varchar', 4 + 16), [])?.mask).toMatchObject({ rule: 'hash' });
-  expect(judge(column('email', 'varchar', 4 + 5), [])?.mask).toBeNull();
+  expect(judge(column('email', 'varchar', 4 + 16), [])?.masks[0]).toMatchObject({ rule: 'hash' });
+  expect(judge(column('email', 'varchar', 4 + 5), [])?.masks).toEqual([]);
   expect(judge(column('born', 'date'), ['1990-01-02'])).toMatchObject({
     kind: 'birth_date',
-    mask: { rule: 'date_shift' },
+    masks: [{ rule: 'date_shift' }, { rule: 'fixed' }],
   });
   expect(
     judge(
       column('x', 'inet'),
       many((index) => `10.0.0.${index}`),
-    )?.mask,
+    )?.masks[0],
   ).toMatchObject({ rule: 'fixed' });
 });
 
@@ -112,10 +112,13 @@ test('documents and arrays are looked into, and one rule is proposed for all tha
   expect(judge({ ...column('data', 'jsonb') }, documents)).toMatchObject({
     kind: 'email',
     sampled: 50,
-    mask: {
-      rule: 'json',
-      paths: { '$.a."m.x"': { rule: 'email' }, '$.people.*.tel': { rule: 'phone', keep_first: 2 } },
-    },
+    masks: [
+      {
+        rule: 'json',
+        paths: { '$.a."m.x"': { rule: 'email' }, '$.people.*.tel': { rule: 'phone', keep_first: 2 } },
+      },
+      { rule: 'fixed', value: '{}' },
+    ],
   });
   expect(
     judge(
@@ -129,7 +132,7 @@ test('documents and arrays are looked into, and one rule is proposed for all tha
       list,
       many((index) => `{a${index}@b.example,NULL}`),
     ),
-  ).toMatchObject({ kind: 'email', mask: { rule: 'email' } });
+  ).toMatchObject({ kind: 'email', masks: [{ rule: 'email' }, { rule: 'hash' }] });
   expect(
     judge(
       list,

@@ -11,6 +11,7 @@ import { prepare, refusals } from './database-url/refused.ts';
 import { unreachableServers } from './database-url/unreachable.ts';
 import type { Fault, Outcome } from './fault.ts';
 import { machineFaults } from './first-start/faults.ts';
+import { swallowedOptions } from './first-start/swallowed.ts';
 import { runFault } from './run-fault.ts';
 import { tableOf } from './table.ts';
 
@@ -25,6 +26,7 @@ const outcomes = new Map<string, Outcome>();
 /** Faults of other parts are further lists here. */
 const faults: readonly Fault[] = [
   ...machineFaults,
+  swallowedOptions,
   ...malformedAddresses,
   ...unreachableServers,
   ...refusals(

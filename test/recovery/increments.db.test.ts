@@ -348,5 +348,5 @@ test('once the window has ended, it says why', async () => {
   const { job, backup } = await increment();
   expect(job.error).toMatchObject({ code: 'recovery_off', message: expect.stringContaining('The log was full') });
   expect(backup).toMatchObject({ status: 'failed', increment: null });
-  await turnRecoveryOff(DATABASE_ID, turning());
+  await turnRecoveryOff(DATABASE_ID, 'alice', turning());
 });

@@ -209,6 +209,6 @@ test('a pause that was forgotten becomes a critical alert after a day', async ()
   await writeRecovery(table, { ...known, closed: { ...closed, at } });
   for (let runs = 0; runs < 2; runs += 1) await capture();
   expect(await openAlerts()).toEqual(['recovery:window CRITICAL: Point-in-time recovery is paused']);
-  await turnRecoveryOff(DATABASE_ID, dependencies());
+  await turnRecoveryOff(DATABASE_ID, 'alice', dependencies());
   expect(await openAlerts()).toEqual([]);
 });

@@ -257,7 +257,7 @@ test('a consumer that stands still never fills the disk: there is a warning, the
   expect(await capture()).toEqual({ status: 'off' });
 
   await turnOn();
-  expect(await describe()).toMatchObject({ status: 'on', base: null, closed: null });
+  expect(await describe()).toMatchObject({ status: 'on', phase: 'waiting_for_backup', closed: null });
   expect(await alerts()).toEqual(['recovery:window CRITICAL resolved', 'recovery:slot WARNING resolved']);
   expect(await refusalNow()).toMatchObject({
     code: 'window_ends',
@@ -309,7 +309,7 @@ test('a slot that was lost in a failover is made anew, with a full backup, and t
   const lost = await readRecovery(table, DATABASE_ID);
   expect(await capture()).toEqual({ status: 'renewed' });
   expect(await describe()).toMatchObject({
-    ...{ status: 'on', earliest: null },
+    ...{ status: 'on', phase: 'waiting_for_backup' },
     next_base: { reason: expect.stringContaining('The slot was lost') },
   });
   expect((await readRecovery(table, DATABASE_ID))?.slot).not.toBe(lost?.slot);
@@ -326,7 +326,7 @@ test('a slot that was lost in a failover is made anew, with a full backup, and t
   expect(await leftOnServer()).toEqual([]);
   expect((await refusalNow()).message).toContain('not on the server');
   await turnOn();
-  await turnRecoveryOff(DATABASE_ID, dependencies());
+  await turnRecoveryOff(DATABASE_ID, 'alice', dependencies());
   expect(await leftOnServer()).toEqual([]);
   expect((await describe()).status).toBe('off');
   expect((await alerts()).filter((text) => text.endsWith('open'))).toEqual([]);
@@ -380,7 +380,7 @@ test('where the login may not make event triggers, a change that no row shows en
   await expect(plan(base, { lsn })).rejects.toMatchObject({ code: 'window_ends' });
   expect((await plan(newer, { lsn })).plan.lastCommit).not.toBeNull();
   await plan(newer, { point_in_time: time });
-  await turnRecoveryOff(DATABASE_ID, dependencies(plain));
+  await turnRecoveryOff(DATABASE_ID, 'alice', dependencies(plain));
   expect((await refusalNow()).message).toContain('was turned off');
   await run('ALTER TABLE kept DROP COLUMN unseen; DROP ROLE watching');
 });

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { turnOff } from '../../shared/changes/setup/turn-on.ts';
 import { OperationError } from '../../shared/errors.ts';
 import { failJob } from '../../shared/jobs/end.ts';
@@ -7,6 +7,7 @@ import { captureDatabase } from '../../shared/recovery/capture-database.ts';
 import { turnRecoveryOff, turnRecoveryOn } from '../../shared/recovery/change-recovery.ts';
 import { chooseBase } from '../../shared/recovery/choose-base.ts';
 import { describeRecovery } from '../../shared/recovery/describe-window.ts';
+import { incrementObstacle } from '../../shared/recovery/increment-possible.ts';
 import { planOnBase } from '../../shared/recovery/plan-on-base.ts';
 import { createBackupCatalog } from '../../shared/state/backups.ts';
 import { createJobStore } from '../../shared/state/jobs.ts';
@@ -226,9 +227,64 @@ test('what was captured last can be restored when the capture has ended, though 
       /not on the server any more: .+ Moments from .+ can still be restored\. It does not begin again by itself/,
     ),
   });
-  await turnRecoveryOff(DATABASE_ID, dependencies());
+  await turnRecoveryOff(DATABASE_ID, 'alice', dependencies());
   expect(await checkedAt(before.latest?.time ?? '')).toBeNull();
-  expect(await describe()).toMatchObject({ phase: 'off', earliest: null });
+  const off = await judgedAlike();
+  expect(off).toMatchObject({
+    ...{ phase: 'off', earliest: before.earliest, latest: before.latest, captured_at: before.latest?.time },
+    explanation: expect.stringContaining('which were captured before, can be restored'),
+  });
+});
+
+test('while a new base is made after a lost slot, shows the moments of the window before as a check judges them', async () => {
+  const before = await judgedAlike();
+  await turnRecoveryOn(DATABASE_ID, 'alice', dependencies());
+  const waiting = await judgedAlike();
+  expect(waiting).toMatchObject({
+    ...{ status: 'on', phase: 'waiting_for_backup', latest: before.latest, captured_at: before.latest?.time },
+    windows: [{ earliest: before.earliest, latest: before.latest, base: before.base, exact: true }],
+    explanation: expect.stringMatching(
+      /No moment from after that can be restored yet.+captured before, can be restored/,
+    ),
+  });
+  expect(await capture()).toMatchObject({ base: 'begun' });
+  expect(await judgedAlike()).toMatchObject({ phase: 'backup_running', latest: before.latest });
+  const [refused] = await Promise.all([
+    chooseBase(
+      { database: DATABASE_ID, backupId: undefined },
+      { point_in_time: new Date().toISOString() },
+      { table, store: harness.store, signal },
+    ).catch(({ message }) => message),
+  ]);
+  expect(refused).toContain(`Changes are stored until ${waiting.captured_at}`);
+  const base = await backUp();
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  await capture();
+  const open = await judgedAlike();
+  expect(open).toMatchObject({ phase: 'open', base, windows: [waiting.windows[0], { base, exact: true }] });
+  await turnRecoveryOff(DATABASE_ID, 'alice', dependencies());
+});
+
+test.each([10, -10])('judges no moment by comparing clocks that are %s minutes apart', async (minutes) => {
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + minutes * 60_000, shouldAdvanceTime: true });
+  try {
+    await turnRecoveryOn(DATABASE_ID, 'alice', dependencies());
+    await capture();
+    const base = await backUp();
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    expect(await capture()).toMatchObject({ base: 'taken' });
+    const window = await judgedAlike();
+    expect(window).toMatchObject({
+      phase: 'open',
+      base,
+      windows: expect.arrayContaining([expect.objectContaining({ base })]),
+    });
+    expect(window.lag_seconds).toBeLessThan(60);
+    expect(await incrementObstacle(table, DATABASE_ID)).toBeNull();
+    await turnRecoveryOff(DATABASE_ID, 'alice', dependencies());
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 test('a capture that has stood still says so', async () => {

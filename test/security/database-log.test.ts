@@ -185,6 +185,92 @@ describe('a line in each format that a server may be told to write', () => {
     });
   });
 
+  const shapes = {
+    'the default prefix of RDS': (
+      names: string,
+      _application: string,
+      said: string,
+      [user = '', database = ''] = names.split('\0'),
+    ) => `2026-11-25 07:00:00 UTC:10.0.0.5(52345):${user}@${database}:[4711]:${said}`,
+    'the other prefix of RDS': (
+      names: string,
+      application: string,
+      said: string,
+      [user = '', database = ''] = names.split('\0'),
+    ) =>
+      `2026-11-25 07:00:00.123 UTC:10.0.0.5(52345):${user}@${database}:[4711]:2:00000:2026-11-25 07:00:00 UTC:3/12:0:6745a1c0.1267:${application}:${said}`,
+    'the prefix for a server of your own': (
+      names: string,
+      application: string,
+      said: string,
+      [user = '', database = ''] = names.split('\0'),
+    ) => `2026-11-25 07:00:00.123 UTC [4711]: user=${user},db=${database},app=${application},client=10.0.0.5 ${said}`,
+  };
+  describe.each(Object.entries(shapes))('with %s', (_name, write) => {
+    const line = (user: string, database: string, said: string, application = 'psql') =>
+      readLogLine(write(`${user}\0${database}`, application, said));
+
+    test.each([
+      ['alice', 'a:b'],
+      ['alice', 'a:b@c'],
+      ['alice@CORP.EXAMPLE', 'a,db=b'],
+      ['alice', 'x y'],
+    ])('names %s and %s whole where the message repeats them', (user, database) => {
+      const told = `user=${user} database=${database}`;
+      const names = { actor: user, databaseName: database, operation: 'login' };
+      expect(line(user, database, `LOG:  connection authorized: ${told} application_name=psql`)).toMatchObject(names);
+      const refused = `no pg_hba.conf entry for host "10.0.0.5", user "${user}", database "${database}", no encryption`;
+      expect(line(user, database, `FATAL:  ${refused}`)).toMatchObject({ ...names, outcome: 'refused' });
+    });
+
+    test.each([
+      ['a:[1]:LOG:  b', 'shop'],
+      ['alice', 'shop,app=x'],
+      ['a,db=b', 'c,app=d,client=1.2.3.4 LOG:  e'],
+    ])('names %s and %s, or says that it cannot', (user, database) => {
+      const told = `user=${user} database=${database}`;
+      for (const said of [`LOG:  connection authorized: ${told}`, `FATAL:  role "${user}" does not exist`]) {
+        const read = line(user, database, said);
+        if (read?.operation !== 'unreadable log line')
+          expect(read).toMatchObject({ actor: user, databaseName: database });
+      }
+    });
+
+    const audit = 'LOG:  AUDIT: SESSION,1,1,ROLE,DROP ROLE,,,DROP ROLE alice,<none>';
+    test.each(['shop', 'a:b', 'a:[7]', 'x y', 'a,client=b'])('tells of a statement in %s', (database) => {
+      expect(line('alice', database, audit)).toMatchObject({
+        ...{ actor: 'alice', databaseName: database, operation: 'DROP ROLE', address: '10.0.0.5' },
+      });
+    });
+
+    test.each([
+      ['alice', 'shop', 'x:LOG:  duration: 0'],
+      ['alice', 'shop', 'x,client=1.1.1.1 LOG:  duration: 0'],
+      ['alice', 'shop', ':[1]:1:00000:2026-11-25 07:00:00 UTC::0:1.1:y:LOG:  d'],
+      ['alice', 'shop', 'a,client=1.1.1.1 LOG:  AUDIT: SESSION,1,1,READ,SELECT,,,'],
+      ['a:[1]:LOG:  duration: 0', 'shop', 'psql'],
+      ['alice', 'x,app=y,client=1.1.1.1 LOG:  duration: 0', 'psql'],
+      ['alice', 'a\nb', 'psql'],
+      ['x'.repeat(64), 'shop', 'psql'],
+    ])(
+      'a statement of %j in %j is never missing, whatever the session calls itself: %j',
+      (user, database, application) => {
+        const told = line(user, database, audit, application);
+        expect(told?.operation).toMatch(/^(?:DROP ROLE|unreadable log line)$/);
+        if (told?.operation === 'DROP ROLE') expect([told.actor, told.databaseName]).toEqual([user, database]);
+        else expect(told).toMatchObject({ actor: 'unknown', error: 'ambiguous_log_line' });
+      },
+    );
+  });
+
+  test('of a process that serves no session tells nothing', () => {
+    for (const [, write] of Object.entries(shapes))
+      expect(readLogLine(write('\0', '', 'LOG:  checkpoint starting: time'))).toBeNull();
+    const early =
+      '2026-11-25 07:00:00.123 UTC::@:[4711]:2:00000:2026-11-25 07:00:00 UTC::0:6745a1c0.1267:LOG:  checkpoint starting: time';
+    expect(readLogLine(early)).toBeNull();
+  });
+
   test('is read whatever the platform recommends', () => {
     for (const kind of platformKinds) {
       for (const prefix of platformOf({ kind }).logs.prefixes) expect(readablePrefixes).toContain(prefix);

@@ -117,7 +117,7 @@ test('personal data is found by names and values, without telling any; without t
     CREATE TABLE shop.empty (id int, email text)`);
   await client.end();
   const found = await proposeMasking(
-    { ...key, target: source.target(), signal: new AbortController().signal },
+    { ...key, target: source.target(), signal: new AbortController().signal, readUntil: new AbortController().signal },
     DATABASE_ID,
   );
   const kinds = found.findings.map(({ table, column, kind, is_masked }) => [
@@ -139,9 +139,13 @@ test('personal data is found by names and values, without telling any; without t
     rule: 'json',
     paths: { '$.from.*': { rule: 'email' } },
   });
-  expect(found).toMatchObject({ tables: 3, tables_left: 0 });
+  expect(found).toMatchObject({ tables: 3, tables_left: 0, findings_left: 0, rules_checked: true });
   expect(JSON.stringify(found)).not.toMatch(/4111|WEST1234|mail\.example/);
-  const late = await proposeMasking({ ...key, target: source.target(), signal: AbortSignal.abort() }, DATABASE_ID);
+  const none = AbortSignal.abort();
+  const without = (signal: AbortSignal) =>
+    proposeMasking({ ...key, target: source.target(), signal, readUntil: none }, DATABASE_ID);
+  const late = await without(new AbortController().signal);
   expect(late.tables_left).toBe(3);
   expect(late.findings.map(({ column }) => column).sort()).toContain('email');
+  expect(await without(none)).toMatchObject({ tables: 3, tables_left: 3, findings: [], rules_checked: false });
 });

@@ -31,9 +31,16 @@ SELECT pg_catalog.pg_extension_config_dump('cron.jobid_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('cron.job_run_details', '');
 SELECT pg_catalog.pg_extension_config_dump('cron.runid_seq', '');`;
 
-/** An extension that only a superuser may create, with a type that tables use. */
+/**
+ * An extension that only a superuser may create, with a type that tables use and, as PostGIS has it, a table with rows of its own to which
+ * people may add others.
+ */
 const spotsSql = `
 CREATE TYPE spot AS (x int, y int);
+CREATE TABLE spot_kinds (name text PRIMARY KEY);
+INSERT INTO spot_kinds VALUES ('plain');
+GRANT SELECT ON spot_kinds TO PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('spot_kinds', $$WHERE name <> 'plain'$$);
 CREATE FUNCTION far(spot) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT ($1).x + ($1).y';`;
 
 export interface StandIns {

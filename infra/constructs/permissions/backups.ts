@@ -1,6 +1,6 @@
 import type * as iam from 'aws-cdk-lib/aws-iam';
 import type * as kms from 'aws-cdk-lib/aws-kms';
-import { MANIFEST, WORK } from '../../../shared/backup/layout.ts';
+import { MANIFEST, SCHEMA, WORK } from '../../../shared/backup/layout.ts';
 import { MASKING_CONTEXT } from '../../../shared/security/masking/masking-key.ts';
 import { type AnyBucket, allow, decrypt, encrypt, listAndMiss } from './allow.ts';
 
@@ -13,6 +13,7 @@ const ownPath = (name: string): string => `databases/*/backups/*/${name}`;
 export const WORK_PATHS = ownPath(`${WORK}*`);
 
 export const MANIFEST_PATHS = ownPath(MANIFEST);
+const SCHEMA_PATHS = ownPath(SCHEMA);
 
 /** Stores sealed objects. */
 export function writeBackups(bucket: AnyBucket, key: kms.IKey): iam.PolicyStatement[] {
@@ -53,6 +54,11 @@ export function readWork(bucket: AnyBucket, key: kms.IKey): iam.PolicyStatement[
 /** Opens manifests, for who may decrypt. */
 export function readManifests(bucket: AnyBucket): iam.PolicyStatement[] {
   return [allow(['s3:GetObject'], [bucket.arnForObjects(MANIFEST_PATHS)]), listAndMiss(bucket, MANIFEST_PATHS)];
+}
+
+/** Opens the definitions of backups, for who may decrypt. */
+export function readBackedUpDefinitions(bucket: AnyBucket): iam.PolicyStatement[] {
+  return [allow(['s3:GetObject'], [bucket.arnForObjects(SCHEMA_PATHS)])];
 }
 
 /** Asks until when S3 keeps an object from being deleted. */

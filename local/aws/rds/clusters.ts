@@ -1,11 +1,12 @@
 import { AwsError } from '../errors.ts';
 import type { QueryOperation } from '../query-service.ts';
+import { checkValues } from './allowed-values.ts';
 import { describe, page } from './describe.ts';
 import { familyOf } from './instances.ts';
 import { add, type Cluster, type Described, find, modify, note, type RdsStore, rdsArn, resourceId } from './state.ts';
 import { upgradeCluster } from './upgrades.ts';
 
-const MODIFIABLE = /^(?:BackupRetentionPeriod|DeletionProtection|EngineVersion)$/;
+const MODIFIABLE = /^(?:BackupRetentionPeriod|DeletionProtection)$/;
 
 /** Clusters of Aurora, described, modified, failed over, and restored from snapshots. */
 export function clusterOperations(store: RdsStore): Record<string, QueryOperation> {
@@ -31,6 +32,7 @@ export function clusterOperations(store: RdsStore): Record<string, QueryOperatio
     },
     ModifyDBCluster: async (form) => {
       const cluster = clusterIn(form);
+      checkValues(form, cluster);
       modify(cluster, form, MODIFIABLE);
       const scaling = scalingIn(form);
       if (scaling) cluster.ServerlessV2ScalingConfiguration = scaling;

@@ -1,4 +1,5 @@
 import type { QueryOperation } from '../query-service.ts';
+import { checkValues } from './allowed-values.ts';
 import { restart } from './apply.ts';
 import { describe, page } from './describe.ts';
 import {
@@ -47,6 +48,7 @@ export function instanceOperations(store: RdsStore): Record<string, QueryOperati
     },
     ModifyDBInstance: async (form) => {
       const instance = instanceIn(form);
+      checkValues(form, instance);
       modify(instance, form, MODIFIABLE);
       const group = form.get('DBParameterGroupName');
       if (group) {

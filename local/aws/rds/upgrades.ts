@@ -5,6 +5,10 @@ import { type Cluster, type Described, type Instance, note, type RdsStore } from
 
 const major = (version: unknown): number => Number(String(version ?? '16').split('.')[0]);
 
+const ownGroupOf = (instance: Instance): unknown =>
+  (instance.DBParameterGroups as Described[] | undefined)?.[0]?.DBParameterGroupName;
+const isCustom = (group: unknown): boolean => typeof group === 'string' && !group.startsWith('default.');
+
 /** Changes the version of an instance; a major one after the checks that AWS makes. */
 export async function upgradeInstance(
   store: RdsStore,
@@ -13,7 +17,7 @@ export async function upgradeInstance(
   form: URLSearchParams,
 ): Promise<void> {
   const { DBInstanceIdentifier: id } = instance;
-  const group = (instance.DBParameterGroups as Described[] | undefined)?.[0]?.DBParameterGroupName;
+  const group = ownGroupOf(instance);
   const done = await upgrade(store, instance, id, { version, form, group, asked: form.get('DBParameterGroupName') });
   if (!done) return;
   if (!form.has('DBParameterGroupName')) {
@@ -34,11 +38,23 @@ export async function upgradeCluster(
   const id = String(writer?.DBInstanceIdentifier ?? cluster.DBClusterIdentifier);
   const asked = form.get('DBClusterParameterGroupName');
   const group = cluster.DBClusterParameterGroup;
+  const ofInstances = form.get('DBInstanceParameterGroupName');
+  const members = membersOf(cluster).flatMap((each) => store.value.instances[String(each.DBInstanceIdentifier)] ?? []);
+  const isMajor = major(version) > major(cluster.EngineVersion);
+  if (isMajor && ofInstances === null && members.some((each) => isCustom(ownGroupOf(each)))) {
+    throw new AwsError(
+      'InvalidParameterCombination',
+      'The current DB instance parameter group is custom. You must explicitly specify a new DB instance parameter group, either default or custom, for the engine version upgrade.',
+    );
+  }
   const done = await upgrade(store, cluster, id, { version, form, group, asked });
   if (!done) return;
-  for (const { DBInstanceIdentifier } of membersOf(cluster)) {
-    const instance = store.value.instances[String(DBInstanceIdentifier)];
-    if (instance) instance.EngineVersion = version;
+  for (const instance of members) {
+    instance.EngineVersion = version;
+    const DBParameterGroupName = ofInstances ?? `default.${familyOf(instance)}`;
+    instance.DBParameterGroups = [
+      { DBParameterGroupName, ParameterApplyStatus: ofInstances === null ? 'in-sync' : 'pending-reboot' },
+    ];
   }
   if (asked === null) cluster.DBClusterParameterGroup = `default.${familyOf(cluster)}`;
 }
@@ -65,8 +81,7 @@ async function upgrade(
       'InvalidParameterCombination',
       'The AllowMajorVersionUpgrade flag must be present when upgrading to a new major version.',
     );
-  const isCustom = typeof group === 'string' && !group.startsWith('default.');
-  if (isCustom && asked === null) {
+  if (isCustom(group) && asked === null) {
     throw new AwsError(
       'InvalidParameterCombination',
       'The current DB instance parameter group is custom. You must explicitly specify a new DB parameter group, either default or custom, for the engine version upgrade.',

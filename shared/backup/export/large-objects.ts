@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import * as z from 'zod';
 import { OperationError } from '../../errors.ts';
+import { listed } from '../../listed.ts';
 import { largeObjectSchema } from '../manifest.ts';
 import { largeObjectsSql } from '../plan/relations.sql.ts';
 
@@ -25,7 +26,7 @@ export async function listLargeObjects(
     const owners = [...new Set(refused.map(({ owner }) => owner))];
     throw new OperationError(
       'large_objects_not_readable',
-      `Nothing was exported: the login may not read ${refused.length} large objects of ${owners.slice(0, 20).join(', ')}`,
+      `Nothing was exported: the login may not read ${refused.length} large objects of ${listed(owners)}`,
       'GRANT it these roles, or SELECT ON LARGE OBJECT for each. GET doctor shows the statements; "unreadable" in the configuration says whether they are left out instead.',
     );
   }

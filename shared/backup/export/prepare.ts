@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import * as z from 'zod';
 import type { BackupSample } from '../../contract/schemas/backup.ts';
+import { listed } from '../../listed.ts';
 import {
   assertMaskable,
   LARGE_OBJECTS_NOT_MASKED,
@@ -25,7 +26,6 @@ import { extensionsSql } from '../plan/extensions.sql.ts';
 import { listTables, type PlannedTable } from '../plan/plan.ts';
 import { databaseSql, populatedMaterializedViewsSql, referencedRolesSql, sequencesSql } from '../plan/relations.sql.ts';
 import { columnTypesSql } from '../plan/selectable.sql.ts';
-import { listed } from '../restore/findings.ts';
 import { planSample } from '../sample/plan-sample.ts';
 import { assertNoBabelfish } from './babelfish.ts';
 import { type LargeObject, listLargeObjects, measureLargeObjects } from './large-objects.ts';

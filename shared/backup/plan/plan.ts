@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import * as z from 'zod';
 import { OperationError } from '../../errors.ts';
+import { listed } from '../../listed.ts';
 import { quoteIdentifier, quoteLiteral, quoteQualified } from '../../postgres/identifiers.ts';
 import type { KeptRows } from '../sample/kept-rows.sql.ts';
 import { MOST_NAMED_PAGES, type NamedPlaces, pageConditions, readsRanges, rowsPerPage } from './page-conditions.sql.ts';
@@ -103,7 +104,7 @@ export async function listTables(
   if (refused.length > 0) {
     throw new OperationError(
       'table_not_readable',
-      `The login may not read ${refused.length} tables: ${refused.slice(0, 20).join(', ')}${refused.length > 20 ? ', ...' : ''}`,
+      `The login may not read ${refused.length} tables: ${listed(refused)}`,
       'Grant it SELECT on them, or membership of pg_read_all_data (PostgreSQL 14 and later).',
     );
   }
@@ -129,7 +130,7 @@ function rowsHidden(tables: readonly { schema: string; name: string }[]): Operat
   const names = tables.map(({ schema, name }) => quoteQualified(schema, name));
   return new OperationError(
     'rows_hidden',
-    `Nothing was exported: row security hides rows of ${names.length} tables from the login: ${names.slice(0, 20).join(', ')}${names.length > 20 ? ', ...' : ''}`,
+    `Nothing was exported: row security hides rows of ${names.length} tables from the login: ${listed(names)}`,
     'As a superuser: ALTER ROLE <the login> BYPASSRLS. Where nobody may, GRANT it the owners of these tables. GET doctor shows the statements; "unreadable" in the configuration says whether such tables are left out instead.',
   );
 }

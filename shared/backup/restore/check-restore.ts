@@ -2,7 +2,7 @@ import type pg from 'pg';
 import { OperationError } from '../../errors.ts';
 import type { MaskingRules } from '../../masking/plan/plan-masking.ts';
 import type { ConnectionTarget } from '../../postgres/connect.ts';
-import { besideOf, placeProblems } from './beside/places.ts';
+import { besideOf, lookBeside } from './beside/places.ts';
 import type { PlannedRestore } from './check-server.ts';
 import type { Finding } from './findings.ts';
 import { type FunctionThatRuns, functionsThatRun } from './functions-that-run.ts';
@@ -11,6 +11,7 @@ import { prepareRows } from './rows/prepare-rows.ts';
 import { openRowsSession } from './rows/session.ts';
 import { openServerSession } from './server-session.ts';
 import type { RestoreOptions } from './tailor.ts';
+import { functionsOfTarget, joinFunctions } from './target-functions.ts';
 
 /** The answer of a check that is made without restoring. */
 export interface RestoreCheck {
@@ -19,7 +20,7 @@ export interface RestoreCheck {
   /** What would be restored; null when the backup or the server could not be read. */
   restores: { tables: number; rows: number; bytes: number } | null;
   serverVersion: number | null;
-  /** Functions of the backup that run with the rights of the login; null when the backup could not be read, or into tables that are there. */
+  /** Functions of the backup, or of the database with the tables, that run with the rights of the login; null when they could not be read. */
   functions: FunctionThatRuns[] | null;
 }
 
@@ -52,14 +53,18 @@ export async function checkRestore(
       planned.mode === 'data'
         ? await openRowsSession({ target: dependencies.target, database: planned.targetDatabase, record: CHECKING })
         : await openServerSession(dependencies.target, avoidedDatabases(planned));
-    const { checked, manifest, schema } =
+    const { checked, manifest, functions } =
       planned.mode === 'data'
-        ? { schema: null, ...(await prepareRows(client, { ...request, record: null }, dependencies)) }
-        : await prepareRestore(client, request, dependencies).then(({ backup, ...rest }) => ({ ...rest, ...backup }));
+        ? await checkRows(client, request, dependencies)
+        : await prepareRestore(client, request, dependencies).then(({ checked, backup: { manifest, schema } }) => ({
+            ...{ checked, manifest, functions: functionsThatRun(schema) },
+          }));
     const isMissing = checked.problems.some(({ code }) => code === 'target_missing');
     if (planned.mode === 'beside' && !isMissing) {
       const beside = besideOf(request.options, CHECKING);
-      checked.problems.push(...(await placeProblems(dependencies.target, planned.targetDatabase, beside)));
+      const found = await lookBeside(dependencies.target, planned.targetDatabase, beside);
+      checked.problems.push(...found.problems);
+      functions.splice(0, functions.length, ...joinFunctions(functions, found.functions));
     }
     const { tables, rows, bytes } = manifest.totals;
     const { problems, warnings, version } = checked;
@@ -68,7 +73,7 @@ export async function checkRestore(
       warnings,
       restores: { tables, rows, bytes },
       serverVersion: version,
-      functions: schema && functionsThatRun(schema),
+      functions,
     };
   } catch (error) {
     if (!(error instanceof OperationError)) throw error;
@@ -83,4 +88,19 @@ export async function checkRestore(
   } finally {
     await client?.end().catch(() => undefined);
   }
+}
+
+async function checkRows(
+  client: pg.Client,
+  request: Omit<Parameters<typeof prepareRows>[1], 'record'>,
+  dependencies: PrepareDependencies,
+) {
+  const { checked, manifest, destinations, way } = await prepareRows(
+    client,
+    { ...request, record: null },
+    dependencies,
+  );
+  const tables = destinations.map(({ into }) => into);
+  const functions = await functionsOfTarget(client, tables, { typesAlone: false, firesTriggers: !way.replica });
+  return { checked, manifest, functions };
 }

@@ -1,10 +1,11 @@
 import type pg from 'pg';
+import { listed } from '../../listed.ts';
 import { quoteIdentifier } from '../../postgres/identifiers.ts';
 import type { SchemaEntry } from '../../postgres/pg-dump/schema-dump.ts';
 import type { Manifest } from '../manifest.ts';
 import { liveDatabaseSql, localeSql, MEMBERSHIP_OPTIONS_SINCE, rolesSql, serverFactsSql } from './check.sql.ts';
 import { checkExtensions } from './extensions/check-extensions.ts';
-import { type Finding, listed } from './findings.ts';
+import type { Finding } from './findings.ts';
 import { checkFreeSpace, type ReadFreeSpace } from './free-space.ts';
 import { unsupportedEntries } from './newer-features.ts';
 import type { PlannedMode } from './restore-mode.ts';
@@ -25,7 +26,10 @@ export interface CheckedServer {
   /** Each stands against the restore. */
   problems: Finding[];
   warnings: Finding[];
-  /** What a drill goes without: subscriptions, whose database could not be dropped, and what names roles that are missing. */
+  /**
+   * What it goes without: what only a superuser creates and nothing depends on. In a drill also subscriptions, whose database could not be
+   * dropped, and what names roles that are missing.
+   */
   leftOut: SchemaEntry[];
   /** Extensions that it goes without: in a drill all that cannot be created, elsewhere those that nothing depends on. */
   leftOutExtensions: string[];
@@ -37,6 +41,8 @@ export interface ServerFacts {
   login: string;
   read_only: boolean;
   superuser: boolean;
+  /** A superuser, or what takes its place on RDS. */
+  administers: boolean;
   may_create_databases: boolean;
   may_create_roles: boolean;
   free_connections: number;
@@ -75,9 +81,32 @@ export async function checkServer(
     version: facts.version,
     problems,
     warnings,
-    leftOut: isDrill ? [...subscriptions, ...nameless] : [],
+    leftOut: isDrill ? [...subscriptions, ...nameless] : checkSuperusersEntries(facts, backup, warnings),
     leftOutExtensions,
   };
+}
+
+/** What takes a superuser, as it concerns all tables or commands of the database. */
+const isOfSuperusers = ({ type, sql }: SchemaEntry): boolean =>
+  type === 'EVENT TRIGGER' ||
+  type === 'PUBLICATION TABLES IN SCHEMA' ||
+  (type === 'PUBLICATION' && /^CREATE PUBLICATION .* FOR ALL TABLES/s.test(sql));
+
+function checkSuperusersEntries(
+  { administers, login }: ServerFacts,
+  { schema }: TailoredBackup,
+  warnings: Finding[],
+): SchemaEntry[] {
+  const entries = administers ? [] : schema.entries.filter(isOfSuperusers);
+  if (entries.length > 0) {
+    const names = entries.map(({ type, name }) => `${type} ${name}`);
+    warnings.push({
+      code: 'superusers_objects_left_out',
+      message: `The login ${login} may not create ${listed(names)}, as that takes a superuser: the restore goes on without`,
+      nextStep: 'Create them afterwards as a superuser, by their definitions in the source or in a SQL download.',
+    });
+  }
+  return entries;
 }
 
 export async function readServerFacts(client: pg.Client): Promise<ServerFacts> {

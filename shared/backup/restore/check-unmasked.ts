@@ -1,10 +1,12 @@
+import { listed } from '../../listed.ts';
 import { readRows } from '../../masking/copy-text.ts';
+import { contextOf } from '../../masking/find/about-people.ts';
 import { personalByName } from '../../masking/find/personal-names.ts';
 import { mayTell, personalByValues } from '../../masking/find/personal-values.ts';
 import { quoteQualified } from '../../postgres/identifiers.ts';
 import { runLanes } from '../export/lanes.ts';
 import type { Manifest } from '../manifest.ts';
-import { type Finding, listed } from './findings.ts';
+import type { Finding } from './findings.ts';
 import type { BackupSource } from './load-rows.ts';
 import { firstRows, spreadChunks } from './masking/sample-rows.ts';
 
@@ -47,10 +49,11 @@ export async function checkUnmasked(
   for (const table of tables) {
     const { schema, name, types, rows } = table;
     const isRuled = new Set(ruled(table));
+    const context = contextOf(name, table.columns);
     for (const [index, column] of table.columns.entries()) {
       if (rows === 0 || isRuled.has(column) || masked.has(key(schema, name, column))) continue;
       const each = { table, index, column, type: types?.[index] };
-      const kind = personalByName(column, each.type);
+      const kind = personalByName(column, each.type, context);
       if (kind) note(each, kind, null);
       else if (mayTell(each.type)) open.set(table, [...(open.get(table) ?? []), each]);
     }

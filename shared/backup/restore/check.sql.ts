@@ -7,6 +7,8 @@ SELECT pg_catalog.current_setting('server_version_num')::int AS version,
        pg_catalog.pg_is_in_recovery() AS read_only,
        r.rolname AS login,
        r.rolsuper AS superuser,
+       r.rolsuper OR EXISTS (
+         SELECT FROM pg_catalog.pg_roles g WHERE g.rolname = 'rds_superuser' AND pg_catalog.pg_has_role(r.oid, g.oid, 'MEMBER')) AS administers,
        r.rolcreatedb OR r.rolsuper AS may_create_databases,
        r.rolcreaterole OR r.rolsuper AS may_create_roles,
        pg_catalog.current_setting('max_connections')::int

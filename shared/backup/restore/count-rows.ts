@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { OperationError } from '../../errors.ts';
+import { listed } from '../../listed.ts';
 import type { ConnectionTarget } from '../../postgres/connect.ts';
 import { quoteQualified } from '../../postgres/identifiers.ts';
 import { runLanes } from '../export/lanes.ts';
@@ -62,7 +63,7 @@ export async function verifyRowCounts(
   if (different.length === 0) return warnings;
   throw new OperationError(
     'rows_differ',
-    `The restored database differs from the backup: ${different.slice(0, 20).join('; ')}`,
+    `The restored database differs from the backup: ${listed(different, { separator: '; ' })}`,
     'Use another backup, and report this.',
   );
 }

@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { muteEventTriggers } from '../../changes/replay/event-triggers.ts';
 import type { BackupSettings } from '../../configuration/runtime.ts';
 import type { MaskingRules } from '../../masking/plan/plan-masking.ts';
 import type { ConnectionTarget } from '../../postgres/connect.ts';
@@ -143,6 +144,8 @@ export async function fillDatabase(
       warnings.push(...(await analyzeTables(clients, analyses.later, signal)));
       if (keepsRecord) {
         await createEntriesInOrder(main, last, create, signal);
+        // What is done to the database from here on has had its effects on the original.
+        await inTransaction(main, () => muteEventTriggers(main));
         await record.add(main, [recordItem.filled], warnings);
         return without(leftOut, { manifest: whole, schema, warnings: record.warnings });
       }
@@ -182,6 +185,17 @@ function without(leftOut: LeftOut, { manifest, schema, warnings }: Filling): Fil
     schema: { ...schema, entries: schema.entries.filter((entry) => !leftOut.has(entry)) },
     warnings: named,
   };
+}
+
+async function inTransaction(client: pg.Client, work: () => Promise<void>): Promise<void> {
+  await client.query('BEGIN');
+  try {
+    await work();
+    await client.query('COMMIT');
+  } catch (error) {
+    await client.query('ROLLBACK').catch(() => undefined);
+    throw error;
+  }
 }
 
 /** Post-data entries as items of work. */

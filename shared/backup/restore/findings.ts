@@ -8,14 +8,6 @@ export interface Finding {
   nextStep: string;
 }
 
-const MAX_NAMED = 20;
-
-/** Names, the first ones of many. */
-export function listed(names: readonly string[]): string {
-  const more = names.length - MAX_NAMED;
-  return more > 0 ? `${names.slice(0, MAX_NAMED).join(', ')} and ${more} more` : names.join(', ');
-}
-
 /**
  * Refuses a restore for all of its problems at once; for none, does nothing.
  *

@@ -15,6 +15,8 @@ import { grantStatements } from './privileges.ts';
 import { type RestoreRecord, recordItem } from './restore-record.ts';
 import { isForgivable } from './schema-entry.ts';
 
+const INSUFFICIENT_PRIVILEGE = '42501';
+
 /** Where a restore reads from. */
 export interface BackupSource {
   store: ObjectStore;
@@ -71,7 +73,9 @@ export async function loadChunks(
     throw new OperationError(
       'rows_refused',
       `The server refused rows of ${what} (SQLSTATE ${code}): ${message}`,
-      'Mend the cause on the target server, then restore again.',
+      code === INSUFFICIENT_PRIVILEGE
+        ? `Give the login the right to insert into ${what} on the target server (where it is a table of an extension: in the database that "template" names), then restore again.`
+        : 'Remove the cause on the target server, then restore again.',
       { cause: error },
     );
   }

@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { listed } from '../../listed.ts';
 import type { MaskingRules } from '../../masking/plan/plan-masking.ts';
 import type { ConnectionTarget } from '../../postgres/connect.ts';
 import { MANIFEST } from '../layout.ts';
@@ -11,7 +12,6 @@ import { type CheckedServer, checkServer, type PlannedRestore } from './check-se
 import { checkUnmasked } from './check-unmasked.ts';
 import { checkTemplate } from './extensions/check-template.ts';
 import { leaveOutExtensions, withExpected } from './extensions/leave-out-extensions.ts';
-import { listed } from './findings.ts';
 import { type ReadFreeSpace, spaceUnknown } from './free-space.ts';
 import { leaveOut, withoutOwnSchemas } from './leave-out.ts';
 import type { BackupSource } from './load-rows.ts';
@@ -23,6 +23,8 @@ export interface PreparedRestore {
   source: BackupSource;
   /** As it is to be restored: chosen, mapped, and fit for the server's version. */
   backup: TailoredBackup;
+  /** What was asked for: `backup` before that which the server would not create was left out. */
+  asked: Pick<TailoredBackup, 'manifest'>;
   checked: CheckedServer;
   /** The rules for what is restored; null: rows are loaded as they are. */
   masking: MaskingRules | null;
@@ -77,11 +79,13 @@ export async function prepareRestore(
   }
   const { schema, warnings } = adaptToVersion(leaveOut(tailored.schema, checked.leftOut), checked.version);
   const without = checked.leftOut.map(({ type, schema: of, name }) => `${type} ${of === null ? '' : `${of}.`}${name}`);
-  const said = without.length === 0 ? [] : [`Left out of the drill: ${listed(without)}`];
+  const why = planned.mode === 'drill' ? 'Left out of the drill' : 'Left out, as it takes a superuser';
+  const said = without.length === 0 ? [] : [`${why}: ${listed(without)}`];
   return {
     source,
     checked,
     masking,
+    asked,
     backup: {
       ...tailored,
       schema,

@@ -6,7 +6,7 @@ import { quoteIdentifier } from '../../postgres/identifiers.ts';
 import type { RunLogin } from '../../postgres/run-login/run-login.ts';
 import { type ReportProgress, startProgress } from '../../progress/progress.ts';
 import type { ObjectStore } from '../objects/object-store.ts';
-import { besideOf, placeProblems } from './beside/places.ts';
+import { besideOf, lookBeside } from './beside/places.ts';
 import { putBeside } from './beside/put-beside.ts';
 import { verifyRowCounts } from './count-rows.ts';
 import { assertAllTables } from './drill/complete.ts';
@@ -149,7 +149,7 @@ export async function runRestore(request: RestoreRequest, dependencies: RestoreD
     }
     const beside = mode === 'beside' ? besideOf(request, jobId) : null;
     if (beside && checked.problems.length === 0) {
-      checked.problems.push(...(await placeProblems(target, targetDatabase, beside)));
+      checked.problems.push(...(await lookBeside(target, targetDatabase, beside)).problems);
     }
     assertNoProblems(checked.problems);
 
@@ -187,7 +187,7 @@ export async function runRestore(request: RestoreRequest, dependencies: RestoreD
         );
         await verifyBuilt(filler, staging, filled.schema);
       }
-      assertAllTables(manifest, filled.manifest, warnings);
+      assertAllTables(prepared.asked.manifest, filled.manifest, warnings);
       // It is dropped below, on every path.
       return { ...summary, warnings };
     }

@@ -1,9 +1,9 @@
 import { OperationError } from '../../errors.ts';
+import { listed } from '../../listed.ts';
 import type { ConnectionTarget } from '../../postgres/connect.ts';
 import { quoteIdentifier } from '../../postgres/identifiers.ts';
 import type { SchemaDump } from '../../postgres/pg-dump/schema-dump.ts';
 import { builtSql } from './built.sql.ts';
-import { listed } from './findings.ts';
 import { openRestoreSession } from './session.ts';
 
 /** Entries that become an index or a constraint, which the catalog of the database then lists by the entry's name. */

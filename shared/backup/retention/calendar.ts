@@ -40,6 +40,20 @@ export function localDay(instant: number, timeZone: string): number {
  * 00:00 by the clock; a day that a time zone has skipped begins, and ends, with the one after it.
  */
 export function startOfDay(day: number, timeZone: string): number {
+  const key = `${timeZone} ${day}`;
+  const known = starts.get(key);
+  if (known !== undefined) return known;
+  if (starts.size >= MOST_STARTS) starts.clear();
+  const start = findStart(day, timeZone);
+  starts.set(key, start);
+  return start;
+}
+
+/** Each is searched for, and asked for again by each backup of the period that it begins. */
+const starts = new Map<string, number>();
+const MOST_STARTS = 10_000;
+
+function findStart(day: number, timeZone: string): number {
   // No zone is further from UTC than 15 hours (the Philippines before 1845, Alaska before 1867); none changes within a second.
   let before = day * DAY_SECONDS - 16 * 3600;
   let after = day * DAY_SECONDS + 16 * 3600;

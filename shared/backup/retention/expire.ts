@@ -1,13 +1,12 @@
 import { OperationError } from '../../errors.ts';
-import { createBackupCatalog } from '../../state/backups.ts';
+import { createBackupCatalog, isComplete } from '../../state/backups.ts';
 import { createJobStore, isEnded } from '../../state/jobs.ts';
 import type { StateTable } from '../../state/table.ts';
-import { backupPrefix } from '../layout.ts';
-import type { Bucket } from '../listing.ts';
 import { type Removal, removeBackup } from '../remove.ts';
-import { inspectManifest, readClock } from '../stored-manifest.ts';
+import { readClock } from '../stored-manifest.ts';
 import { readRetained } from './entries.ts';
-import { explainRetention, type RetainedBackup } from './explain.ts';
+import { explainRetention } from './explain.ts';
+import { lookAtStored } from './look-at-stored.ts';
 import type { RetentionPolicy } from './policy.ts';
 import { LEFTOVER_AGE_MS, type SweepReport, sweepLeftovers } from './sweep.ts';
 
@@ -20,7 +19,7 @@ export interface ExpiryReport extends SweepReport {
   removed: string[];
   /** What was to be removed and could not be, with the reason. It is tried again the next time. */
   refused: { id: string; code: string; message: string }[];
-  /** Listed as available, and without a manifest in the bucket. */
+  /** Complete, and known to be damaged. */
   damaged: string[];
 }
 
@@ -47,8 +46,9 @@ export async function expireBackups(
   await endAbandoned(table, database, now);
   const backups = await readRetained(table, database);
   for (const backup of backups) {
-    if (backup.status !== 'available' || signal.aborted) continue;
-    if (backup.stored_at === null && !(await recordStored({ s3, bucket, table }, backup))) damaged.push(backup.id);
+    if (!isComplete(backup) || signal.aborted) continue;
+    await lookAtStored(backup, { s3, bucket, table }, now);
+    if (backup.damage !== null) damaged.push(backup.id);
   }
   const explained = explainRetention(backups, policy, now.getTime() - CLOCK_MARGIN_MS);
   const lapsed = backups.filter(({ id }) => explained.get(id)?.kept_by.length === 0);
@@ -89,17 +89,4 @@ async function endAbandoned(table: StateTable, database: string, now: Date): Pro
     if (job && !isEnded(job)) continue;
     await catalog.markFailed(backup.id, job?.error?.message ?? 'The job of this backup has ended');
   }
-}
-
-/** Notes at a backup what S3 says of it. @returns false when S3 has no manifest of it */
-async function recordStored(
-  { s3, bucket, table }: Bucket & { table: StateTable },
-  backup: RetainedBackup & { database: string },
-): Promise<boolean> {
-  const { storedAt, lockedUntil } = await inspectManifest({ s3, bucket }, backupPrefix(backup.database, backup.id));
-  if (!storedAt) return false;
-  backup.stored_at = storedAt.toISOString();
-  backup.locked_until = lockedUntil?.toISOString() ?? null;
-  await createBackupCatalog(table).recordStored(backup.id, backup);
-  return true;
 }

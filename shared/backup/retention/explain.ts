@@ -1,6 +1,6 @@
 import type { Backup } from '../../contract/schemas/backup.ts';
 import type { Retention, RetentionReason } from '../../contract/schemas/retention.ts';
-import { isWhole, scopeName } from '../../state/backups.ts';
+import { isComplete, isOfTheWhole, scopeName } from '../../state/backups.ts';
 import { DAY_MS } from '../../time.ts';
 import { firstDayOf, localDay, nameOf, PERIODS, type Period, periodOf, startOfDay } from './calendar.ts';
 import type { RetentionPolicy } from './policy.ts';
@@ -35,6 +35,8 @@ interface Dated {
   stored: number;
   /** Whose state it holds. Told by the database's clock, so it is taken for no later than `stored`. */
   taken: number;
+  /** The day on which that was, by the calendar in the time zone of the policy; see {@link localDay}. */
+  day: number;
 }
 
 /**
@@ -48,7 +50,7 @@ export function explainRetention(
   policy: RetentionPolicy,
   now: number,
 ): Map<string, Retention> {
-  const dated = backups.map(dateOf);
+  const dated = backups.map((backup) => dateOf(backup, policy));
   const available = dated.filter(({ backup }) => backup.status === 'available');
   const reasons = new Map<string, RetentionReason[]>();
   for (const { backup, stored } of dated) {
@@ -63,7 +65,7 @@ export function explainRetention(
       for (const [id, reason] of byCount(alike, period, policy, now)) reasons.get(id)?.push(reason);
     }
   }
-  const newest = newestFull(available);
+  const newest = newestFull(available) ?? newestFull(dated.filter(({ backup }) => backup.status === 'damaged'));
   if (newest) reasons.get(newest.backup.id)?.push(reason('newest_full'));
   const lapsed = new Map(
     dated.map(({ backup, stored }) => [backup.id, new Date(stored + policy.days * DAY_MS).toISOString()]),
@@ -71,9 +73,10 @@ export function explainRetention(
   return withNeeds(backups, reasons, lapsed);
 }
 
-function dateOf(backup: RetainedBackup): Dated {
+function dateOf(backup: RetainedBackup, { timeZone }: RetentionPolicy): Dated {
   const stored = Date.parse(backup.stored_at ?? backup.ended_at ?? backup.created_at);
-  return { backup, stored, taken: Math.min(Date.parse(backup.snapshot_at ?? backup.created_at), stored) };
+  const taken = Math.min(Date.parse(backup.snapshot_at ?? backup.created_at), stored);
+  return { backup, stored, taken, day: localDay(taken, timeZone) };
 }
 
 function reason(
@@ -87,7 +90,7 @@ function reason(
 /** Also for a failed backup: its entry says for as long what had happened. One marked as deleting is on its way out. */
 function byAge({ status }: RetainedBackup, stored: number, { days }: RetentionPolicy, now: number): RetentionReason[] {
   const until = stored + days * DAY_MS;
-  return (status === 'available' || status === 'failed') && now < until ? [reason('days', { until })] : [];
+  return (isComplete({ status }) || status === 'failed') && now < until ? [reason('days', { until })] : [];
 }
 
 function byUse({ status, job_id, readers }: RetainedBackup): RetentionReason[] {
@@ -100,7 +103,7 @@ function byLock(
   { lockDays }: RetentionPolicy,
   now: number,
 ): RetentionReason[] {
-  if (status !== 'available') return [];
+  if (!isComplete({ status })) return [];
   // Both are recorded together.
   const reckoned = stored_at === null && lockDays !== null ? stored + lockDays * DAY_MS : 0;
   const until = locked_until === null ? reckoned : Date.parse(locked_until);
@@ -122,7 +125,7 @@ function byCount(
   if (count === 0) return [];
   const first = new Map<number, Dated>();
   for (const each of alike) {
-    const number = periodOf(period, localDay(each.taken, timeZone));
+    const number = periodOf(period, each.day);
     const other = first.get(number);
     if (!other || isBefore(each, other)) first.set(number, each);
   }
@@ -137,10 +140,13 @@ function byCount(
 
 const isBefore = (a: Dated, b: Dated) => a.taken < b.taken || (a.taken === b.taken && a.backup.id < b.backup.id);
 
-/** By when it was stored, not by the database's clock: one that was once set ahead would keep the title. */
-function newestFull(available: readonly Dated[]): Dated | undefined {
-  return available
-    .filter(({ backup }) => isWhole(backup))
+/**
+ * By when it was stored, not by the database's clock: one that was once set ahead would keep the title. One that is known to be damaged
+ * has it only where there is no other: what is left of it is the last there is.
+ */
+function newestFull(complete: readonly Dated[]): Dated | undefined {
+  return complete
+    .filter(({ backup }) => isOfTheWhole(backup))
     .reduce<Dated | undefined>(
       (best, each) =>
         best && (best.stored > each.stored || (best.stored === each.stored && best.backup.id > each.backup.id))
@@ -158,7 +164,7 @@ function withNeeds(
 ): Map<string, Retention> {
   const dependents = new Map<string, string[]>();
   for (const { id, status, depends_on } of backups) {
-    if (status !== 'running' && status !== 'available') continue;
+    if (status !== 'running' && !isComplete({ status })) continue;
     for (const needed of depends_on) dependents.set(needed, [...(dependents.get(needed) ?? []), id]);
   }
   const known = new Map<string, Retention>();

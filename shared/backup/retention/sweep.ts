@@ -1,6 +1,6 @@
 import { ListObjectsV2Command, type ListObjectsV2CommandOutput } from '@aws-sdk/client-s3';
 import { backupIdSchema } from '../../contract/schemas/backup.ts';
-import { createBackupCatalog } from '../../state/backups.ts';
+import { createBackupCatalog, isComplete } from '../../state/backups.ts';
 import { createJobStore, isEnded } from '../../state/jobs.ts';
 import type { StateTable } from '../../state/table.ts';
 import { DAY_MS } from '../../time.ts';
@@ -48,9 +48,7 @@ export async function sweepLeftovers(
 
   const report: SweepReport = { swept: [], uploads: 0, unlisted: [] };
   const known = new Set(
-    (await backups.entries(database))
-      .filter(({ backup }) => backup.status === 'available')
-      .map(({ backup }) => backup.id),
+    (await backups.entries(database)).filter(({ backup }) => isComplete(backup)).map(({ backup }) => backup.id),
   );
   for (const id of await listStoredBackups({ s3, bucket }, database)) {
     if (known.has(id)) continue;

@@ -1,4 +1,5 @@
 import { OperationError } from '../../errors.ts';
+import { listed } from '../../listed.ts';
 import { quoteQualified } from '../../postgres/identifiers.ts';
 import { fits, readPatterns } from '../plan/choose.ts';
 import type { PlannedTable } from '../plan/plan.ts';
@@ -150,7 +151,7 @@ function assertReadable(oids: readonly number[], relations: ReadonlyMap<number, 
   if (refused.length === 0) return;
   throw new OperationError(
     'table_not_readable',
-    `The login may not read ${refused.slice(0, 20).join(', ')}, whose rows others of the sample refer to`,
+    `The login may not read ${listed(refused)}, whose rows others of the sample refer to`,
     'Grant it SELECT on them, or membership of pg_read_all_data (PostgreSQL 14 and later).',
   );
 }

@@ -1,21 +1,23 @@
 import type pg from 'pg';
 import * as z from 'zod';
 import type { ObjectStore } from '../../backup/objects/object-store.ts';
+import type { CatalogSeen } from '../../postgres/definitions/catalog-seen.ts';
 import type { DefinitionsSeen } from '../../postgres/table-definitions.ts';
 import { compareLsn, type Lsn, lsnToBytes } from '../lsn.ts';
 import type { DefinitionChange, SegmentDescription, SlotRecord } from '../segments/description.ts';
-import { type ChangesOf, writeDescription } from '../segments/stored-segments.ts';
+import { type ChangesOf, listSegments, readDescription, writeDescription } from '../segments/stored-segments.ts';
 import { coveredUntil } from '../window/coverage.ts';
 import { describeSegments } from './describe.ts';
 import { noticeDrift, untoldSince } from './drift.ts';
-import type { EndOfLog } from './end-of-log.ts';
+import { type EndOfLog, readEnd } from './end-of-log.ts';
 import type { LineSource } from './line-source.ts';
 import { type ReadOptions, type ReadResult, readChanges } from './read-changes.ts';
-import { holdingSink, streamingSink } from './segment-sink.ts';
+import { countingSink, holdingSink, streamingSink } from './segment-sink.ts';
 import { advanceSlot, type SlotFacts } from './session.ts';
 import type { CaptureSettings } from './settings.ts';
 import { nextXidSql } from './slot.sql.ts';
 import { type ClaimedCommand, type DefinitionCommand, MOST_CLAIMS, type TallyOptions } from './tally.ts';
+import { noticeUntold, tellsOfDefinitions } from './untold.ts';
 
 /** A change of definitions that ends the window. */
 export type ObstacleChange = DefinitionChange & { obstacle: string };
@@ -39,6 +41,8 @@ export interface CaptureSummary {
   coveredUntil: string | null;
   /** As the catalog says them by now; null where nobody asked. */
   definitions: DefinitionsSeen | null;
+  /** As the catalogs say all definitions by now, where event triggers tell of changes; null where nobody asked. */
+  catalog: CatalogSeen | null;
 }
 
 /** Messages of one read that claim to be of the event triggers, which did not write them. */
@@ -65,6 +69,8 @@ export interface Run {
   end: EndOfLog;
   source: LineSource;
   looksForDrift: boolean;
+  /** Whether the catalogs are held against what event triggers tell. */
+  looksAtCatalogs: boolean;
   onObstacle: (change: ObstacleChange) => Promise<void>;
   onRead: ReadOptions['onRead'];
 }
@@ -92,7 +98,7 @@ export async function captureOnce(client: pg.Client, run: Run): Promise<void> {
   if (!last) throw new Error('The server decoded lines without a commit');
   if (reachedEnd) catchUp(run);
   const capturedAt = reachedEnd ? end.captured_at : (last.tally.lastCommitAt ?? end.captured_at);
-  const drift = await untoldChange(client, run, capturedAt);
+  const drift = await untoldChange(client, run, { capturedAt, segments, reachedEnd, until: last.range.lastLsn });
   const isEmpty = segments.every(({ object }) => object === null);
   const passed = lsnToBytes(last.range.lastLsn) - lsnToBytes(summary.position);
   if (isEmpty && reachedEnd && !drift && passed < settings.emptyAfterBytes) return;
@@ -136,19 +142,67 @@ function catchUp({ summary, end }: Run): void {
   summary.coveredUntil = coveredUntil(end);
 }
 
-/**
- * A change of definitions, or the possibility of one, that the lines do not tell of.
- *
- * @param capturedAt - as the last segment of the read will say
- */
-async function untoldChange(client: pg.Client, run: Run, capturedAt: string): Promise<DefinitionChange | null> {
+/** What was read, as far as it matters to what it does not tell. */
+interface WasRead extends Pick<ReadResult, 'segments' | 'reachedEnd'> {
+  /** As the last segment of the read will say. */
+  capturedAt: string;
+  until: Lsn;
+}
+
+/** A change of definitions, or the possibility of one, that the lines do not tell of. */
+async function untoldChange(client: pg.Client, run: Run, read: WasRead): Promise<DefinitionChange | null> {
   const { summary, untold } = run;
-  if (untold !== null) return untoldSince(client, summary.position, untold);
-  if (!run.looksForDrift) return null;
+  const { capturedAt, until, reachedEnd } = read;
   const at = coveredUntil({ captured_at: capturedAt });
-  const { seen, change } = await noticeDrift(client, summary.definitions, { from: summary.position, at });
+  const from = summary.position;
+  const noticed =
+    run.looksAtCatalogs && reachedEnd
+      ? await noticeUntold(client, summary.catalog, {
+          ...{ from, until, at },
+          isTold: (known) => isTold(run, read, known),
+          isToldLater: () => isToldLater(client, run, until),
+        })
+      : null;
+  if (noticed) summary.catalog = noticed.seen;
+  if (untold !== null) return untoldSince(client, summary.position, untold);
+  if (!run.looksForDrift) return noticed?.change ?? null;
+  const { seen, change } = await noticeDrift(client, summary.definitions, { from, at });
   summary.definitions = seen;
   return change;
+}
+
+/** Whether changes of definitions were told since the catalogs were looked at. */
+async function isTold(
+  { of, store, signal, summary }: Run,
+  { segments }: WasRead,
+  known: CatalogSeen,
+): Promise<boolean> {
+  if (segments.some(({ tally }) => tellsOfDefinitions(tally.definitionChanges))) return true;
+  // Stored by a run that did not come to note what it saw.
+  for (const range of await listSegments(store, of, known.lsn)) {
+    if (compareLsn(range.lastLsn, summary.position) > 0) break;
+    const { definition_changes: changes } = await readDescription(store, of, range, signal);
+    if (tellsOfDefinitions(changes)) return true;
+  }
+  return false;
+}
+
+/** Whether what was committed since the read tells of changes of definitions: the catalogs may show them already. */
+async function isToldLater(client: pg.Client, run: Run, from: Lsn): Promise<boolean> {
+  const { of, settings, signal, tally, facts, source } = run;
+  const { lsn: upto } = await readEnd(client, null);
+  if (compareLsn(upto, from) <= 0) return false;
+  const { segments } = await readChanges(
+    source,
+    {
+      ...{ slot: of.slot, encoding: facts.encoding, from, upto },
+      ...{ segmentBytes: Number.POSITIVE_INFINITY, mostLines: settings.linesPerRead, mostHeld: settings.mostHeldBytes },
+    },
+    countingSink,
+    { signal, tally },
+  );
+  // What is of the first read is read again, and told nothing.
+  return segments.some((each) => tellsOfDefinitions(each.tally.definitionChanges));
 }
 
 /** Reads and stores with bounded memory: a large transaction alone, after what is before it in its segment. */

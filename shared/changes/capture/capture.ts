@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import type { ObjectStore } from '../../backup/objects/object-store.ts';
 import type { ConnectionTarget } from '../../postgres/connect.ts';
+import type { CatalogSeen } from '../../postgres/definitions/catalog-seen.ts';
 import type { DefinitionsSeen } from '../../postgres/table-definitions.ts';
 import { compareLsn, type Lsn } from '../lsn.ts';
 import { type SlotRecord, verifierOf } from '../segments/description.ts';
@@ -36,6 +37,8 @@ export interface CaptureDependencies {
   signal: AbortSignal;
   /** Where changes of definitions are not in the stream: as they were last seen, null before the first time. */
   definitions?: DefinitionsSeen | null | undefined;
+  /** Where they are in the stream: as the catalogs were last seen, null before the first time. */
+  catalog?: CatalogSeen | null | undefined;
   /** Hears of changes of definitions before they are stored; again, when the run ends before they are. */
   onDefinitions?: ((commands: readonly DefinitionCommand[]) => Promise<void>) | undefined;
   /** Hears of messages that claim to be of the event triggers, which did not write them, before they are stored; again as above. */
@@ -55,7 +58,7 @@ export interface CaptureDependencies {
  * @throws OperationError `slot_missing`, `slot_lost`, `capture_failed`, or one of the connection or the store
  */
 export async function captureChanges(of: ChangesOf, dependencies: CaptureDependencies): Promise<CaptureSummary> {
-  const { target, store, settings, signal, definitions, onDefinitions, onUnauthenticated } = dependencies;
+  const { target, store, settings, signal, definitions, catalog, onDefinitions, onUnauthenticated } = dependencies;
   const { onObstacle = async () => undefined, onStreamRefused = () => undefined, onRead } = dependencies;
   const deadline = performance.now() + settings.timeMs;
   signal.throwIfAborted();
@@ -74,6 +77,7 @@ export async function captureChanges(of: ChangesOf, dependencies: CaptureDepende
       caughtUp: false,
       coveredUntil: null,
       definitions: definitions ?? null,
+      catalog: catalog ?? null,
     };
     if (!(await lockSlot(client, of.slot))) return { ...summary, status: 'busy' };
     summary.position = await passStored(client, { of, store, from: facts.position, signal, onObstacle });
@@ -89,7 +93,14 @@ export async function captureChanges(of: ChangesOf, dependencies: CaptureDepende
       ...{ of, store, settings, signal, onDefinitions, onUnauthenticated, onObstacle, onRead },
       tally: { verify: verifierOf(record), xid: BigInt(facts.nextXid) },
       untold: record.untold,
-      ...{ source, facts, summary, end, looksForDrift: definitions !== undefined },
+      ...{
+        source,
+        facts,
+        summary,
+        end,
+        looksForDrift: definitions !== undefined,
+        looksAtCatalogs: catalog !== undefined,
+      },
     };
     while (!summary.caughtUp && performance.now() < deadline) {
       signal.throwIfAborted();
@@ -119,6 +130,7 @@ const emptySummary = {
   caughtUp: false,
   coveredUntil: null,
   definitions: null,
+  catalog: null,
 } as const;
 
 /** Reads the slot's record, and sees to it that changes of definitions are told, and by what they are known, from now on. */

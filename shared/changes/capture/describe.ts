@@ -62,6 +62,7 @@ export async function describeSegments(
           xid: String(fullTransactionId(change.xid, BigInt(nextXid))),
         })),
       ],
+      begun: tally.begun,
       unauthenticated: tally.unauthenticated,
       sequences: object === null ? [] : sequences,
       encoding: facts.encoding,

@@ -22,6 +22,16 @@ export interface SinkOptions {
   signal: AbortSignal;
 }
 
+/** Keeps nothing: the lines are counted alone. */
+export function countingSink(): SegmentSink {
+  return {
+    held: 0,
+    write: async () => undefined,
+    finish: async () => ({ path: '', stored_bytes: 0, sha256: '' }) as StoredObject,
+    abort: async () => undefined,
+  };
+}
+
 /** Keeps the lines, compressed, until it is known where the segment ends: that is in its name, which is bound into the object. */
 export function holdingSink({ store, of, compressionLevel, signal }: SinkOptions): SegmentSink {
   const chunks: Buffer[] = [];

@@ -11,6 +11,10 @@ const NEXT_XID = `
 /** Read after a position was: no transaction that committed before that position has this number or a higher one. */
 export const nextXidSql = `SELECT ${NEXT_XID} AS next_xid`;
 
+/** The server's clock; a standby tells it, too. */
+export const clockSql = `
+SELECT pg_catalog.to_char(pg_catalog.clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS captured_at`;
+
 /** How far the log is on disk, and a time before that. */
 export const endOfLogSql = `
 SELECT pg_catalog.to_char(pg_catalog.clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS captured_at,

@@ -1,6 +1,7 @@
 import { commitTime } from '../decoding/decoder.ts';
 import { qualifiedEnd } from '../decoding/names.ts';
-import { fillsRows, isNeverRepeated, judgeDefinitionChange, notRepeated } from '../definitions/judge.ts';
+import { TOLD_AT_START } from '../definitions/event-triggers.sql.ts';
+import { isNeverRepeated, judgeDefinitionChange, notRepeated, obstacleOf } from '../definitions/judge.ts';
 import type { DefinitionMessage } from '../definitions/message.ts';
 import type { Verifier } from '../definitions/signature.ts';
 import { readOwnMessage } from '../definitions/told.ts';
@@ -19,6 +20,8 @@ export interface Tally {
   tables: Map<string, TableChanges>;
   /** With the lower 32 bits of the transactions' numbers. */
   definitionChanges: (Omit<DefinitionChange, 'xid'> & { xid: number })[];
+  /** Messages that told of the beginning of a command which changed something that lasts, by their ids. */
+  begun: string[];
   /** Commands that changed definitions, as their event triggers told. */
   commands: DefinitionCommand[];
   /** Messages with this system's prefix that its event triggers did not write. */
@@ -61,6 +64,7 @@ export interface TallyOptions {
 }
 
 const NOBODYS = { kind: 'unauthenticated', claimed: null } as const;
+const AT_START = new Set<string>(TOLD_AT_START);
 const UNKNOWN = 'unknown';
 const shortened = (text: string): string => fromBytes(text.slice(0, MOST_CLAIMED_CHARACTERS));
 
@@ -83,6 +87,7 @@ export function startTally({ verify, xid: near }: TallyOptions): { tally: Tally;
     lastCommitAt: null,
     tables: new Map(),
     definitionChanges: [],
+    begun: [],
     commands: [],
     unauthenticated: 0,
     claims: [],
@@ -92,6 +97,8 @@ export function startTally({ verify, xid: near }: TallyOptions): { tally: Tally;
   const heard = new Set<string>();
   let definitions: Pick<DefinitionChange, 'obstacle' | 'tag' | 'definer'>[] = [];
   let commands: Pick<DefinitionCommand, 'tag' | 'role' | 'query'>[] = [];
+  let beginnings: (Pick<DefinitionMessage, 'tag' | 'nested' | 'query'> & { id: string })[] = [];
+  let begun: string[] = [];
   /** The last table seen: most lines are of the same one as the line before. */
   let last: { prefix: string; counts: TableChanges } = {
     prefix: '\0',
@@ -129,6 +136,15 @@ export function startTally({ verify, xid: near }: TallyOptions): { tally: Tally;
     definitions = [];
     for (const each of commands) tally.commands.push({ ...each, lsn, committed_at: at });
     commands = [];
+    tally.begun.push(...begun);
+    begun = [];
+    beginnings = [];
+  };
+  /** The message that told of the beginning of a command that ends; null where none did. */
+  const beginningOf = ({ tag, nested, query }: DefinitionMessage): string | null => {
+    const at = beginnings.findLastIndex((each) => each.tag === tag && each.nested === nested && each.query === query);
+    const [found] = at < 0 ? [] : beginnings.splice(at, 1);
+    return found?.id ?? null;
   };
 
   const hear = (line: string): void => {
@@ -139,7 +155,7 @@ export function startTally({ verify, xid: near }: TallyOptions): { tally: Tally;
     const verdict = own.transactional ? verify(own.content, { xid, heard }) : NOBODYS;
     switch (verdict.kind) {
       case 'authentic':
-        note(verdict.message);
+        note(verdict.message, verdict.id);
         break;
       case 'unsigned':
         // Of temporary tables nothing but the start is told.
@@ -163,15 +179,22 @@ export function startTally({ verify, xid: near }: TallyOptions): { tally: Tally;
     }
   };
 
-  const note = (message: DefinitionMessage): void => {
-    const { event, tag, query, rights } = message;
-    if (event === 'start') return;
+  const note = (message: DefinitionMessage, id: string): void => {
+    const { event, tag, nested, query, rights } = message;
+    if (event === 'start') {
+      beginnings.push({ id, tag, nested, query });
+      return;
+    }
     const role = fromBytes(message.role);
     if (event === 'end' && tally.commands.length + commands.length < MOST_COMMANDS) {
       commands.push({ tag, role, query: fromBytes(query) });
     }
-    // Whether rows had to be given values, the replay finds out.
-    const obstacle = fillsRows(message) ? null : judgeDefinitionChange(message);
+    let obstacle = obstacleOf(judgeDefinitionChange(message));
+    if (event === 'end' && AT_START.has(tag)) {
+      const beginning = beginningOf(message);
+      if (beginning !== null) begun.push(beginning);
+      else obstacle ??= `The beginning of ${tag} was not captured`;
+    }
     definitions.push({ tag, obstacle, definer: isNeverRepeated(tag) ? null : { role, rights: rights ?? [] } });
   };
 

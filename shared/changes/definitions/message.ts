@@ -15,7 +15,34 @@ const base = {
   query: z.string(),
   /** The text was too long to be told. */
   oversized: z.boolean().default(false),
+  /** By the event triggers that tell by effect: values are written so that they are exact, and nothing is told that does not last. */
+  exact: z.boolean().default(false),
+  /** Names of temporary objects of the session that may be in the text. */
+  temporary: z.array(z.string()).default([]),
 };
+
+const aclSchema = z.object({
+  /** As GRANT calls it. */
+  kind: z.enum([
+    'TABLE',
+    'SEQUENCE',
+    'ROUTINE',
+    'SCHEMA',
+    'TYPE',
+    'LANGUAGE',
+    'FOREIGN DATA WRAPPER',
+    'FOREIGN SERVER',
+  ]),
+  /** Quoted and qualified, as the server writes it. */
+  name: z.string(),
+  column: z.string().nullable(),
+  owner: z.string(),
+  /** Who has it ("" for everybody), which privilege, whether it can be given on, and who gave it. */
+  acl: z.array(z.tuple([z.string(), z.string(), z.boolean(), z.string()])),
+});
+
+/** The privileges of an object after a GRANT or REVOKE. */
+export type AclChange = z.output<typeof aclSchema>;
 
 /** One event of a change of definitions, as the event triggers put it into the log. Texts hold a character for each byte. */
 const messageSchema = z
@@ -30,8 +57,16 @@ const messageSchema = z
       missing: z.array(
         z.object({ schema: z.string(), table: z.string(), column: z.string(), value: z.string().nullable() }),
       ),
+      /** Of GRANT and REVOKE; null: it is not told. */
+      acls: z.array(aclSchema).nullable().default(null),
     }),
-    z.object({ event: z.literal('sql_drop'), ...base, mixed: z.boolean() }),
+    z.object({
+      event: z.literal('sql_drop'),
+      ...base,
+      mixed: z.boolean(),
+      /** What the command named; null: it is not told. */
+      dropped: z.array(z.string()).nullable().default(null),
+    }),
     z.object({
       event: z.literal('table_rewrite'),
       ...base,
@@ -39,6 +74,8 @@ const messageSchema = z
       reason: z.int(),
       schema: z.string(),
       table: z.string(),
+      /** What the rows took on disk; null: it is not told. */
+      bytes: z.number().nullable().default(null),
     }),
   ])
   .transform(({ event, ...rest }) => ({ event: EVENTS[event], ...rest }) as DefinitionMessage);
@@ -62,6 +99,8 @@ interface Base {
   settings: Record<string, string>;
   query: string;
   oversized: boolean;
+  exact: boolean;
+  temporary: string[];
 }
 
 export interface MissingValue {
@@ -73,9 +112,9 @@ export interface MissingValue {
 
 export type DefinitionMessage =
   | (Base & { event: 'start' })
-  | (Base & { event: 'end'; views: string[]; missing: MissingValue[] })
-  | (Base & { event: 'drop'; mixed: boolean })
-  | (Base & { event: 'rewrite'; reason: number; schema: string; table: string });
+  | (Base & { event: 'end'; views: string[]; missing: MissingValue[]; acls: AclChange[] | null })
+  | (Base & { event: 'drop'; mixed: boolean; dropped: string[] | null })
+  | (Base & { event: 'rewrite'; reason: number; schema: string; table: string; bytes: number | null });
 
 /** A message as event triggers that did not sign wrote it; null for any other text. */
 export function parseFirstVersion(text: string): DefinitionMessage | null {

@@ -22,7 +22,7 @@ export type Signing = z.output<typeof signingSchema>;
 
 /** Who wrote a message with this system's prefix, as far as it can be known. */
 export type Verdict =
-  | { kind: 'authentic'; message: DefinitionMessage }
+  | { kind: 'authentic'; message: DefinitionMessage; id: string }
   /** The event triggers wrote it, of a version that this one does not know. */
   | { kind: 'unknown_version' }
   /** Written as by event triggers that did not sign, while there were such; or by anybody. */
@@ -69,7 +69,7 @@ export function openVerifier(signing: Signing | null): Verifier {
     if (!parsed) return { kind: 'unknown_version' };
     if (parsed.xid !== xid || heard.has(parsed.id)) return { kind: 'unauthenticated', claimed: parsed.message };
     heard.add(parsed.id);
-    return { kind: 'authentic', message: parsed.message };
+    return { kind: 'authentic', message: parsed.message, id: parsed.id };
   };
 }
 

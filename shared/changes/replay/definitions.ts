@@ -1,29 +1,26 @@
 import type pg from 'pg';
 import { OperationError } from '../../errors.ts';
-import { quoteIdentifier, quoteLiteral, quoteQualified } from '../../postgres/identifiers.ts';
+import { quoteQualified } from '../../postgres/identifiers.ts';
 import type { ParseStatements } from '../../postgres/parse-statements.ts';
 import { isSessionLost } from '../../postgres/session-errors.ts';
 import { tokens } from '../../postgres/tokens.ts';
 import { parseCommandSettings } from '../definitions/command-settings.ts';
 import { commandTag } from '../definitions/command-tags.ts';
 import { TOLD_AT_START } from '../definitions/event-triggers.sql.ts';
-import {
-  fillsRows,
-  isNeverRepeated,
-  isTemporary,
-  judgeDefinitionChange,
-  significantWords,
-} from '../definitions/judge.ts';
-import type { DefinitionMessage, MissingValue } from '../definitions/message.ts';
-import { missingValuesSql } from './definitions.sql.ts';
+import { isNeverRepeated, judgeDefinitionChange } from '../definitions/judge.ts';
+import type { DefinitionMessage } from '../definitions/message.ts';
+import { readMissing } from './missing-values.ts';
+import { givePrivileges } from './privileges.ts';
 import { type CommandContext, type Sandbox, TooManyRights } from './sandbox.ts';
 
 /** Repeats changes of definitions, in their place among the changes of rows. */
 export interface DefinitionReplay {
   /**
+   * @param begun - whether a command of which the beginning is told changed something that lasts; null where nobody looked
+   * @returns what gives rows that are there their values in added columns, to be called when nothing acts on what is written; null: nothing
    * @throws OperationError `window_ends` when it cannot be repeated exactly
    */
-  repeat(message: DefinitionMessage): Promise<void>;
+  repeat(message: DefinitionMessage, begun: boolean | null): Promise<(() => Promise<void>) | null>;
   /** Whether rows are passed over now: the repeated command makes them itself. */
   readonly makesRows: boolean;
   /** Materialized views that were made with content, qualified and quoted. */
@@ -46,6 +43,9 @@ export interface DefinitionOptions {
   decodeText: (bytes: string) => Promise<string>;
   /** Commands about what is not there are passed over, as when chosen tables are restored. */
   mayBeMissing: boolean;
+  /** How owners were restored. */
+  roleOf: (role: string) => string;
+  ownersLeftOut: boolean;
 }
 
 export function definitionReplay({
@@ -54,6 +54,8 @@ export function definitionReplay({
   sandbox,
   decodeText,
   mayBeMissing,
+  roleOf,
+  ownersLeftOut,
 }: DefinitionOptions): DefinitionReplay {
   let extension: string | null = null;
   /** The command of which the beginning was told last. */
@@ -76,25 +78,42 @@ export function definitionReplay({
       settings: { ...parsed, search_path: await decodeText(parsed.search_path) },
     };
   };
-  const run = async (message: DefinitionMessage, sql: string): Promise<void> => {
-    await assertIsCommand(parse, message.tag, sql);
-    const context = await contextOf(message);
-    const missing = message.event === 'end' ? await prepareMissing(client, message.missing, decodeText) : null;
+  /** @returns false where it is passed over, as what it is about is not there */
+  const attempt = async (message: DefinitionMessage, what: () => Promise<void>): Promise<boolean> => {
+    const { tag } = message;
+    // What was of temporary objects alone, as statistics are, does not look so when it is dropped.
+    const wasNeverThere = message.event === 'drop' && message.dropped?.length === 1;
     await client.query('SAVEPOINT definition');
     try {
-      await sandbox.run(context, [sql]);
-      const fill = (await missing?.statements()) ?? [];
-      if (fill.length > 0) await sandbox.run(context, fill);
+      await what();
     } catch (error) {
       if (isSessionLost(error) || error instanceof OperationError) throw error;
-      if (error instanceof TooManyRights) throw windowEnds(`${message.tag} cannot be repeated. ${error.message}`);
-      if (mayBeMissing && UNDEFINED.has((error as { code?: string }).code ?? '')) {
+      if (error instanceof TooManyRights) throw windowEnds(`${tag} cannot be repeated. ${error.message}`);
+      if ((mayBeMissing || wasNeverThere) && UNDEFINED.has((error as { code?: string }).code ?? '')) {
         await client.query('ROLLBACK TO SAVEPOINT definition');
-        return;
+        return false;
       }
-      throw windowEnds(`${message.tag} could not be repeated: ${(error as Error).message}`);
+      throw windowEnds(`${tag} could not be repeated: ${(error as Error).message}`);
     }
     await client.query('RELEASE SAVEPOINT definition');
+    return true;
+  };
+  const run = async (message: DefinitionMessage, sql: string): Promise<(() => Promise<void>) | null> => {
+    await assertIsCommand(parse, message.tag, sql);
+    const context = await contextOf(message);
+    const missing = message.event === 'end' ? await readMissing(client, message.missing, decodeText) : null;
+    if (!(await attempt(message, () => sandbox.run(context, [sql])))) return null;
+    const fill = (await missing?.statements()) ?? [];
+    if (fill.length === 0) return null;
+    return async () => {
+      // Written by the session itself, as all rows are, in whose settings values are read exactly.
+      const write = message.exact
+        ? async () => {
+            for (const statement of fill) await client.query(statement);
+          }
+        : () => sandbox.run(context, fill);
+      await attempt(message, write);
+    };
   };
 
   return {
@@ -105,27 +124,39 @@ export function definitionReplay({
     get makesRows() {
       return extension !== null;
     },
-    async repeat(message) {
+    async repeat(message, begun) {
       const { tag, event } = message;
       if (extension !== null) {
         if (event === 'end' && tag === extension) {
           extension = null;
           started = null;
         }
-        return;
+        return null;
       }
       if (isNeverRepeated(tag)) {
         if (tag !== 'REINDEX') warnings.push(`${tag} was not repeated: it would copy from another server`);
-        return;
+        return null;
       }
-      const obstacle = judgeDefinitionChange(message);
-      const fillsNoRow =
-        obstacle !== null &&
-        event === 'rewrite' &&
-        fillsRows(message) &&
-        !message.nested &&
-        (await isEmpty(client, await decodeText(message.schema), await decodeText(message.table)));
-      if (obstacle !== null && !fillsNoRow) throw windowEnds(obstacle);
+      const judged = judgeDefinitionChange(message, begun);
+      switch (judged.kind) {
+        case 'passed':
+          return null;
+        case 'obstacle':
+          throw windowEnds(judged.reason);
+        case 'exact when empty': {
+          if (message.event !== 'rewrite') throw windowEnds(judged.reason);
+          const { schema, table } = message;
+          if (await isEmpty(client, await decodeText(schema), await decodeText(table))) return null;
+          throw windowEnds(judged.reason);
+        }
+        case 'privileges':
+          await attempt(message, async () => {
+            warnings.push(...(await givePrivileges(client, judged.acls, { decodeText, roleOf, ownersLeftOut })));
+          });
+          return null;
+        case 'text':
+          break;
+      }
       if (event === 'end' && tag === 'CREATE MATERIALIZED VIEW' && !WITHOUT_DATA.test(message.query.trim())) {
         for (const view of message.views) views.add(await decodeText(view));
       }
@@ -133,19 +164,17 @@ export function definitionReplay({
         // It was to be repeated when it began.
         if (started !== tag) throw windowEnds(`The beginning of ${tag} was not captured`);
         started = null;
-        return;
+        return null;
       }
-      if (event === 'rewrite') return;
       const query = await decodeText(message.query);
-      const words = significantWords(query)?.list ?? [];
       if (event === 'start') {
         started = tag;
-        if (isTemporary(words)) return;
         if (EXTENSIONS.has(tag)) extension = tag;
-        await run(message, EXTENSIONS.has(tag) ? query : withoutData(query));
-        return;
+        return run(message, EXTENSIONS.has(tag) ? query : withoutData(query));
       }
-      await run(message, withoutConcurrently(query));
+      const dropped = event === 'drop' && tag === 'DROP INDEX' ? message.dropped : null;
+      const mayLack = dropped !== null && (await lacks(client, dropped, decodeText));
+      return run(message, withoutConcurrently(mayLack ? withIfExists(query) : query));
     },
   };
 }
@@ -177,6 +206,28 @@ function withoutConcurrently(query: string): string {
   return text;
 }
 
+/** An index that was left invalid is in no backup, and who drops it changes nothing. */
+function withIfExists(query: string): string {
+  const words = [...tokens(query)].filter(({ kind }) => kind === 'word');
+  const text = (index: number): string => query.slice(words[index]?.start, words[index]?.end).toLowerCase();
+  const last = text(2) === 'concurrently' ? 2 : 1;
+  const at = words[last]?.end ?? query.length;
+  return text(last + 1) === 'if' ? query : `${query.slice(0, at)} IF EXISTS ${query.slice(at)}`;
+}
+
+/** Whether one of the relations is not there. */
+async function lacks(
+  client: pg.Client,
+  names: readonly string[],
+  decodeText: (bytes: string) => Promise<string>,
+): Promise<boolean> {
+  for (const name of names) {
+    const { rows } = await client.query('SELECT WHERE pg_catalog.to_regclass($1) IS NULL', [await decodeText(name)]);
+    if (rows.length > 0) return true;
+  }
+  return false;
+}
+
 async function isEmpty(client: pg.Client, schema: string, table: string): Promise<boolean> {
   const { rows } = await client.query(`SELECT FROM ${quoteQualified(schema, table)} LIMIT 1`);
   return rows.length === 0;
@@ -194,45 +245,4 @@ async function assertIsCommand(parse: ParseStatements, tag: string, sql: string)
   if (!statement || others.length > 0) throw windowEnds(`The text of ${tag} is not one statement`);
   const found = commandTag(statement);
   if (found !== tag) throw windowEnds(`The text of ${tag} is another command`);
-}
-
-/**
- * Columns that are added give the rows that are there a value: that of the moment, with a default such as now(). It is written over
- * the one that the repeated command found.
- */
-async function prepareMissing(
-  client: pg.Client,
-  missing: readonly MissingValue[],
-  decodeText: (bytes: string) => Promise<string>,
-): Promise<{ statements(): Promise<string[]> } | null> {
-  if (missing.length === 0) return null;
-  const values: MissingValue[] = [];
-  for (const { schema, table, column, value } of missing) {
-    values.push({
-      schema: await decodeText(schema),
-      table: await decodeText(table),
-      column: await decodeText(column),
-      value: value === null ? null : await decodeText(value),
-    });
-  }
-  const read = async (): Promise<Map<string, string | null>> => {
-    const { rows } = await client.query<{ place: string; value: string | null }>(missingValuesSql, [
-      values.map(({ schema }) => schema),
-      values.map(({ table }) => table),
-      values.map(({ column }) => column),
-    ]);
-    return new Map(rows.map(({ place, value }) => [place, value]));
-  };
-  const before = await read();
-  return {
-    async statements() {
-      const after = await read();
-      return values.flatMap(({ schema, table, column, value }, index) => {
-        const place = String(index + 1);
-        if (before.has(place) || !after.has(place) || after.get(place) === value) return [];
-        const literal = value === null ? 'NULL' : quoteLiteral(value);
-        return [`UPDATE ONLY ${quoteQualified(schema, table)} SET ${quoteIdentifier(column)} = ${literal}`];
-      });
-    },
-  };
 }

@@ -27,7 +27,7 @@ export async function openMemory(client: pg.Client, from: Lsn): Promise<ReplayMe
   if (rows.length === 0) {
     // Its one row has a key: without one, a publication of all tables that was restored would refuse its updates.
     await client.query(
-      `CREATE SCHEMA ${REPLAY_SCHEMA};
+      `CREATE SCHEMA IF NOT EXISTS ${REPLAY_SCHEMA};
        CREATE TABLE ${TABLE} (id int PRIMARY KEY DEFAULT 1 CHECK (id = 1), lsn pg_lsn NOT NULL, silenced text)`,
     );
     await client.query(`INSERT INTO ${TABLE} (lsn) VALUES ($1)`, [from]);

@@ -12,6 +12,7 @@ import type { Lsn } from '../lsn.ts';
 import type { SegmentDescription } from '../segments/description.ts';
 import { isSeen, type TransactionSnapshot } from '../transaction-ids.ts';
 import { type DefinitionReplay, definitionReplay, windowEnds } from './definitions.ts';
+import { muteEventTriggers, muteNewEventTriggers, readUnmuting } from './event-triggers.ts';
 import { openMemory, type ReplayMemory } from './memory.ts';
 import { Diverged } from './net-changes.ts';
 import { ownPathSql } from './sandbox.sql.ts';
@@ -20,6 +21,7 @@ import { advanceSequences } from './sequences.ts';
 import { becomeReplica, type Silence, silenceTriggers } from './silence.ts';
 import { type TableChanges, tableChanges } from './table-changes.ts';
 import { replayTables } from './tables.ts';
+import { textDecoder } from './text-decoder.ts';
 import { type ReplayItem, readTransactions } from './transactions.ts';
 import { truncateTables } from './truncate.ts';
 import { dropStaging, type ReplayWriter, WRITER_SETTINGS, writeChanges } from './write-changes.ts';
@@ -84,6 +86,9 @@ export async function replayChanges(
   try {
     await client.query(WRITER_SETTINGS);
     await client.query(ownPathSql);
+    await client.query('BEGIN');
+    await muteEventTriggers(client);
+    await client.query('COMMIT');
     await client.query(dropEventTriggersSql).catch((error: unknown) => {
       if ((error as { code?: string }).code !== '42501') throw error;
     });
@@ -101,6 +106,7 @@ export async function replayChanges(
       sandbox: openSandbox({ client, roleOf, ownersLeftOut }),
       decodeText: textDecoder(client, encoding),
       mayBeMissing: selection !== undefined || missing.length > 0,
+      ...{ roleOf, ownersLeftOut },
     });
     const seen = (xid: bigint): boolean => isSeen(snapshot, xid);
     const run = replayRun({ writer, verify, definitions, silence, memory, selection, missing, summary, onProgress });
@@ -112,8 +118,10 @@ export async function replayChanges(
     summary.warnings.push(...definitions.warnings, ...(await refreshViews(client, definitions.views)));
     await client.query('BEGIN');
     await silence.end();
+    const unmuting = await readUnmuting(client);
     await memory.drop();
     await finish?.(client);
+    for (const statement of unmuting) await client.query(statement);
     await client.query('COMMIT');
     return summary;
   } catch (error) {
@@ -194,13 +202,15 @@ function replayRun({
     pending.set(name, changes);
     return changes;
   };
-  const repeat = async (message: DefinitionMessage): Promise<void> => {
+  const repeat = async (message: DefinitionMessage, begun: boolean | null): Promise<void> => {
     await flush();
     await begin();
     await dropStaging(writer);
     await silence.suspend();
-    await definitions.repeat(message);
+    const fill = await definitions.repeat(message, begun);
     await silence.renew();
+    await muteNewEventTriggers(client);
+    await fill?.();
     tables.forget();
     pending.clear();
     mustCommit = true;
@@ -221,7 +231,7 @@ function replayRun({
           case 'message': {
             if (item.prefix !== MESSAGE_PREFIX || !item.transactional) break;
             const verdict = verify(item.content, { xid: item.xid, heard });
-            if (verdict.kind === 'authentic') await repeat(verdict.message);
+            if (verdict.kind === 'authentic') await repeat(verdict.message, item.begun?.includes(verdict.id) ?? null);
             else if (verdict.kind === 'unauthenticated') ignored += 1;
             // Of temporary tables nothing but the start is told.
             else if (verdict.kind === 'unknown_version' || verdict.message.event !== 'start') {
@@ -283,18 +293,6 @@ async function refreshViews(client: pg.Client, made: ReadonlySet<string>): Promi
     });
   }
   return warnings;
-}
-
-/** Texts of the changes have a character for each byte. */
-function textDecoder(client: pg.Client, encoding: string): (bytes: string) => Promise<string> {
-  if (encoding === 'UTF8' || encoding === 'SQL_ASCII') return async (bytes) => Buffer.from(bytes, 'latin1').toString();
-  return async (bytes) => {
-    const { rows } = await client.query<{ text: string }>('SELECT pg_catalog.convert_from($1, $2::name) AS text', [
-      Buffer.from(bytes, 'latin1'),
-      encoding,
-    ]);
-    return rows[0]?.text ?? '';
-  };
 }
 
 function diverged(error: Diverged): OperationError {

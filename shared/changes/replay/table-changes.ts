@@ -33,8 +33,20 @@ function keyedChanges(table: ReplayTable): TableChanges {
   const net = netChanges();
   const { keyPlaces } = table;
   const [only] = keyPlaces;
-  const keyOf = (values: readonly string[]): string =>
-    keyPlaces.length === 1 ? (values[only ?? 0] ?? '') : lineOf(keyPlaces.map((place) => values[place] ?? ''));
+  const isWritten = !keyPlaces.includes(-1);
+  /** @param row - as it is in the changes, where generated columns have values */
+  const keyOf = (values: readonly string[], row: Tuple, old: Tuple | null): string => {
+    if (isWritten && keyPlaces.length === 1) return values[only ?? 0] ?? '';
+    if (isWritten) return lineOf(keyPlaces.map((place) => values[place] ?? ''));
+    const { key } = table.formOf(row.columns);
+    return lineOf(
+      keyPlaces.map((place, index) => {
+        const value = place >= 0 ? values[place] : row.values[key[index] ?? -1];
+        if (value !== UNCHANGED || !old) return value ?? '';
+        return old.values[table.oldPlaces(old.columns, 'key')[index] ?? -1] ?? '';
+      }),
+    );
+  };
   const oldKeyOf = ({ columns, values }: Tuple): string => {
     const places = table.oldPlaces(columns, 'key');
     if (places.includes(-1)) throw definitionsDiffer(table.target, 'its changes do not name the key of its rows');
@@ -47,14 +59,14 @@ function keyedChanges(table: ReplayTable): TableChanges {
       switch (change.kind) {
         case 'insert': {
           const values = valuesOf(table, change.row);
-          net.insert(keyOf(values), values);
+          net.insert(keyOf(values, change.row, null), values);
           return;
         }
         case 'update': {
           const values = valuesOf(table, change.row);
           if (change.old) fillFrom(table, values, change.old);
           // A large value may be part of the key: then the old key is told, and has it.
-          const key = keyOf(values);
+          const key = keyOf(values, change.row, change.old);
           net.update(change.old ? oldKeyOf(change.old) : key, key, values);
           return;
         }

@@ -40,7 +40,7 @@ export interface ReplayTable {
   from: string;
   /** Columns that are written, quoted; generated ones are left to the server. */
   columns: readonly string[];
-  /** Where each column of the key is among the columns that are written. */
+  /** Where each column of the key is among the columns that are written; -1 for a generated one, which its row has all the same. */
   keyPlaces: readonly number[];
   /** Key columns, quoted, with the operators that their index has for equality. Empty: no row can be found by a key. */
   key: readonly { column: string; operator: string }[];

@@ -8,8 +8,8 @@ import { fullTransactionId } from '../transaction-ids.ts';
 /** A change, or the end of the transaction that the changes before it belong to. */
 export type ReplayItem =
   | Exclude<DecodedLine, { kind: 'begin' | 'commit' | 'message' }>
-  /** With its transaction, where it is of one. */
-  | (Extract<DecodedLine, { kind: 'message' }> & { xid: bigint })
+  /** With its transaction, where it is of one, and what is known of beginnings; see `SegmentDescription`. */
+  | (Extract<DecodedLine, { kind: 'message' }> & { xid: bigint; begun: SegmentDescription['begun'] })
   | { kind: 'commit'; lsn: Lsn; xid: bigint; committedAt: string };
 
 export interface CommittedTransaction {
@@ -90,7 +90,7 @@ export async function* readTransactions(
             yield items;
             return;
           }
-        } else items.push(decoded.kind === 'message' ? { ...decoded, xid } : decoded);
+        } else items.push(decoded.kind === 'message' ? { ...decoded, xid, begun: segment.begun } : decoded);
       }
       if (items.length > 0) yield items;
     }

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { OperationError } from '../../errors.ts';
+import { catalogSeenSchema } from '../../postgres/definitions/catalog-seen.ts';
 import { definitionsSeenSchema } from '../../postgres/table-definitions.ts';
 import { openVerifier, signingSchema, type Verifier } from '../definitions/signature.ts';
 import { CHANGES_FORMAT } from './layout.ts';
@@ -64,6 +65,11 @@ export const segmentDescriptionSchema = z.object({
   /** Tables whose updates and deletes cannot be repeated, as they have no replica identity. */
   without_identity: z.array(z.string()),
   definition_changes: z.array(definitionChangeSchema),
+  /**
+   * Messages that tell of the beginning of a command which changed something that lasts, by their ids; those of others, as of temporary
+   * tables, are passed over. null: nobody looked.
+   */
+  begun: z.array(z.string()).nullable().default(null),
   /** Messages with this system's prefix that its event triggers did not write, which are ignored. */
   unauthenticated: countSchema.default(0),
   /** Positions after the segment's last transaction: not behind any number that it used. */
@@ -94,6 +100,8 @@ export const slotRecordSchema = z.object({
   follows_definitions: z.boolean(),
   /** As they were when the slot was made, where changes of them are not in the stream. */
   definitions: definitionsSeenSchema.nullable().default(null),
+  /** As the catalogs were when the slot was made, where changes of definitions are in the stream. */
+  catalog: catalogSeenSchema.nullable().default(null),
   /** By what the event triggers' messages are known; null where they did not sign yet. A secret, as all that is in the bucket. */
   signing: signingSchema.nullable().default(null),
   /** Changes of definitions that nobody told of may have been made since then; null once a segment says so. */

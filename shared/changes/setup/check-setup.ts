@@ -49,13 +49,18 @@ export function setupPlaceOf(database: Pick<Database, 'kind' | 'login' | 'allow_
   };
 }
 
-/** Looks whether changes of the database can be captured, and says all that stands in the way. Changes nothing. */
+/**
+ * Looks whether changes of the database can be captured, and says all that stands in the way. Changes nothing.
+ *
+ * @param ownSlots - what the names of this system's slots begin with: they are dropped before another is created
+ */
 export async function checkSetup(
   client: pg.Client,
   { platform, isByIam, allowsPause }: SetupPlace = ownPlace,
+  ownSlots: string | null = null,
 ): Promise<SetupCheck> {
   const { replication, privileges } = platform;
-  const facts = capabilitiesSchema.parse((await client.query(capabilitiesSql)).rows[0]);
+  const facts = capabilitiesSchema.parse((await client.query(capabilitiesSql, [ownSlots])).rows[0]);
   const problems: Finding[] = [];
   const warnings: Finding[] = [];
   if (facts.in_recovery) {

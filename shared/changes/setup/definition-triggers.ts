@@ -10,6 +10,7 @@ import {
   triggerSetupSql,
 } from '../definitions/event-triggers.sql.ts';
 import { type Signing, type SigningKey, signingKeySchema } from '../definitions/signature.ts';
+import { explainSetupFailure } from './explain-failure.ts';
 
 const setupSchema = z.object({
   comment: z.string().nullable(),
@@ -64,7 +65,7 @@ export interface FollowedDefinitions {
  * before changes are read, by who has the slot.
  *
  * @param known - by what the messages of the slot were known until now
- * @throws the server's error where event triggers are broken and cannot be replaced
+ * @throws OperationError where event triggers are broken and cannot be replaced
  */
 export async function followDefinitions(client: pg.Client, known: Signing | null): Promise<FollowedDefinitions> {
   const setup = await readTriggerSetup(client);
@@ -79,7 +80,7 @@ export async function followDefinitions(client: pg.Client, known: Signing | null
   try {
     await replaceEventTriggers(client);
   } catch (error) {
-    if (setup.state === 'broken') throw error;
+    if (setup.state === 'broken') throw await explainSetupFailure(client, error, 'create its event triggers again');
     const warning = `The event triggers are of an earlier version and could not be replaced: ${(error as Error).message}. Until they are, each change of definitions ends the window`;
     return { signing: known, isNew: false, untold: null, warning };
   }

@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import * as z from 'zod';
 import type { ObjectStore } from '../../backup/objects/object-store.ts';
+import { readCatalog } from '../../postgres/definitions/catalog-seen.ts';
 import { readTableDefinitions } from '../../postgres/table-definitions.ts';
 import { nextXidSql } from '../capture/slot.sql.ts';
 import type { SlotRecord } from '../segments/description.ts';
@@ -59,6 +60,7 @@ export async function createSlot(
       lsn,
       // Before the number, so that no base has seen less than they say.
       definitions: followsDefinitions ? null : { ...(await readTableDefinitions(client)), at: created_at },
+      catalog: followsDefinitions ? { ...(await readCatalog(client, null)), at: created_at, lsn } : null,
       next_xid: String((await client.query(nextXidSql)).rows[0]?.next_xid),
       follows_definitions: followsDefinitions,
       signing: followsDefinitions ? await readNewSigning(client) : null,

@@ -1,13 +1,15 @@
+import type pg from 'pg';
 import { ulid } from 'ulid';
 import type { ObjectStore } from '../../backup/objects/object-store.ts';
 import { OperationError } from '../../errors.ts';
 import { type ConnectionTarget, connect } from '../../postgres/connect.ts';
-import { dropEventTriggersSql, eventTriggerNames, presentEventTriggersSql } from '../definitions/event-triggers.sql.ts';
+import { withConnection } from '../../postgres/with-connection.ts';
 import type { SlotRecord } from '../segments/description.ts';
 import { checkSetup, type SetupPlace } from './check-setup.ts';
 import { createEventTriggers } from './definition-triggers.ts';
-import { ownSlotsSql } from './setup.sql.ts';
-import { createSlot, dropSlot, slotName, slotPrefix } from './slot.ts';
+import { explainSetupFailure, isWaitOver, transactionsRunning } from './explain-failure.ts';
+import { type Removed, removeSetup } from './remove.ts';
+import { createSlot, slotName, slotPrefix } from './slot.ts';
 
 export interface SetupDependencies {
   target: ConnectionTarget;
@@ -17,24 +19,30 @@ export interface SetupDependencies {
   waitMs?: number;
   /** By default a server of one's own. */
   place?: SetupPlace;
+  /** The name of the slot, by default a new one. */
+  slot?: string;
 }
+
+/** For removing what a failure has left, in milliseconds. */
+const UNDO_MS = 5_000;
 
 /**
  * Makes everything that capturing changes needs in the database: event triggers, where the server lets the login, and then the slot. The window
  * begins with the next full backup. What is there of an earlier time is removed first.
  *
- * @throws OperationError `recovery_impossible` with every problem, or `transactions_running`; nothing is left behind
+ * @throws OperationError `recovery_impossible` with every problem, `transactions_running`, `event_trigger_refused` or what else the
+ *   server answered; nothing is left behind, or the message says what is
  */
 export async function turnOn(
   database: string,
-  { target, store, signal, waitMs = 0, place }: SetupDependencies,
+  { target, store, signal, waitMs = 0, place, slot = slotName(database, ulid()) }: SetupDependencies,
 ): Promise<SlotRecord> {
-  // The server itself ends the wait: one that has lost its client would go on, and make a slot that nobody reads.
-  const client = await connect(target, { kind: 'administering', statementTimeoutMs: waitMs });
+  const client = await connect(target, { kind: 'administering' });
   const stop = (): void => void client.end().catch(() => undefined);
   signal.addEventListener('abort', stop, { once: true });
+  let isChanged = false;
   try {
-    const { problems, followsDefinitions: mayFollow } = await checkSetup(client, place);
+    const { problems, followsDefinitions: mayFollow } = await checkSetup(client, place, slotPrefix(database));
     if (problems.length > 0) {
       throw new OperationError(
         'recovery_impossible',
@@ -42,64 +50,96 @@ export async function turnOn(
         problems.map(({ nextStep }) => nextStep).join(' '),
       );
     }
-    await removeAll(client, database);
+    const { left } = await removeSetup(client, database);
+    if (left.length > 0) throw stillThere(left);
+    isChanged = true;
     const followsDefinitions = mayFollow && (await createWhereAllowed(client));
-    try {
-      return await createSlot(
-        client,
-        store,
-        { database, slot: slotName(database, ulid()), followsDefinitions },
-        signal,
-      );
-    } catch (error) {
-      if (followsDefinitions) await client.query(dropEventTriggersSql).catch(() => undefined);
-      throw error;
-    }
+    return await createWaiting(client, store, { database, slot, followsDefinitions }, waitMs, signal);
   } catch (error) {
-    if (signal.aborted) throw signal.reason ?? error;
-    throw (error as { code?: string }).code === QUERY_CANCELED ? transactionsRunning(waitMs) : error;
+    const cause = signal.aborted ? (signal.reason ?? error) : error;
+    throw isChanged ? await undo(database, target, cause) : cause;
   } finally {
     signal.removeEventListener('abort', stop);
     await client.end().catch(() => undefined);
   }
 }
 
-/** The rights of a managed service are its own: the server may refuse what its documentation allows. */
-async function createWhereAllowed(client: Awaited<ReturnType<typeof connect>>): Promise<boolean> {
+/**
+ * The rights of a managed service are its own: the server may refuse what its documentation allows, and nobody could give the right.
+ *
+ * @returns whether the event triggers are there
+ */
+async function createWhereAllowed(client: pg.Client): Promise<boolean> {
   try {
     await createEventTriggers(client);
     return true;
   } catch (error) {
-    if ((error as { code?: string }).code !== INSUFFICIENT_PRIVILEGE) throw error;
-    return false;
+    const failure = await explainSetupFailure(client, error, 'create its event triggers');
+    if (failure instanceof OperationError && failure.code === 'rights_missing') return false;
+    throw failure;
   }
 }
 
-const INSUFFICIENT_PRIVILEGE = '42501';
-const QUERY_CANCELED = '57014';
+/** The server itself ends the wait: one that has lost its client would go on, and make a slot that nobody reads. A lock is no shorter wait. */
+async function createWaiting(
+  client: pg.Client,
+  store: ObjectStore,
+  of: { database: string; slot: string; followsDefinitions: boolean },
+  waitMs: number,
+  signal: AbortSignal,
+): Promise<SlotRecord> {
+  await client.query(
+    `SELECT pg_catalog.set_config('statement_timeout', $1, false), pg_catalog.set_config('lock_timeout', '0', false)`,
+    [String(waitMs)],
+  );
+  const began = performance.now();
+  try {
+    return await createSlot(client, store, of, signal);
+  } catch (error) {
+    if (isWaitOver(error, performance.now() - began, waitMs)) throw await transactionsRunning(client, waitMs);
+    throw await explainSetupFailure(client, error, 'create the replication slot');
+  }
+}
 
-function transactionsRunning(waitMs: number): OperationError {
+/** Removes what was made before a failure, over another connection, as its own may be lost. @returns the failure, with what is left */
+async function undo(database: string, target: ConnectionTarget, cause: unknown): Promise<unknown> {
+  let left: string;
+  try {
+    const removed = await turnOff(database, { target }, UNDO_MS);
+    if (removed.left.length === 0) return cause;
+    left = removed.left.map(({ message }) => message).join('; ');
+  } catch (error) {
+    left = `what was begun could not be removed: ${(error as Error).message}`;
+  }
+  if (!(cause instanceof OperationError)) return cause;
   return new OperationError(
-    'transactions_running',
-    `Transactions that were running when the replication slot was to be made did not end within ${waitMs / 1000} s`,
-    'See the oldest in GET connections/details, end it or wait for it, and try again.',
+    cause.code,
+    `${cause.message}. Something may be left on the server: ${left}`,
+    `${cause.nextStep} PUT recovery with {"enabled": false} removes what is left.`,
+    { cause },
   );
 }
 
-/** Removes everything again. Stored changes stay in the bucket. Answers the names of the slots that were there. */
-export async function turnOff(database: string, { target }: Pick<SetupDependencies, 'target'>): Promise<string[]> {
-  const client = await connect(target, { kind: 'administering' });
-  try {
-    return await removeAll(client, database);
-  } finally {
-    await client.end().catch(() => undefined);
-  }
+function stillThere(left: Removed['left']): OperationError {
+  const [first] = left;
+  return new OperationError(
+    'setup_refused',
+    `What an earlier time has left in the database could not be removed: ${left.map(({ message }) => message).join('; ')}`,
+    first?.nextStep ?? '',
+  );
 }
 
-async function removeAll(client: Awaited<ReturnType<typeof connect>>, database: string): Promise<string[]> {
-  const { rows } = await client.query<{ name: string }>(ownSlotsSql, [slotPrefix(database)]);
-  for (const { name } of rows) await dropSlot(client, name);
-  const { rows: triggers } = await client.query(presentEventTriggersSql, [eventTriggerNames]);
-  if (triggers.length > 0) await client.query(dropEventTriggersSql);
-  return rows.map(({ name }) => name);
+/**
+ * Removes everything again. Stored changes stay in the bucket.
+ *
+ * @returns the slots that were there, and what the server did not let go
+ * @throws OperationError `slot_not_dropped` when nothing was removed, or one of the connection; to be repeated
+ */
+export function turnOff(
+  database: string,
+  { target }: Pick<SetupDependencies, 'target'>,
+  statementTimeoutMs?: number,
+): Promise<Removed> {
+  const limits = statementTimeoutMs === undefined ? {} : { statementTimeoutMs };
+  return withConnection(target, { kind: 'administering', ...limits }, (client) => removeSetup(client, database));
 }

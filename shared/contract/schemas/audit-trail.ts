@@ -17,10 +17,19 @@ const exactly = (what: string) =>
 
 const times = {
   from: z.iso.datetime().optional().meta({ description: 'Only from this time on.' }),
-  to: z.iso.datetime().optional().meta({ description: 'Only up to this time.' }),
+  to: z.iso.datetime().optional().meta({ description: 'Only up to this time, which is not before `from`.' }),
 };
 
-export const auditQuerySchema = pageQuerySchema.extend({
+interface Times {
+  from?: string | undefined;
+  to?: string | undefined;
+}
+
+const endsAfterItBegins = ({ from, to }: Times): boolean =>
+  from === undefined || to === undefined || Date.parse(from) <= Date.parse(to);
+const notReversed = { path: ['to'], message: 'to is before from' };
+
+const auditQueryFields = pageQuerySchema.extend({
   scope,
   ...times,
   source: auditSourceSchema.optional(),
@@ -33,9 +42,11 @@ export const auditQuerySchema = pageQuerySchema.extend({
   }),
 });
 
+export const auditQuerySchema = auditQueryFields.refine(endsAfterItBegins, notReversed);
+
 export const auditPageSchema = pageOf(auditRecordSchema);
 
-export const verifyQuerySchema = databaseQuerySchema.extend({ scope, ...times });
+export const verifyQuerySchema = databaseQuerySchema.extend({ scope, ...times }).refine(endsAfterItBegins, notReversed);
 
 const positionSchema = z.object({ sequence: z.int(), at: z.iso.datetime() }).nullable();
 

@@ -90,8 +90,11 @@ export const backupSampleSchema = z
       'A part of the rows, with every foreign key whole: always the same rows of the same data. Rows that refer to sampled ones are kept when those are; tables that do not are whole.',
   });
 
-/** Only an `available` backup can be restored: its manifest is written. */
-export const backupStatusSchema = z.enum(['running', 'available', 'failed', 'deleting']);
+/** The manifest of an `available` backup and of a `damaged` one is written: both can be restored, the latter not as a whole. */
+export const backupStatusSchema = z.enum(['running', 'available', 'damaged', 'failed', 'deleting']).meta({
+  description:
+    '`damaged`: it is complete, and something speaks against it (see `damage`). It is not counted as a backup any more: neither retention, nor ages, nor recovery, nor drills rely on it. What is left of it can be restored; a validation that passes makes it available again.',
+});
 
 export const backupRequestSchema = z
   .strictObject({
@@ -165,6 +168,17 @@ const validationSchema = z
       .meta({ description: 'What was found, or why it did not end; null when it passed.' }),
   })
   .meta({ id: 'Validation', description: 'What came of a validation of a backup.' });
+
+const damageSchema = z
+  .object({
+    found_at: z.iso.datetime(),
+    found_by: z
+      .enum(['integrity', 'restore', 'retention'])
+      .meta({ description: 'A validation of either level, or the daily look of retention at its manifest.' }),
+    code: z.string().meta({ description: 'Stable and machine-readable.', examples: ['backup_damaged'] }),
+    message: z.string(),
+  })
+  .meta({ id: 'BackupDamage', description: 'What speaks against a backup.' });
 
 export const backupSchema = z
   .object({
@@ -255,6 +269,10 @@ export const backupSchema = z
     proven_at: z.iso.datetime().nullable().default(null).meta({
       description: 'When a drill last restored it, unless a later validation of either level failed.',
     }),
+    damage: damageSchema
+      .nullable()
+      .default(null)
+      .meta({ description: 'Why it is `damaged`; null of every other backup.' }),
     error: z.string().nullable().meta({ description: 'Why it failed.' }),
     progress: progressSchema.nullable().meta({ description: 'Of the running job; null otherwise.' }),
   })
@@ -262,6 +280,7 @@ export const backupSchema = z
 
 export type BackupSample = z.output<typeof backupSampleSchema>;
 export type Backup = z.output<typeof backupSchema>;
+export type BackupDamage = z.output<typeof damageSchema>;
 export type Validation = z.output<typeof validationSchema>;
 export type BackupType = z.output<typeof backupTypeSchema>;
 export type Increment = z.output<typeof incrementSchema>;

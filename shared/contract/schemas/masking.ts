@@ -59,7 +59,10 @@ export const personalDataSchema = z
           kind: z.string().meta({ description: 'What it holds, as far as one can tell.', examples: ['email'] }),
           confidence: z.number().meta({ description: 'From 0 to 1, of its name and its values together.' }),
           sampled: z.int().meta({ description: 'Values that were looked at; 0: the name alone speaks.' }),
-          mask: maskSchema.nullable().meta({ description: 'A rule that fits its type; null: none does.' }),
+          mask: maskSchema.nullable().meta({
+            description: 'A rule that fits its type and its keys, together with the other proposals; null: none does.',
+          }),
+          problem: z.string().nullable().meta({ description: 'Why no rule is proposed; null where one is.' }),
           is_masked: z.boolean().meta({ description: 'Whether it has a rule already.' }),
         }),
       )
@@ -67,6 +70,11 @@ export const personalDataSchema = z
     tables: z.int().meta({ description: 'Tables that were looked at.' }),
     tables_left: z.int().meta({
       description: 'Of them, those of which only the names of columns were: they could not be read, or not in time.',
+    }),
+    findings_left: z.int().meta({ description: 'Findings beyond the first 5000, which the answer does not hold.' }),
+    rules_checked: z.boolean().meta({
+      description:
+        'Whether `PUT security/masking` with all proposals was found to fit the database; false: there was no time to hold them against it.',
     }),
   })
   .meta({ id: 'PersonalData', description: 'Columns that seem to hold personal data.' });

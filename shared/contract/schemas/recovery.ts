@@ -74,7 +74,8 @@ export const recoveryWindowSchema = z
       .nullable()
       .meta({ description: 'What happens next by itself; null: nothing does.' }),
     earliest: timeSchema.meta({
-      description: 'The first moment that can be restored; null while there is none, for the reason in `explanation`.',
+      description:
+        'The first moment that can be restored, of the window before while a new one has none; null while there is none at all, for the reason in `explanation`.',
     }),
     latest: z
       .object({
@@ -85,13 +86,38 @@ export const recoveryWindowSchema = z
           .meta({ description: 'Where the stored changes end; null before the first of them after the full backup.' }),
       })
       .nullable()
-      .meta({ description: 'The last moment. `POST restore/check` accepts every moment from `earliest` to here.' }),
+      .meta({
+        description:
+          'The last moment. `POST restore/check` accepts every moment from `earliest` to here, but for the gaps that `windows` shows.',
+      }),
     base: backupIdSchema.nullable().meta({ description: 'The full backup that the window begins with.' }),
+    windows: z
+      .array(
+        z.object({
+          earliest: z.iso.datetime(),
+          latest: z.object({ time: z.iso.datetime(), lsn: z.string().nullable() }),
+          base: backupIdSchema.meta({ description: 'The full backup that it begins with.' }),
+          slot: z.string().meta({ description: 'The replication slot whose changes it is of.' }),
+          ended_by: obstacleSchema.nullable().meta({
+            description: 'The change of definitions that ends it; null: what is stored ends there.',
+          }),
+          exact: z.boolean().meta({
+            description:
+              'Whether every moment in it can be restored. `false`: it is of an earlier version, which did not note changes of definitions; `POST restore/check` says it of each moment.',
+          }),
+        }),
+      )
+      .meta({
+        description:
+          'All moments that can be restored, oldest first: each from `earliest` to `latest`, also those that were captured before recovery was turned on last or the slot was lost. Of the latest ten slots.',
+      }),
     captured_at: timeSchema.meta({
       description:
-        "Until when all that was committed is stored, by the server's clock: `latest`, unless `ended_by` is before it. null before the first capture.",
+        "Until when all that was committed is stored, by the server's clock: `latest`, unless `ended_by` is before it. While a new window waits for its full backup, the end of the one before. null before the first capture.",
     }),
-    lag_seconds: z.number().nullable().meta({ description: 'How long ago that is: what would be lost now.' }),
+    lag_seconds: z.number().nullable().meta({
+      description: "How long ago that is, by the server's clock: what would be lost now.",
+    }),
     slot: z
       .object({
         name: z.string(),

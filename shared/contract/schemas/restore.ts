@@ -235,7 +235,10 @@ export const restoreCheckSchema = z
           .array(
             z.object({
               name: z.string().meta({ examples: ['shop.is_valid(text)'] }),
-              owner: z.string().nullable().meta({ description: 'Its owner in the backup.' }),
+              owner: z
+                .string()
+                .nullable()
+                .meta({ description: 'Its owner, in the backup or in the database that the rows come into.' }),
               used_by: z.array(z.string()).meta({ examples: [['CHECK CONSTRAINT shop.orders orders_check']] }),
             }),
           )
@@ -244,7 +247,7 @@ export const restoreCheckSchema = z
       .nullable()
       .meta({
         description:
-          'Functions of the backup that the restore runs with the rights of the login that restores, in constraints, domains, generated columns, indexes and materialized views. What they call in their turn is not listed. null when the backup could not be read, and with the mode `data`: the tables that are there decide.',
+          'Functions of the backup that the restore runs with the rights of the login that restores, in constraints, domains, generated columns, indexes and materialized views; with the modes `data` and `beside` also those of the database that the rows come into, with its event triggers. What they call in their turn is not listed. null when the backup or that database could not be read.',
       }),
   })
   .meta({ id: 'RestoreCheck', description: 'What a restore would meet.' });

@@ -8,12 +8,19 @@ export const accessChecks: readonly AnyCheck[] = [
     id: 'password_not_changed',
     title: 'The login may not change its own password',
     needs:
-      '`rds_password`, where `rds.restrict_password_commands` is on and the login has a password in Secrets Manager',
+      '`rds_password`, where `rds.restrict_password_commands` is on and the login has a password in Secrets Manager; on a server of your own before PostgreSQL 16 the function of docs/logins/self-managed.sql',
     affects: { limits: ['access'] },
     reads: ['login', 'server'],
     find({ login, server }, context) {
       const restricted = server.settings['rds.restrict_password_commands']?.value;
       const usesPassword = context.database.login.type === 'secret';
+      // On RDS the right to replicate is a role's, which does not stand in the way.
+      if (usesPassword && context.platform.privileges.administrators === null && !login.changes_its_password) {
+        return {
+          message: `Before PostgreSQL 16 a login with REPLICATION, as ${quoteForReading(login.name)} has it, may not change its own password: the rotation of its password fails`,
+          remediation: sql(context, '\\i docs/logins/self-managed.sql'),
+        };
+      }
       if (!usesPassword || restricted !== 'on' || login.has_roles.includes('rds_password')) return null;
       return {
         message: `rds.restrict_password_commands is on and ${quoteForReading(login.name)} is no member of rds_password: the rotation of its password fails`,

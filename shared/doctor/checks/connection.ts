@@ -118,6 +118,25 @@ export const connectionChecks: readonly AnyCheck[] = [
     },
   }),
   defineCheck({
+    id: 'login_triggers_fire',
+    title: 'Code of others runs when the login logs in',
+    needs:
+      'from PostgreSQL 17 on `event_triggers = off` for the login, where an event trigger fires when somebody logs in',
+    affects: { limits: features },
+    reads: ['login'],
+    find({ login: { name, login_triggers: triggers, fires_no_event_triggers: isOff } }, context) {
+      if (triggers.length === 0 || isOff) return null;
+      return {
+        message: `Event triggers run with the rights of ${quoteForReading(name)} whenever it logs in: ${triggers.map(quoteForReading).join(', ')}. Whoever owns such a function, which is in parentheses, can replace it`,
+        remediation: sql(
+          context,
+          `ALTER ROLE ${quoteForPaste(name)} SET event_triggers = off;`,
+          `GRANT SET ON PARAMETER event_triggers TO ${quoteForPaste(name)};`,
+        ),
+      };
+    },
+  }),
+  defineCheck({
     id: 'login_expires',
     title: 'The login expires',
     needs: 'a login whose password does not expire by itself, or that is rotated before',

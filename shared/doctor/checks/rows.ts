@@ -1,14 +1,10 @@
+import { listed } from '../../listed.ts';
 import { type AnyCheck, type Context, defineCheck, sql } from '../check.ts';
 import type { Facts } from '../facts/facts.ts';
 import { quoteForPaste, quoteForReading } from '../quote-for-paste.ts';
 import { type Grantee, grantRole, SHARED_OWNER, shareOwnership } from '../remediate.ts';
 
 const READ_ALL_SINCE = 140_000;
-
-/** What is listed, and how many more there are. */
-function listed(names: readonly string[], total: number): string {
-  return total > names.length ? `${names.join(', ')} and ${total - names.length} more` : names.join(', ');
-}
 
 type NamedObject = { schema: string; name: string | null };
 const reading = ({ schema, name }: NamedObject): string =>
@@ -30,7 +26,7 @@ export const rowChecks: readonly AnyCheck[] = [
       return {
         message: `The login may not read ${first.total} schemas, tables and sequences: ${listed(
           unreadable.map((each) => `${each.kind} ${reading(each)}`),
-          first.total,
+          first,
         )}`,
         remediation:
           server.version >= READ_ALL_SINCE
@@ -49,7 +45,7 @@ export const rowChecks: readonly AnyCheck[] = [
       const [first] = tables;
       if (!first) return null;
       return {
-        message: `Policies hide rows from the login, so that a backup is refused, in ${first.total} ${first.total === 1 ? 'table' : 'tables'}: ${listed(tables.map(reading), first.total)}`,
+        message: `Policies hide rows from the login, so that a backup is refused, in ${first.total} ${first.total === 1 ? 'table' : 'tables'}: ${listed(tables.map(reading), first)}`,
         remediation: showRows(tables, { login, version: server.version }, context),
       };
     },

@@ -37,6 +37,11 @@ const schemas = {
     /** In the database. */
     creates_schemas: z.boolean(),
     replicates: z.boolean(),
+    changes_its_password: z.boolean(),
+    /** null: the server does not know the setting. */
+    fires_no_event_triggers: z.boolean().nullable(),
+    /** Event triggers that fire when somebody logs in, each with the owner of its function. */
+    login_triggers: z.array(z.string()),
     connection_limit: z.int().nullable(),
     sessions: z.int(),
     /** Milliseconds since the epoch. */

@@ -1,3 +1,4 @@
+import { isRefusedItsPasswordSql, trustedChangeSql } from '../../postgres/own-password.sql.ts';
 import { trustedFunctionsSql } from '../../postgres/run-login/run-login.sql.ts';
 
 /**
@@ -13,6 +14,12 @@ SELECT r.rolname AS name,
        r.rolcreaterole OR r.rolsuper OR coalesce(${trustedFunctionsSql}, false) AS creates_run_logins,
        pg_catalog.has_database_privilege(r.oid, pg_catalog.current_database(), 'CREATE') AS creates_schemas,
        r.rolreplication OR r.rolsuper AS replicates,
+       NOT ${isRefusedItsPasswordSql('r')} OR ${trustedChangeSql} AS changes_its_password,
+       pg_catalog.current_setting('event_triggers', true) = 'off' AS fires_no_event_triggers,
+       ARRAY(SELECT pg_catalog.format('%s (%s)', t.evtname, pg_catalog.pg_get_userbyid(p.proowner))
+               FROM pg_catalog.pg_event_trigger t
+               JOIN pg_catalog.pg_proc p ON p.oid = t.evtfoid
+              WHERE t.evtevent = 'login' AND t.evtenabled IN ('O', 'A') ORDER BY t.evtname) AS login_triggers,
        NULLIF(r.rolconnlimit, -1) AS connection_limit,
        (SELECT pg_catalog.count(*)::int FROM pg_catalog.pg_stat_activity a WHERE a.usesysid = r.oid) AS sessions,
        CASE WHEN pg_catalog.isfinite(r.rolvaliduntil)

@@ -14,6 +14,15 @@ export const backupChecks = {
     hysteresis: 0,
     whatToDo: 'See in GET jobs why backups fail or did not start, and take one with POST backups.',
   },
+  damaged_backups: {
+    ...atOnce,
+    title: 'Backup damaged',
+    metric: 'damaged_backups',
+    levels: { ERROR: 1 },
+    hysteresis: 0,
+    whatToDo:
+      'GET backups?status=damaged names it and what was found. It counts as no backup any more: take a new one with POST backups, find the cause, then validate the others. It can be restored as far as it is there; when it is of no use, delete it.',
+  },
   capture_age: {
     ...brief,
     title: 'Newest captured change too old',

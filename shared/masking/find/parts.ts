@@ -21,10 +21,15 @@ const MOST_DEPTH = 12;
  * @param kind - of the values
  * @param values - as the server writes them; what was cut off is not looked at
  */
-export function partsOf(column: string, kind: ColumnFacts['kind'] | 'array', values: readonly string[]): Part[] {
+export function partsOf(
+  column: string,
+  kind: ColumnFacts['kind'] | 'array' | 'xml',
+  values: readonly string[],
+): Part[] {
   if (kind === 'array') {
     return [{ path: null, name: column, values: values.flatMap((value) => attempt(() => readElements(value)) ?? []) }];
   }
+  if (kind === 'xml') return partsOfXml(values);
   if (kind !== 'json') return [{ path: null, name: column, values: [...values] }];
   const parts = new Map<string, Part>();
   const collect = (value: unknown, steps: readonly PathStep[], name: string): void => {
@@ -48,6 +53,28 @@ export function partsOf(column: string, kind: ColumnFacts['kind'] | 'array', val
       [],
       column,
     );
+  return [...parts.values()];
+}
+
+/** A text between two tags, and the value of an attribute. Each ends at the next sign of its own, so that a scan is linear. */
+const XML_TEXT = /<([\p{L}_][\p{L}\d_.:-]{0,100})[^<>]{0,1000}>([^<>]{1,1000})</gu;
+const XML_ATTRIBUTE = /\s([\p{L}_][\p{L}\d_.:-]{0,100})\s?=\s?(?:"([^"<>]{1,1000})"|'([^'<>]{1,1000})')/gu;
+
+/** The texts of XML by the names of their elements and attributes. Nothing is expanded: entities stay as they are written. */
+function partsOfXml(values: readonly string[]): Part[] {
+  const parts = new Map<string, Part>();
+  const add = (qualified: string, value: string): void => {
+    const name = qualified.replace(/^.*:/, '');
+    const known = parts.get(name);
+    if (known) known.values.push(value);
+    else if (parts.size < MOST_PATHS && !/^xmlns$/i.test(qualified.replace(/:.*$/, ''))) {
+      parts.set(name, { path: null, name, values: [value] });
+    }
+  };
+  for (const value of values) {
+    for (const [, name = '', text = ''] of value.matchAll(XML_TEXT)) if (text.trim() !== '') add(name, text);
+    for (const [, name = '', double, single] of value.matchAll(XML_ATTRIBUTE)) add(name, double ?? single ?? '');
+  }
   return [...parts.values()];
 }
 

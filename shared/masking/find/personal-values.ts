@@ -33,7 +33,7 @@ export function personalByValues(
   for (const { path, values: own } of partsOf('', kind, values)) {
     if (own.length === 0) continue;
     const trimmed = own.map((value) => value.trim());
-    const { detector, confidence } = suspect('', trimmed, telling);
+    const { detector, confidence } = suspect({ name: '', values: trimmed }, telling);
     if (confidence >= (detector.weight >= SURE_WEIGHT ? LEAST_OF_SURE : LEAST)) return { kind: detector.kind, path };
   }
   return null;

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { listed } from '../../listed.ts';
 import { quoteQualified } from '../../postgres/identifiers.ts';
 import { type ColumnFacts, factsOfType } from '../column.ts';
 import { isShuffle, keepsDistinct, type Mask, refusalOf } from '../rules/registry.ts';
@@ -182,8 +183,9 @@ function warningsOf(applied: AppliedRules): string[] {
     .filter(({ column }) => column.default_has_text)
     .map(({ column: { schema, name, column } }) => `${quoteQualified(schema, name)}.${column}`);
   if (named.length === 0) return [];
-  const some = `${named.slice(0, 20).join(', ')}${named.length > 20 ? ', ...' : ''}`;
-  return [`Definitions are kept as they are, among them the DEFAULT of masked columns with text in it: ${some}`];
+  return [
+    `Definitions are kept as they are, among them the DEFAULT of masked columns with text in it: ${listed(named)}`,
+  ];
 }
 
 /** Each problem once, by the rules: those of a partitioned table are those of its partitions. */

@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { listed } from '../../listed.ts';
 import { copyOut } from '../../postgres/copy/copy-out.ts';
 import { quoteIdentifier, quoteLiteral, quoteQualified } from '../../postgres/identifiers.ts';
 import { readRows } from '../copy-text.ts';
@@ -98,10 +99,8 @@ export async function tryMasks(
   return { problems, warnings: untried.size === 0 ? [] : [notTried([...untried])] };
 }
 
-const MAX_NAMED = 20;
-
 const notTried = (names: readonly string[]): string =>
-  `Whether they take masked values was not tried, as that would run functions of the owners of the database with the rights of this system: ${names.slice(0, MAX_NAMED).join(', ')}${names.length > MAX_NAMED ? ` and ${names.length - MAX_NAMED} more` : ''}. A restore shows it`;
+  `Whether they take masked values was not tried, as that would run functions of the owners of the database with the rights of this system: ${listed(names)}. A restore shows it`;
 
 /** Tells of the constraints in a catalog, by their trees, which of them are made of the server's own immutable functions alone. */
 async function ownExpressions(

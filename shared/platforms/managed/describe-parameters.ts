@@ -15,6 +15,8 @@ export interface DescribedParameter {
   isStatic: boolean;
   /** Whether somebody has set it in this group. */
   isSet: boolean;
+  /** As the group writes it; null: the engine's own default. */
+  value: string | null;
 }
 
 export type ParametersOfGroup = ReadonlyMap<string, DescribedParameter>;
@@ -54,7 +56,7 @@ export async function describeParameters(
 }
 
 function take(all: Map<string, DescribedParameter>, parameters: readonly Parameter[] = []): void {
-  for (const { ParameterName, AllowedValues, IsModifiable, ApplyType, Source } of parameters) {
+  for (const { ParameterName, ParameterValue, AllowedValues, IsModifiable, ApplyType, Source } of parameters) {
     if (ParameterName === undefined) continue;
     all.set(ParameterName, {
       allowed: AllowedValues || null,
@@ -62,6 +64,7 @@ function take(all: Map<string, DescribedParameter>, parameters: readonly Paramet
       isModifiable: IsModifiable !== false,
       isStatic: ApplyType === 'static',
       isSet: Source === 'user',
+      value: ParameterValue ?? null,
     });
   }
 }

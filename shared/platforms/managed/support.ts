@@ -1,6 +1,7 @@
 /**
- * Ends of standard support by major version, the same on RDS and on Aurora: "Release calendar for Amazon RDS for PostgreSQL" and "Release
- * calendars for Aurora PostgreSQL", as of 2026. The API has them, too: `aws rds describe-db-major-engine-versions`.
+ * Ends of standard support by major version, the same on RDS ({@link SUPPORT_SOURCE}, "RDS end of standard support date") and on Aurora
+ * (https://docs.aws.amazon.com/AmazonRDS/latest/AuroraPostgreSQLReleaseNotes/aurorapostgresql-release-calendar.html, "Aurora end of standard
+ * support date"), as both said in August 2026. The API has them, too: `aws rds describe-db-major-engine-versions`.
  */
 const ENDS: Readonly<Record<number, string>> = {
   11: '2024-02-29',
@@ -16,8 +17,8 @@ const ENDS: Readonly<Record<number, string>> = {
 export const SUPPORT_SOURCE =
   'https://docs.aws.amazon.com/AmazonRDS/latest/PostgreSQLReleaseNotes/postgresql-release-calendar.html';
 
-/** A major version to upgrade to: the newest that this system backs up and AWS has for both. */
-export const LATEST_SUPPORTED = 17;
+/** A major version to upgrade to: the newest that this system backs up and AWS has for both (on Aurora since February 2026). */
+export const LATEST_SUPPORTED = 18;
 
 /** When standard support of a major version ends: milliseconds since the epoch; null where that is not known. */
 export function standardSupportEnds(major: number): number | null {

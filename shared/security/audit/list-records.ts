@@ -24,7 +24,7 @@ const filters = ['source', 'actor', 'operation', 'target', 'outcome'] as const;
 /** The range of sort keys of a time span; both ends are within. */
 export function keyRange({ from, to }: Pick<RecordQuery, 'from' | 'to'>): { first: string; last: string } {
   const iso = (time: string) => new Date(time).toISOString();
-  return { first: from === undefined ? '0' : iso(from), last: to === undefined ? '9' : `${iso(to)}#~` };
+  return { first: from === undefined ? '0' : iso(from), last: to === undefined ? '~' : `${iso(to)}#~` };
 }
 
 /**

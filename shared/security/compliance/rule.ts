@@ -1,7 +1,9 @@
 import type { Database } from '../../configuration/runtime.ts';
 import type { RuleLevel } from '../../contract/schemas/compliance.ts';
+import { listed } from '../../listed.ts';
 import type { ServerDescription } from '../../platforms/managed/describe.ts';
 import type { DescribedParameters } from '../../platforms/managed/describe-parameters.ts';
+import { forPaste } from '../../postgres/for-paste.ts';
 import type { Controls } from './controls.ts';
 import type { Sections } from './readings/sections.ts';
 
@@ -51,7 +53,8 @@ export const pass = (found: string): Judgement => ({ status: 'pass', found });
 export const notApplicable = (found: string): Judgement => ({ status: 'not_applicable', found });
 export const unknown = (found: string): Judgement => ({ status: 'unknown', found });
 export const fail = (found: string, mend: Mend[]): Judgement => ({ status: 'fail', found, mend });
-export const sql = (...statements: string[]): Mend[] => statements.map((statement) => ({ by: 'sql', statement }));
+export const sql = (...statements: string[]): Mend[] =>
+  statements.map((statement) => ({ by: 'sql', statement: forPaste(statement) }));
 export const aws = (...statements: string[]): Mend[] => statements.map((statement) => ({ by: 'aws', statement }));
 
 /** Keeps the types of a rule's section. */
@@ -59,8 +62,7 @@ export function defineRule<const Name extends keyof Sections>(rule: Rule<Name>):
   return rule;
 }
 
-/** Names that are shown of what was found, and things whose mending is told; the next run tells of more. */
-const SHOWN = 20;
+/** Things whose mending is told; the next run tells of more. */
 const MENDED = 100;
 
 interface ListRule<Name extends keyof Sections, Item> extends Omit<Rule<Name>, 'judge'> {
@@ -84,10 +86,8 @@ export function listRule<const Name extends keyof Sections, Item>({
       const found = offenders(reading, context);
       if ('status' in found) return found;
       if (found.length === 0) return pass('None');
-      const names = found.slice(0, SHOWN).map(name).join(', ');
-      const more = found.length > SHOWN ? ` and ${found.length - SHOWN} more` : '';
       return fail(
-        `${found.length}: ${names}${more}`,
+        `${found.length}: ${listed(found.map(name))}`,
         found.slice(0, MENDED).flatMap((item) => mend(item, context)),
       );
     },

@@ -3,6 +3,7 @@ import { tableName } from '../../backup/restore/request-options.ts';
 import type { Masking, MaskingChange, PersonalData } from '../../contract/schemas/masking.ts';
 import { OperationError } from '../../errors.ts';
 import { findPersonal } from '../../masking/find/find-personal.ts';
+import { settleMasks } from '../../masking/find/settle-masks.ts';
 import { type MaskingRules, planMasking } from '../../masking/plan/plan-masking.ts';
 import type { ColumnRule, RuleProblem } from '../../masking/plan/resolve-rules.ts';
 import type { ConnectionTarget } from '../../postgres/connect.ts';
@@ -66,17 +67,26 @@ function inSnapshot<Result>(target: ConnectionTarget, work: (client: pg.Client) 
 /**
  * Looks for columns with personal data, and says which of them have rules.
  *
+ * @param readUntil - ends the reading of rows, so that there is time left to hold the proposed rules against the database
  * @throws OperationError of the connection
  */
 export async function proposeMasking(
-  { table, target, signal }: Pick<MaskingDependencies, 'table' | 'target' | 'signal'>,
+  {
+    table,
+    target,
+    signal,
+    readUntil,
+  }: Pick<MaskingDependencies, 'table' | 'target' | 'signal'> & { readUntil: AbortSignal },
   database: string,
 ): Promise<PersonalData> {
   const { rules } = await readMasking(table, database);
-  const { findings, tables, tablesLeft } = await inSnapshot(target, (client) => findPersonal(client, signal));
+  const { proposals, checked, tables, tablesLeft, findingsLeft } = await inSnapshot(target, async (client) => {
+    const { findings, ...found } = await findPersonal(client, readUntil, signal);
+    return { ...found, ...(await settleMasks(client, findings, signal)) };
+  });
   return {
     database,
-    findings: findings.map(({ schema, table: name, column, ...rest }) => ({
+    findings: proposals.map(({ schema, table: name, column, ...rest }) => ({
       table: { schema, table: name },
       column,
       ...rest,
@@ -84,6 +94,8 @@ export async function proposeMasking(
     })),
     tables,
     tables_left: tablesLeft,
+    findings_left: findingsLeft,
+    rules_checked: checked,
   };
 }
 

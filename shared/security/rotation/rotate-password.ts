@@ -10,10 +10,10 @@ import type { ConnectionLimits, Database } from '../../configuration/runtime.ts'
 import { OperationError } from '../../errors.ts';
 import type { ConnectionTarget, Credentials } from '../../postgres/connect.ts';
 import { readSecret } from '../../postgres/credentials.ts';
-import { quoteIdentifier, quoteLiteral } from '../../postgres/identifiers.ts';
 import { scramVerifier } from '../../postgres/scram-verifier.ts';
 import { connectionTarget } from '../../postgres/target.ts';
 import { withConnection } from '../../postgres/with-connection.ts';
+import { changeOwnPassword } from './change-password.ts';
 
 /** What Secrets Manager sends to the function of a rotation: four steps, each of which may come again. */
 export const rotationEventSchema = z.looseObject({
@@ -73,12 +73,10 @@ export async function rotatePassword(
         throw new OperationError('rotation_of_another', `${arn} has another user now`, 'Start the rotation again.');
       }
       if (await logsIn(as(next))) return;
-      const verifier = quoteLiteral(await scramVerifier(passwordOf(next, arn)));
+      const verifier = await scramVerifier(passwordOf(next, arn));
       await withConnection(as(current), { kind: 'administering' }, (client) =>
-        client.query(`ALTER ROLE ${quoteIdentifier(next.user)} PASSWORD ${verifier}`),
-      ).catch((error: unknown) => {
-        throw passwordRefused(error, next.user);
-      });
+        changeOwnPassword(client, next.user, verifier),
+      );
       return;
     }
     case 'testSecret':
@@ -90,18 +88,6 @@ export async function rotatePassword(
       await secretsManager.send(new UpdateSecretVersionStageCommand({ ...move, RemoveFromVersionId: former }));
     }
   }
-}
-
-/** With rds.restrict_password_commands, members of rds_password alone may change passwords, even their own. */
-function passwordRefused(error: unknown, user: string): unknown {
-  const { code, message = '' } = error as { code?: string; message?: string };
-  if (code !== '42501' || !message.includes('rds_password')) return error;
-  return new OperationError(
-    'password_restricted',
-    `The server does not let ${user} change its password: ${message}`,
-    `Run GRANT rds_password TO ${quoteIdentifier(user)} as the master user: rds.restrict_password_commands is 1. The old password holds; the rotation goes on with the next try.`,
-    { cause: error },
-  );
 }
 
 function passwordOf({ password }: Credentials, arn: string): string {

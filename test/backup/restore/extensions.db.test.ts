@@ -96,12 +96,11 @@ describe.skipIf(server.version < STAND_INS_SINCE)('extensions that the target wo
     expect(manifest.warnings).toEqual([]);
   });
 
-  test('a drill goes without them, says so, and passes', async () => {
-    const jobId = newJobId();
-    const { warnings, rows } = await runDrill(
-      { jobId, backupId: manifest.id, database: DATABASE_ID },
+  const drill = (target: ReturnType<typeof asLogin>) =>
+    runDrill(
+      { jobId: newJobId(), backupId: manifest.id, database: DATABASE_ID },
       {
-        target: asLogin(),
+        target,
         store: harness.store,
         settings: {
           retention_days: 1,
@@ -116,11 +115,22 @@ describe.skipIf(server.version < STAND_INS_SINCE)('extensions that the target wo
         hasEnded: async () => false,
       },
     );
+
+  test('a drill goes without an extension whose own tables alone are lost, says so, and passes', async () => {
+    const { warnings, rows } = await drill(targetFor(server, 'postgres'));
     expect(warnings).toEqual([
       'Extension pg_cron is left out, and with it the rows of cron.job (2 rows), cron.job_run_details (1 row)',
-      'Extension spots is left out, and with it TABLE public.places, VIEW public.seen, CONSTRAINT public.places places_pkey, FK CONSTRAINT public.visits visits_place_fkey',
     ]);
-    expect(rows).toBe(21);
+    expect(rows).toBe(22);
+  });
+
+  test('a drill without an extension that a table needs proves nothing of its rows, and names both', async () => {
+    await expect(drill(asLogin())).rejects.toMatchObject({
+      code: 'drill_incomplete',
+      message: expect.stringMatching(
+        /the rows of 1 table were not tried.*: public\.places\. .*Extension spots is left out, and with it TABLE public\.places/,
+      ),
+    });
   });
 
   test('the check names what the server would not create and what goes with it, before anything is created', async () => {
@@ -146,7 +156,9 @@ describe.skipIf(server.version < STAND_INS_SINCE)('extensions that the target wo
     expect(restored.summary.warnings).toEqual([
       'Extension pg_cron is left out, and with it the rows of cron.job (2 rows), cron.job_run_details (1 row)',
     ]);
-    expect(await tablesOf(restored.name)).toEqual(['public.places', 'public.things', 'public.visits']);
+    expect(await tablesOf(restored.name)).toEqual([
+      ...['public.places', 'public.spot_kinds', 'public.things', 'public.visits'],
+    ]);
     await restored.drop();
   });
 
@@ -179,7 +191,25 @@ describe.skipIf(server.version < STAND_INS_SINCE)('extensions that the target wo
     expect(await problemsOf()).toEqual([]);
     const restored = await restore(options, asLogin());
     expect(await run('SELECT far FROM seen', restored.name)).toEqual([{ far: 3 }]);
+    // The login may not write into the extension's table, and had nothing to write.
+    expect(await run('SELECT name FROM spot_kinds', restored.name)).toEqual([{ name: 'plain' }]);
     await restored.drop();
+
+    await run("INSERT INTO spot_kinds VALUES ('own')");
+    const withOwn = await harness.backUp(source.target());
+    const restoreOwn = () => harness.restore(withOwn, server, { request: options, target: asLogin() });
+    await expect(restoreOwn()).rejects.toMatchObject({
+      code: 'rows_refused',
+      nextStep: expect.stringContaining('right to insert into public.spot_kinds on the target server'),
+    });
+    await run('GRANT INSERT ON spot_kinds TO dbms', 'prepared');
+    const loaded = await restoreOwn();
+    expect(await run('SELECT name FROM spot_kinds ORDER BY 1', loaded.name)).toEqual([
+      { name: 'own' },
+      { name: 'plain' },
+    ]);
+    await loaded.drop();
+    await run("DELETE FROM spot_kinds WHERE name = 'own'");
     await run('ALTER DATABASE prepared IS_TEMPLATE false', 'postgres');
     await run('DROP DATABASE prepared', 'postgres');
   });
@@ -240,7 +270,7 @@ describe.skipIf(server.version < STAND_INS_SINCE)('extensions that the target wo
       replay: replayOf(planned, { target, store: harness.store, signal, parse: parseStatements, isPart: false }),
     });
     expect(await run('SELECT count(*)::int AS rows FROM things', restored.name)).toEqual([{ rows: 21 }]);
-    await turnRecoveryOff(DATABASE_ID, dependencies);
+    await turnRecoveryOff(DATABASE_ID, 'alice', dependencies);
     await restored.drop();
     client.destroy();
   });

@@ -9,6 +9,7 @@ import {
   paginateListObjectsV2,
   S3Client,
 } from '@aws-sdk/client-s3';
+import { UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { backupPrefix, MANIFEST } from '../../../shared/backup/layout.ts';
 import { removeBackup } from '../../../shared/backup/remove.ts';
@@ -16,9 +17,11 @@ import { withRetention } from '../../../shared/backup/retention/entries.ts';
 import { type ExpiryDependencies, expireBackups } from '../../../shared/backup/retention/expire.ts';
 import type { Backup } from '../../../shared/contract/schemas/backup.ts';
 import { startRestore } from '../../../shared/jobs/start.ts';
-import { createBackupCatalog } from '../../../shared/state/backups.ts';
+import { listBases } from '../../../shared/recovery/bases.ts';
+import { backupKey, createBackupCatalog } from '../../../shared/state/backups.ts';
 import { newBackupId, newJobId } from '../../../shared/state/ids.ts';
 import { createJobStore } from '../../../shared/state/jobs.ts';
+import { readRecovery, writeRecovery } from '../../../shared/state/recovery.ts';
 import { DAY_MS } from '../../../shared/time.ts';
 import { clientOptions } from '../../local/aws/support.ts';
 import { type StateService, startState } from '../../state/support.ts';
@@ -359,5 +362,142 @@ describe('locked objects', () => {
     const report = await expire(database, 15, { bucket: 'locked' });
     expect(report).toMatchObject({ removed: [], refused: [{ id, code: 'backup_locked' }] });
     expect((await find(id))?.status).toBe('available');
+  });
+});
+
+describe('a damaged backup', () => {
+  const manifestOf = (database: string, id: string) => backupPrefix(database, id) + MANIFEST;
+  const loseManifest = (database: string, id: string) =>
+    s3.send(new DeleteObjectCommand({ Bucket: bucket, Key: manifestOf(database, id) }));
+  const validated = (id: string, level: 'integrity' | 'restore', outcome: 'passed' | 'failed' | 'inconclusive') =>
+    createBackupCatalog(state.table).recordValidation(id, {
+      job_id: newJobId(),
+      level,
+      outcome,
+      ended_at: new Date().toISOString(),
+      error: outcome === 'passed' ? null : { code: 'backup_damaged', message: 'An object is gone', next_step: '-' },
+    });
+  const statusOf = async (id: string) => (await find(id))?.status;
+
+  test('whose manifest is gone does not stand for the good one before it', async () => {
+    const database = newDatabase();
+    const good = await makeBackup(database);
+    const bad = await makeBackup(database, { at: Date.now() + 1000 });
+    await loseManifest(database, bad);
+    expect(await expire(database, 8)).toMatchObject({ damaged: [bad], removed: [bad] });
+    expect([await statusOf(good), await statusOf(bad)]).toEqual(['available', undefined]);
+  });
+
+  test('whose manifest is lost after S3 has said when it was stored is noticed as well', async () => {
+    const database = newDatabase();
+    const good = await makeBackup(database);
+    const bad = await makeBackup(database, { at: Date.now() + 1000 });
+    await expire(database, 1);
+    expect((await find(bad))?.stored_at).not.toBeNull();
+    await loseManifest(database, bad);
+    expect(await expire(database, 2)).toMatchObject({ damaged: [bad], removed: [] });
+    expect(await find(bad)).toMatchObject({
+      status: 'damaged',
+      damage: { found_by: 'retention', code: 'manifest_missing', message: expect.stringContaining('no manifest') },
+    });
+    expect((await find(good))?.status).toBe('available');
+    // Brought back, as from an earlier version of the object.
+    await put(manifestOf(database, bad));
+    expect(await expire(database, 3)).toMatchObject({ damaged: [], removed: [] });
+    expect(await find(bad)).toMatchObject({ status: 'available', damage: null });
+  });
+
+  test.each(['integrity', 'restore'] as const)('that failed a validation (%s) does not stand for it', async (level) => {
+    const database = newDatabase();
+    const good = await makeBackup(database);
+    const bad = await makeBackup(database, { at: Date.now() + 1000 });
+    await validated(bad, level, 'inconclusive');
+    expect(await statusOf(bad)).toBe('available');
+    await validated(bad, level, 'failed');
+    expect(await find(bad)).toMatchObject({
+      status: 'damaged',
+      damage: { found_by: level, message: 'An object is gone' },
+    });
+    expect(await expire(database, 8)).toMatchObject({ removed: [bad] });
+    expect(await statusOf(good)).toBe('available');
+  });
+
+  test('that was found so before there was this status is marked', async () => {
+    const database = newDatabase();
+    const good = await makeBackup(database);
+    const bad = await makeBackup(database, { at: Date.now() + 1000 });
+    const last_validation = {
+      ...{ job_id: newJobId(), level: 'integrity', outcome: 'failed', ended_at: new Date().toISOString() },
+      error: { code: 'backup_damaged', message: 'An object is gone', next_step: '-' },
+    };
+    await state.table.documents.send(
+      new UpdateCommand({
+        TableName: state.table.name,
+        Key: backupKey(bad),
+        UpdateExpression: 'SET last_validation = :validation REMOVE damage',
+        ExpressionAttributeValues: { ':validation': last_validation },
+      }),
+    );
+    expect(await expire(database, 8)).toMatchObject({ damaged: [bad], removed: [bad] });
+    expect(await statusOf(good)).toBe('available');
+  });
+
+  test('is available again when a validation passes, but a drill that failed needs a drill', async () => {
+    const database = newDatabase();
+    const [read, restored] = [await makeBackup(database), await makeBackup(database)];
+    await validated(read, 'integrity', 'failed');
+    await validated(read, 'integrity', 'passed');
+    await validated(restored, 'restore', 'failed');
+    await validated(restored, 'integrity', 'passed');
+    expect([await statusOf(read), await statusOf(restored)]).toEqual(['available', 'damaged']);
+    await validated(restored, 'restore', 'passed');
+    expect(await find(restored)).toMatchObject({ status: 'available', damage: null, proven_at: expect.any(String) });
+  });
+
+  test('is kept where there is no other, and as long as the rules keep any', async () => {
+    const database = newDatabase();
+    const bad = await makeBackup(database);
+    await validated(bad, 'integrity', 'failed');
+    expect(await expire(database, 4000)).toMatchObject({ kept: 1, removed: [], damaged: [bad] });
+    const good = await makeBackup(database, { at: Date.now() + 1000 });
+    expect(await expire(database, 6)).toMatchObject({ removed: [] });
+    expect(await expire(database, 8)).toMatchObject({ removed: [bad] });
+    expect(await statusOf(good)).toBe('available');
+  });
+
+  test('can be restored, as far as it is there, and be deleted', async () => {
+    const database = newDatabase();
+    const bad = await makeBackup(database);
+    await validated(bad, 'integrity', 'failed');
+    const startFunction = async () => undefined;
+    const request = { database, requestedBy: 'alice', backupId: bad, targetDatabase: 'copy' };
+    const { job } = await startRestore({ table: state.table, startFunction }, request);
+    await createJobStore(state.table).cancel(job.id);
+    await removeBackup({ s3, bucket, table: state.table }, bad);
+    expect(await find(bad)).toBeNull();
+  });
+
+  test('on which changes are repeated is followed by a new full backup, unless only a drill failed', async () => {
+    const database = newDatabase();
+    const base = await makeBackup(database, { at: Date.now() + 1000 });
+    const turned_on_at = new Date().toISOString();
+    await writeRecovery(state.table, {
+      ...{ database, slot: 'dbms_shop', follows_definitions: true, turned_on_at, turned_on_by: 'alice' },
+      ...{ captured_at: null, covered: null, stored_at: null, definitions: null, closed: null, unauthenticated: null },
+      ...{ pausing: null, timeline: null, obstacles: [], base_wanted: null, base_attempts: 0, base_tried_at: null },
+      ...{ renewals: 0, renew_at: null },
+    });
+    const wanted = async () => (await readRecovery(state.table, database))?.base_wanted;
+    const bases = async () => (await listBases(state.table, database)).map(({ id }) => id);
+    await validated(base, 'restore', 'failed');
+    await expire(database, 1);
+    expect([await bases(), await wanted()]).toEqual([[base], null]);
+    await validated(base, 'restore', 'passed');
+    await loseManifest(database, base);
+    await expire(database, 1);
+    expect([await bases(), await wanted()]).toEqual([
+      [],
+      { since: expect.any(String), reason: expect.stringContaining(base) },
+    ]);
   });
 });

@@ -40,7 +40,7 @@ const tangled = fc.tuple(history, fc.array(fc.nat(), { minLength: 60, maxLength:
     return {
       ...backup,
       backup_type: choice % 5 === 0 ? 'schema' : 'full',
-      status: choice % 11 === 0 ? 'failed' : choice % 13 === 0 ? 'running' : 'available',
+      status: choice % 11 === 0 ? 'failed' : choice % 13 === 0 ? 'running' : choice % 7 === 0 ? 'damaged' : 'available',
       depends_on: needed && index > 0 && choice % 3 === 0 ? [needed.id] : [],
       readers: choice % 17 === 0 ? ['job'] : [],
     };

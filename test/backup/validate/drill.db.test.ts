@@ -222,7 +222,7 @@ describe('on one server', () => {
     expect(status).toBe('failed');
     expect(job.error).toMatchObject({
       code: 'drill_incomplete',
-      message: expect.stringMatching(/rows of 1 tables were not tried.*: public.in_own_heap. .*ACCESS METHOD own_heap/),
+      message: expect.stringMatching(/rows of 1 table were not tried.*: public.in_own_heap. .*ACCESS METHOD own_heap/),
     });
     expect(backup).toMatchObject({ last_drill: { outcome: 'inconclusive' }, proven_at: null });
     expect(await drillDatabases(server)).toEqual([]);

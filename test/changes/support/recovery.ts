@@ -50,17 +50,23 @@ export async function protect(
   const of = { database: DATABASE_ID, slot: `slot_${randomBytes(8).toString('hex')}` };
   const client = await database.connect();
   if (followsDefinitions) await client.query(createEventTriggersSql);
-  await createSlot(client, harness.store, { ...of, followsDefinitions }, signal);
+  // As a session of this system's own.
+  await client.query("SET search_path = ''");
+  let { catalog } = await createSlot(client, harness.store, { ...of, followsDefinitions }, signal);
   return {
     of,
-    capture: (settings = {}, changes = {}) =>
-      captureChanges(of, {
+    async capture(settings = {}, changes = {}) {
+      const summary = await captureChanges(of, {
         target: database.target(),
         store: harness.store,
         settings: { ...captureDefaults, emptyAfterBytes: 0, ...settings },
         signal,
+        catalog: followsDefinitions ? catalog : undefined,
         ...changes,
-      }),
+      });
+      catalog = summary.catalog;
+      return summary;
+    },
     release: () => client.end(),
     end: () => withClient(database.server, 'postgres', (on) => dropSlot(on, of.slot)),
   };

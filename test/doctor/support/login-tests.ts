@@ -94,7 +94,8 @@ export function testLosses(
     } else if (loss.check !== 'login_refused') await check();
     for (const { by, statement } of finding?.remediation ?? []) {
       expect(by).toBe('sql');
-      await asAdministrator(statement);
+      const [, script] = /^\\i docs\/logins\/([\w-]+)\.sql$/.exec(statement) ?? [];
+      await asAdministrator(script === undefined ? statement : loginScript(script));
     }
     expect(complaints(await look())).toEqual(before);
     if (loss.stopsBackups) await harness.backUp(target);

@@ -58,7 +58,7 @@ const group = (...parameters: [name: string, allowed: string | null, changes?: P
   new Map(
     [...parameters, ['max_connections', null] as const].map(([name, allowed, changes = {}]) => [
       name,
-      { allowed, isModifiable: true, isStatic: false, isSet: false, ...changes },
+      { allowed, isModifiable: true, isStatic: false, isSet: false, value: null, ...changes },
     ]),
   );
 
@@ -225,6 +225,28 @@ describe('the master user and the roles of AWS', () => {
     expect(judge('createrole', roles, { database, instance: null })).toMatchObject({
       found: '3: rds_superuser, admin, app',
     });
+  });
+
+  test('are not granted what everybody had, and may read files', () => {
+    const connect = {
+      ...{ kind: 'DATABASE', shown: 'shop', object: 'shop', col: null, privilege: 'CONNECT', grantable: false },
+      ...{ grantee: null, grantor: 'admin', logins: ['app', 'rdsproxyadmin'] },
+    };
+    const granted = (changes: Partial<Context>) => {
+      const judgement = judge('database_connect', [connect], changes);
+      return judgement.status === 'fail' ? judgement.mend.map(({ statement }) => statement) : [];
+    };
+    const own = {
+      database: { id: 'shop', kind: 'self-managed', name: 'shop', host: 'h' },
+    } as unknown as Partial<Context>;
+    expect(granted({})).toEqual([
+      'GRANT CONNECT ON DATABASE shop TO "app";',
+      'REVOKE CONNECT ON DATABASE shop FROM PUBLIC;',
+    ]);
+    expect(granted(own)).toContain('GRANT CONNECT ON DATABASE shop TO "rdsproxyadmin";');
+    const files = [{ object: 'pg_catalog.pg_ls_dir(text)', grantee: 'rds_superuser' }];
+    expect(judge('file_functions', files).status).toBe('pass');
+    expect(judge('file_functions', files, own).status).toBe('fail');
   });
 
   test('members of rds_superuser are named, but for the master user and the login of this system', () => {

@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Readings } from '../../../shared/security/compliance/readings/sections.ts';
 import { ruleIds, rules } from '../../../shared/security/compliance/registry.ts';
 import { anyBinaries } from '../../support/postgres-binaries.ts';
 import { breakableSince, breakages, judgedLater } from './support/breakages.ts';
-import { World } from './support/world.ts';
+import { acceptOn, managedPlaces } from './support/managed-acceptance.ts';
+import { ruleOf, World } from './support/world.ts';
 
 let world: World;
 beforeAll(async () => {
@@ -26,19 +28,46 @@ test('every rule names at least one control beside those of CIS', () => {
 
 const { version } = await anyBinaries();
 
+test('a role of a server of your own is judged, though its name begins as those of AWS do', async () => {
+  await world.sql('CREATE ROLE rds_reports', 'GRANT EXECUTE ON FUNCTION pg_catalog.pg_ls_dir(text) TO rds_reports');
+  expect(await world.judge('file_functions')).toMatchObject({
+    status: 'fail',
+    found: expect.stringMatching(/rds_reports/),
+  });
+  await world.sql('DROP OWNED BY rds_reports', 'DROP ROLE rds_reports');
+});
+
+/** Rules whose commands the RDS API has taken, by the kind of server. */
+const accepted = new Map<string, string[]>();
+/** What the rule says of the same server under AWS is taken by its API, with what it allows and the restarts that it needs. */
+async function acceptWhereManaged(id: string, readings: Readings, now: number): Promise<void> {
+  for (const place of managedPlaces) {
+    const change = breakages[id]?.ofInstance ?? {};
+    const { taken } = await acceptOn(world, place, ruleOf(id), { readings, now, change });
+    if (taken > 0) accepted.set(place.name, [...(accepted.get(place.name) ?? []), id]);
+  }
+}
+
 describe('broken, it fails, and what it says mends it:', () => {
   test.each(ruleIds.filter((id) => version >= (breakableSince[id] ?? 13)))('%s', async (id) => {
     const now = Date.now() + (judgedLater[id] ?? 0) * 86_400_000;
     await breakages[id]?.(world);
-    const broken = await world.judge(id, now);
+    const readings = await world.readings(now);
+    const broken = world.judgeBy(readings, id, now);
     expect(broken).toMatchObject({ status: 'fail', found: expect.stringMatching(/./) });
     const { status } = await world.judgeAsStranger(id, now);
     expect(status, 'for who may read little').toMatch(/^(fail|unknown)$/);
     if (broken.status !== 'fail') return;
+    await acceptWhereManaged(id, readings, now);
     expect(broken.mend.length).toBeGreaterThan(0);
     await world.mend(broken.mend);
     expect(await world.judge(id, now)).toMatchObject({ status: 'pass' });
   });
+});
+
+test('commands of many rules were taken by the RDS API, and none was refused', () => {
+  for (const { name, kind } of managedPlaces)
+    expect(accepted.get(name)?.length, name).toBeGreaterThanOrEqual(kind === 'rds' ? 30 : 25);
 });
 
 describe('the report', () => {

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import type pg from 'pg';
+import { catalogSql } from '../../../shared/postgres/definitions/catalog.sql.ts';
 import { RUN_SCHEMA } from '../../../shared/postgres/own-schema.ts';
 import { runNativePgDump } from '../../../shared/postgres/pg-dump/native-pg-dump.ts';
 import { runWasmPgDump } from '../../../shared/postgres/pg-dump/wasm-pg-dump.ts';
 import type { ScratchDatabase, TestServer } from '../servers.ts';
-import { catalogSql } from './catalog.sql.ts';
 import { mapDifferences } from './maps.ts';
 
 const postgresToolsPath = join(import.meta.dirname, '../../../node_modules');

@@ -1,9 +1,11 @@
 import type pg from 'pg';
 import type { ConnectionTarget } from '../../../postgres/connect.ts';
 import type { Finding } from '../findings.ts';
+import type { FunctionThatRuns } from '../functions-that-run.ts';
 import type { TableName } from '../select-entries.ts';
 import { openRestoreSession } from '../session.ts';
 import type { RestoreOptions } from '../tailor.ts';
+import { functionsOfTarget } from '../target-functions.ts';
 import { placesSql } from './tables.sql.ts';
 
 /** Where tables go that are restored beside what a database has. */
@@ -51,11 +53,17 @@ export async function readPlaces(client: pg.Client, beside: Beside): Promise<Pla
   return rows;
 }
 
-/** {@link checkPlaces} in a database. */
-export async function placeProblems(target: ConnectionTarget, database: string, beside: Beside): Promise<Finding[]> {
+/** What stands against the new names in a database, and its functions that run as the tables come into it. */
+export async function lookBeside(
+  target: ConnectionTarget,
+  database: string,
+  beside: Beside,
+): Promise<{ problems: Finding[]; functions: FunctionThatRuns[] }> {
   const client = await openRestoreSession(target, database, 'UTF8');
   try {
-    return await checkPlaces(client, beside);
+    const tables = beside.tables.map(({ schema, table: name }) => ({ schema, name }));
+    const functions = await functionsOfTarget(client, tables, { typesAlone: true, firesTriggers: false });
+    return { problems: await checkPlaces(client, beside), functions };
   } finally {
     await client.end().catch(() => undefined);
   }

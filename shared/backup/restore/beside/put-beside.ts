@@ -8,6 +8,7 @@ import { copyIn } from '../../../postgres/copy/copy-in.ts';
 import { copyOut } from '../../../postgres/copy/copy-out.ts';
 import { quoteIdentifier, quoteLiteral, quoteQualified } from '../../../postgres/identifiers.ts';
 import { isSessionLost } from '../../../postgres/session-errors.ts';
+import { fireEventTriggers } from '../event-triggers.ts';
 import { openRestoreSession } from '../session.ts';
 import { type Beside, newName, readPlaces, remarkOf } from './places.ts';
 import { tableDefinitionsSql } from './tables.sql.ts';
@@ -42,6 +43,7 @@ export async function putBeside(
   try {
     const destination = await openRestoreSession(target, into, 'UTF8');
     try {
+      await fireEventTriggers(destination);
       const places = await readPlaces(destination, beside);
       // One transaction brings all: an earlier attempt has done so.
       if (places.every(({ taken, remark }) => taken && remark === remarkOf(beside))) return;

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { OperationError } from '../../../errors.ts';
+import { listed } from '../../../listed.ts';
 import type { SchemaEntry } from '../../../postgres/pg-dump/schema-dump.ts';
-import { listed } from '../findings.ts';
 import type { CreateEntry } from '../finish-schema.ts';
 import { type RestoreRecord, recordItem } from '../restore-record.ts';
 

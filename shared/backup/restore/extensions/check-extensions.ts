@@ -1,6 +1,7 @@
 import type pg from 'pg';
+import { listed } from '../../../listed.ts';
 import type { PlannedRestore } from '../check-server.ts';
-import { type Finding, listed } from '../findings.ts';
+import type { Finding } from '../findings.ts';
 import type { TailoredBackup } from '../tailor.ts';
 import { extensionsSql, serverSql } from './facts.sql.ts';
 import { extensionsOf, lossInWords, lossWithout } from './leave-out-extensions.ts';

@@ -1,7 +1,8 @@
 import type pg from 'pg';
 import { OperationError } from '../../../errors.ts';
+import { listed } from '../../../listed.ts';
 import { type ConnectionTarget, connect } from '../../../postgres/connect.ts';
-import { type Finding, listed } from '../findings.ts';
+import type { Finding } from '../findings.ts';
 import type { ExpectedExtensions, TailoredBackup } from '../tailor.ts';
 import { templateSql } from './facts.sql.ts';
 

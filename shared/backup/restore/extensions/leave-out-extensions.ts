@@ -1,5 +1,5 @@
+import { listed } from '../../../listed.ts';
 import type { SchemaEntry } from '../../../postgres/pg-dump/schema-dump.ts';
-import { listed } from '../findings.ts';
 import type { TailoredBackup } from '../tailor.ts';
 
 /** What a restore that goes without an extension goes without. */

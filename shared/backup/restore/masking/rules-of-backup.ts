@@ -1,8 +1,9 @@
+import { listed } from '../../../listed.ts';
 import type { MaskingRules } from '../../../masking/plan/plan-masking.ts';
 import { quoteQualified } from '../../../postgres/identifiers.ts';
 import type { SchemaDump } from '../../../postgres/pg-dump/schema-dump.ts';
 import type { Manifest } from '../../manifest.ts';
-import { type Finding, listed } from '../findings.ts';
+import type { Finding } from '../findings.ts';
 
 /** What a restore knows of a backup: all of it, or what was chosen. The definitions are empty where there are none. */
 export interface HeldTables {

@@ -1,8 +1,9 @@
 import type pg from 'pg';
 import type { ErrorCode } from '../../../core/errors/catalogue.ts';
+import { listed } from '../../../listed.ts';
 import { quoteQualified } from '../../../postgres/identifiers.ts';
 import type { Manifest } from '../../manifest.ts';
-import { type Finding, listed } from '../findings.ts';
+import type { Finding } from '../findings.ts';
 import { matchTypes } from './match-types.ts';
 import { findRelations, fromRelation, isPartitioned, type Relation, type TableName } from './target.ts';
 

@@ -1,10 +1,11 @@
 import type pg from 'pg';
+import { listed } from '../../../listed.ts';
 import { describeProblems, type MaskingRules, planMasking } from '../../../masking/plan/plan-masking.ts';
 import { readMaskingCatalog } from '../../../masking/plan/read-catalog.ts';
 import { resolveRules } from '../../../masking/plan/resolve-rules.ts';
 import { quoteQualified } from '../../../postgres/identifiers.ts';
 import type { Manifest } from '../../manifest.ts';
-import { type Finding, listed } from '../findings.ts';
+import type { Finding } from '../findings.ts';
 import type { BackupSource } from '../load-rows.ts';
 import { refused } from '../masking/plan-into.ts';
 import { isShownToFit, type RowMasking, rowMasking, sampleOfBackup } from '../masking/row-masking.ts';

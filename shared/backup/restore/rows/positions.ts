@@ -1,7 +1,8 @@
 import type pg from 'pg';
+import { listed } from '../../../listed.ts';
 import { quoteLiteral, quoteQualified } from '../../../postgres/identifiers.ts';
 import type { Manifest } from '../../manifest.ts';
-import { type Finding, listed } from '../findings.ts';
+import type { Finding } from '../findings.ts';
 import { setSequences } from '../load-rows.ts';
 import type { SelectedRows } from './select-tables.ts';
 import { sequencesSql } from './target.sql.ts';

@@ -1,10 +1,11 @@
 import type pg from 'pg';
+import { listed } from '../../../listed.ts';
 import { quoteQualified } from '../../../postgres/identifiers.ts';
 import { backupLocation } from '../../location.ts';
 import type { Manifest } from '../../manifest.ts';
 import { type CheckedServer, checkCapacity, type PlannedRestore, readServerFacts } from '../check-server.ts';
 import { checkUnmasked } from '../check-unmasked.ts';
-import { type Finding, listed } from '../findings.ts';
+import type { Finding } from '../findings.ts';
 import { checkFreeSpace, spaceUnknown } from '../free-space.ts';
 import type { BackupSource } from '../load-rows.ts';
 import type { RowMasking } from '../masking/row-masking.ts';

@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import type pg from 'pg';
 import type { ConnectionTarget } from '../../../postgres/connect.ts';
+import { fireEventTriggers } from '../event-triggers.ts';
 import { openRestoreSession } from '../session.ts';
 
 /** Where rows are loaded to, and by which job. */
@@ -25,6 +26,7 @@ export async function openRowsSession(
   const limits = { lockTimeoutMs: target.limits.lock_timeout_ms };
   const client = await openRestoreSession(named, database, 'UTF8', limits);
   try {
+    await fireEventTriggers(client);
     if (replica) await client.query('SET session_replication_role = replica');
     return client;
   } catch (error) {

@@ -1,8 +1,8 @@
 import * as z from 'zod';
 import { OperationError } from '../../../errors.ts';
+import { listed } from '../../../listed.ts';
 import { quoteIdentifier, quoteQualified } from '../../../postgres/identifiers.ts';
 import { runLanes } from '../../export/lanes.ts';
-import { listed } from '../findings.ts';
 import { type RestoreRecord, recordTable } from '../restore-record.ts';
 import { deferrableKeysSql } from './foreign-keys.sql.ts';
 import { openRowsSession, type RowsPlace, unlessAborted } from './session.ts';

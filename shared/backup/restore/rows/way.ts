@@ -1,6 +1,7 @@
 import type pg from 'pg';
+import { listed } from '../../../listed.ts';
 import type { Manifest } from '../../manifest.ts';
-import { type Finding, listed } from '../findings.ts';
+import type { Finding } from '../findings.ts';
 import type { Destination } from './destinations.ts';
 import { type KeyEdge, orderByKeys } from './foreign-key-order.ts';
 import { notValidConstraintsSql } from './target.sql.ts';

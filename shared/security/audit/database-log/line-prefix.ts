@@ -1,16 +1,3 @@
-/** What a prefix tells of a line, as far as it does. */
-export interface PrefixParts {
-  /** As the server writes it; empty and `[local]` for a socket of its machine. */
-  address: string;
-  user: string;
-  database: string;
-  application: string;
-  /** Severity, such as LOG. */
-  level: string;
-  /** Of the message within the line. */
-  at: number;
-}
-
 const TIME = String.raw`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d`;
 const ZONE = '[A-Za-z0-9+:-]{1,10}?';
 const ADDRESS = String.raw`\[local\]|[0-9A-Za-z.:%-]*`;
@@ -31,50 +18,44 @@ const escapes: Readonly<Record<string, string>> = {
   x: String.raw`\d+`,
   c: String.raw`[0-9a-f]+\.[0-9a-f]+`,
   Q: String.raw`-?\d+`,
-  a: String.raw`(?<application>[^\n]*?)`,
   // What follows is left out by processes that serve no session, and only these lines are read.
   q: '',
   '%': '%',
 };
 
-const names: Readonly<Record<string, string>> = { u: 'user', d: 'database' };
-
 const literal = (text: string): string => text.replaceAll(/[\\^$.*+?()[\]{}|/-]/g, String.raw`\$&`);
 
-/** Reads the prefix of lines; null where a line has another one. */
-export type PrefixReader = (line: string) => PrefixParts | null;
+/** Where in lines of a `log_line_prefix` the names are: of the user, of the database, and of the application where it comes behind them. */
+export interface PrefixShape {
+  /** What comes before the names, from the beginning of a line. May have the group `address`. */
+  before: RegExp;
+  /** What stands between the user and the database. */
+  between: string;
+  /** What follows the database, up to the application; or, without one, up to the message, as {@link last}. */
+  next: RegExp;
+  /** What follows the application, up to the message, with the group `level` and maybe `address`; null where there is no application. */
+  last: RegExp | null;
+}
 
-/**
- * A reader for lines that a server writes with this `log_line_prefix`. A name of a user or a database ends at the character that the
- * prefix has behind it.
- */
-export function readerOfPrefix(prefix: string): PrefixReader {
-  const parts = [...prefix.matchAll(/%-?\d*([A-Za-z%])|([^%]+)/g)];
-  const seen = new Set<string>();
-  const pattern = parts.map(([, letter, text], index) => {
-    if (text !== undefined) return literal(text);
-    const key = letter ?? '';
-    const name = names[key];
-    const known = escapes[key] ?? String.raw`[^\n]*?`;
-    const next = parts[index + 1]?.[2]?.[0];
-    const written =
-      name === undefined
-        ? known
-        : `(?<${name}>${next === undefined ? String.raw`[^\n]*?` : `[^${literal(next)}\\n]*`})`;
-    // A second one of a kind cannot have the name of the first.
-    const [, group] = /\(\?<(\w+)>/.exec(written) ?? [];
-    if (group === undefined || !seen.has(group)) {
-      if (group !== undefined) seen.add(group);
-      return written;
-    }
-    return written.replaceAll(/\?<\w+>/g, '?:');
-  });
-  const line = new RegExp(`^${pattern.join('')}(?<level>[A-Z]+): +`);
-  return (text) => {
-    const found = line.exec(text);
-    if (!found?.groups) return null;
-    const { address = '', user = '', database = '', application = '', level = '' } = found.groups;
-    return { address, user, database, application, level, at: found[0].length };
+const LEVEL = '(?<level>[A-Z]+): +';
+
+/** @returns null for a prefix without the two names, or with something else than text between them */
+export function shapeOf(prefix: string): PrefixShape | null {
+  const parts = [...prefix.matchAll(/%-?\d*([A-Za-z%])|([^%]+)/g)].map(([, letter, text]) => ({ letter, text }));
+  const user = parts.findIndex(({ letter }) => letter === 'u');
+  const between = parts[user + 1]?.text;
+  if (user < 0 || between === undefined || parts[user + 2]?.letter !== 'd') return null;
+  const after = parts.slice(user + 3);
+  const application = after.findIndex(({ letter }) => letter === 'a');
+  const pattern = (some: typeof parts): string =>
+    some
+      .map(({ letter, text }) => (text === undefined ? (escapes[letter ?? ''] ?? String.raw`[^\n]*?`) : literal(text)))
+      .join('');
+  return {
+    before: new RegExp(`^${pattern(parts.slice(0, user))}`),
+    between,
+    next: new RegExp(application < 0 ? pattern(after) + LEVEL : pattern(after.slice(0, application)), 'g'),
+    last: application < 0 ? null : new RegExp(pattern(after.slice(application + 1)) + LEVEL, 'g'),
   };
 }
 

@@ -1,11 +1,10 @@
+import type { PrefixShape } from './line-prefix.ts';
+
 /** NAMEDATALEN - 1: the server cuts longer names off, also what a session calls itself. */
 export const MAX_NAME_BYTES = 63;
 
-/** Before the names, `log_line_prefix` of RDS and Aurora, which cannot be changed there: `%t:%r:%u@%d:[%p]:`, then the level. */
-const BEFORE =
-  /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [A-Za-z0-9+:-]{1,10}?:(?<address>\[local\]|[0-9A-Za-z.:%-]*)(?:\(\d+\))?:(?=[^@\n]*@)/;
-/** What follows the names. */
-const AFTER = /:\[\d+\]:(?<level>[A-Z]+): +/g;
+/** Longer than all that may come between the beginning of the names and the message: three names, numbers and times. */
+const MAX_PREFIX_CHARACTERS = 1000;
 
 export interface LinePrefix {
   /** Empty and `[local]`: a socket of the server's machine. */
@@ -35,34 +34,75 @@ interface Confirmed {
 }
 
 /**
- * Reads the prefix of a line. Names may hold everything that stands between them, and whoever tries to log in gives any names: what looks like the end
- * of the prefix may be a part of a name, or of the message. A name has at most 63 bytes, and most messages repeat the names. So of several ends the
- * last one counts whose names fit and are repeated.
+ * Reads the prefix of a line. Names may hold everything that stands between them, and whoever tries to log in gives any names; a session calls itself
+ * whatever it likes: what looks like the end of the prefix may be a part of a name, or of the message. A name has at most 63 bytes, and most messages
+ * repeat the names. So of several ends the last one counts whose names fit and are repeated.
  *
- * @returns null with another prefix; `ambiguous` where another reading fits as well
+ * @returns null with another prefix, and where it names nobody; `ambiguous` where another reading fits as well, or none
  */
-export function readPrefix(line: string): LinePrefix | 'ambiguous' | null {
-  const before = BEFORE.exec(line);
+export function readPrefix(line: string, shape: PrefixShape): LinePrefix | 'ambiguous' | null {
+  const before = shape.before.exec(line);
   if (!before) return null;
-  const { address = '' } = before.groups ?? {};
   const rest = line.slice(before[0].length);
-  const ends = [...rest.matchAll(AFTER)].map((end) => readingsOf(rest, end)).filter((readings) => readings.length > 0);
-  const [first] = ends;
-  if (!first) return null;
-  const chosen = ends.findLast((readings) => readings.some(isSure)) ?? first;
-  // What looks like an end within a name that the message repeats is none. Behind that, a name looks like a prefix, and nothing repeats it.
-  const until = Math.max(...chosen.map(({ confirms }) => confirms.until));
-  if (ends.slice(ends.indexOf(chosen) + 1).some(([reading]) => (reading?.names.length ?? 0) > until))
+  const [first = ''] = rest.split('\n');
+  if (!first.includes(shape.between)) return null;
+  const ends = endsOf(rest, shape)
+    .map((end) => ({ end, readings: readingsOf(rest, end, shape) }))
+    .filter(({ readings }) => readings.length > 0);
+  const [earliest] = ends;
+  // A process that serves no session has no names, and ends its prefix early.
+  if (!earliest) return rest.startsWith(shape.between) ? null : 'ambiguous';
+  const chosen = ends.findLast(({ readings }) => readings.some((reading) => isSure(reading, shape))) ?? earliest;
+  const { end } = chosen;
+  // The name of the application is repeated by nothing that could be trusted.
+  if (ends.some((other) => other !== chosen && (other.end.names === end.names || other.end.message === end.message)))
     return 'ambiguous';
-  return { address, ...choose(chosen) };
+  // What looks like an end within a name that the message repeats is none. Behind that, a name looks like a prefix, and nothing repeats it.
+  const until = Math.max(...chosen.readings.map(({ confirms }) => confirms.until));
+  if (ends.slice(ends.indexOf(chosen) + 1).some((other) => other.end.names > until)) return 'ambiguous';
+  const address = before.groups?.address ?? end.address;
+  return { address, ...choose(chosen.readings) };
 }
 
-/** Splits `user@database`, where either may have an @ in it, by what the message repeats. @returns null where neither can be a name */
-export function splitNames(names: string, said: string): Pick<LinePrefix, 'user' | 'database' | 'asLogged'> | null {
-  const readings = splits(names, { level: '', said }, 0);
-  if (readings.length === 0) return null;
-  const { user, database, asLogged } = choose(readings);
-  return { user, database, asLogged };
+/** What may be the end of a prefix. */
+interface End {
+  /** Where the names end. */
+  names: number;
+  /** Where the message begins. */
+  message: number;
+  level: string;
+  address: string;
+}
+
+function endsOf(rest: string, { next, last }: PrefixShape): End[] {
+  const text = rest.slice(0, MAX_PREFIX_CHARACTERS);
+  const ends: End[] = [];
+  const afterNames = [...overlapping(text, next)];
+  const beforeMessage = last === null ? null : [...overlapping(text, last)];
+  for (const found of afterNames) {
+    const from = found.index + found[0].length;
+    for (const ending of beforeMessage ?? [found]) {
+      if (
+        beforeMessage &&
+        (ending.index < from ||
+          !isName(text.slice(from, ending.index)) ||
+          text.slice(from, ending.index).includes('\n'))
+      )
+        continue;
+      const { level = '', address = '' } = ending.groups ?? {};
+      ends.push({ names: found.index, message: ending.index + ending[0].length, level, address });
+    }
+  }
+  return ends.sort((a, b) => a.names - b.names || a.message - b.message);
+}
+
+/** All places where a pattern fits, also those that begin within another. */
+function* overlapping(text: string, pattern: RegExp): Generator<RegExpExecArray> {
+  const own = new RegExp(pattern.source, 'g');
+  for (let found = own.exec(text); found; found = own.exec(text)) {
+    yield found;
+    own.lastIndex = found.index + 1;
+  }
 }
 
 function choose(chosen: readonly Reading[]): Omit<LinePrefix, 'address'> {
@@ -79,24 +119,27 @@ function choose(chosen: readonly Reading[]): Omit<LinePrefix, 'address'> {
 }
 
 /** Whether each name that could be mistaken for a prefix is repeated by the message. */
-function isSure({ user, database, names, confirms }: Reading): boolean {
+function isSure({ user, database, names, confirms }: Reading, { next }: PrefixShape): boolean {
+  const looksLikePrefix = (name: string): boolean => name.search(next) >= 0;
   if (!looksLikePrefix(names)) return true;
   if (!confirms.user && !confirms.database) return false;
   return (confirms.user || !looksLikePrefix(user)) && (confirms.database || !looksLikePrefix(database));
 }
 
-const looksLikePrefix = (name: string): boolean => name.search(AFTER) >= 0;
-
-function readingsOf(rest: string, end: RegExpExecArray): Reading[] {
-  const start = end.index + end[0].length;
-  return splits(rest.slice(0, end.index), { said: rest.slice(start), level: end.groups?.level ?? '' }, start);
+function readingsOf(rest: string, { names, message, level }: End, { between }: PrefixShape): Reading[] {
+  return splits(rest.slice(0, names), between, { said: rest.slice(message), level }, message);
 }
 
 /** All pairs of names that fit. @param start - of the message within the line */
-function splits(names: string, { said, level }: Pick<Reading, 'said' | 'level'>, start: number): Reading[] {
+function splits(
+  names: string,
+  between: string,
+  { said, level }: Pick<Reading, 'said' | 'level'>,
+  start: number,
+): Reading[] {
   const readings: Reading[] = [];
-  for (let at = names.indexOf('@'); at >= 0; at = names.indexOf('@', at + 1)) {
-    const [user, database] = [names.slice(0, at), names.slice(at + 1)];
+  for (let at = names.indexOf(between); at >= 0; at = names.indexOf(between, at + 1)) {
+    const [user, database] = [names.slice(0, at), names.slice(at + between.length)];
     if (names.includes('\n') || !isName(user) || !isName(database)) continue;
     const confirms = confirmedBy(said, user, database);
     if (confirms)

@@ -1,7 +1,7 @@
 import { parse } from 'csv-parse/sync';
 import { readablePrefixes } from '../../../platforms/platforms.ts';
-import { readerOfPrefix } from './line-prefix.ts';
-import { readPrefix, splitNames } from './read-prefix.ts';
+import { shapeOf } from './line-prefix.ts';
+import { readPrefix } from './read-prefix.ts';
 
 /** Who a line of a server's log is about, and what it says. */
 export interface SplitLine {
@@ -18,7 +18,11 @@ export interface SplitLine {
   isAmbiguous?: boolean;
 }
 
-const readers = readablePrefixes.map(readerOfPrefix);
+const shapes = readablePrefixes.map((prefix) => {
+  const shape = shapeOf(prefix);
+  if (!shape) throw new Error(`Lines with ${prefix} cannot be read`);
+  return shape;
+});
 
 /**
  * Splits a line of any format that a server can write its log in: with one of the known prefixes, as CSV, or as JSON.
@@ -30,17 +34,11 @@ export function splitLine(line: string): SplitLine | null {
 }
 
 function fromPrefix(line: string): SplitLine | null {
-  const whole = readPrefix(line);
-  if (whole === 'ambiguous')
-    return { address: '', user: '', database: '', level: 'LOG', message: line, isAmbiguous: true };
-  if (whole) return { ...whole, message: whole.said };
-  for (const read of readers) {
-    const found = read(line);
-    if (!found) continue;
-    const message = line.slice(found.at);
-    // A name may have the character in it that stands between the two.
-    const names = found.database.includes('@') ? splitNames(`${found.user}@${found.database}`, message) : null;
-    return { ...found, ...names, message };
+  for (const shape of shapes) {
+    const read = readPrefix(line, shape);
+    if (read === 'ambiguous')
+      return { address: '', user: '', database: '', level: 'LOG', message: line, isAmbiguous: true };
+    if (read) return { ...read, message: read.said };
   }
   return null;
 }

@@ -35,7 +35,7 @@ SELECT kind, shown, object, col, e.privilege_type AS privilege, e.is_grantable A
        CASE WHEN e.grantee = 0 THEN NULL ELSE g.rolname END AS grantee, o.rolname AS grantor,
        CASE WHEN kind = 'DATABASE' THEN ARRAY(
          SELECT r.rolname::text FROM pg_catalog.pg_roles r
-          WHERE r.rolcanlogin AND NOT r.rolsuper AND r.oid <> acls.owner AND r.rolname !~ '^(pg_|rds)'
+          WHERE r.rolcanlogin AND NOT r.rolsuper AND r.oid <> acls.owner
             AND NOT EXISTS (SELECT FROM pg_catalog.aclexplode(acls.acl) x
                              WHERE x.grantee = r.oid AND x.privilege_type = e.privilege_type)
           ORDER BY 1 LIMIT 1000) END AS logins
@@ -70,14 +70,14 @@ SELECT r.rolname AS role
       WHERE a.defaclrole = r.oid AND a.defaclnamespace = 0 AND a.defaclobjtype = 'f'
         AND NOT EXISTS (SELECT FROM pg_catalog.aclexplode(a.defaclacl) e WHERE e.grantee = 0))`;
 
-/** The server's functions that reach its files or programs, as far as others than superusers may run them. */
+/** The server's functions that reach its files or programs, as far as others than superusers and PostgreSQL's predefined roles may run them. */
 export const fileFunctionsSql = `
 SELECT pg_catalog.format('%I.%I(%s)', n.nspname, p.proname, pg_catalog.pg_get_function_identity_arguments(p.oid)) AS object,
        CASE WHEN e.grantee = 0 THEN NULL ELSE g.rolname END AS grantee
   FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
  CROSS JOIN LATERAL pg_catalog.aclexplode(coalesce(p.proacl, pg_catalog.acldefault('f', p.proowner))) e
   LEFT JOIN pg_catalog.pg_roles g ON g.oid = e.grantee
- WHERE n.nspname = 'pg_catalog' AND e.grantee <> p.proowner AND coalesce(g.rolname, '') !~ '^(pg_|rds)'
+ WHERE n.nspname = 'pg_catalog' AND e.grantee <> p.proowner AND (e.grantee = 0 OR g.rolname !~ '^pg_')
    AND p.proname IN ('pg_read_file', 'pg_read_binary_file', 'pg_stat_file', 'pg_ls_dir', 'lo_import', 'lo_export',
                      'pg_read_file_old', 'pg_reload_conf', 'pg_rotate_logfile')
  ORDER BY 1, 2

@@ -1,6 +1,7 @@
 import type { ServerDescription } from '../../../platforms/managed/describe.ts';
 import { encryptServer, modifyServer } from '../../../platforms/managed/encrypt.ts';
 import { LATEST_SUPPORTED, SUPPORT_SOURCE, standardSupportEnds } from '../../../platforms/managed/support.ts';
+import { upgradeServer } from '../../../platforms/managed/upgrade.ts';
 import { quoteShell } from '../../../quote-shell.ts';
 import { DAY_MS } from '../../../time.ts';
 import { controlsOf } from '../controls.ts';
@@ -100,17 +101,16 @@ export const instanceRules = [
     level: 'high',
     expected: `Standard support of the major version lasts for ${SUPPORT_DAYS} days at least. Afterwards AWS bills Extended Support, and upgrades by itself once that ends. Dates: ${SUPPORT_SOURCE}, or aws rds describe-db-major-engine-versions`,
     topic: 'software',
-    judge: (instance, { now }) => {
+    judge: (instance, { now, parameters }) => {
       const { engineVersion } = instance;
       const major = Number.parseInt(engineVersion ?? '', 10);
       const ends = standardSupportEnds(major);
       if (ends === null) return unknown(`Nothing is known of the support of the version ${engineVersion}`);
       const found = `${instance.engine} ${engineVersion}: standard support ends on ${new Date(ends).toISOString().slice(0, 10)}`;
       if (ends >= now + SUPPORT_DAYS * DAY_MS) return pass(found);
-      const change = `--engine-version ${LATEST_SUPPORTED} --allow-major-version-upgrade`;
       return fail(
-        `${found}. Test the upgrade on a copy, and see docs/deploy-upgrades.md where point-in-time recovery is on`,
-        aws(modifyServer(instance, change)),
+        `${found}. Test the upgrade on a copy, and see docs/upgrades-of-databases.md where point-in-time recovery is on`,
+        upgradeServer(instance, parameters, LATEST_SUPPORTED),
       );
     },
   }),

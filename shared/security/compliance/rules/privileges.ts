@@ -1,7 +1,8 @@
 import { quoteIdentifier } from '../../../postgres/identifiers.ts';
 import { controlsOf } from '../controls.ts';
 import type { SqlSections } from '../readings/sql-sections.ts';
-import { listRule, type Mend, type Rule, type RuleLevel, sql } from '../rule.ts';
+import { type Context, listRule, type Mend, type Rule, type RuleLevel, sql } from '../rule.ts';
+import { isAws } from './roles.ts';
 
 type Grant = SqlSections['grants'][number];
 
@@ -21,24 +22,24 @@ interface GrantRule {
   expected: string;
   cis: string;
   isWrong(grant: Grant): boolean;
-  mend?(grant: Grant): Mend[];
+  mend?(grant: Grant, context: Context): Mend[];
 }
 
-const publicRule = ({ cis, isWrong, mend = revoke, ...rule }: GrantRule): Rule<'grants'> =>
+const publicRule = ({ cis, isWrong, mend = (grant) => revoke(grant), ...rule }: GrantRule): Rule<'grants'> =>
   listRule({
     ...rule,
     reads: 'grants',
     controls: controlsOf('privilege', cis),
     offenders: (grants) => grants.filter((grant) => grant.grantee === null && isWrong(grant)),
     name: ({ privilege, shown }) => `${privilege} on ${shown}`,
-    mend: (grant) => mend(grant),
+    mend: (grant, context) => mend(grant, context),
   });
 
 /** Whoever needs what everybody had gets it first: nobody is locked out by the mending. */
-const keepLogins = (grant: Grant): Mend[] => [
-  ...(grant.logins ?? []).flatMap((login) =>
-    sql(`GRANT ${grant.privilege} ON ${grant.kind} ${grant.object} TO ${quoteIdentifier(login)};`),
-  ),
+const keepLogins = (grant: Grant, context: Context): Mend[] => [
+  ...(grant.logins ?? [])
+    .filter((login) => !isAws(login, context))
+    .flatMap((login) => sql(`GRANT ${grant.privilege} ON ${grant.kind} ${grant.object} TO ${quoteIdentifier(login)};`)),
   ...revoke(grant),
 ];
 
@@ -157,7 +158,7 @@ export const privilegeRules = [
     reads: 'fileFunctions',
     expected: 'Nobody else has EXECUTE on pg_read_file, pg_ls_dir, lo_import, lo_export and their like',
     controls: controlsOf('privilege', '4.5'),
-    offenders: (functions) => functions,
+    offenders: (functions, context) => functions.filter(({ grantee: name }) => name === null || !isAws(name, context)),
     name: ({ object, grantee: name }) => `${object} to ${name ?? 'PUBLIC'}`,
     mend: ({ object, grantee: name }) => sql(`REVOKE EXECUTE ON FUNCTION ${object} FROM ${grantee(name)};`),
   }),

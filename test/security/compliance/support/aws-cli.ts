@@ -69,5 +69,14 @@ export async function runAws(line: string, clients: AwsClients): Promise<void> {
   const Command = (module as Record<string, unknown> | undefined)?.[`${pascal(operation)}Command`];
   if (!Command || !client) throw new Error(`The SDK has no ${service} ${operation}`);
   const command = new (Command as new (input: unknown) => never)(input);
+  assertOptions(command, input, line);
   await (client as { send(command: never): Promise<unknown> }).send(command);
+}
+
+/** The SDK drops what it does not know, and the CLI refuses it. */
+function assertOptions(command: { schema?: unknown[] }, input: Record<string, unknown>, line: string): void {
+  const schema = command.schema?.[4];
+  const known: unknown = Array.isArray(schema) ? schema[4] : (schema as (() => unknown[]) | undefined)?.()?.[4];
+  const unknown = Array.isArray(known) ? Object.keys(input).filter((name) => !known.includes(name)) : [];
+  if (unknown.length > 0) throw new Error(`AWS's CLI knows no ${unknown.join(', ')} in: ${line}`);
 }

@@ -2,8 +2,8 @@ import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import { readSightings } from '../../../../shared/security/access/sightings.ts';
 import type { World } from './world.ts';
 
-/** Makes a rule fail. */
-type Breakage = (world: World) => Promise<unknown>;
+/** Makes a rule fail. `ofInstance`: by what AWS says of an instance. */
+type Breakage = ((world: World) => Promise<unknown>) & { ofInstance?: Record<string, unknown> };
 
 const DAY_MS = 86_400_000;
 
@@ -28,13 +28,15 @@ const settings =
   (change: Record<string, unknown>): Breakage =>
   (world) =>
     world.mend([{ by: 'api', statement: `PUT /security/settings ${JSON.stringify({ settings: change })}` }]);
-const instance =
-  (change: Record<string, boolean | number | string | string[]> = {}): Breakage =>
-  async (world) => {
-    world.database.kind = 'rds';
-    world.database.instance_id = 'shop';
-    await world.state.services.putInstance({ DBInstanceIdentifier: 'shop', ...change });
-  };
+const instance = (change: Record<string, boolean | number | string | string[]> = {}): Breakage =>
+  Object.assign(
+    async (world: World) => {
+      world.database.kind = 'rds';
+      world.database.instance_id = 'shop';
+      await world.state.services.putInstance({ DBInstanceIdentifier: 'shop', ...change });
+    },
+    { ofInstance: change },
+  );
 
 /** By rule. Every rule has one. */
 export const breakages: Record<string, Breakage> = {
@@ -272,7 +274,7 @@ export const breakages: Record<string, Breakage> = {
   instance_backups: instance({ BackupRetentionPeriod: 1 }),
   instance_deletion: instance({ DeletionProtection: false }),
   instance_upgrades: instance({ AutoMinorVersionUpgrade: false }),
-  instance_log: instance(),
+  instance_log: instance({ EnabledCloudwatchLogsExports: [] }),
 
   address_ranges: settings({ allowed_address_ranges: ['10.0.0.0/8', '::/0'] }),
   session_age: settings({ session_max_age_minutes: 10_080 }),

@@ -16,9 +16,10 @@ import { withConnection } from '../../../../shared/postgres/with-connection.ts';
 import { effectiveSchedules, takesFullBackups } from '../../../../shared/schedules/effective.ts';
 import { judge } from '../../../../shared/security/compliance/judge.ts';
 import { readSections } from '../../../../shared/security/compliance/readings/read-sections.ts';
+import type { Readings } from '../../../../shared/security/compliance/readings/sections.ts';
 import { rules } from '../../../../shared/security/compliance/registry.ts';
 import { reportCompliance } from '../../../../shared/security/compliance/report.ts';
-import type { Judgement, Mend } from '../../../../shared/security/compliance/rule.ts';
+import type { AnyRule, Judgement, Mend } from '../../../../shared/security/compliance/rule.ts';
 import { configuredSettings } from '../../../../shared/security/settings/configured-settings.ts';
 import { readStoredSettings, writeStoredSettings } from '../../../../shared/security/settings/settings-store.ts';
 import { backupItem, runningBackup } from '../../../../shared/state/backups.ts';
@@ -193,9 +194,11 @@ export class World {
   }
 
   async judge(id: string, now = Date.now(), target = this.target()): Promise<Judgement> {
-    const found = rules.find(({ rule }) => rule.id === id);
-    if (!found) throw new Error(`There is no rule ${id}`);
-    return judge(found.rule, await this.readings(now, target), { now, database: this.database });
+    return this.judgeBy(await this.readings(now, target), id, now);
+  }
+
+  judgeBy(readings: Readings, id: string, now: number): Judgement {
+    return judge(ruleOf(id), readings, { now, database: this.database });
   }
 
   /** Does what a rule says. */
@@ -300,6 +303,8 @@ export class World {
       covered: null,
       stored_at: null,
       definitions: null,
+      catalog: null,
+      proven: null,
       closed: closed ? { at: new Date().toISOString(), reason: 'test', code: null } : null,
       unauthenticated: null,
       obstacles: [],
@@ -319,6 +324,13 @@ export class World {
     await this.state.close();
     await rm(this.libraries, { recursive: true, force: true });
   }
+}
+
+/** @throws Error when there is no such rule */
+export function ruleOf(id: string): AnyRule {
+  const found = rules.find(({ rule }) => rule.id === id);
+  if (!found) throw new Error(`There is no rule ${id}`);
+  return found.rule;
 }
 
 /** Objects into each other, everything else replaced. */

@@ -1,3 +1,5 @@
+import { CHANGES_SCHEMA } from '../own-schema.ts';
+
 /**
  * What a database consists of, read from the catalogs without pg_dump: one query a kind, each giving an object's `name` and its
  * `definition` as JSON. Numbers that another database gives anew (OIDs, places of dropped columns) are replaced by names.
@@ -196,7 +198,7 @@ SELECT p.pubname AS name, jsonb_build_object('owner', p.pubowner::regrole,
     statistics: `
 SELECT ${identity('pg_statistic_ext', 's.oid')} AS name, jsonb_build_object('owner', s.stxowner::regrole,
          'definition', pg_get_statisticsobjdef(s.oid), 'target', nullif(s.stxstattarget, -1)) AS definition
-  FROM pg_statistic_ext s`,
+  FROM pg_statistic_ext s WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = s.stxrelid AND c.relpersistence = 't')`,
     'default privileges': `
 SELECT ${identity('pg_default_acl', 'd.oid')} AS name, ${acl('d.defaclacl', "'r'", 'd.defaclrole')} AS definition FROM pg_default_acl d`,
     language: `
@@ -218,3 +220,93 @@ UNION ALL
 SELECT concat_ws(' ', 'extension', extname), to_jsonb(obj_description(oid, 'pg_extension')) FROM pg_extension`,
   };
 }
+
+/** What a restore does not bring to a moment: properties of the database itself, and whether a materialized view has content. */
+const LEFT_OUT = new Set(['database']);
+
+/** Of another session's temporary objects, and of what writes definitions into the log. */
+const NAMES_LEFT_OUT = `(^|[ ("])(pg_temp(_[0-9]+)?[.]|${CHANGES_SCHEMA}([._ ]|$))`;
+
+/** All that {@link catalogSql} lists of one server, but for what is no part of a recovery: `kind`, `name` and `definition` as text. */
+export function definitionsSql(version: number): string {
+  return Object.entries(catalogSql(version, true))
+    .filter(([kind]) => !LEFT_OUT.has(kind))
+    .map(
+      ([kind, sql]) => `
+SELECT '${kind}' AS kind, d.name::text AS name, (CASE jsonb_typeof(d.definition) WHEN 'object' THEN d.definition - 'populated' ELSE d.definition END)::text AS definition
+  FROM (${sql}) AS d WHERE d.name::text !~ '${NAMES_LEFT_OUT}'`,
+    )
+    .join('\nUNION ALL');
+}
+
+/** A hash over the definitions of each kind. */
+export const definitionHashesSql = (version: number): string => `
+SELECT kind, encode(sha256(convert_to(string_agg(name || ' ' || coalesce(definition, ''), E'\\n' ORDER BY name, definition), getdatabaseencoding())), 'hex') AS hash
+  FROM (${definitionsSql(version)}) AS all_of_them
+ GROUP BY kind ORDER BY kind`;
+
+/** Catalogs that have a row for each object, or part of one, with what of a row tells it from others, and which rows are of nothing temporary. */
+const CATALOGS: readonly (readonly [catalog: string, key: string, only?: string])[] = [
+  ['pg_class', 'r.oid', "r.relpersistence <> 't'"],
+  [
+    'pg_attribute',
+    'r.attrelid',
+    "EXISTS (SELECT FROM pg_class c WHERE c.oid = r.attrelid AND c.relpersistence <> 't')",
+  ],
+  [
+    'pg_index',
+    'r.indexrelid',
+    "EXISTS (SELECT FROM pg_class c WHERE c.oid = r.indexrelid AND c.relpersistence <> 't')",
+  ],
+  ['pg_attrdef', 'r.oid'],
+  ['pg_constraint', 'r.oid'],
+  ['pg_inherits', 'r.inhrelid'],
+  ['pg_trigger', 'r.oid'],
+  ['pg_rewrite', 'r.oid'],
+  ['pg_policy', 'r.oid'],
+  ['pg_proc', 'r.oid'],
+  ['pg_aggregate', 'r.aggfnoid::oid'],
+  ['pg_type', 'r.oid', "r.typnamespace NOT IN (SELECT oid FROM pg_namespace WHERE nspname ~ '^pg_(toast_)?temp_')"],
+  ['pg_enum', 'r.oid'],
+  ['pg_range', 'r.rngtypid'],
+  ['pg_namespace', 'r.oid', "r.nspname !~ '^pg_(toast_)?temp_'"],
+  ['pg_sequence', 'r.seqrelid'],
+  ['pg_event_trigger', 'r.oid'],
+  ['pg_extension', 'r.oid'],
+  ['pg_cast', 'r.oid'],
+  ['pg_operator', 'r.oid'],
+  ['pg_opclass', 'r.oid'],
+  ['pg_opfamily', 'r.oid'],
+  ['pg_amop', 'r.oid'],
+  ['pg_amproc', 'r.oid'],
+  ['pg_am', 'r.oid'],
+  ['pg_collation', 'r.oid'],
+  ['pg_conversion', 'r.oid'],
+  ['pg_language', 'r.oid'],
+  ['pg_transform', 'r.oid'],
+  ['pg_ts_config', 'r.oid'],
+  ['pg_ts_config_map', 'r.mapcfg'],
+  ['pg_ts_dict', 'r.oid'],
+  ['pg_ts_parser', 'r.oid'],
+  ['pg_ts_template', 'r.oid'],
+  ['pg_foreign_data_wrapper', 'r.oid'],
+  ['pg_foreign_server', 'r.oid'],
+  ['pg_foreign_table', 'r.ftrelid'],
+  ['pg_partitioned_table', 'r.partrelid'],
+  ['pg_publication', 'r.oid'],
+  ['pg_publication_rel', 'r.oid'],
+  ['pg_statistic_ext', 'r.oid'],
+  ['pg_default_acl', 'r.oid'],
+  ['pg_description', 'r.objoid'],
+];
+
+/**
+ * One number that is another one after any of these catalogs was written to, for a fraction of what it takes to read definitions: each row
+ * has the number of the transaction that wrote it.
+ */
+export const catalogFingerprintSql = `
+SELECT sum(f.number)::text AS fingerprint
+  FROM (${CATALOGS.map(
+    ([catalog, key, only = 'true'], index) =>
+      `SELECT count(*) * ${(index + 1) * 7919}::numeric + coalesce(sum(hashint8extended(${key}::int8 * 4294967296 + r.xmin::text::int8, ${index})::numeric), 0) AS number FROM ${catalog} r WHERE ${only}`,
+  ).join('\n        UNION ALL ')}) AS f`;

@@ -40,6 +40,7 @@ const ALLOWED: Record<string, string[]> = {
     'shared/configuration/tls.ts',
     'shared/postgres/connect.ts',
     'shared/postgres/identifiers.ts',
+    'shared/postgres/own-schema.ts',
     'shared/postgres/tls.ts',
     'shared/quote-shell.ts',
   ],

@@ -483,7 +483,16 @@ describe('a damaged backup', () => {
     const turned_on_at = new Date().toISOString();
     await writeRecovery(state.table, {
       ...{ database, slot: 'dbms_shop', follows_definitions: true, turned_on_at, turned_on_by: 'alice' },
-      ...{ captured_at: null, covered: null, stored_at: null, definitions: null, closed: null, unauthenticated: null },
+      ...{
+        captured_at: null,
+        covered: null,
+        stored_at: null,
+        definitions: null,
+        catalog: null,
+        proven: null,
+        closed: null,
+        unauthenticated: null,
+      },
       ...{ pausing: null, timeline: null, obstacles: [], base_wanted: null, base_attempts: 0, base_tried_at: null },
       ...{ renewals: 0, renew_at: null },
     });

@@ -120,7 +120,7 @@ describe(`the commands of the documents, pasted one after the other${leftOut}`, 
     const ran = await runDocument(document, folder, (program) => !missing.includes(program), isCompared);
     // As the README says: members of rds_superuser alone create it.
     for (const { output } of ran.filter(({ block }) => isCompared(block)))
-      expect(output).toMatch(/^1 differences in .*:\nextension pg_stat_statements is only in the first\n$/);
+      expect(output).toMatch(/^1 difference in .*:\nextension pg_stat_statements is only in the first\n$/);
     await isOn(before);
     // The guides are written for a server of one's own.
     const differ = answersThatDiffer(document, ran).filter(

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { leftOutOnManaged } from '../test/support/managed-limits.ts';
 
 const usage = `npm run managed [-- rds|aurora... <test file>...]
 
@@ -34,6 +35,8 @@ try {
     console.log(`\nAs ${titles[kind]}`);
     return !runTests(kind, files);
   });
+  const leftOut = Object.entries(leftOutOnManaged).map(([what, why]) => `  ${what}: ${why}`);
+  console.log(`\nNot part of it, as it cannot be there:\n${leftOut.join('\n')}`);
   if (failed.length > 0) console.error(`\nTests failed on ${failed.join(' and ')}`);
   process.exitCode = failed.length > 0 ? 1 : 0;
 } catch (error) {

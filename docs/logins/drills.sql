@@ -8,6 +8,12 @@
 DO $$
 BEGIN
   IF NOT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = 'dbms_run') THEN
+    IF NOT pg_catalog.has_database_privilege(current_database(), 'CREATE') THEN
+      RAISE EXCEPTION '% may not create the schema dbms_run in the database %', current_user, current_database()
+        USING ERRCODE = 'insufficient_privilege',
+              HINT = format('As the owner of the database, run GRANT CREATE ON DATABASE %I TO %I, then run this again.',
+                            current_database(), current_user);
+    END IF;
     CREATE SCHEMA dbms_run;
   ELSIF NOT EXISTS (SELECT FROM pg_catalog.pg_namespace
                      WHERE nspname = 'dbms_run' AND nspowner = (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = current_user)) THEN

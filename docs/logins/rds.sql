@@ -48,7 +48,8 @@ BEGIN
   LOOP
     BEGIN
       EXECUTE format('GRANT %I TO dbms' || options, owner);
-    EXCEPTION WHEN insufficient_privilege OR invalid_grant_operation THEN
+    -- Internal: the role was made by a role that the master user has made and is no member of.
+    EXCEPTION WHEN insufficient_privilege OR invalid_grant_operation OR internal_error THEN
       RAISE WARNING 'The role % was not granted to dbms: %', owner, SQLERRM;
     END;
   END LOOP;

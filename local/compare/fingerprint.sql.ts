@@ -8,7 +8,7 @@ export const relationsWithRows = `
 SELECT format('%I.%I', n.nspname, c.relname) AS name, c.relkind = 'S' AS is_sequence
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'S') AND c.relpersistence <> 't'
-  AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\\_toast%'
+  AND n.nspname NOT IN ('pg_catalog', 'information_schema', '${CHANGES_SCHEMA}') AND n.nspname NOT LIKE 'pg\\_toast%'
 ORDER BY 1`;
 
 /** Rows of one relation, and a sum over all of them that does not depend on their order. */

@@ -6,6 +6,7 @@ import { type ReadHealth, readSlotHealth } from '../changes/guard/guard.ts';
 import {
   type CoverageGap,
   checkSetup,
+  definitionsNotFollowed,
   listCoverageGaps,
   type SetupCheck,
   type SetupPlace,
@@ -111,9 +112,20 @@ export async function describeRecovery(
     })),
     // Of one that is on, such as that all slots are taken: by its own.
     problems,
-    warnings: [...setup.warnings, ...left, ...unauthenticatedFinding(recovery)].map(written),
+    warnings: [
+      ...setup.warnings,
+      ...(isOn && setup.followsDefinitions && !recovery.follows_definitions ? [triggersRefused] : []),
+      ...left,
+      ...unauthenticatedFinding(recovery),
+    ].map(written),
   };
 }
+
+/** The login seems to have what it takes now: it did not when the slot was made, or the server refused all the same. */
+const triggersRefused = definitionsNotFollowed(
+  'When point-in-time recovery was turned on, the server let the login create no event triggers',
+  'Where it does now, turn point-in-time recovery off and on again to have them repeated instead.',
+);
 
 function statusOf(recovery: Recovery | null): RecoveryWindowAnswer['status'] {
   if (recovery === null) return 'off';
@@ -122,7 +134,7 @@ function statusOf(recovery: Recovery | null): RecoveryWindowAnswer['status'] {
 }
 
 interface ServerFacts {
-  setup: Pick<SetupCheck, 'problems' | 'warnings'>;
+  setup: SetupCheck;
   gaps: CoverageGap[];
   health: ReadHealth | null;
   /** What is there though nothing is captured. */
@@ -152,7 +164,8 @@ async function askServer(
     );
   } catch (error) {
     if (!(error instanceof OperationError && error.code === 'server_needed') || slot !== null) throw error;
-    return { setup: { problems: [error], warnings: [] }, gaps: [], health: null, left: [], now: null };
+    const setup = { problems: [error], warnings: [], followsDefinitions: false };
+    return { setup, gaps: [], health: null, left: [], now: null };
   }
 }
 

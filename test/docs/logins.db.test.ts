@@ -138,6 +138,33 @@ describe.each(tested)('PostgreSQL $version', (binaries) => {
       expect(rows).toEqual([{ member: true }]);
     });
 
+    test.runIf(platform === 'rds')('names an owner whom a role of the master user has made', async () => {
+      await asAdministrator('CREATE ROLE maker CREATEROLE');
+      await withClient(server, shop.name, (client) =>
+        client.query(`SET ROLE maker; CREATE ROLE made; RESET ROLE; CREATE SCHEMA of_made AUTHORIZATION made`),
+      );
+      const refused = /^The role made was not granted to dbms: /;
+      expect(await asAdministrator(script('rds'))).toEqual(
+        binaries.version >= 16 ? [expect.stringMatching(refused)] : [],
+      );
+      await withClient(server, shop.name, (client) =>
+        client.query('DROP SCHEMA of_made; DROP ROLE made; DROP ROLE maker'),
+      );
+    });
+
+    test.runIf(platform === 'rds')('says what a master user needs in the database of another', async () => {
+      const other = await createScratchDatabase(server);
+      const drills = asAdministrator(script('drills'), other.name);
+      await expect(drills).rejects.toMatchObject({
+        hint: `As the owner of the database, run GRANT CREATE ON DATABASE ${other.name} TO master, then run this again.`,
+      });
+      const { hint } = await drills.catch((error) => error);
+      const [statement] = /GRANT [^,]+/.exec(hint) ?? [];
+      await withClient(server, other.name, (client) => client.query(statement ?? ''));
+      await asAdministrator(script('drills'), other.name);
+      await other.drop();
+    });
+
     test('makes a login that monitors: every value is known', async () => {
       const client = await connectAsLogin();
       const { values, failures } = await takeReading(client, { slowQuerySeconds: 1, poolLimit: 30 });

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { leftOutOnManaged } from '../support/managed-limits.ts';
 
 const root = join(import.meta.dirname, '../..');
 const text = readFileSync(join(root, 'docs/managed-servers.md'), 'utf8');
@@ -54,4 +55,8 @@ test('what only a real server can tell has something to run', () => {
   const questions = rows('What only a real server can tell');
   expect(questions.length).toBeGreaterThan(5);
   for (const [question, command] of questions) expect(command, question).not.toBe('');
+});
+
+test('what the tests leave out is what the document says', () => {
+  expect(rows('What the tests leave out there')).toEqual(Object.entries(leftOutOnManaged));
 });

@@ -27,7 +27,13 @@ const whole: Facts = {
   },
   login: {
     ...{ name: 'dbms', superuser: true, inherits: true, creates_databases: true, creates_roles: true },
-    ...{ creates_run_logins: true, replicates: true, changes_its_password: true, fires_no_event_triggers: true },
+    ...{
+      creates_run_logins: true,
+      creates_schemas: true,
+      replicates: true,
+      changes_its_password: true,
+      fires_no_event_triggers: true,
+    },
     ...{ login_triggers: [], connection_limit: null, sessions: 1, valid_until: null, known_roles: [] },
     has_roles: ['pg_monitor', 'pg_signal_backend'],
   },

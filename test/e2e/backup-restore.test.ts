@@ -4,13 +4,12 @@ import { databaseDifferences } from '../support/compare/compare.ts';
 import { createEverything } from '../support/everything/create-everything.ts';
 import { createNorthwind, northwindIsPresent } from '../support/northwind.ts';
 import {
-  connectTo,
   createScratchDatabase,
-  dropDatabase,
+  databaseOf,
   forEachServer,
   type ScratchDatabase,
+  seenWhole,
   type TestServer,
-  targetFor,
   testedServers,
   withClient,
 } from '../support/servers.ts';
@@ -39,7 +38,7 @@ beforeAll(async () => {
   for (const server of testedServers) {
     const everything = await createEverything(server);
     // A drill, whose login is no superuser, would not be complete with a table of an access method of its own.
-    await withClient(server, everything.name, (client) => client.query('DROP TABLE code.in_own_heap'));
+    await withClient(server, everything.name, (client) => client.query('DROP TABLE IF EXISTS code.in_own_heap'));
     databases.set(idOf('everything', server), everything);
     if (northwindIsPresent) databases.set(idOf('northwind', server), await createNorthwind(server));
   }
@@ -71,6 +70,24 @@ function expectSaneProgress(jobs: readonly Job[]): void {
   expect(times).toEqual([...times].sort());
 }
 
+/** What the login of the guide cannot restore on a managed server, where nobody is a superuser. */
+const differencesOfNoSuperuser: { what: RegExp; before?: number }[] = [
+  // Only superusers grant in the name of others: the owner does it.
+  { what: /^dump of TABLE mine; Type: ACL;|^catalog of relation owned\.mine, acl: differs/ },
+  // Who may not administer a role does not set its settings.
+  { what: /^catalog of database itself, settings: differs: .*everything_reader statement_timeout=1min/ },
+  // ALTER TYPE leaves the multirange of a range to its first owner.
+  { what: /^catalog of type types\.\w+_multirange, (acl|owner): differs/, before: 17 },
+];
+const isOfNoSuperuser = (difference: string, { version }: TestServer): boolean =>
+  differencesOfNoSuperuser.some(
+    ({ what, before = Number.POSITIVE_INFINITY }) => version < before && what.test(difference),
+  );
+const warningsOfNoSuperuser = [
+  'ACL owned.TABLE mine: permission denied to set session authorization "everything_grantor"',
+  expect.stringMatching(/^Database property: permission denied.*: ALTER ROLE "everything_reader" IN DATABASE/),
+];
+
 forEachServer((server) => {
   describe.each([
     ['everything', true],
@@ -81,13 +98,7 @@ forEachServer((server) => {
   ])('%s', (kind, isThere) => {
     const id = idOf(kind, server);
     const target = uniqueName(`${kind} "restored"`);
-    const restored: ScratchDatabase = {
-      server,
-      name: target,
-      connect: () => connectTo(server, target),
-      target: (changes) => targetFor(server, target, changes),
-      drop: () => dropDatabase(server, target),
-    };
+    const restored = databaseOf(seenWhole(server), target);
     let backup = '';
 
     test.skipIf(!isThere)('is backed up, with progress, and listed', async () => {
@@ -129,7 +140,14 @@ forEachServer((server) => {
         const jobs = await followJob(system.current, started.id);
         expect(jobs[jobs.length - 1]).toMatchObject({ status: 'succeeded', error: null });
         expectSaneProgress(jobs);
-        expect(await databaseDifferences(databases.get(id) as ScratchDatabase, restored)).toEqual([]);
+        const source = databaseOf(seenWhole(server), databases.get(id)?.name ?? '');
+        const differences = await databaseDifferences(source, restored);
+        const told = jobs.at(-1)?.warnings;
+        if (!server.managed) expect([differences, told]).toEqual([[], []]);
+        else {
+          expect(differences.filter((text) => !isOfNoSuperuser(text, server))).toEqual([]);
+          if (kind === 'everything') expect(told).toEqual(warningsOfNoSuperuser);
+        }
         expect(await sessionsOn(server)).toEqual([]);
       } finally {
         await restored.drop();

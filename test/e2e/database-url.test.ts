@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { connect } from '../../shared/postgres/connect.ts';
 import { type OwnServer, ownServer } from '../postgres/support/own-server.ts';
+import { isLeftOut } from '../support/managed-limits.ts';
 import { embeddedBinaries } from '../support/postgres-binaries.ts';
 import { psqlIsInstalled } from '../support/psql.ts';
 import { processesIn, runStart } from './support/start.ts';
@@ -67,7 +68,10 @@ async function backupsOf(printed: string, id: string): Promise<(number | null)[]
   return items.map(({ rows }) => rows);
 }
 
-test('a server that asks for no password is managed over TLS; another one at its address has its own state', async () => {
+test('a server that asks for no password is managed over TLS; another one at its address has its own state', async ({
+  skip,
+}) => {
+  if (isLeftOut('database-url: a server that asks for no password')) return skip();
   await first.start();
   await started(async (printed) => {
     expect(printed).toMatch(

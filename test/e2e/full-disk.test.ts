@@ -2,12 +2,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { managedProfile } from '../support/managed-profile.ts';
 import { type SmallDisk, smallDisk } from '../support/small-disk.ts';
 import { call, endOf } from './support/api.ts';
 import { processesIn, readStart, runStart } from './support/start.ts';
 
-/** Megabytes: what a system takes, and some hundred more. */
-const size = 450;
+/** Megabytes: what a system takes, and some hundred more. A managed server has segments of 64 MB. */
+const size = managedProfile() === null ? 450 : 900;
 
 let folder: string;
 let disk: SmallDisk | null = null;

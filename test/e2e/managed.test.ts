@@ -170,6 +170,22 @@ test('recovers to a point in time once rds.logical_replication is on and the ins
   expect((await turn(false)).json).toMatchObject({ status: 'off', slot: null });
 });
 
+test('turns recovery on for a member of rds_superuser whom the server refuses event triggers, and says so', async () => {
+  const turn = (enabled: boolean) => call(system.current, '/recovery', { method: 'PUT', body: { enabled } });
+  await asMaster('GRANT rds_superuser TO dbms');
+  const on = await turn(true);
+  expect(on.status, on.text).toBe(200);
+  expect(on.json).toMatchObject({ status: 'on', follows_definitions: false });
+  expect(on.json.warnings).toContainEqual(
+    expect.objectContaining({
+      code: 'definitions_not_followed',
+      message: expect.stringContaining('the server let the login create no event triggers'),
+    }),
+  );
+  expect((await turn(false)).json).toMatchObject({ status: 'off', slot: null });
+  await asMaster('REVOKE rds_superuser FROM dbms');
+});
+
 test('rotates the password of the login', async () => {
   const secrets = new SecretsManagerClient(clientOptions(system.current.services.endpoints.secretsmanager));
   const [SecretId, ClientRequestToken] = ['databases/shop', randomUUID()];

@@ -7,6 +7,7 @@ import { basePath } from '../../shared/contract/routes.ts';
 import { anyServer, createScratchDatabase } from '../support/servers.ts';
 import { call, listBackups } from './support/api.ts';
 import { processesIn, readStart, runStart, type Started } from './support/start.ts';
+import { grantLogins, managed } from './support/system.ts';
 
 /** In place of the project's own folder: `.local` comes to be below it. */
 let folder: string;
@@ -127,7 +128,9 @@ test('--database-url manages a database that is there', async () => {
   try {
     const client = await database.connect();
     await client.query('CREATE TABLE thing AS SELECT generate_series(1, 7) AS n');
-    const { host, port, user, password } = database.server;
+    const { host, port, user, password: given } = managed(database.server, 'own', database.name);
+    const password = given ?? '';
+    await grantLogins();
     const address = `postgres://${user}:${encodeURIComponent(password)}@${host}:${port}/${encodeURIComponent(database.name)}`;
     const own = await start('--database-url', address);
     expect(own.facts).toMatch(/^1 tables · 7 rows/);

@@ -25,7 +25,8 @@ export async function startProfiledServer(
 ): Promise<{ server: TestServer; stop: ManagedServer['stop'] }> {
   const { server, behind, managed, asMaster, stop } = await startManagedServer(kind, {
     binaries,
-    parameters: { 'rds.logical_replication': '1' },
+    // As the guides ask for; the second in MB.
+    parameters: { 'rds.logical_replication': '1', max_slot_wal_keep_size: '10240' },
   });
   try {
     const [owner, login] = [randomBytes(12).toString('hex'), randomBytes(12).toString('hex')];

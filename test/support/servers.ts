@@ -66,6 +66,11 @@ export async function connectTo(server: TestServer, database: string): Promise<p
   return client;
 }
 
+/** The same server with a login that sees everything: where it is managed, that of rdsadmin, whom customers cannot become. */
+export function seenWhole(server: TestServer): TestServer {
+  return { ...server, ...server.managed?.behind };
+}
+
 /** Runs a function with a connection, and ends it. */
 export async function withClient<Result>(
   server: TestServer,
@@ -110,7 +115,7 @@ export function targetFor(
 
 /** Removes a database, ending what is connected to it. */
 export async function dropDatabase(server: TestServer, name: string): Promise<void> {
-  await withClient({ ...server, ...server.managed?.behind }, 'postgres', (client) =>
+  await withClient(seenWhole(server), 'postgres', (client) =>
     client.query(`DROP DATABASE IF EXISTS ${quoteIdentifier(name)} WITH (FORCE)`),
   );
 }

@@ -96,7 +96,7 @@ export async function fillDatabase(
     const creators = await planSchemaCreators(main, schema.entries, options);
     if (!repeated) {
       const open = await closePublicSchema(main, schema.entries);
-      await creators.lendInPublic(main);
+      await creators.lendAtStart(main);
       const warnings = await createEntriesInOrder(main, preData, creators.lending(createFirst), signal);
       // Of a database from which tables are taken, or of a drill, nothing stays.
       if (options.mode !== 'beside' && !isDrill) warnings.unshift(...open);

@@ -201,8 +201,9 @@ export async function runRestore(request: RestoreRequest, dependencies: RestoreD
       await control.query(statement).catch((error: unknown) => {
         if (!isForgivable(statement, error) && !/^ALTER (DATABASE|ROLE) .* SET /.test(statement)) throw error;
         // Without the value of a setting, which may be a secret.
-        const [what] = statement.split(/ (?:TO|=) /, 1);
-        warnings.push(`Database property: ${(error as Error).message}: ${what}`);
+        const [what = ''] = statement.split(/ (?:TO|=) /, 1);
+        const where = what.replaceAll(quoteIdentifier(staging), quoteIdentifier(targetDatabase));
+        warnings.push(`Database property: ${(error as Error).message}: ${where}`);
       });
     }
     signal.throwIfAborted();

@@ -5,13 +5,13 @@ import type { CreateEntry } from './finish-schema.ts';
 import { isForgivable } from './schema-entry.ts';
 
 /**
- * A login that is no superuser makes a role the owner of a table only where that role may create objects in the table's schema. In a new
- * database it may not yet: rights on schemas come last, as does the owner of the database, to whom `public` belongs. So the owners are
- * lent that right while the definitions are made.
+ * A login that is no superuser makes a role the owner of a table only where that role may create objects in the table's schema, and of
+ * a publication only where it may create objects in the database. In a new database it may not yet: rights on schemas come last, as does
+ * the owner of the database, to whom `public` belongs. So the owners are lent that right while the definitions are made.
  */
 export interface SchemaCreators {
-  /** Before the first entry: the schemas that a new database brings along. */
-  lendInPublic(client: pg.Client): Promise<void>;
+  /** Before the first entry: in the database, and in the schemas that a new one brings along. */
+  lendAtStart(client: pg.Client): Promise<void>;
   /** Creates entries, and lends the right in each schema as soon as it is there. */
   lending(create: CreateEntry): CreateEntry;
   /** What ends it, to be run before the rights of the backup are granted; nothing where nothing was lent. */
@@ -27,27 +27,38 @@ export async function planSchemaCreators(
   entries: readonly SchemaEntry[],
   { withoutOwners = false }: { withoutOwners?: boolean | undefined },
 ): Promise<SchemaCreators> {
-  const sql = 'SELECT rolsuper AS superuser FROM pg_catalog.pg_roles WHERE rolname = current_user';
-  const { rows } = await client.query<{ superuser: boolean }>(sql);
-  const creators = withoutOwners || rows[0]?.superuser ? new Map<string, Set<string>>() : ownersBySchema(entries);
+  const sql =
+    'SELECT rolsuper AS superuser, current_database() AS database FROM pg_catalog.pg_roles WHERE rolname = current_user';
+  const { rows } = await client.query<{ superuser: boolean; database: string }>(sql);
+  const lendsNothing = withoutOwners || rows[0]?.superuser;
+  const creators = lendsNothing ? new Map<string, Set<string>>() : ownersBySchema(entries);
+  const publishers = lendsNothing ? [] : ownersOfPublications(entries);
+  const onDatabase = ([verb, to]: [string, string]): string[] =>
+    publishers.map(
+      (owner) =>
+        `${verb} CREATE ON DATABASE ${quoteIdentifier(rows[0]?.database ?? '')} ${to} ${quoteIdentifier(owner)}`,
+    );
   const statements = (schema: string, [verb, to]: [string, string]): string[] =>
     [...(creators.get(schema) ?? [])].map(
       (owner) => `${verb} CREATE ON SCHEMA ${quoteIdentifier(schema)} ${to} ${quoteIdentifier(owner)}`,
     );
-  const lend = async (session: pg.Client, schema: string): Promise<void> => {
-    for (const statement of statements(schema, ['GRANT', 'TO'])) {
+  const lend = async (session: pg.Client, grants: readonly string[]): Promise<void> => {
+    for (const statement of grants) {
       // Where it is refused, so is the owner, with a warning of its own.
       await session.query(statement).catch((error: unknown) => {
         if (!isForgivable(statement, error)) throw error;
       });
     }
   };
-  const revocations = [...creators.keys()].flatMap((schema) => statements(schema, ['REVOKE', 'FROM']));
+  const revocations = [
+    ...onDatabase(['REVOKE', 'FROM']),
+    ...[...creators.keys()].flatMap((schema) => statements(schema, ['REVOKE', 'FROM'])),
+  ];
   return {
-    lendInPublic: (session) => lend(session, 'public'),
+    lendAtStart: (session) => lend(session, [...onDatabase(['GRANT', 'TO']), ...statements('public', ['GRANT', 'TO'])]),
     lending: (create) => async (session, entry) => {
       const warnings = await create(session, entry);
-      if (entry.type === 'SCHEMA') await lend(session, entry.name);
+      if (entry.type === 'SCHEMA') await lend(session, statements(entry.name, ['GRANT', 'TO']));
       return warnings;
     },
     returned: revocations.length === 0 ? [] : [revocation(revocations)],
@@ -66,6 +77,10 @@ function ownersBySchema(entries: readonly SchemaEntry[]): Map<string, Set<string
   return owners;
 }
 
+const ownersOfPublications = (entries: readonly SchemaEntry[]): string[] => [
+  ...new Set(entries.flatMap(({ type, owner }) => (type === 'PUBLICATION' && owner !== null ? [owner] : []))),
+];
+
 const revocation = (statements: readonly string[]): SchemaEntry => ({
   dump_id: RETURNED_ID,
   class_id: 0,
@@ -74,7 +89,7 @@ const revocation = (statements: readonly string[]): SchemaEntry => ({
   section: 'post-data',
   type: 'ACL',
   schema: null,
-  name: 'lent rights of schemas',
+  name: 'rights that were lent',
   owner: null,
   sql: statements.map((statement) => `${statement};`).join('\n'),
 });

@@ -4,6 +4,7 @@ import type { Finding } from '../../backup/restore/findings.ts';
 import type { Database } from '../../configuration/runtime.ts';
 import type { Platform } from '../../platforms/platform.ts';
 import { ownServer, platformOf } from '../../platforms/platforms.ts';
+import { quoteIdentifier } from '../../postgres/identifiers.ts';
 import { capabilitiesSql, coverageSql } from './setup.sql.ts';
 
 const capabilitiesSchema = z.object({
@@ -15,7 +16,9 @@ const capabilitiesSchema = z.object({
   iam_streaming: z.string().nullable(),
   login: z.string(),
   may_replicate: z.boolean(),
-  may_follow_definitions: z.boolean(),
+  may_create_event_triggers: z.boolean(),
+  may_create_schemas: z.boolean(),
+  database: z.string(),
 });
 
 export interface SetupCheck {
@@ -88,13 +91,21 @@ export async function checkSetup(
       nextStep: `Run ${privileges.allowReplication(facts.login)}.`,
     });
   }
-  if (!facts.may_follow_definitions) {
-    warnings.push({
-      code: 'definitions_not_followed',
-      message: `The login ${facts.login} may not create event triggers: changes of definitions are not captured; the next run notices them, and the window ends before it`,
-      nextStep:
-        'A full backup is then begun by itself. Use a superuser (rds_superuser on RDS) to have them repeated instead.',
-    });
+  if (!facts.may_create_event_triggers) {
+    warnings.push(
+      definitionsNotFollowed(
+        `The login ${facts.login} may not create event triggers`,
+        'Use a superuser (rds_superuser on RDS) to have them repeated instead.',
+      ),
+    );
+  } else if (!facts.may_create_schemas) {
+    const [database, login] = [facts.database, facts.login].map(quoteIdentifier);
+    warnings.push(
+      definitionsNotFollowed(
+        `The login ${facts.login} may create no schema in the database for the functions of event triggers`,
+        `Run GRANT CREATE ON DATABASE ${database} TO ${login} as the owner of the database to have them repeated instead.`,
+      ),
+    );
   }
   if (facts.keep_size === '-1') {
     (replication.unlimitedSlots === null ? warnings : problems).push({
@@ -121,7 +132,16 @@ export async function checkSetup(
         'Remove allow_pause from the configuration of this database and deploy, or do without point-in-time recovery.',
     });
   }
-  return { problems, warnings, followsDefinitions: facts.may_follow_definitions };
+  return { problems, warnings, followsDefinitions: facts.may_create_event_triggers && facts.may_create_schemas };
+}
+
+/** What a window is the weaker for in which changes of definitions are noticed afterwards. */
+export function definitionsNotFollowed(why: string, remedy: string): Finding {
+  return {
+    code: 'definitions_not_followed',
+    message: `${why}: changes of definitions are not captured; the next run notices them, and the window ends before it`,
+    nextStep: `A full backup is then begun by itself. ${remedy}`,
+  };
 }
 
 const gapSchema = z.object({

@@ -16,7 +16,9 @@ SELECT pg_catalog.current_setting('wal_level') AS wal_level,
           WHERE g.rolname = 'rds_replication' AND pg_catalog.pg_has_role(r.oid, g.oid, 'MEMBER')) AS may_replicate,
        r.rolsuper OR EXISTS (
          SELECT FROM pg_catalog.pg_roles g
-          WHERE g.rolname = 'rds_superuser' AND pg_catalog.pg_has_role(r.oid, g.oid, 'MEMBER')) AS may_follow_definitions
+          WHERE g.rolname = 'rds_superuser' AND pg_catalog.pg_has_role(r.oid, g.oid, 'MEMBER')) AS may_create_event_triggers,
+       pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE') AS may_create_schemas,
+       pg_catalog.current_database() AS database
   FROM pg_catalog.pg_roles r
  WHERE r.rolname = current_user`;
 

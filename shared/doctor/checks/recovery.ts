@@ -111,12 +111,21 @@ export const recoveryChecks: readonly AnyCheck[] = [
     id: 'definitions_not_followed',
     title: 'Changes of definitions end the recovery window',
     needs:
-      'the right to create event triggers: a superuser, on RDS and Aurora `rds_superuser`. The documented login does not have it',
+      'the right to create event triggers, and a schema for their functions: a superuser, on RDS and Aurora `rds_superuser` with `CREATE` on the database. The documented login does not have it',
     affects: { notes: ['recovery'] },
     reads: ['login', 'server'],
     find({ login, server }, context) {
       const { administrators } = context.platform.privileges;
-      if (login.superuser || (administrators !== null && login.has_roles.includes(administrators))) return null;
+      if (login.superuser || (administrators !== null && login.has_roles.includes(administrators))) {
+        if (login.creates_schemas) return null;
+        return {
+          message: `${quoteForReading(login.name)} may create no schema in the database for the functions of event triggers: a change of definitions ends the window, and a full backup begins by itself`,
+          remediation: sql(
+            context,
+            `GRANT CREATE ON DATABASE ${quoteForPaste(context.database.name)} TO ${quoteForPaste(login.name)};`,
+          ),
+        };
+      }
       return {
         message: `${quoteForReading(login.name)} may not create event triggers: a change of definitions ends the window, and a full backup begins by itself. Give it more rights only where changes of definitions are to be repeated`,
         remediation: sql(

@@ -34,6 +34,8 @@ const schemas = {
     creates_roles: z.boolean(),
     /** Logins of drills, which have no rights. */
     creates_run_logins: z.boolean(),
+    /** In the database. */
+    creates_schemas: z.boolean(),
     replicates: z.boolean(),
     changes_its_password: z.boolean(),
     /** null: the server does not know the setting. */

@@ -36,6 +36,8 @@ forEachServer((server) => {
        CREATE TABLE things AS SELECT generate_series(1, 10) AS n;
        ALTER TABLE things OWNER TO late_owner;
        GRANT SELECT ON things TO late_reader;
+       CREATE PUBLICATION of_things FOR TABLE things;
+       ALTER PUBLICATION of_things OWNER TO late_owner;
        ALTER DATABASE ${source.name} OWNER TO late_owner`,
       source.name,
     );
@@ -62,9 +64,10 @@ forEachServer((server) => {
   const ownerOfRestored = async () => {
     const restored = await harness.restore(manifest, server, { target: target() });
     const { rows } = await run("SELECT tableowner AS owner FROM pg_tables WHERE tablename = 'things'", restored.name);
+    const publications = await run('SELECT pg_get_userbyid(pubowner) AS owner FROM pg_publication', restored.name);
     const warnings = restored.summary.warnings.join();
     await restored.drop();
-    return { owner: rows[0]?.owner, warnings };
+    return { owner: rows[0]?.owner, publisher: publications.rows[0]?.owner, warnings };
   };
   /** As a person would run it, who has copied it from the answer. */
   const statementIn = (nextStep = ''): string => /^Run (GRANT .+?), (?:as|or) /.exec(nextStep)?.[1] ?? nextStep;
@@ -123,6 +126,6 @@ forEachServer((server) => {
     await run(statement);
     expect(await check()).toEqual({ problems: [], warnings: [] });
     expect((await check('swap')).problems).toEqual([]);
-    expect(await ownerOfRestored()).toEqual({ owner: 'late_owner', warnings: '' });
+    expect(await ownerOfRestored()).toEqual({ owner: 'late_owner', publisher: 'late_owner', warnings: '' });
   });
 });

@@ -19,12 +19,14 @@ const MAX_DOCUMENT_MS = 240_000;
  *
  * @param folder - to run them in: a copy of the project with the state of a running system
  * @param isInstalled - whether a program that a block needs is on this machine; what needs another is left out
+ * @param mayEndWith1 - whether a block says something by ending with 1
  * @throws Error naming the block that failed, and what it wrote
  */
 export async function runDocument(
   document: string,
   folder: string,
   isInstalled: (program: string) => boolean,
+  mayEndWith1: (block: Block) => boolean = () => false,
 ): Promise<Ran[]> {
   const blocks = blocksOf(document).filter(
     (block) => treatmentOf(block) === 'run' && neededBy(block).every(isInstalled),
@@ -47,7 +49,8 @@ export async function runBlocks(
     const output = join(outputs, `${number}`);
     writeFileSync(`${output}.sql`, block.text);
     const commands = block.language === 'sql' ? `node '${sqlRunner}' '${output}.sql'\n` : block.text;
-    return `echo ${number} >'${outputs}/at'\n{\n${commands}} >'${output}.out' 2>'${output}.err'`;
+    const end = mayEndWith1(block) ? ' || [ $? = 1 ]' : '';
+    return `echo ${number} >'${outputs}/at'\n{\n${commands}} >'${output}.out' 2>'${output}.err'${end}`;
   });
   try {
     await runShell([...begin, ...script].join('\n'), folder, programs);

@@ -4,6 +4,7 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { basePath } from '../../../shared/contract/routes.ts';
 import '../../support/function-bundles.ts';
+import { managedProfile } from '../../support/managed-profile.ts';
 import { eventually } from './api.ts';
 
 const startPath = fileURLToPath(new URL('../../../local/start.ts', import.meta.url));
@@ -20,9 +21,15 @@ export interface Started {
   ended(): Promise<number | null>;
 }
 
+/** On a managed profile the sample is on such a server; a database of one's own stays where it is. */
+export function profileOptions(options: readonly string[]): string[] {
+  const kind = managedProfile();
+  return kind === null || options.includes('--database-url') ? [] : ['--managed', kind];
+}
+
 /** Runs `node local/start.ts` with `folder` as its working folder, where it keeps its state. */
 export function runStart(folder: string, ...options: string[]): Started {
-  const child: ChildProcess = spawn(process.execPath, [startPath, ...options], {
+  const child: ChildProcess = spawn(process.execPath, [startPath, ...options, ...profileOptions(options)], {
     cwd: folder,
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,

@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ListBucketsCommand, ListMultipartUploadsCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import { type LocalSystem, type ManagedDatabase, type SystemOptions, startSystem } from '../../../local/system.ts';
+import { quoteIdentifier } from '../../../shared/postgres/identifiers.ts';
 import { askFor } from '../../support/made-once/ask.ts';
 import { managedNames, managedProfile } from '../../support/managed-profile.ts';
-import { type TestServer, withClient } from '../../support/servers.ts';
+import { seenWhole, type TestServer, withClient } from '../../support/servers.ts';
 
 export interface TestSystem {
   /** The running system. */
@@ -73,17 +74,29 @@ export function managed(server: TestServer, id: string, name: string): ManagedDa
 const toBeGranted: { server: TestServer; name: string }[] = [];
 const loginScripts = ['rds', 'drills'].map((name) => join(import.meta.dirname, `../../../docs/logins/${name}.sql`));
 
-/** What the guide tells the master user to run in each database. */
-async function grantLogins(): Promise<void> {
+/** What the guide tells the master user, and the owners of what is there, to run in each database. */
+export async function grantLogins(): Promise<void> {
   const scripts = await Promise.all(loginScripts.map((path) => readFile(path, 'utf8')));
   for (const { server, name } of toBeGranted.splice(0)) {
-    const grant = withClient({ ...server, ...server.managed?.master }, name, async (client) => {
+    const asOwner = (sql: string) => withClient(server, name, (client) => client.query(sql));
+    const { master = server } = server.managed ?? {};
+    try {
+      await asOwner(`GRANT CREATE ON DATABASE ${quoteIdentifier(name)} TO ${quoteIdentifier(master.user)}`);
+    } catch (error) {
+      const NO_SUCH_DATABASE = '3D000';
+      if ((error as { code?: string }).code === NO_SUCH_DATABASE) continue;
+      throw error;
+    }
+    const notGranted: string[] = [];
+    await withClient({ ...server, ...master }, name, async (client) => {
+      client.on('notice', ({ message = '' }) => {
+        const [, role] = /^The role (.*) was not granted to dbms/.exec(message) ?? [];
+        if (role !== undefined) notGranted.push(role);
+      });
       for (const script of scripts) await client.query(script);
     });
-    await grant.catch((error: { code?: string }) => {
-      const NO_SUCH_DATABASE = '3D000';
-      if (error.code !== NO_SUCH_DATABASE) throw error;
-    });
+    const options = server.version >= 16 ? ' WITH INHERIT TRUE, SET TRUE' : '';
+    for (const role of notGranted) await asOwner(`GRANT ${quoteIdentifier(role)} TO dbms${options}`);
   }
 }
 
@@ -136,7 +149,7 @@ export async function openBucket({ services }: LocalSystem) {
 
 /** What the system's sessions on a server are doing, but for the one that samples. */
 export function sessionsOn(server: TestServer): Promise<{ application: string; waits: string | null }[]> {
-  return withClient(server, 'postgres', async (client) => {
+  return withClient(seenWhole(server), 'postgres', async (client) => {
     const { rows } = await client.query<{ application: string; waits: string | null }>(
       `SELECT application_name AS application, wait_event_type AS waits FROM pg_stat_activity WHERE application_name LIKE 'dbms %' AND application_name <> 'dbms sample'`,
     );

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type pg from 'pg';
 import { catalogSql } from '../../../shared/postgres/definitions/catalog.sql.ts';
+import { RUN_SCHEMA } from '../../../shared/postgres/own-schema.ts';
 import { runNativePgDump } from '../../../shared/postgres/pg-dump/native-pg-dump.ts';
 import { runWasmPgDump } from '../../../shared/postgres/pg-dump/wasm-pg-dump.ts';
 import type { ScratchDatabase, TestServer } from '../servers.ts';
@@ -40,7 +41,7 @@ function nativePgDumpFor(...servers: TestServer[]): string | undefined {
 
 /** The dump's entries by what pg_dump calls them; an entry is what follows its `-- Name: ...; Type: ...; Schema: ...` line. */
 async function dump(database: ScratchDatabase, pgDump: string | undefined): Promise<Map<string, string>> {
-  const args = ['--schema-only', '--format=plain', '--encoding=UTF8', '--no-sync'];
+  const args = ['--schema-only', '--format=plain', '--encoding=UTF8', '--no-sync', `--exclude-schema=${RUN_SCHEMA}`];
   const run = { target: database.target(), args };
   const bytes = await (pgDump ? runNativePgDump(run, pgDump) : runWasmPgDump(run, postgresToolsPath));
   const [preamble = '', ...blocks] = Buffer.from(bytes)
@@ -68,7 +69,9 @@ async function readCatalog({ database, client }: SchemaSource, sameVersion: bool
   const found = new Map<string, string>();
   for (const [kind, sql] of Object.entries(catalogSql(database.server.version, sameVersion))) {
     const { rows } = await client.query<{ name: string; definition: unknown }>(sql);
-    for (const { name, definition } of rows) found.set(`${kind} ${name}`, JSON.stringify(definition));
+    for (const { name, definition } of rows)
+      if (name !== RUN_SCHEMA && !name.startsWith(`${RUN_SCHEMA}.`))
+        found.set(`${kind} ${name}`, JSON.stringify(definition));
   }
   return found;
 }

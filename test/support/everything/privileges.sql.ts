@@ -10,6 +10,7 @@ export function privilegesSql(version: number, database: string): string {
 CREATE SCHEMA owned AUTHORIZATION everything_owner;
 GRANT USAGE ON SCHEMA owned TO everything_reader;
 GRANT CREATE ON SCHEMA owned TO everything_grantor WITH GRANT OPTION;
+GRANT CREATE ON SCHEMA owned TO ${odd};
 CREATE TABLE owned.mine (id serial PRIMARY KEY, public_part text, secret text);
 INSERT INTO owned.mine (public_part, secret) VALUES ('p', 's');
 ALTER TABLE owned.mine OWNER TO everything_owner;

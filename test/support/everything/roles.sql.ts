@@ -23,3 +23,8 @@ END $do$;
 GRANT everything_owner TO CURRENT_USER;
 GRANT everything_reader TO everything_grantor;
 `;
+
+/** For a login that is no superuser, to give objects to the roles. */
+export const memberOfAllSql = `
+GRANT everything_grantor, "${everythingRoles[3].replaceAll('"', '""')}" TO CURRENT_USER;
+`;

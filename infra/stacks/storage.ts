@@ -12,7 +12,7 @@ import { written } from '../constructs/network-interfaces.ts';
 import { defaultLock, lockOf } from '../constructs/object-lock.ts';
 import type { AnyBucket } from '../constructs/permissions/allow.ts';
 import { AUDIT_PATHS } from '../constructs/permissions/audit.ts';
-import { BACKUP_PATHS, MANIFEST_PATHS, WORK_PATHS } from '../constructs/permissions/backups.ts';
+import { BACKUP_PATHS, MANIFEST_PATHS, SCHEMA_PATHS, WORK_PATHS } from '../constructs/permissions/backups.ts';
 import { CHANGE_PATHS } from '../constructs/permissions/changes.ts';
 import { bindPresignedUrls, DOWNLOAD_PATHS } from '../constructs/permissions/downloads.ts';
 import { Replication } from '../constructs/replication.ts';
@@ -178,6 +178,7 @@ export class StorageStack extends Stack {
       [this.bucket, BACKUP_PATHS],
       [this.bucket, WORK_PATHS],
       [this.bucket, MANIFEST_PATHS],
+      [this.bucket, SCHEMA_PATHS],
       [this.bucket, CHANGE_PATHS],
       [this.auditBucket, AUDIT_PATHS],
       [this.downloads, DOWNLOAD_PATHS],

@@ -13,7 +13,7 @@ const ownPath = (name: string): string => `databases/*/backups/*/${name}`;
 export const WORK_PATHS = ownPath(`${WORK}*`);
 
 export const MANIFEST_PATHS = ownPath(MANIFEST);
-const SCHEMA_PATHS = ownPath(SCHEMA);
+export const SCHEMA_PATHS = ownPath(SCHEMA);
 
 /** Stores sealed objects. */
 export function writeBackups(bucket: AnyBucket, key: kms.IKey): iam.PolicyStatement[] {

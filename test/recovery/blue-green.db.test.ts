@@ -79,6 +79,8 @@ describe.skipIf(binaries === null).each([
   });
   afterAll(async () => {
     if (server) await turnRecoveryOff(DATABASE_ID, 'alice', dependencies());
+    // Its groups are not the stopped server's any more.
+    await harness.services.putInstance({ DBInstanceIdentifier: 'shop', Engine: 'postgres' });
     const groups = server ? [`shop-${binaries?.from.version}`, 'shop-18'] : [];
     await run(...groups.map((name) => `aws rds delete-db-parameter-group --db-parameter-group-name ${name}`));
     rds?.destroy();

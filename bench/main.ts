@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { benchmarkAudit } from './audit.ts';
 import { benchmarkBackup } from './backup.ts';
 import { benchmarkChanges } from './changes.ts';
 import { benchmarkMasking } from './masking.ts';
@@ -44,6 +45,15 @@ npm run bench -- round [options]
 Measures what one round of the sampler takes of Lambda, DynamoDB and the log, for infra/costs/usage.ts.
 
   --rounds 60          rounds measured; the mean counts
+
+npm run bench -- audit [options]
+
+Measures what readers of the API at the same time wait for the audit trail, as multiples of what one waits, and verifies the chain.
+
+  --readers 50         that read all the time, each through an instance of the function
+  --reads 20           of each reader
+  --writers 200        that append to one chain at once
+  --latency 250        milliseconds that each answer of DynamoDB takes longer
 `;
 
 const { values, positionals } = parseArgs({
@@ -63,6 +73,10 @@ const { values, positionals } = parseArgs({
     'large-rows': { type: 'string', default: '2000000' },
     rounds: { type: 'string', default: '60' },
     megabytes: { type: 'string', default: '400' },
+    readers: { type: 'string', default: '50' },
+    reads: { type: 'string', default: '20' },
+    writers: { type: 'string', default: '200' },
+    latency: { type: 'string', default: '250' },
     help: { type: 'boolean', default: false },
   },
 });
@@ -81,6 +95,14 @@ if (benchmark === 'sampling' && !values.help) {
   await benchmarkChanges({ changes: Number(values.changes), largeRows: Number(values['large-rows']), output });
 } else if (benchmark === 'masking' && !values.help) {
   benchmarkMasking({ megabytes: Number(values.megabytes), runs: Number(values.runs), output });
+} else if (benchmark === 'audit' && !values.help) {
+  await benchmarkAudit({
+    readers: Number(values.readers),
+    reads: Number(values.reads),
+    writers: Number(values.writers),
+    latency: Number(values.latency),
+    output,
+  });
 } else if (benchmark === 'round' && !values.help) {
   await benchmarkRound({ rounds: Number(values.rounds), output });
 } else if (benchmark !== 'backup' || values.help) {

@@ -58,9 +58,12 @@ export const handler = createApiHandler('masking-api', {
   },
   findPersonalData: async ({ query }) => {
     const database = findDatabase(configuration, query.database);
-    return { status: 200, body: await proposeMasking(
+    return {
+      status: 200,
+      body: await proposeMasking(
         { ...dependenciesOf(database, PROPOSING_MS), readUntil: AbortSignal.timeout(FINDING_MS) },
         database.id,
-      ) };
+      ),
+    };
   },
 });

@@ -9,6 +9,7 @@ import { isLessTrusted } from '../shared/configuration/trust.ts';
 import type { RecoveryTargetFields } from '../shared/contract/schemas/restore.ts';
 import { OperationError } from '../shared/errors.ts';
 import { createApiHandler } from '../shared/http/api-handler.ts';
+import { createLogger } from '../shared/http/log.ts';
 import { discardRestore } from '../shared/jobs/discard.ts';
 import { restoreEventSchema } from '../shared/jobs/events.ts';
 import { restoreTarget } from '../shared/jobs/restore-target.ts';
@@ -17,10 +18,10 @@ import { assertRestorable } from '../shared/jobs/start.ts';
 import { assertTargetAllowed, unmanagedTarget } from '../shared/jobs/unmanaged-target.ts';
 import { platformOf } from '../shared/platforms/platforms.ts';
 import { connectionTarget } from '../shared/postgres/target.ts';
-import { definersCheck } from '../shared/recovery/check-definers.ts';
+import { countChangesSince, type Since } from '../shared/recovery/changed-since.ts';
+import { replayCheck } from '../shared/recovery/check-replay.ts';
 import { chooseBase } from '../shared/recovery/choose-base.ts';
 import { splitMoment } from '../shared/recovery/moment.ts';
-import { ownersOf } from '../shared/recovery/replay.ts';
 import { resolveRestore } from '../shared/recovery/resolve-restore.ts';
 import { loadMaskingRules } from '../shared/security/masking/change-masking.ts';
 import { findEvent } from '../shared/state/begin.ts';
@@ -31,6 +32,7 @@ const environment = readEnvironment(['stateTable', 'backupBucket', 'backupKeyArn
 const configuration = loadConfiguration();
 const table = openTable(dynamodbClient(), environment.stateTable);
 const jobs = createJobStore(table);
+const logger = createLogger('restore-server-api');
 const { maskingKeyArn: keyArn, backupKeyArn } = environment;
 const maskingKey = { table, kms: kmsClient(), keyArn, backupKeyArn };
 const store = { s3: s3Client(), bucket: environment.backupBucket, keyArn: environment.backupKeyArn };
@@ -41,13 +43,24 @@ const CHECK_MS = 24_000;
 /** Of that, for looking whether a moment can be reached. */
 const PLANNING_MS = 12_000;
 
+/** For counting what was changed since the moment, beside the check. */
+const COUNTING_MS = 8_000;
+
+/** What was changed since the moment, as the answer has it. One that cannot be counted keeps no restore. */
+async function changedSince(since: Since | null, signal: AbortSignal) {
+  if (since === null) return null;
+  const deadline = performance.now() + COUNTING_MS;
+  const { until, isWhole, tables, leftOut } = await countChangesSince(since, { store, signal, deadline });
+  return { until, complete: isWhole, tables, tables_left_out: leftOut };
+}
+
 /** The backup that is restored, or the answer that the moment cannot be reached from any. */
 async function baseOf(
   request: { database: string; backupId: string | undefined },
   recovery: RecoveryTargetFields | undefined,
   signal: AbortSignal,
 ) {
-  if (!recovery) return { backupId: request.backupId ?? '', definers: [] };
+  if (!recovery) return { backupId: request.backupId ?? '', definers: [], withoutIdentity: [], since: null };
   try {
     return await chooseBase(request, recovery, { table, store, signal });
   } catch (error) {
@@ -59,6 +72,7 @@ async function baseOf(
       restores: null,
       server_version: null,
       runs: null,
+      changed_since: null,
     };
   }
 }
@@ -95,6 +109,10 @@ export const handler = createApiHandler('restore-server-api', {
         server,
       ),
     );
+    const counting = changedSince(base.since, signal).catch((error: unknown) => {
+      logger.warn('Changes since the moment were not counted', { error });
+      return null;
+    });
     const found = await checkRestore(
       {
         database,
@@ -107,7 +125,7 @@ export const handler = createApiHandler('restore-server-api', {
         store,
         readFreeSpace: () => platformOf(server).storage.readFree(server, cloudwatchClient()),
         signal,
-        ...(recovery ? { checkReplay: definersCheck(base.definers, ownersOf(options)) } : {}),
+        ...(recovery ? { checkReplay: replayCheck(base, options) } : {}),
         ...(body.masked ? { loadMasking: () => loadMaskingRules(maskingKey, database) } : {}),
       },
     );
@@ -123,6 +141,7 @@ export const handler = createApiHandler('restore-server-api', {
         warnings: [...found.warnings, ...unmanaged.warnings].map(written),
         restores: found.restores,
         server_version: found.serverVersion,
+        changed_since: await counting,
         runs: found.functions && {
           total: found.functions.length,
           functions: found.functions

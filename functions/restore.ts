@@ -16,9 +16,10 @@ import { startIfFree } from '../shared/jobs/turns.ts';
 import { platformOf } from '../shared/platforms/platforms.ts';
 import { openParser } from '../shared/postgres/parse-statements.ts';
 import { connectionTarget } from '../shared/postgres/target.ts';
-import { definersCheck } from '../shared/recovery/check-definers.ts';
+import { replayCheck } from '../shared/recovery/check-replay.ts';
 import { planOnBase } from '../shared/recovery/plan-on-base.ts';
 import { ownersOf, replayOf } from '../shared/recovery/replay.ts';
+import { findWithoutIdentity } from '../shared/recovery/without-identity.ts';
 import { openAuditor } from '../shared/security/audit/open-auditor.ts';
 import { loadMaskingRules } from '../shared/security/masking/change-masking.ts';
 import { createJobStore } from '../shared/state/jobs.ts';
@@ -85,6 +86,7 @@ export const handler = withDurableExecution(async (input: unknown, context) => {
         const masking = event.options.masked ? await loadMaskingRules(maskingKey, database) : undefined;
         // Before anything is restored: a moment that cannot be reached is refused.
         const planned = recovery && (await planOnBase({ id: backup_id, database }, recovery, { table, store, signal }));
+        const withoutIdentity = planned ? await findWithoutIdentity(planned.plan, { store, signal }) : [];
         const isPart = options.selection !== undefined;
         const owners = ownersOf(options);
         return runRestore(
@@ -109,7 +111,7 @@ export const handler = withDurableExecution(async (input: unknown, context) => {
             ...(planned
               ? {
                   replay: replayOf(planned, { target, store, signal, parse, isPart, owners }),
-                  checkReplay: definersCheck(planned.plan.definers, owners),
+                  checkReplay: replayCheck({ definers: planned.plan.definers, withoutIdentity }, options),
                 }
               : {}),
           },

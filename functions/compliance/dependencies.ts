@@ -1,12 +1,13 @@
 import { dynamodbClient, kmsClient, rdsClient, s3Client, secretsManagerClient } from '../../shared/aws/clients.ts';
+import { serviceClock } from '../../shared/aws/service-clock.ts';
 import { readEnvironment } from '../../shared/configuration/environment.ts';
 import { loadConfiguration } from '../../shared/configuration/load.ts';
 import type { Database } from '../../shared/configuration/runtime.ts';
 import { monitoringTarget } from '../../shared/postgres/target.ts';
 import { effectiveSchedules, takesFullBackups } from '../../shared/schedules/effective.ts';
 import { chainOf } from '../../shared/security/audit/chain-names.ts';
-import { readPublicKey } from '../../shared/security/audit/digest.ts';
 import { openArchive } from '../../shared/security/audit/open-archive.ts';
+import { readPublicKey } from '../../shared/security/audit/signature.ts';
 import { verifyChain } from '../../shared/security/audit/verify-chain.ts';
 import type { ReadDependencies } from '../../shared/security/compliance/readings/read-sections.ts';
 import type { AuditReading } from '../../shared/security/compliance/readings/sections.ts';
@@ -41,16 +42,21 @@ const WALK_MS = 10_000;
 
 async function verifyLatest(database: string, signal: AbortSignal): Promise<AuditReading> {
   const publicKey = await readPublicKey({ kms: kmsClient(), keyArn: environment.auditKeyArn });
-  const { intact, records, broken } = await verifyChain(
+  const auditTable = openTable(dynamodbClient(), environment.auditTable);
+  const now = serviceClock(auditTable.documents)();
+  const { intact, records, broken, sealing } = await verifyChain(
     chainOf(database),
-    { from: new Date(Date.now() - VERIFIED_MS).toISOString() },
+    { from: new Date(now.getTime() - VERIFIED_MS).toISOString() },
     {
-      table: openTable(dynamodbClient(), environment.auditTable),
+      table: auditTable,
+      now,
       store: openArchive(),
       publicKey,
       timeIsOver: AbortSignal.timeout(WALK_MS),
       signal,
     },
   );
-  return { intact, found: broken?.message ?? `${records} records of the last day` };
+  const found = broken?.message ?? `${records} records of the last day`;
+  const sealed = `sealed last at ${sealing.last_seal_at ?? 'no time at all'}`;
+  return { intact, isSealed: !sealing.overdue, found: sealing.overdue ? `${found}, ${sealed}` : found };
 }

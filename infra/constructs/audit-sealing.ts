@@ -17,14 +17,17 @@ export interface AuditSealingProps {
   readonly deadLetterQueue: sqs.Queue;
 }
 
+/** How often it is looked whether a trail is to be sealed; see shared/security/audit/seal-chain.ts. */
+const EVERY = Duration.minutes(5);
+
 /**
- * The function that archives the audit trails and signs where they end, and the rule that runs it each day. It alone may sign, and
- * it writes no record.
+ * The function that archives the audit trails and signs where they end, and the rule that runs it. It alone may sign, and it writes no
+ * record.
  */
 export class AuditSealing extends Construct {
   constructor(scope: Construct, id: string, { deployment, buildFolder, storage, deadLetterQueue }: AuditSealingProps) {
     super(scope, id);
-    const { auditTable, auditBucket, auditKey, dataKey } = storage;
+    const { auditTable, auditBucket, auditKey, dataKey, key } = storage;
     const { fn } = new NodeFunction(this, 'SealAudit', {
       name: 'seal-audit',
       description: 'Archives the audit trails and signs where they end',
@@ -32,6 +35,7 @@ export class AuditSealing extends Construct {
       buildFolder,
       timeout: Duration.minutes(15),
       memoryMegabytes: 512,
+      isTraced: false,
       layers: [configurationLayer(this, buildFolder, deployment)],
       environment: {
         configurationPath: layerPaths.configuration,
@@ -40,12 +44,14 @@ export class AuditSealing extends Construct {
         auditBucket: auditBucket.bucketName,
         archiveKeyArn: dataKey.keyArn,
       },
-      statements: sealAudit(auditTable, auditBucket, dataKey, auditKey),
+      statements: sealAudit(auditTable, auditBucket, { dataKey, backupKey: key }, auditKey),
     });
-    new events.Rule(this, 'Daily', {
-      description: 'Archives and signatures of the audit trails',
-      schedule: events.Schedule.rate(Duration.days(1)),
-      targets: [new targets.LambdaFunction(fn, { deadLetterQueue, maxEventAge: Duration.hours(6) })],
+    // The next run does again what one that failed has not done.
+    fn.configureAsyncInvoke({ retryAttempts: 0, maxEventAge: EVERY });
+    new events.Rule(this, 'Often', {
+      description: 'Archives and seals of the audit trails',
+      schedule: events.Schedule.rate(EVERY),
+      targets: [new targets.LambdaFunction(fn, { deadLetterQueue, retryAttempts: 0, maxEventAge: EVERY })],
     });
   }
 }

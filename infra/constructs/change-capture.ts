@@ -61,7 +61,7 @@ export class ChangeCapture extends Construct {
         postgresToolsPath: layerPaths.postgresTools,
       },
       statements: [
-        ...useState(stateTable, ['Get', 'Put', 'Update', 'Query']),
+        ...useState(stateTable, ['Get', 'Put', 'Update', 'Delete', 'Query']),
         ...readManifests(bucket),
         ...readBackedUpDefinitions(bucket),
         ...captureChanges(bucket, key),

@@ -26,6 +26,7 @@ export const before = {
         api: 0.11,
         kmsRequests: 0.1,
         backups: 0.08,
+        seals: 0,
         mails: 0,
       },
       10: {
@@ -45,6 +46,7 @@ export const before = {
         api: 0.11,
         kmsRequests: 0.45,
         backups: 0.76,
+        seals: 0,
         mails: 0.02,
       },
       100: {
@@ -64,6 +66,7 @@ export const before = {
         api: 0.44,
         kmsRequests: 4.18,
         backups: 7.63,
+        seals: 0,
         mails: 0.2,
       },
     },
@@ -85,6 +88,7 @@ export const before = {
         api: 0.11,
         kmsRequests: 0.1,
         backups: 0.08,
+        seals: 0,
         mails: 0,
       },
       10: {
@@ -104,6 +108,7 @@ export const before = {
         api: 0.11,
         kmsRequests: 0.45,
         backups: 0.77,
+        seals: 0,
         mails: 0.02,
       },
       100: {
@@ -123,6 +128,7 @@ export const before = {
         api: 0.45,
         kmsRequests: 4.18,
         backups: 7.7,
+        seals: 0,
         mails: 0.2,
       },
     },

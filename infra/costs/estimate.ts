@@ -31,6 +31,7 @@ export const lines = {
   traces: 'X-Ray',
   api: 'API Gateway and Cognito',
   kmsRequests: 'KMS requests',
+  seals: 'Audit trail: seals, and looking whether one is due',
   backups: 'Backups: functions and requests',
   mails: 'SES',
 } as const;
@@ -99,6 +100,8 @@ export function estimate({ facts, deployment, prices, usage }: EstimateInput): E
   const memory = backup?.memoryMegabytes ?? 0;
   const { fullBackup, otherBackup, durableOperations, objectsOfFullBackup, objectsOfOtherBackup } = assumptions;
   const objects = full * objectsOfFullBackup + other * objectsOfOtherBackup;
+  const looks = (others.find(({ name }) => name === 'seal-audit')?.scheduled ?? 0) * (databases + 1);
+  const seals = databases * assumptions.sealsPerDatabase + assumptions.sealsOfSystem;
   const captureReads = others.find(({ name }) => name === 'capture-changes')?.scheduled ?? 0;
 
   return {
@@ -125,6 +128,10 @@ export function estimate({ facts, deployment, prices, usage }: EstimateInput): E
     api: (apiRequests / MILLION) * prices.api_request + facts.userPools * assumptions.users * prices.cognito_user,
     kmsRequests:
       ((assumptions.kmsRequests + databases * assumptions.kmsRequestsPerDatabase) / 10_000) * prices.kms_request,
+    seals:
+      ((looks * assumptions.readsOfHeads) / MILLION) * prices.dynamodb_read +
+      ((seals * assumptions.kmsRequestsOfSeal) / 10_000) * prices.kms_request +
+      ((seals * assumptions.objectsOfSeal) / 1000) * prices.s3_put,
     backups:
       invoked(memory, full, fullBackup) +
       invoked(memory, other, otherBackup) +

@@ -41,6 +41,8 @@ export const usage: Usage = {
     'sample-health': { each: { waitMs: 20, cpuMs: 10 }, perDatabase: { waitMs: 140, cpuMs: 37 } },
     // Assumed, with point-in-time recovery off: one item of DynamoDB is read for each database.
     'capture-changes': { each: { waitMs: 5, cpuMs: 5 }, perDatabase: { waitMs: 8, cpuMs: 3 } },
+    // Assumed: the heads of each trail are read; a seal takes some 100 ms more.
+    'seal-audit': { each: { waitMs: 20, cpuMs: 10 }, perDatabase: { waitMs: 10, cpuMs: 3 } },
     'watch-schedules': { each: { waitMs: 50, cpuMs: 20 }, perDatabase: { waitMs: 150, cpuMs: 30 } },
     'note-logins': { each: { waitMs: 20, cpuMs: 10 }, perDatabase: { waitMs: 140, cpuMs: 37 } },
     'check-compliance': { each: { waitMs: 1000, cpuMs: 500 }, perDatabase: { waitMs: 5000, cpuMs: 2000 } },
@@ -62,7 +64,8 @@ export const assumptions = {
   authorizerWork: { waitMs: 20, cpuMs: 15 },
   apiMemoryMegabytes: 512,
   apiReads: 4,
-  apiWrites: 6,
+  /** The call is counted, and a record and a head are put in a transaction; changes, which have two records, are few. */
+  apiWrites: 5,
   /** Per-method metrics of API Gateway, where they are on: routes used, metrics of each, and the share of hours in which they are. */
   apiMetrics: { routes: 20, each: 5, shareOfHours: 0.1 },
   users: 5,
@@ -91,6 +94,14 @@ export const assumptions = {
   /** Calls of DynamoDB, S3 and Secrets Manager to KMS in their users' name: a key is kept for five minutes. */
   kmsRequests: 20_000,
   kmsRequestsPerDatabase: 13_140,
+  /** Of an audit trail: one each day, and one in each quarter of an hour in which something is recorded: backups, and people. */
+  sealsPerDatabase: 300,
+  sealsOfSystem: 150,
+  /** Read units of the heads of a trail and of all its shards. */
+  readsOfHeads: 3,
+  /** A data key for each object; a signature costs as much as five. */
+  kmsRequestsOfSeal: 7,
+  objectsOfSeal: 2,
   /** CloudWatch is asked about processor, memory and disk of an RDS database every five minutes. */
   rdsMetricsRead: 3 * 8_760,
   /** Of an invocation: Lambda's two lines of its beginning and its end. */

@@ -230,7 +230,8 @@ function shapesOf(
       ...(vpc ? { vpc } : {}),
     },
     'recovery-api': {
-      description: 'Turns point-in-time recovery on and off, and shows the recovery window',
+      description:
+        'Turns point-in-time recovery on and off, shows the recovery window, and lists what happened to rows',
       environment: { ...state, backupBucket: bucket.bucketName, backupKeyArn: key.keyArn },
       statements: [
         ...useState(stateTable, ['Get', 'Put', 'Update', 'Delete', 'Query']),

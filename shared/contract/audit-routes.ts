@@ -13,7 +13,7 @@ export const auditRoutes = [
     tag: 'Security',
     summary: 'List audit records',
     description:
-      'Newest first: calls, steps of jobs, and what the server told of itself. What takes time has two records, when it begins and when it ends.',
+      'Newest first: calls, steps of jobs, and what the server told of itself. A change has two records, before it begins and when it ends; a call that reads has one. Also of a database that has left the configuration.',
     query: auditQuerySchema,
     responses: {
       200: {
@@ -33,7 +33,7 @@ export const auditRoutes = [
     tag: 'Security',
     summary: 'Verify the audit trail',
     description:
-      'Reads the chain from the archive and the table, holds each record against its hash, the record before it, the signed digests and the head, and names the first that is not as it was written.',
+      'Reads the chain and its shards from the archive and the table, holds each record against its hash, the record before it, the seals and the head, and names the first that is not as it was written. `sealing` says from which time on the chain is not sealed yet.',
     query: verifyQuerySchema,
     responses: { 200: { description: 'What was found.', schema: verificationSchema } },
   }),

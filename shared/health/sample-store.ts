@@ -44,8 +44,8 @@ export interface WatchState {
   server: NotedServer | null;
   /** While the database is left alone so that it can pause. */
   suspended: Suspension | null;
-  /** It was not reached once, which a database that resumes may not be. */
-  isResuming: boolean;
+  /** Since when it is not reached because it may be resuming, in milliseconds since the epoch; null: it is not. */
+  resumingSince: number | null;
   /** The open period of each level of roll-ups. */
   open: (RollUp | null)[];
 }
@@ -66,7 +66,7 @@ export const emptyWatch: WatchState = {
   pooler: null,
   server: null,
   suspended: null,
-  isResuming: false,
+  resumingSince: null,
   open: rollUpLevels.map(() => null),
 };
 

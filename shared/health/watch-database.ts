@@ -7,6 +7,7 @@ import { OperationError } from '../errors.ts';
 import type { ServerDescription } from '../platforms/managed/describe.ts';
 import { platformOf } from '../platforms/platforms.ts';
 import { type ConnectionTarget, connect, poolerOf } from '../postgres/connect.ts';
+import { RESUME_MS } from '../postgres/target.ts';
 import type { StateTable } from '../state/table.ts';
 import { readAges } from './ages.ts';
 import { doctorHealth } from './doctor-health.ts';
@@ -205,7 +206,7 @@ export function createWatcher({
       unreachable: null,
       pooler,
       suspended: isAlone ? { since: reading.at, askedAt: reading.at, isPaused: false } : null,
-      isResuming: false,
+      resumingSince: null,
     };
   };
 
@@ -228,10 +229,7 @@ export function createWatcher({
       const suspended = await suspension(before);
       if (suspended) return keep(before, leftAlone(before, suspended));
       const now = await read(before).catch((error: unknown) =>
-        // A database that resumes takes longer than is waited for: the second time in turn it counts as down.
-        database.allow_pause && !before.isResuming && before.unreachable === null
-          ? { ...leftAlone(before, null), isResuming: true }
-          : unreachable(before, error),
+        mayResume(database, before) ? resuming(before) : unreachable(before, error),
       );
       return keep(before, now);
     },
@@ -255,6 +253,18 @@ function leftAlone(before: WatchState, suspended: Suspension | null): WatchState
     suspended,
   };
 }
+
+/** Whether a database that is not reached may be resuming, which takes longer than a sample waits: for a while it does not count as down. */
+function mayResume({ allow_pause }: Database, { resumingSince, unreachable: down }: WatchState): boolean {
+  if (!allow_pause || down !== null) return false;
+  return resumingSince === null || Date.now() - resumingSince < RESUME_MS;
+}
+
+const resuming = (before: WatchState): WatchState => ({
+  ...leftAlone(before, null),
+  failures: [{ part: 'pause', reason: 'It does not answer yet: it may be resuming from a pause (allow_pause)' }],
+  resumingSince: before.resumingSince ?? Date.now(),
+});
 
 /** A sample of a database that does not answer: that it was looked for, and why it was not reached. */
 function unreachable(before: WatchState, error: unknown): WatchState {

@@ -48,7 +48,7 @@ type AnyImplementation = (request: ApiRequest<RouteDefinition>) => Promise<{
 
 /**
  * The Lambda handler of an API function: finds the route in the contract, checks the caller's role, validates the request,
- * runs its implementation between two records of the audit trail, and answers; every error becomes problem+json.
+ * runs its implementation, with one record of the audit trail (of a change: between two), and answers; every error becomes problem+json.
  *
  * @example
  * export const handler = createApiHandler('jobs-api', { getJob: async ({ params }) => ({ status: 200, body: await jobs.get(params.id) }), ... });
@@ -82,11 +82,12 @@ export function createApiHandler<Name extends ApiFunction>(
     // What is public tells nothing but how the API is.
     if (caller === null) return respond(route, await run(route, request));
     const subject = await subjectOfCall(auditOf(), route, event, caller.sub, request);
-    return auditOf().auditor.audited(subject, async (note) => {
-      const isChange = route.method !== 'GET';
-      if (isChange) note.before = await asItIs(route, request, run);
+    const { auditor } = auditOf();
+    if (route.method === 'GET') return auditor.observed(subject, async () => respond(route, await run(route, request)));
+    return auditor.audited(subject, async (note) => {
+      note.before = await asItIs(route, request, run);
       const answer = await run(route, request);
-      if (isChange) note.after = answer.body;
+      note.after = answer.body;
       return respond(route, answer);
     });
   };

@@ -29,7 +29,7 @@ export function openApiAudit(logger: Logger): ApiAudit {
       return { outcome: status < 500 ? 'refused' : 'failed', code };
     },
     onLost: ({ operation, request_id }, error) =>
-      logger.error('The end of an operation is not in the audit trail', { operation, requestId: request_id, error }),
+      logger.error('How an operation ended is not in the audit trail', { operation, requestId: request_id, error }),
   });
   return { auditor, state, databases: loadConfiguration().databases };
 }

@@ -27,7 +27,7 @@ async function actorOf(jobs: Pick<JobStore, 'find'>, jobId: string | null): Prom
 
 /** Records every step of a job: before it begins, and how it ended. A step that cannot be recorded fails before it has begun. */
 export function auditSteps(
-  { auditor, jobs }: { auditor: Auditor; jobs: Pick<JobStore, 'find'> },
+  { auditor, jobs }: { auditor: Pick<Auditor, 'audited'>; jobs: Pick<JobStore, 'find'> },
   { kind, database, target, jobId, requestedBy }: AuditedJob,
 ): DurableSteps['audited'] {
   let actor = requestedBy;

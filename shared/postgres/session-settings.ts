@@ -181,6 +181,13 @@ export const sessionSettings: readonly SessionSetting[] = [
     why: 'Thousands of notices would be sent and thrown away.',
   },
 
+  {
+    name: 'constraint_exclusion',
+    value: 'off',
+    kinds: all,
+    why: 'To exclude tables, the planner computes what of their CHECK constraints depends on no column, and so runs functions of their owners.',
+  },
+
   // What our statements cost.
   {
     name: 'jit',

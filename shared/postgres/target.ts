@@ -62,7 +62,7 @@ function targetAt(
 }
 
 /** A database that has paused takes half a minute to resume, and longer after a day. Milliseconds. */
-const RESUME_MS = 60_000;
+export const RESUME_MS = 60_000;
 
 const limitsOf = ({ allow_pause }: Database, limits: ConnectionLimits): ConnectionLimits =>
   allow_pause ? { ...limits, connect_timeout_ms: Math.max(limits.connect_timeout_ms, RESUME_MS) } : limits;

@@ -1,16 +1,23 @@
 import type { ObjectStore } from '../backup/objects/object-store.ts';
 import type { Definer } from '../changes/segments/description.ts';
+import { toMicroseconds } from '../changes/window/recovery-target.ts';
 import type { RecoveryTargetFields } from '../contract/schemas/restore.ts';
 import { OperationError } from '../errors.ts';
 import type { StateTable } from '../state/table.ts';
 import { listBases } from './bases.ts';
+import type { Since } from './changed-since.ts';
 import { planOnBase } from './plan-on-base.ts';
+import { findWithoutIdentity, type WithoutIdentity } from './without-identity.ts';
 
 /** A backup from which a moment is reached. */
 export interface ChosenBase {
   backupId: string;
   /** Who ran the commands that are repeated on it, as far as the time allowed to look. */
   definers: readonly Definer[];
+  /** Tables whose rows the replay could not tell apart. */
+  withoutIdentity: readonly WithoutIdentity[];
+  /** What comes later than the moment; null where the time did not allow to look. */
+  since: Since | null;
 }
 
 /** Why another backup is tried: this one is too new, or its changes are not stored. */
@@ -37,10 +44,20 @@ export async function chooseBase(
   let refusal: OperationError | null = null;
   for (const base of bases) {
     try {
-      const { plan } = await planOnBase(base, recovery, { table, store, signal });
-      return { backupId: base.id, definers: plan.definers };
+      const { of, plan } = await planOnBase(base, recovery, { table, store, signal });
+      const { lastCommit, from, snapshot } = plan;
+      // The catalog's time has milliseconds.
+      const takenAt = toMicroseconds(new Date(Date.parse(base.snapshot_at) + 1).toISOString());
+      const seen = lastCommit === null ? { snapshot, takenAt } : null;
+      const withoutIdentity = await findWithoutIdentity(plan, { store, signal });
+      return {
+        backupId: base.id,
+        definers: plan.definers,
+        withoutIdentity,
+        since: { of, after: lastCommit ?? from, base: seen },
+      };
     } catch (error) {
-      if (signal.aborted) return { backupId: base.id, definers: [] };
+      if (signal.aborted) return { backupId: base.id, definers: [], withoutIdentity: [], since: null };
       if (!(error instanceof OperationError) || !TRY_ANOTHER.has(error.code)) throw error;
       refusal ??= error;
     }

@@ -26,7 +26,7 @@ export interface EnsureBaseDependencies extends AlertDependencies {
 export type BaseState = 'taken' | 'running' | 'begun' | 'waiting';
 
 /** Backups since one is wanted that are judged in a run, the newest first: one whose transactions outlived it may be before one that will do. */
-const MOST_JUDGED = 3;
+const MOST_JUDGED = 5;
 
 /** Whoever began it, and however it ends: a full backup of the whole database. */
 const canBeBase = isOfTheWhole;

@@ -1,5 +1,6 @@
 import { decodeTime } from 'ulid';
 import type { ObjectStore } from '../backup/objects/object-store.ts';
+import { compareLsn } from '../changes/lsn.ts';
 import { listSlots } from '../changes/segments/stored-segments.ts';
 import type { Covered, LatestMoment } from '../changes/window/coverage.ts';
 import { latestMoment } from '../changes/window/coverage.ts';
@@ -99,7 +100,7 @@ interface Followed {
 }
 
 async function windowsOf(
-  { slot, covered, obstacles, until }: KnownSlot,
+  { slot, covered, obstacles: noted, until }: KnownSlot,
   database: string,
   all: readonly Base[],
   { store, signal }: Pick<WindowSources, 'store' | 'signal'>,
@@ -107,6 +108,8 @@ async function windowsOf(
   const bases = basesSince(slotMadeAt(slot), all).filter(
     ({ created_at: at }) => until === null || Date.parse(at) <= until,
   );
+  // A rehearsal may find one that is before those that were noted already.
+  const obstacles = noted?.toSorted((a, b) => compareLsn(a.lsn, b.lsn)) ?? null;
   const follow = async (base: Base): Promise<Followed | null> => {
     const snapshot = await readSnapshot(store, base, signal);
     const reach = await reachOf(store, { database, slot }, snapshot, covered, signal);

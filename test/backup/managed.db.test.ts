@@ -4,7 +4,11 @@ import { DescribeDBInstancesCommand, ModifyDBInstanceCommand, RDSClient } from '
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { checkRestore } from '../../shared/backup/restore/check-restore.ts';
 import { runDrill } from '../../shared/backup/validate/drill.ts';
+import { captureDefaults } from '../../shared/changes/capture/settings.ts';
+import { readSlotHealth } from '../../shared/changes/guard/guard.ts';
 import { takeReading } from '../../shared/health/sample/take-reading.ts';
+import { emptyWatch, writeWatch } from '../../shared/health/sample-store.ts';
+import { withConnection } from '../../shared/postgres/with-connection.ts';
 import { captureDatabase } from '../../shared/recovery/capture-database.ts';
 import { turnRecoveryOn } from '../../shared/recovery/change-recovery.ts';
 import { describeRecovery } from '../../shared/recovery/describe-window.ts';
@@ -148,6 +152,15 @@ test('a major upgrade fails while recovery is on, works once it is paused, and a
   await turnRecoveryOn(DATABASE_ID, 'alice', dependencies);
   await managed.asMaster('shop', 'INSERT INTO orders VALUES (301)');
   expect(await slots()).toBe(1);
+  const slotNow = (await readRecovery(table, DATABASE_ID))?.slot ?? '';
+  const behind = async () =>
+    (await withConnection(target(), {}, (session) => readSlotHealth(session, slotNow))).behindBytes ?? 0;
+  await captureDatabase(DATABASE_ID, dependencies);
+  // What an idle server of RDS writes in five minutes is one file: too little to be streamed from.
+  const before = await behind();
+  await managed.managed.beat();
+  expect((await behind()) - before).toBeGreaterThan(32 * 1_048_576);
+  expect(await behind()).toBeLessThan(captureDefaults.streamAfterBytes);
   await harness.services.putInstance({ DBInstanceIdentifier: 'shop', Engine: 'postgres', EngineVersion: '16.4' });
   // As if the parameter group of the new version had the same values.
   await harness.services.attachServer('shop', { ...managed.managed, setParameters: async () => undefined });
@@ -166,6 +179,15 @@ test('a major upgrade fails while recovery is on, works once it is paused, and a
     code: 'slot_dropped_by_others',
   });
   expect(await captureDatabase(DATABASE_ID, dependencies)).toEqual({ status: 'off' });
+  expect(await slots()).toBe(0);
+
+  // A slot is given up on a disk of 1 GiB, of which AWS has told, long before the configured 10 GB.
+  await turnRecoveryOn(DATABASE_ID, 'alice', dependencies);
+  const storage = { allocatedBytes: 1_073_741_824, autoscalesToBytes: null };
+  const server = { id: 'shop', writer: 'shop', storage, capacity: null, findings: [] };
+  await writeWatch(table, DATABASE_ID, { ...emptyWatch, server });
+  for (let beats = 0; beats < 6; beats += 1) await managed.managed.beat();
+  expect(await captureDatabase(DATABASE_ID, dependencies)).toMatchObject({ status: 'closed', code: 'log_limit' });
   expect(await slots()).toBe(0);
   client.destroy();
 });

@@ -74,6 +74,7 @@ test('what goes in and what comes out share one schema each', () => {
     'RestoreCheck',
     'Retention',
     'RetentionReason',
+    'RowChanges',
     'Schedule',
     'ScheduleRun',
     'Schedules',

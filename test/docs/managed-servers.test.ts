@@ -16,16 +16,33 @@ const rows = (heading: string): string[][] => {
   );
 };
 
+/** A cell that names a file and the title of a test in it. */
+function expectTest(named: string): void {
+  const [, file = '', title = ''] = /^`(test\/[^`]+)`: (.+)$/.exec(named) ?? [];
+  expect(existsSync(join(root, file)), `${named} names no file`).toBe(true);
+  expect(readFileSync(join(root, file), 'utf8'), `${file} has no such test`).toContain(`'${title}'`);
+}
+
+describe('the table of what would break', () => {
+  const points = rows('What would break on the first day');
+
+  test.each(points)('has a test that exists: %s', (point, named = '') => {
+    expect(point).not.toBe('');
+    expectTest(named);
+  });
+
+  test('has many', () => {
+    expect(points.length).toBeGreaterThan(40);
+  });
+});
+
 describe('the table of assumptions', () => {
   const assumptions = rows('What is assumed');
 
   test.each(assumptions)('has a test that exists: %s', (fact, source, how, named = '') => {
     for (const cell of [fact, source, how]) expect(cell).not.toBe('');
     expect(source).toMatch(/\b[DRA]\b/);
-    if (named === 'the same test') return;
-    const [, file = '', title = ''] = /^`(test\/[^`]+)`: (.+)$/.exec(named) ?? [];
-    expect(existsSync(join(root, file)), `${named} names no file`).toBe(true);
-    expect(readFileSync(join(root, file), 'utf8'), `${file} has no such test`).toContain(`'${title}'`);
+    if (named !== 'the same test') expectTest(named);
   });
 
   test('begins with a test of its own', () => {

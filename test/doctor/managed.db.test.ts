@@ -1,8 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { freeConnectionsSql } from '../../shared/backup/distributed/connections.sql.ts';
+import { serverFactsSql } from '../../shared/backup/restore/check.sql.ts';
+import { checkSetup, setupPlaceOf } from '../../shared/changes/setup/check-setup.ts';
+import { databaseSchema } from '../../shared/configuration/runtime.ts';
+import { withConnection } from '../../shared/postgres/with-connection.ts';
 import { useBackupHarness } from '../backup/support/harness.ts';
 import { type ManagedServer, startManagedServer } from '../support/managed-server.ts';
 import { testBinaries } from '../support/postgres-binaries.ts';
-import { complaints } from './support/examined.ts';
+import { complaints, configuredDatabase } from './support/examined.ts';
 import { asLogin, type LoggedIn, loginPassword, loginScript, testLosses } from './support/login-tests.ts';
 import { commonLosses, type Loss, settingSql } from './support/losses.ts';
 
@@ -74,6 +79,51 @@ describe.each(tested)('docs/logins/rds.sql on RDS, PostgreSQL $version', (binari
   });
 
   testLosses(losses, binaries.version, harness, () => loggedIn);
+
+  test('names what parameters of RDS take away: passwords, connections, and streaming with IAM', async () => {
+    const { look, target } = asLogin(loggedIn);
+    const found = async () => (await look()).findings.find(({ check }) => check === 'password_not_changed');
+    const free = async () => {
+      const { rows } = await withConnection(target, {}, (client) =>
+        client.query<{ for_restores: number; for_backups: number }>(
+          `SELECT (SELECT free_connections FROM (${serverFactsSql}) AS facts) AS for_restores,
+                  (SELECT free FROM (${freeConnectionsSql}) AS facts) AS for_backups`,
+          ['nobody'],
+        ),
+      );
+      return rows[0] ?? { for_restores: 0, for_backups: 0 };
+    };
+    expect(await found()).toBeUndefined();
+    const before = await free();
+    await managed.managed.setParameters({
+      ...parameters,
+      'rds.restrict_password_commands': '1',
+      'rds.rds_superuser_reserved_connections': '22',
+    });
+    await managed.managed.restart();
+    // Two are reserved by default.
+    await expect.poll(free).toEqual({
+      for_restores: before.for_restores - 20,
+      for_backups: before.for_backups - 20,
+    });
+    const [grant] = (await found())?.remediation ?? [];
+    expect(grant?.statement).toBe('GRANT rds_password TO dbms;');
+    await loggedIn.asAdministrator(grant?.statement ?? '');
+    expect(await found()).toBeUndefined();
+
+    const iam = databaseSchema.parse({
+      ...configuredDatabase('rds', 'shop'),
+      login: { type: 'iam', user: 'dbms', resource_id: 'db-A' },
+    });
+    const streaming = async () => {
+      const { warnings } = await withConnection(target, {}, (client) => checkSetup(client, setupPlaceOf(iam)));
+      return warnings.map(({ code }) => code).filter((code) => code === 'streaming_refused');
+    };
+    expect(await streaming()).toEqual(['streaming_refused']);
+    await managed.managed.setParameters({ ...parameters, 'rds.iam_auth_for_replication': '1' });
+    await expect.poll(streaming).toEqual([]);
+    await managed.managed.setParameters(parameters);
+  });
 });
 
 test('on Aurora with its defaults names the parameters of the cluster, with the commands that set them', async () => {

@@ -49,4 +49,10 @@ describe('while the Audit table is not there', () => {
     expect(await everything()).toEqual(before);
     expect(api.invocations).toHaveLength(invoked);
   });
+
+  const reading = routes.filter(({ method, leastRole }) => method === 'GET' && leastRole !== 'public');
+  test.each(reading)('nothing is read: $method $path', async (route) => {
+    const { status, problem } = await api.call({ method: 'GET', path: pathOf(route.path) });
+    expect([status, problem.code]).toEqual([503, 'audit_unavailable']);
+  });
 });

@@ -61,13 +61,27 @@ INSERT INTO evil.people SELECT n, 'p' || n || '@mail.example', 'note ' || n, 'go
 CREATE INDEX on_expression ON evil.people (evil.same('index expression', note));
 CREATE INDEX on_condition ON evil.people (id) WHERE evil.same('index condition', note) <> '';
 CREATE INDEX on_span ON evil.people USING gist (span);
-${version >= 14 ? "CREATE STATISTICS evil.of_expression ON (evil.same('statistics', note)), id FROM evil.people;" : ''}
+${version >= 14 ? "CREATE STATISTICS evil.of_expression ON (evil.same('statistics', note)), id FROM evil.people;\nCREATE STATISTICS evil.of_constant ON (evil.same('constant of statistics', 'x') || note), id FROM evil.people;" : ''}
+-- Parts of expressions without a column are computed as a statement is planned, and as a table is opened.
+CREATE INDEX constant_condition ON evil.people (id) WHERE evil.same('constant of an index condition', 'x') <> '' AND id > 0;
+CREATE INDEX constant_part ON evil.people ((evil.same('constant of an index', 'x') || note));
+ALTER TABLE evil.people ADD CONSTRAINT constant_check CHECK (evil.same('constant of a check', 'x') <> '' OR id > 0);
 CREATE TRIGGER each_row BEFORE INSERT OR UPDATE ON evil.people FOR EACH ROW EXECUTE FUNCTION evil.on_row();
 CREATE CONSTRAINT TRIGGER later AFTER INSERT OR UPDATE ON evil.people DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION evil.on_row();
 CREATE TABLE evil.parts (k text, n int) PARTITION BY LIST (evil.same('partition key', k));
 CREATE TABLE evil.parts_a PARTITION OF evil.parts FOR VALUES IN ('a');
 CREATE TABLE evil.parts_others PARTITION OF evil.parts DEFAULT;
 INSERT INTO evil.parts VALUES ('a', 1), ('b', 2);
+CREATE TABLE evil.constant_parts (k text, n int) PARTITION BY LIST ((evil.same('constant of a partition key', '') || k));
+CREATE TABLE evil.constant_parts_a PARTITION OF evil.constant_parts FOR VALUES IN ('a');
+CREATE TABLE evil.constant_parts_others PARTITION OF evil.constant_parts DEFAULT;
+INSERT INTO evil.constant_parts VALUES ('a', 1), ('b', 2);
+CREATE TABLE evil.large AS SELECT n, repeat('x', 1000) AS text FROM generate_series(1, 3000) n;
+ANALYZE evil.large;
+CREATE INDEX constant_of_large ON evil.large (n) WHERE evil.same('constant of an index condition', 'x') <> '' AND n > 0;
+CREATE TABLE evil.generated (made text GENERATED ALWAYS AS (evil.same('generated column', 'x')) STORED);
+INSERT INTO evil.generated DEFAULT VALUES;
+CREATE INDEX constant_of_generated ON evil.generated (made) WHERE evil.same('constant of an index condition', 'x') <> '' AND made <> '';
 CREATE TABLE evil.ruled (n int);
 CREATE RULE noisy AS ON INSERT TO evil.ruled DO ALSO SELECT evil.trip('rule');
 CREATE TABLE evil.guarded (n int, owner text);
@@ -108,6 +122,7 @@ export const hostileSettings = (database: string, owner: string): string[] =>
     "datestyle = 'SQL, DMY'",
     'bytea_output = escape',
     'array_nulls = off',
+    'constraint_exclusion = on',
     'statement_timeout = 1000',
   ].map((setting) => `ALTER DATABASE ${database} SET ${setting}`);
 

@@ -72,7 +72,9 @@ describe('the functions', () => {
       .ofType('AWS::Lambda::Function')
       .filter(({ properties }) => (properties.TracingConfig as { Mode?: string } | undefined)?.Mode !== 'Active');
     expect(untraced.map(({ name }) => name).sort()).toEqual(
-      ['capture-changes', 'note-logins', 'sample-health', 'watch-schedules'].map((name) => `dbms-${name}`),
+      ['capture-changes', 'note-logins', 'sample-health', 'seal-audit', 'watch-schedules'].map(
+        (name) => `dbms-${name}`,
+      ),
     );
   });
 
@@ -181,11 +183,11 @@ describe('the functions', () => {
     expect(heard(bare)).toHaveLength(1);
   });
 
-  it('seal the audit trail each day', () => {
+  it('seal the audit trail every few minutes', () => {
     const seal = full.app.functions.find(({ name }) => name === 'dbms-seal-audit');
     const rules = full.app.rules.filter(({ targets }) => targets.some(({ arn }) => arn === seal?.arn));
     expect(rules.map(({ scheduleExpression, targets }) => [scheduleExpression, targets[0]?.deadLetterArn])).toEqual([
-      ['rate(1 day)', full.one('AWS::SQS::Queue', 'DeadLetters').arn],
+      ['rate(5 minutes)', full.one('AWS::SQS::Queue', 'DeadLetters').arn],
     ]);
     expect(full.one('AWS::KMS::Key', 'AuditKey').properties).toMatchObject({
       KeySpec: 'ECC_NIST_P256',

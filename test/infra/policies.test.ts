@@ -119,6 +119,7 @@ const wildcards: Record<string, string> = {
   'allow s3:GetObjectRetention backups/databases/*': 'Objects get their keys when a backup is made.',
   'allow s3:PutObject backups/databases/*': 'Objects get their keys when a backup is made.',
   'allow s3:GetObject backups/databases/*/backups/*/manifest.json.enc': 'A backup’s path is made when the backup is.',
+  'allow s3:GetObject backups/databases/*/backups/*/schema.json.zst.enc': 'A backup’s path is made when the backup is.',
   'allow s3:GetObject backups/databases/*/backups/*/work/*': 'A backup’s path is made when the backup is.',
   'allow s3:PutObject backups/databases/*/changes/*': 'Objects get their keys when changes are captured.',
   'allow s3:GetObject backups/databases/*/changes/*': 'Objects get their keys when changes are captured.',

@@ -14,7 +14,7 @@ import {
 import { CreateScheduleCommand, SchedulerClient } from '@aws-sdk/client-scheduler';
 import { SESClient, SendEmailCommand } from '@aws-sdk/client-ses';
 import { GetCommand, PutCommand, QueryCommand, TransactWriteCommand } from '@aws-sdk/lib-dynamodb';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import example from '../../infra/config/example.ts';
 import { createAccess } from '../../local/iam/access.ts';
 import { compileStatements } from '../../local/iam/evaluate.ts';
@@ -23,6 +23,9 @@ import { createLambdaService } from '../../local/lambda/service.ts';
 import { provision } from '../../local/provision.ts';
 import { readPermissions } from '../../local/template/permissions.ts';
 import { samplePartitions } from '../../shared/health/sample-store.ts';
+import { createAuditor } from '../../shared/security/audit/auditor.ts';
+import { createSealer } from '../../shared/security/audit/seal-chains.ts';
+import { openTable } from '../../shared/state/table.ts';
 import { clientOptions, useServices } from '../local/aws/support.ts';
 import { type Synthesized, synthesize } from './support/synthesize.ts';
 
@@ -142,6 +145,35 @@ describe('the State table', () => {
 });
 
 describe('the audit table', () => {
+  it('is written by readers in shards, and sealed, with the rights of their functions', async () => {
+    const record = createAuditor({
+      table: openTable(dynamodb('backups-api'), audit),
+      settings: async () => ({ enable_audit: true, max_audit_retention_days: 90 }),
+    });
+    const who = { source: 'api', actor: 'alice', operation: 'read', target: null, address: null } as const;
+    await record.observed({ ...who, database: 'shop', request_id: null }, async () => 1);
+    const failures: unknown[] = [];
+    const sealer = (now: Date) =>
+      createSealer({
+        databases: ['shop'],
+        table: openTable(dynamodb('seal-audit'), audit),
+        store: { s3: s3('seal-audit'), bucket: buckets.archive, keyArn: keys.data },
+        signing: { kms: kms('seal-audit'), keyArn: synthesized.one('AWS::KMS::Key', 'AuditKey').arn },
+        clock: () => now,
+        onSealed: (chain, { sealed }) => seals.push(`${chain} ${sealed}`),
+        onFailed: (_chain, error) => failures.push(error),
+      });
+    const seals: string[] = [];
+    const { signal } = new AbortController();
+    // What the store encrypts, it encrypts with the clients of the process.
+    for (const [name, value] of Object.entries(services.current.environment())) vi.stubEnv(name, value);
+    await sealer(new Date())(signal);
+    await sealer(new Date(Date.now() + 86_400_000))(signal);
+    vi.unstubAllEnvs();
+    expect(failures).toEqual([]);
+    expect(seals.sort()).toEqual(['databases/shop 1', 'databases/shop 2', 'system 1', 'system 2']);
+  });
+
   it('takes records in transactions alone', async () => {
     const record = put(audit, 'CHAIN#shop');
     await expect(dynamodb('backup').send(record)).rejects.toMatchObject(refused('dynamodb:PutItem'));
@@ -255,7 +287,7 @@ describe('S3', () => {
       s3(name).send(new ListObjectsV2Command({ Bucket, Prefix }));
     await list('expire-backups', buckets.backups, 'databases/');
     await expect(list('backup', buckets.backups, 'elsewhere/')).rejects.toMatchObject(refused('s3:ListBucket'));
-    await expect(list('seal-audit', buckets.archive)).rejects.toMatchObject(refused('s3:ListBucket'));
+    await expect(list('seal-audit', buckets.archive, 'elsewhere/')).rejects.toMatchObject(refused('s3:ListBucket'));
     await expect(list('backup', buckets.downloads)).rejects.toMatchObject(refused('s3:ListBucket'));
   });
 
@@ -279,7 +311,7 @@ describe('S3', () => {
     await s3('seal-audit').send(
       new PutObjectCommand({ ...archived, Body: 'x', ServerSideEncryption: 'aws:kms', SSEKMSKeyId: keys.data }),
     );
-    await s3('audit-api').send(new GetObjectCommand(archived));
+    for (const name of ['audit-api', 'seal-audit']) await s3(name).send(new GetObjectCommand(archived));
     await expect(s3().send(new DeleteObjectCommand(archived))).rejects.toMatchObject({ name: 'AccessDenied' });
   });
 });

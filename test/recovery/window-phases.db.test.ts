@@ -265,8 +265,8 @@ test('while a new base is made after a lost slot, shows the moments of the windo
   await turnRecoveryOff(DATABASE_ID, 'alice', dependencies());
 });
 
-test.each([10, -10])('judges no moment by comparing clocks that are %s minutes apart', async (minutes) => {
-  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + minutes * 60_000, shouldAdvanceTime: true });
+test('judges no moment by comparing clocks: the server is ten minutes behind the functions', async () => {
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 600_000, shouldAdvanceTime: true });
   try {
     await turnRecoveryOn(DATABASE_ID, 'alice', dependencies());
     await capture();

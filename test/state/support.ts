@@ -61,9 +61,16 @@ export async function createAuditTable(client: DynamoDBClient): Promise<StateTab
   return openTable(client, name);
 }
 
-/** Local AWS services on free ports with an empty State and an empty Audit table, over HTTP through the real SDK. */
-export async function startState(): Promise<StateService> {
+/**
+ * Local AWS services on free ports with an empty State and an empty Audit table, over HTTP through the real SDK.
+ *
+ * @param prepare - puts into the folder of the services what they are to begin with
+ */
+export async function startState(
+  prepare: (folder: string) => Promise<unknown> = async () => {},
+): Promise<StateService> {
   const folder = await mkdtemp(join(tmpdir(), 'dbms-state-'));
+  await prepare(folder);
   const services = await startServices({ stateFolder: folder });
   const { table, client } = await createStateTable(services);
   return {

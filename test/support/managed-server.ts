@@ -22,6 +22,10 @@ export interface ManagedServerOptions {
   heartbeatMs?: number;
   /** By default `postgres`. */
   masterUser?: string;
+  /** By default a free one. */
+  port?: number;
+  /** By default new ones. */
+  passwords?: { rdsadmin: string; master: string };
 }
 
 export interface ManagedServer {
@@ -60,7 +64,7 @@ export async function startManagedServer(
   const guard = guardFolder(folder);
   const place = { path: folder, owner };
   const password = () => randomBytes(12).toString('base64url');
-  const passwords = { rdsadmin: password(), master: password() };
+  const passwords = options.passwords ?? { rdsadmin: password(), master: password() };
   const profile = { kind, version, masterUser: options.masterUser ?? 'postgres', parameters: options.parameters ?? {} };
   const data = join(folder, 'data');
   let managed: ManagedPostgres | undefined;
@@ -77,7 +81,11 @@ export async function startManagedServer(
     const reachable = await reachablePrograms(binaries.folder, folder, owner);
     const programs = await managedPrograms(reachable, version, join(folder, 'programs'), owner);
     await makeManagedData({ programs, data, place, profile, passwords });
-    const writer = await startManagedPostgres({ programs, data, place, profile, passwords, settings, heartbeatMs });
+    const { port } = options;
+    const writer = await startManagedPostgres({
+      ...{ programs, data, place, profile, passwords, settings, heartbeatMs },
+      ...(port === undefined ? {} : { port }),
+    });
     managed = writer;
     return {
       ...viewOf(writer, binaries),

@@ -3,8 +3,8 @@ import type * as iam from 'aws-cdk-lib/aws-iam';
 import type * as kms from 'aws-cdk-lib/aws-kms';
 import type * as s3 from 'aws-cdk-lib/aws-s3';
 import { AUDIT_PREFIX } from '../../../shared/security/audit/layout.ts';
-import { headKey } from '../../../shared/security/audit/record.ts';
-import { type AnyBucket, allow, listAndMiss, readThroughS3, sealed, storeThroughS3 } from './allow.ts';
+import { headsPartition } from '../../../shared/security/audit/record.ts';
+import { allow, listAndMiss, readThroughS3, sealed, storeThroughS3 } from './allow.ts';
 import { onTable } from './tables.ts';
 
 /** Archives and digests of all audit trails, in a bucket of their own; see shared/security/audit/layout.ts. */
@@ -22,7 +22,7 @@ export function writeAudit(table: dynamodb.Table): iam.PolicyStatement[] {
       'ForAnyValue:StringEquals': { 'dynamodb:EnclosingOperation': ['TransactWriteItems'] },
     }),
     allow(['dynamodb:GetItem'], [table.tableArn], {
-      'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [`${headKey('').pk}*`] },
+      'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [`${headsPartition('')}*`] },
       // Without it, a request that names no key would fulfil the condition above.
       Null: { 'dynamodb:LeadingKeys': 'false' },
     }),
@@ -49,19 +49,21 @@ export function readAudit(
   ];
 }
 
-/** Archives the audit trail, and signs where it ends. */
+/** Archives the audit trail, and signs where it ends. It reads what it signed last; what it archived it cannot open. */
 export function sealAudit(
   table: dynamodb.Table,
-  bucket: AnyBucket,
-  dataKey: kms.IKey,
+  bucket: s3.Bucket,
+  { dataKey, backupKey }: ArchiveKeys,
   auditKey: kms.Key,
 ): iam.PolicyStatement[] {
   return [
     ...onTable(table, allow(['dynamodb:GetItem', 'dynamodb:Query'], [table.tableArn])),
-    allow(['s3:PutObject', 's3:AbortMultipartUpload'], [bucket.arnForObjects(AUDIT_PATHS)]),
-    allow(['s3:ListBucket'], [bucket.bucketArn], { StringLike: { 's3:prefix': AUDIT_PATHS } }),
+    allow(['s3:GetObject', 's3:PutObject', 's3:AbortMultipartUpload'], [bucket.arnForObjects(AUDIT_PATHS)]),
+    listAndMiss(bucket, AUDIT_PATHS),
     sealed(['kms:GenerateDataKey'], dataKey, 'audit'),
     storeThroughS3(bucket, dataKey),
-    allow(['kms:Sign'], [auditKey.keyArn]),
+    // Digests of former times.
+    readThroughS3(bucket, backupKey),
+    allow(['kms:Sign', 'kms:GetPublicKey'], [auditKey.keyArn]),
   ];
 }

@@ -14,6 +14,11 @@ export type AttachedServer = {
   setPlace(place: { instance: string; members: Readonly<Record<string, boolean>> }): Promise<void>;
   restart(): Promise<void>;
   logicalSlots(): Promise<LogicalSlot[]>;
+  /**
+   * Becomes a server of another major version with the same data, the parameters that were set last, and no replication slots, at the same
+   * address. Absent: the description alone changes, and the server restarts.
+   */
+  upgrade?(major: number): Promise<void>;
   /** Path of its log. */
   readonly log: string;
 };

@@ -1,7 +1,18 @@
 import { AwsError } from '../errors.ts';
 import type { QueryOperation } from '../query-service.ts';
 import { describe, page } from './describe.ts';
-import { type BlueGreen, find, type Instance, note, type RdsStore, rdsArn, resourceId } from './state.ts';
+import { familyOf } from './instances.ts';
+import {
+  type BlueGreen,
+  type Described,
+  find,
+  type Instance,
+  note,
+  type RdsStore,
+  rdsArn,
+  resourceId,
+} from './state.ts';
+import { changeServer, isMajorUpgrade } from './upgrades.ts';
 
 const KIND = 'BlueGreenDeployment';
 
@@ -26,6 +37,7 @@ export function blueGreenOperations(store: RdsStore): Record<string, QueryOperat
         DBInstanceArn: rdsArn('db', name),
         DbiResourceId: resourceId('db', `${name} ${Date.now()}`),
         EngineVersion: form.get('TargetEngineVersion') ?? source.EngineVersion ?? '',
+        DBParameterGroups: groupsOfGreen(source, form),
       };
       const deployment: BlueGreen = {
         BlueGreenDeploymentIdentifier: `bgd-${id}`,
@@ -52,16 +64,16 @@ export function blueGreenOperations(store: RdsStore): Record<string, QueryOperat
       const [old, next] = [find('DBInstance', value.instances, blue), find('DBInstance', value.instances, green)];
       delete value.instances[green];
       value.instances[`${blue}-old1`] = renamed(old, `${blue}-old1`);
-      value.instances[blue] = {
-        ...renamed(next, blue),
-        ...(old.Endpoint === undefined ? {} : { Endpoint: old.Endpoint }),
-      };
+      const taking = { ...renamed(next, blue), ...(old.Endpoint === undefined ? {} : { Endpoint: old.Endpoint }) };
+      value.instances[blue] = taking;
       Object.assign(deployment, {
         Status: 'SWITCHOVER_COMPLETED',
         Source: rdsArn('db', `${blue}-old1`),
         Target: rdsArn('db', blue),
       });
-      store.switchOver(blue, green);
+      // Where nobody has put a server behind the green instance, the blue one becomes it: what it holds was replicated until now.
+      if (store.serverOf(green) === null) await changeServer(store, taking, String(next.EngineVersion));
+      else store.switchOver(blue, green);
       note(value, 'db-instance', blue, 'Switchover from DB instance source to target completed');
       await save();
       return describe(KIND, deployment);
@@ -73,6 +85,17 @@ export function blueGreenOperations(store: RdsStore): Record<string, QueryOperat
       return describe(KIND, { ...deployment, Status: 'DELETING' });
     },
   };
+}
+
+/** Of the version of the target: the source's where that is the same, AWS's own, or what is asked for. */
+function groupsOfGreen(source: Instance, form: URLSearchParams): Described[] {
+  const version = form.get('TargetEngineVersion') ?? source.EngineVersion ?? '';
+  const isMajor = isMajorUpgrade(new URLSearchParams({ EngineVersion: String(version) }), source);
+  const own = (source.DBParameterGroups ?? []) as Described[];
+  const asked = form.get('TargetDBParameterGroupName');
+  if (asked === null && !isMajor) return own;
+  const DBParameterGroupName = asked ?? `default.${familyOf({ ...source, EngineVersion: version })}`;
+  return [{ DBParameterGroupName, ParameterApplyStatus: 'in-sync' }];
 }
 
 const renamed = (instance: Instance, name: string): Instance => ({

@@ -4,7 +4,7 @@ import { checkValues } from './allowed-values.ts';
 import { describe, page } from './describe.ts';
 import { familyOf } from './instances.ts';
 import { add, type Cluster, type Described, find, modify, note, type RdsStore, rdsArn, resourceId } from './state.ts';
-import { upgradeCluster } from './upgrades.ts';
+import { isMajorUpgrade, upgradeCluster } from './upgrades.ts';
 
 const MODIFIABLE = /^(?:BackupRetentionPeriod|DeletionProtection)$/;
 
@@ -37,8 +37,8 @@ export function clusterOperations(store: RdsStore): Record<string, QueryOperatio
       const scaling = scalingIn(form);
       if (scaling) cluster.ServerlessV2ScalingConfiguration = scaling;
       const group = form.get('DBClusterParameterGroupName');
-      if (group) {
-        if (!group.startsWith('default.')) find('DBClusterParameterGroup', value.clusterParameterGroups, group);
+      if (group && !group.startsWith('default.')) find('DBClusterParameterGroup', value.clusterParameterGroups, group);
+      if (group && !isMajorUpgrade(form, cluster)) {
         cluster.DBClusterParameterGroup = group;
         for (const member of membersOf(cluster)) member.DBClusterParameterGroupStatus = 'pending-reboot';
       }

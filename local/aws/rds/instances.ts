@@ -13,7 +13,7 @@ import {
   resourceId,
   type Snapshot,
 } from './state.ts';
-import { upgradeInstance } from './upgrades.ts';
+import { isMajorUpgrade, upgradeInstance } from './upgrades.ts';
 
 const MODIFIABLE =
   /^(?:PubliclyAccessible|BackupRetentionPeriod|DeletionProtection|AutoMinorVersionUpgrade|AllocatedStorage|MaxAllocatedStorage|DBInstanceClass|CACertificateIdentifier|MultiAZ)$/;
@@ -51,8 +51,8 @@ export function instanceOperations(store: RdsStore): Record<string, QueryOperati
       checkValues(form, instance);
       modify(instance, form, MODIFIABLE);
       const group = form.get('DBParameterGroupName');
-      if (group) {
-        if (!group.startsWith('default.')) find('DBParameterGroup', value.parameterGroups, group);
+      if (group && !group.startsWith('default.')) find('DBParameterGroup', value.parameterGroups, group);
+      if (group && !isMajorUpgrade(form, instance)) {
         instance.DBParameterGroups = [{ DBParameterGroupName: group, ParameterApplyStatus: 'pending-reboot' }];
       }
       const version = form.get('EngineVersion');

@@ -1,9 +1,14 @@
 import { AwsError } from '../errors.ts';
+import { inEffect, restart } from './apply.ts';
 import { membersOf } from './clusters.ts';
 import { familyOf } from './instances.ts';
 import { type Cluster, type Described, type Instance, note, type RdsStore } from './state.ts';
 
 const major = (version: unknown): number => Number(String(version ?? '16').split('.')[0]);
+
+/** Whether a form asks for another major version than there is. */
+export const isMajorUpgrade = (form: URLSearchParams, { EngineVersion }: Described): boolean =>
+  form.has('EngineVersion') && major(form.get('EngineVersion')) !== major(EngineVersion);
 
 const ownGroupOf = (instance: Instance): unknown =>
   (instance.DBParameterGroups as Described[] | undefined)?.[0]?.DBParameterGroupName;
@@ -20,11 +25,17 @@ export async function upgradeInstance(
   const group = ownGroupOf(instance);
   const done = await upgrade(store, instance, id, { version, form, group, asked: form.get('DBParameterGroupName') });
   if (!done) return;
-  if (!form.has('DBParameterGroupName')) {
-    instance.DBParameterGroups = [
-      { DBParameterGroupName: `default.${familyOf(instance)}`, ParameterApplyStatus: 'in-sync' },
-    ];
-  }
+  const DBParameterGroupName = form.get('DBParameterGroupName') ?? `default.${familyOf(instance)}`;
+  instance.DBParameterGroups = [{ DBParameterGroupName, ParameterApplyStatus: 'in-sync' }];
+  await changeServer(store, instance, version);
+}
+
+/** The server behind an instance, on the version that the instance has now, with what its groups say. */
+export async function changeServer(store: RdsStore, instance: Instance, version: string): Promise<void> {
+  const server = store.serverOf(instance.DBInstanceIdentifier);
+  if (!server?.upgrade) return restart(store, instance);
+  await server.setParameters(inEffect(store, instance, true));
+  await server.upgrade(major(version));
 }
 
 /** Likewise of a cluster with all of its members. */
@@ -40,8 +51,7 @@ export async function upgradeCluster(
   const group = cluster.DBClusterParameterGroup;
   const ofInstances = form.get('DBInstanceParameterGroupName');
   const members = membersOf(cluster).flatMap((each) => store.value.instances[String(each.DBInstanceIdentifier)] ?? []);
-  const isMajor = major(version) > major(cluster.EngineVersion);
-  if (isMajor && ofInstances === null && members.some((each) => isCustom(ownGroupOf(each)))) {
+  if (isMajorUpgrade(form, cluster) && ofInstances === null && members.some((each) => isCustom(ownGroupOf(each)))) {
     throw new AwsError(
       'InvalidParameterCombination',
       'The current DB instance parameter group is custom. You must explicitly specify a new DB instance parameter group, either default or custom, for the engine version upgrade.',
@@ -52,11 +62,15 @@ export async function upgradeCluster(
   for (const instance of members) {
     instance.EngineVersion = version;
     const DBParameterGroupName = ofInstances ?? `default.${familyOf(instance)}`;
-    instance.DBParameterGroups = [
-      { DBParameterGroupName, ParameterApplyStatus: ofInstances === null ? 'in-sync' : 'pending-reboot' },
-    ];
+    instance.DBParameterGroups = [{ DBParameterGroupName, ParameterApplyStatus: 'in-sync' }];
   }
-  if (asked === null) cluster.DBClusterParameterGroup = `default.${familyOf(cluster)}`;
+  cluster.DBClusterParameterGroup = asked ?? `default.${familyOf(cluster)}`;
+  for (const instance of members) {
+    await changeServer(store, instance, version);
+    // "The DB cluster isn't rebooted automatically" for DBInstanceParameterGroupName.
+    const [own] = instance.DBParameterGroups as Described[];
+    if (own && ofInstances !== null) own.ParameterApplyStatus = 'pending-reboot';
+  }
 }
 
 /** @returns whether it came to a major upgrade */
@@ -101,7 +115,6 @@ async function upgrade(
     return false;
   }
   described.EngineVersion = version;
-  await store.serverOf(id)?.restart();
   note(store.value, 'db-instance', id, `The database engine major version has been upgraded to ${version}.`);
   return true;
 }

@@ -1,12 +1,12 @@
+import { RESERVED_CONNECTIONS } from '../../postgres/reserved-connections.sql.ts';
+
 /**
  * One row: how many more sessions the server would take from this login, not counting those of the application `$1`. What a login
  * may not see of other sessions is null: what distinguishes a client is that it has both a database and a user.
  */
 export const freeConnectionsSql = `
 SELECT pg_catalog.current_setting('max_connections')::int
-       - pg_catalog.current_setting('superuser_reserved_connections')::int
-       - coalesce(pg_catalog.current_setting('reserved_connections', true), '0')::int
-       - coalesce(nullif(pg_catalog.current_setting('rds.rds_superuser_reserved_connections', true), ''), '0')::int
+       - ${RESERVED_CONNECTIONS}
        - (SELECT pg_catalog.count(*)::int FROM pg_catalog.pg_stat_activity a
            WHERE a.datid IS NOT NULL AND a.usesysid IS NOT NULL
              AND NOT coalesce(pg_catalog.starts_with(a.application_name, $1), false)) AS free,

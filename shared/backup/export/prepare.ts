@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import * as z from 'zod';
 import type { BackupSample } from '../../contract/schemas/backup.ts';
+import { OperationError } from '../../errors.ts';
 import { listed } from '../../listed.ts';
 import {
   assertMaskable,
@@ -11,6 +12,7 @@ import {
 import { quoteQualified } from '../../postgres/identifiers.ts';
 import type { DumpedSchema } from '../../postgres/pg-dump/dump-schema.ts';
 import type { SchemaDump } from '../../postgres/pg-dump/schema-dump.ts';
+import { readPlannedCode } from '../../postgres/planned-code/planned-code.ts';
 import {
   type DatabaseProperties,
   databasePropertiesSchema,
@@ -138,7 +140,12 @@ export async function prepareExport(
     hidden,
     warnings: unread,
   } = await listTables(client, contents.hasRows, { leavesOut });
+  const code = await readPlannedCode(client);
+  // Ranges of pages are read by a statement that is planned; COPY of a whole table is not.
+  const whole = listedTables.filter(({ oid }) => code.has(oid));
+  for (const { number } of whole) rangeable.delete(number);
   const sampled = sample && (await planSample(client, sample, listedTables));
+  assertPlannable(sampled?.tables ?? [], code);
   const { tables } = sampled ?? { tables: listedTables };
   const isOfTheDatabase = backupType !== 'data' && (selection?.include ?? null) === null;
   const holdsObjects = contents.largeObjects && !planned;
@@ -176,6 +183,10 @@ export async function prepareExport(
       ...missingWarnings(missing),
       ...contents.warnings,
       ...unread,
+      ...wholeWarnings(
+        whole.filter(({ tableBytes }) => tableBytes > chunkBytes),
+        code,
+      ),
       ...(planned?.warnings ?? []),
       ...(sampled?.warnings ?? []),
       ...(sampled && largeObjects.length > 0 ? [LARGE_OBJECTS_NOT_SAMPLED] : []),
@@ -184,6 +195,29 @@ export async function prepareExport(
     ],
   };
   return { prepared, schema: contents.schema };
+}
+
+/** @throws OperationError `sample_refused`: the rows that a sample keeps are chosen by statements that are planned */
+function assertPlannable(tables: readonly PlannedTable[], code: ReadonlyMap<number, string>): void {
+  const refused = tables.filter(({ kept, oid }) => kept !== undefined && code.has(oid));
+  if (refused.length === 0) return;
+  const named = refused.map(({ schema, name, oid }) => `${quoteQualified(schema, name)} (${code.get(oid)})`);
+  throw new OperationError(
+    'sample_refused',
+    `A sample would run functions of the owners of these tables with the rights of this system: ${listed(named)}`,
+    `${HOW_TO_BE_PLANNED} Or leave these tables out of the sample.`,
+  );
+}
+
+const HOW_TO_BE_PLANNED =
+  "Let the function belong to a superuser, or give it a column itself and, where it is in the language SQL, a setting: ALTER FUNCTION ... SET search_path = ''.";
+
+function wholeWarnings(tables: readonly PlannedTable[], code: ReadonlyMap<number, string>): string[] {
+  if (tables.length === 0) return [];
+  const named = tables.map(({ schema, name, oid }) => `${quoteQualified(schema, name)} (${code.get(oid)})`);
+  return [
+    `These tables are read in one piece, as reading a part would run functions of their owners with the rights of this system: ${listed(named)}. ${HOW_TO_BE_PLANNED}`,
+  ];
 }
 
 function missingWarnings({ tables, large_objects }: NonNullable<Manifest['missing']>): string[] {

@@ -190,9 +190,8 @@ export function copyOutSql({ table, fromPage, toPage, places }: PlannedChunk, en
   const range = (ctid: string): string[] => pageConditions(fromPage, toPage, ctid, places);
   if (table.kept) return `COPY (${sampledRowsSql(table, table.kept, range('t.ctid'))}) ${out}`;
   if (fromPage === null && toPage === null && table.condition === null) {
-    // A table whose columns are all generated has rows, yet no column that COPY would take.
-    if (columns.length > 0) return `COPY ${name} (${columns}) ${out}`;
-    return `COPY (SELECT FROM ONLY ${name}) ${out}`;
+    // A table whose columns are all generated has rows, yet no column that COPY would take: each becomes an empty line.
+    return columns.length > 0 ? `COPY ${name} (${columns}) ${out}` : `COPY ${name} ${out}`;
   }
   const ofPages = range('ctid').join(' AND ');
   const condition = [

@@ -279,10 +279,12 @@ async function checkRoles(
   problems: Finding[],
   warnings: Finding[],
 ): Promise<SchemaEntry[]> {
-  const names = manifest.roles.map(({ name }) => name);
-  const { rows } = await client.query<KnownRole>(rolesSql(facts.version), [names]);
+  const owning = ownersOf({ manifest, schema });
+  // The role that made the source's server owns without being recorded in pg_shdepend, from which the backup has its roles.
+  const names = new Set([...manifest.roles.map(({ name }) => name), ...owning]);
+  const { rows } = await client.query<KnownRole>(rolesSql(facts.version), [[...names]]);
   const missing = rows.filter(({ present }) => !present).map(({ name }) => name);
-  const isOwner = ownersOf({ manifest, schema });
+  const isOwner = (role: string): boolean => owning.has(role);
   const owners = rows.filter(({ name, present }) => present && isOwner(name));
   const foreign = owners.filter(({ settable }) => !settable);
   const unusable = owners.filter(({ settable, inherited }) => settable && !inherited).map(({ name }) => name);
@@ -334,11 +336,14 @@ interface KnownRole {
   inherited: boolean;
   /** Somebody can grant it. */
   grantable: boolean;
+  superuser: boolean;
 }
 
 function howToGrant(owners: readonly KnownRole[], facts: ServerFacts): string {
-  const names = (of: boolean): string[] => owners.filter(({ grantable }) => grantable === of).map(({ name }) => name);
-  const [grantable, others] = [names(true), names(false)];
+  const named = (of: (owner: KnownRole) => boolean): string[] => owners.filter(of).map(({ name }) => name);
+  const superusers = named(({ superuser }) => superuser);
+  const grantable = named(({ superuser, grantable: can }) => !superuser && can);
+  const others = named(({ superuser, grantable: can }) => !superuser && !can);
   const steps = [
     ...(grantable.length > 0
       ? [`Run ${grantOwners(grantable, facts)}, as a role that may grant them, or map them with owner_mapping.`]
@@ -348,16 +353,23 @@ function howToGrant(owners: readonly KnownRole[], facts: ServerFacts): string {
           `Nobody can grant ${listed(others)}, on which no role has ADMIN OPTION: map them with owner_mapping, or give what they own to another role in the source.`,
         ]
       : []),
+    ...(superusers.length > 0
+      ? [
+          `The login should be no member of superusers (${listed(superusers)}): map them with owner_mapping, or give what they own to another role in the source.`,
+        ]
+      : []),
   ];
   return steps.join(' ');
 }
 
+/** Entries that say something of an object, and are no object: what they name as owner is the object's, which may be the server's own. */
+const REMARKS: ReadonlySet<string> = new Set(['ACL', 'COMMENT', 'SECURITY LABEL']);
+
 /** Who owns something of what is restored. */
-function ownersOf({ manifest, schema }: Pick<TailoredBackup, 'manifest' | 'schema'>): (role: string) => boolean {
+function ownersOf({ manifest, schema }: Pick<TailoredBackup, 'manifest' | 'schema'>): ReadonlySet<string> {
   const { database_properties: properties, large_objects: large } = manifest;
-  const entries = schema.entries.flatMap(({ owner }) => owner ?? []);
-  const owners = new Set([properties.owner, ...large.objects.map(({ owner }) => owner), ...entries]);
-  return (role) => owners.has(role);
+  const entries = schema.entries.flatMap(({ type, owner }) => (owner && !REMARKS.has(type) ? owner : []));
+  return new Set([properties.owner, ...large.objects.map(({ owner }) => owner), ...entries]);
 }
 
 /** The statement that lets the login make these roles owners, and keep the rights of what they then own. */

@@ -1,3 +1,5 @@
+import { RESERVED_CONNECTIONS } from '../../postgres/reserved-connections.sql.ts';
+
 /** Version since which `GRANT role TO role` has the options INHERIT and SET. */
 export const MEMBERSHIP_OPTIONS_SINCE = 160_000;
 
@@ -12,8 +14,7 @@ SELECT pg_catalog.current_setting('server_version_num')::int AS version,
        r.rolcreatedb OR r.rolsuper AS may_create_databases,
        r.rolcreaterole OR r.rolsuper AS may_create_roles,
        pg_catalog.current_setting('max_connections')::int
-         - CASE WHEN r.rolsuper THEN 0 ELSE pg_catalog.current_setting('superuser_reserved_connections')::int
-             + coalesce(pg_catalog.current_setting('reserved_connections', true)::int, 0) END
+         - CASE WHEN r.rolsuper THEN 0 ELSE ${RESERVED_CONNECTIONS} END
          - (SELECT count(*)::int FROM pg_catalog.pg_stat_activity WHERE backend_type = 'client backend')
          AS free_connections
   FROM pg_catalog.pg_roles r
@@ -25,7 +26,7 @@ SELECT pg_catalog.current_setting('server_version_num')::int AS version,
  * has ADMIN OPTION on it alone: where the superuser is Amazon's, nobody can grant the master user.
  */
 export const rolesSql = (version: number): string => `
-SELECT wanted.name, r.oid IS NOT NULL AS present,
+SELECT wanted.name, r.oid IS NOT NULL AS present, coalesce(r.rolsuper, false) AS superuser,
        coalesce(pg_catalog.pg_has_role(current_user, r.oid, '${version >= MEMBERSHIP_OPTIONS_SINCE ? 'SET' : 'MEMBER'}'), false) AS settable,
        coalesce(pg_catalog.pg_has_role(current_user, r.oid, 'USAGE'), false) AS inherited,
        ${version < MEMBERSHIP_OPTIONS_SINCE} OR NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'rds_superuser')

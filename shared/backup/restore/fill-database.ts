@@ -1,8 +1,8 @@
 import type pg from 'pg';
-import { muteEventTriggers } from '../../changes/replay/event-triggers.ts';
 import type { BackupSettings } from '../../configuration/runtime.ts';
 import type { MaskingRules } from '../../masking/plan/plan-masking.ts';
 import type { ConnectionTarget } from '../../postgres/connect.ts';
+import { muteEventTriggers } from '../../postgres/event-triggers/muting.ts';
 import type { SchemaDump, SchemaEntry } from '../../postgres/pg-dump/schema-dump.ts';
 import type { ProgressMeter } from '../../progress/progress.ts';
 import type { Manifest } from '../manifest.ts';

@@ -200,8 +200,8 @@ export async function runRestore(request: RestoreRequest, dependencies: RestoreD
     for (const statement of propertyStatements(staging, manifest.database_properties, request)) {
       await control.query(statement).catch((error: unknown) => {
         if (!isForgivable(statement, error) && !/^ALTER (DATABASE|ROLE) .* SET /.test(statement)) throw error;
-        // Without the value, which may be personal.
-        const what = statement.replace(/^(ALTER (?:DATABASE|ROLE) .*? SET .*?) TO .*$/s, '$1');
+        // Without the value of a setting, which may be a secret.
+        const [what = ''] = statement.split(/ (?:TO|=) /, 1);
         const where = what.replaceAll(quoteIdentifier(staging), quoteIdentifier(targetDatabase));
         warnings.push(`Database property: ${(error as Error).message}: ${where}`);
       });

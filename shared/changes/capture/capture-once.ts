@@ -159,7 +159,7 @@ async function untoldChange(client: pg.Client, run: Run, read: WasRead): Promise
     run.looksAtCatalogs && reachedEnd
       ? await noticeUntold(client, summary.catalog, {
           ...{ from, until, at },
-          isTold: (known) => isTold(run, read, known),
+          isTold: (known, ofEventTriggers) => isTold(run, read, known, ofEventTriggers),
           isToldLater: () => isToldLater(client, run, until),
         })
       : null;
@@ -176,13 +176,14 @@ async function isTold(
   { of, store, signal, summary }: Run,
   { segments }: WasRead,
   known: CatalogSeen,
+  ofEventTriggers: boolean,
 ): Promise<boolean> {
-  if (segments.some(({ tally }) => tellsOfDefinitions(tally.definitionChanges))) return true;
+  if (segments.some(({ tally }) => tellsOfDefinitions(tally.definitionChanges, ofEventTriggers))) return true;
   // Stored by a run that did not come to note what it saw.
   for (const range of await listSegments(store, of, known.lsn)) {
     if (compareLsn(range.lastLsn, summary.position) > 0) break;
     const { definition_changes: changes } = await readDescription(store, of, range, signal);
-    if (tellsOfDefinitions(changes)) return true;
+    if (tellsOfDefinitions(changes, ofEventTriggers)) return true;
   }
   return false;
 }

@@ -14,7 +14,7 @@ export interface LookedAt {
   /** Until when all that was committed is in the read, or in what was stored before. */
   at: string;
   /** Whether the read tells of a change of definitions, or what an earlier run has stored that did not come to note the catalogs. */
-  isTold(known: CatalogSeen): Promise<boolean>;
+  isTold(known: CatalogSeen, isOfEventTriggers: boolean): Promise<boolean>;
   /** Whether there is one behind the read. */
   isToldLater(): Promise<boolean>;
 }
@@ -40,13 +40,24 @@ export async function noticeUntold(
   if (found === null) return { seen: known, change: null };
   const seen = { ...found, at, lsn: until };
   const kinds = known === null ? [] : changedKinds(known.kinds, seen.kinds);
-  if (known === null || kinds.length === 0 || (await isTold(known))) return { seen, change: null };
+  // Event triggers come and go with functions and extensions alone, or without a word.
+  if (known === null || kinds.length === 0 || (await isTold(known, kinds.includes(EVENT_TRIGGER)))) {
+    return { seen, change: null };
+  }
   if (await isToldLater()) return { seen: known, change: null };
   const reason = `Definitions were changed of which no event trigger tells (${kinds.join(', ')})`;
   return { seen, change: await untoldSince(client, from, { at: known.at, reason }) };
 }
 
+const EVENT_TRIGGER = 'event trigger';
+const WITH_EVENT_TRIGGERS = /^((CREATE|ALTER|DROP) (EXTENSION|FUNCTION|ROUTINE)|DROP (SCHEMA|OWNED|LANGUAGE))$/;
+
 /** Whether changes of definitions can be what the catalogs show. */
-export function tellsOfDefinitions(changes: readonly Pick<DefinitionChange, 'tag'>[]): boolean {
-  return changes.some(({ tag }) => tag === null || !isNeverRepeated(tag));
+export function tellsOfDefinitions(
+  changes: readonly Pick<DefinitionChange, 'tag'>[],
+  isOfEventTriggers = false,
+): boolean {
+  return changes.some(
+    ({ tag }) => tag === null || (!isNeverRepeated(tag) && (!isOfEventTriggers || WITH_EVENT_TRIGGERS.test(tag))),
+  );
 }

@@ -38,7 +38,7 @@ const aclSchema = z.object({
   column: z.string().nullable(),
   owner: z.string(),
   /** Who has it ("" for everybody), which privilege, whether it can be given on, and who gave it. */
-  acl: z.array(z.tuple([z.string(), z.string(), z.boolean(), z.string()])),
+  acl: z.array(z.tuple([z.string(), z.string().regex(/^[A-Z ]+$/), z.boolean(), z.string()])),
 });
 
 /** The privileges of an object after a GRANT or REVOKE. */

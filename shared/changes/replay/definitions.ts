@@ -21,7 +21,7 @@ export interface DefinitionReplay {
    * @throws OperationError `window_ends` when it cannot be repeated exactly
    */
   repeat(message: DefinitionMessage, begun: boolean | null): Promise<(() => Promise<void>) | null>;
-  /** Whether rows are passed over now: the repeated command makes them itself. */
+  /** Whether rows of extensions' tables are passed over now: the repeated command makes them itself. */
   readonly makesRows: boolean;
   /** Materialized views that were made with content, qualified and quoted. */
   readonly views: ReadonlySet<string>;

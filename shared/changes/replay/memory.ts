@@ -1,8 +1,7 @@
 import type pg from 'pg';
+import { REPLAY_SCHEMA } from '../../postgres/own-schema.ts';
 import type { Lsn } from '../lsn.ts';
 
-/** Where a database that changes are replayed into keeps how far it is. Removed with the last of them. */
-export const REPLAY_SCHEMA = 'dbms_replaying';
 const TABLE = `${REPLAY_SCHEMA}.position`;
 
 /** What a database under construction knows of its own replay, changed in the transactions that make it true. */

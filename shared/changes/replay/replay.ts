@@ -3,6 +3,7 @@ import type { ObjectStore } from '../../backup/objects/object-store.ts';
 import { openRestoreSession } from '../../backup/restore/session.ts';
 import { OperationError } from '../../errors.ts';
 import type { ConnectionTarget } from '../../postgres/connect.ts';
+import { muteEventTriggers, muteNewEventTriggers, readUnmuting } from '../../postgres/event-triggers/muting.ts';
 import type { ParseStatements } from '../../postgres/parse-statements.ts';
 import { dropEventTriggersSql, MESSAGE_PREFIX } from '../definitions/event-triggers.sql.ts';
 import { notRepeated } from '../definitions/judge.ts';
@@ -12,7 +13,6 @@ import type { Lsn } from '../lsn.ts';
 import type { SegmentDescription } from '../segments/description.ts';
 import { isSeen, type TransactionSnapshot } from '../transaction-ids.ts';
 import { type DefinitionReplay, definitionReplay, windowEnds } from './definitions.ts';
-import { muteEventTriggers, muteNewEventTriggers, readUnmuting } from './event-triggers.ts';
 import { openMemory, type ReplayMemory } from './memory.ts';
 import { Diverged } from './net-changes.ts';
 import { ownPathSql } from './sandbox.sql.ts';
@@ -202,6 +202,7 @@ function replayRun({
     pending.set(name, changes);
     return changes;
   };
+  const isOfExtension = async (name: string): Promise<boolean> => (await tables.find(name))?.inExtension ?? true;
   const repeat = async (message: DefinitionMessage, begun: boolean | null): Promise<void> => {
     await flush();
     await begin();
@@ -252,7 +253,8 @@ function replayRun({
             summary.changes += 1;
             break;
           default: {
-            if (definitions.makesRows) break;
+            // Others are of event triggers, which a replay does not run.
+            if (definitions.makesRows && (await isOfExtension(item.table))) break;
             const known = pending.get(item.table);
             const changes = known === undefined ? await changesOf(item.table) : known;
             if (!changes) break;

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import type pg from 'pg';
 import { quoteIdentifier } from '../../postgres/identifiers.ts';
+import { REPLAY_SCHEMA } from '../../postgres/own-schema.ts';
 import type { CommandSettings } from '../definitions/command-settings.ts';
 import { type ChosenExecutor, chooseExecutor, readExecutorFacts } from './executor.ts';
-import { REPLAY_SCHEMA } from './memory.ts';
 import { ownPathSql, ownSettingsSql, restoreSettingsSql } from './sandbox.sql.ts';
 
 /** Who runs a command, and how it is to be repeated. */

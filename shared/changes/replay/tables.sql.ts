@@ -9,6 +9,8 @@ SELECT c.oid::int8::text AS oid, n.nspname AS schema, c.relname AS name, c.relki
                 WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.objsubid = 0 AND d.deptype = 'e'
                   AND d.refclassid = 'pg_catalog.pg_extension'::regclass AND NOT c.oid = ANY (coalesce(e.extconfig, '{}')))
          AS of_extension,
+       EXISTS (SELECT FROM pg_catalog.pg_depend d
+                WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.objsubid = 0 AND d.deptype = 'e') AS in_extension,
        ARRAY(SELECT pg_catalog.json_build_object(
                       'name', a.attname, 'bytes', pg_catalog.encode(pg_catalog.convert_to(a.attname, e.encoding), 'hex'),
                       'generated', a.attgenerated <> '')

@@ -15,6 +15,7 @@ const tableSchema = z.object({
   target: z.string(),
   rerouted: z.boolean(),
   of_extension: z.boolean(),
+  in_extension: z.boolean(),
   columns: z.array(z.object({ name: z.string(), bytes: z.string(), generated: z.boolean() })),
   key: z.array(z.object({ name: z.string(), operator: z.string() })),
 });
@@ -35,6 +36,8 @@ export interface ReplayTable {
   schema: string;
   name: string;
   kind: 'r' | 'p' | 'm';
+  /** Whether an extension has made it; its script may write rows. */
+  inExtension: boolean;
   /** What statements take after FROM or INTO. */
   target: string;
   from: string;
@@ -131,6 +134,7 @@ function replayTable(printed: string, row: z.output<typeof tableSchema>): Replay
     schema: row.schema,
     name: row.name,
     kind: row.kind,
+    inExtension: row.in_extension,
     target: row.target,
     from: row.rerouted ? row.target : `ONLY ${row.target}`,
     columns: written.map(({ name }) => quoteIdentifier(name)),

@@ -27,6 +27,7 @@ export interface Reach {
  * Finds how far the changes after a base are stored.
  *
  * @param covered - what the last run of the capture has found
+ * @param settledMs - as of `planReplay`
  * @returns null when the changes do not begin before the base
  */
 export async function reachOf(
@@ -35,13 +36,14 @@ export async function reachOf(
   base: BaseSnapshot,
   covered: Covered | null,
   signal: AbortSignal,
+  settledMs?: number,
 ): Promise<Reach | null> {
   const snapshot = parseSnapshot(base.transactions);
   try {
     const { from, ranges } = await findBeginning(store, of, snapshot, signal);
     const last = ranges.at(-1);
     const description = last && (await readDescription(store, of, last, signal));
-    return { snapshot, from, stored: storedAfter(from, description, covered) };
+    return { snapshot, from, stored: storedAfter(from, description, covered, settledMs) };
   } catch (error) {
     if (error instanceof OperationError && error.code === 'base_not_covered') return null;
     throw error;

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { auditOutcomeSchema, auditRecordSchema, auditSourceSchema } from './audit.ts';
+import { auditOutcomeSchema, auditRecordSchema, auditSourceSchema, shardSchema } from './audit.ts';
 import { databaseQuerySchema, pageOf, pageQuerySchema } from './common.ts';
 
 const scope = z
@@ -48,7 +48,27 @@ export const auditPageSchema = pageOf(auditRecordSchema);
 
 export const verifyQuerySchema = databaseQuerySchema.extend({ scope, ...times }).refine(endsAfterItBegins, notReversed);
 
-const positionSchema = z.object({ sequence: z.int(), at: z.iso.datetime() }).nullable();
+const positionSchema = z.object({ sequence: z.int(), at: z.iso.datetime(), shard: shardSchema.optional() }).nullable();
+
+const sealingSchema = z
+  .object({
+    last_seal_at: z.iso.datetime().nullable().meta({
+      description:
+        'When the chain was sealed last: what was recorded before, nobody can rewrite unnoticed. null: never.',
+    }),
+    unsealed_records: z.int().meta({ description: 'Records that no seal covers yet.' }),
+    unsealed_from: z.iso.datetime().nullable().meta({
+      description:
+        'Time of the first of them. From it on, who can write to the table could have rewritten records and head together.',
+    }),
+    overdue: z.boolean().meta({
+      description: 'Whether a seal should have been made by now: sealing fails, or does not run.',
+    }),
+    gaps: z.array(z.object({ from: z.iso.datetime(), to: z.iso.datetime() })).meta({
+      description: 'Times of more than a day between two seals, in which sealing failed or did not run.',
+    }),
+  })
+  .meta({ description: 'How far the chain is sealed. A chain has a seal each day, also when nothing was recorded.' });
 
 export const verificationSchema = z
   .object({
@@ -60,17 +80,19 @@ export const verificationSchema = z
     next_from: z.iso.datetime().nullable(),
     records: z.int().meta({ description: 'Records that were looked at.' }),
     archived: z.int().meta({ description: 'Of them, those that were read from the archive.' }),
-    digests: z.int().meta({ description: 'Signed digests that agree with them.' }),
+    digests: z.int().meta({ description: 'Seals and signed digests that agree with them.' }),
     first: positionSchema,
     last: positionSchema,
     broken: z
       .object({
         sequence: z.int().meta({ description: 'The first record that is not as it was written.' }),
-        problem: z.enum(['altered', 'removed', 'reordered', 'added', 'digest_invalid']),
+        shard: shardSchema.optional().meta({ description: 'The shard that it is in.' }),
+        problem: z.enum(['altered', 'removed', 'reordered', 'added', 'digest_invalid', 'seal_missing']),
         where: z.enum(['table', 'archive', 'digest']),
         message: z.string(),
       })
       .nullable(),
+    sealing: sealingSchema,
   })
   .meta({ id: 'AuditVerification', description: 'Whether the audit trail is as it was written.' });
 

@@ -29,22 +29,46 @@ export const auditEntrySchema = z.object({
   started_by: z
     .int()
     .nullable()
-    .meta({ description: 'Sequence number of the record that was written before it began.' }),
+    .meta({ description: 'Sequence number of the record that was written before a change began.' }),
   duration_ms: z.number().nullable(),
   error: z.string().nullable().meta({ description: 'Code of the error.' }),
   request: anyJson.meta({ description: 'What was asked for.' }),
   before: anyJson.meta({ description: 'Of a change: how it was.' }),
   after: anyJson.meta({ description: 'Of a change: how it became, or what was answered.' }),
+  // Optional, as older records have none: what has no hash of its own must not appear when a record is read.
+  claimed: z
+    .array(z.string())
+    .optional()
+    .meta({
+      description: 'Fields that repeat what a database said, in its log or in a message: nobody has verified them.',
+      examples: [['actor', 'operation', 'request']],
+    }),
 });
 
 const hashSchema = z.string().regex(/^[0-9a-f]{64}$/);
 
+/** Shards of a chain: more than the processes that write it at the same time, as a rule. */
+export const SHARDS = 64;
+
+export const shardSchema = z
+  .int()
+  .min(0)
+  .max(SHARDS - 1);
+
 export const auditRecordSchema = auditEntrySchema
   .extend({
     chain: z.string().meta({ examples: ['databases/shop', 'system'] }),
-    sequence: z.int().min(1).meta({ description: 'Counts the records of a chain, without gaps.' }),
+    shard: shardSchema.optional().meta({
+      description: 'The shard of the chain that the record is in. Absent: it is in the chain itself.',
+    }),
+    sequence: z
+      .int()
+      .min(1)
+      .meta({ description: 'Counts the records of a chain, or of one of its shards, without gaps.' }),
     at: z.iso.datetime(),
-    previous_hash: hashSchema.nullable().meta({ description: 'Hash of the record before; null for the first.' }),
+    previous_hash: hashSchema.nullable().meta({
+      description: 'Hash of the record before, in the same chain or shard; null for the first.',
+    }),
     hash: hashSchema.meta({ description: 'SHA-256 over the canonical JSON (RFC 8785) of all other fields.' }),
   })
   .meta({ id: 'AuditRecord', description: 'Something that was done, as a link of a chain.' });

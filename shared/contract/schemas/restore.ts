@@ -228,6 +228,33 @@ export const restoreCheckSchema = z
         description: '`server_version_num` of the server; null when it could not be asked.',
         examples: [180004],
       }),
+    changed_since: z
+      .object({
+        until: z.iso.datetime().nullable().meta({
+          description:
+            "Until when changes were counted, by the server's clock; null: none are stored after the moment.",
+        }),
+        complete: z.boolean().meta({
+          description: 'Whether all stored changes after the moment were counted; `false`: until `until` only.',
+        }),
+        tables: z
+          .array(
+            z.object({
+              table: z.string().meta({ examples: ['shop.orders'] }),
+              inserts: z.int(),
+              updates: z.int(),
+              deletes: z.int(),
+              truncates: z.int(),
+            }),
+          )
+          .meta({
+            description:
+              'Rows that were changed after the moment, which the restore leaves out; the tables with the most first, under the names that they had then.',
+          }),
+        tables_left_out: z.int().meta({ description: 'Further tables with changes.' }),
+      })
+      .nullable()
+      .meta({ description: 'null without a moment, and where it could not be counted.' }),
     runs: z
       .object({
         total: z.int(),

@@ -23,6 +23,10 @@ export const rowChangesQuerySchema = pageQuerySchema.extend({
         'The row: the value of its key as the server writes it, or a JSON object of columns and values. Without it, all rows of the table.',
       examples: ['42', '{"order_id":"42","line":"1"}'],
     }),
+  // Longer than that of other lists, as it holds the keys that a row has had.
+  cursor: z.string().min(1).max(6000).optional().meta({
+    description: '`next_cursor` of the page before, with the same table and key; without it, the first page.',
+  }),
   from: momentSchema.optional().meta({ description: 'Without it, an hour before `to`.' }),
   to: momentSchema.optional().meta({ description: 'Without it, the end of what is stored.' }),
 });

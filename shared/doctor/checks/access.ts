@@ -12,7 +12,7 @@ export const accessChecks: readonly AnyCheck[] = [
     affects: { limits: ['access'] },
     reads: ['login', 'server'],
     find({ login, server }, context) {
-      const restricted = server.settings['rds.restrict_password_commands']?.value;
+      const restricted = ['on', '1'].includes(server.settings['rds.restrict_password_commands']?.value ?? '');
       const usesPassword = context.database.login.type === 'secret';
       // On RDS the right to replicate is a role's, which does not stand in the way.
       if (usesPassword && context.platform.privileges.administrators === null && !login.changes_its_password) {
@@ -21,7 +21,7 @@ export const accessChecks: readonly AnyCheck[] = [
           remediation: sql(context, '\\i docs/logins/self-managed.sql'),
         };
       }
-      if (!usesPassword || restricted !== 'on' || login.has_roles.includes('rds_password')) return null;
+      if (!usesPassword || !restricted || login.has_roles.includes('rds_password')) return null;
       return {
         message: `rds.restrict_password_commands is on and ${quoteForReading(login.name)} is no member of rds_password: the rotation of its password fails`,
         remediation: sql(context, grantRole('rds_password', { login, version: server.version })),

@@ -1,5 +1,11 @@
 import { MEMBERSHIP_OPTIONS_SINCE } from '../../backup/restore/check.sql.ts';
+import { CHANGES_SCHEMA, RUN_SCHEMA } from '../../postgres/own-schema.ts';
 import { MAX_NAMED } from './rows.sql.ts';
+
+/** The role that made the server. Its number is fixed, and pg_shdepend does not say what it owns. */
+const BOOTSTRAP_ROLE = 10;
+/** The first number of an object that a person made. */
+const FIRST_NORMAL_OID = 16_384;
 
 /**
  * Roles that own something in the database and that the login cannot make owners, or of whose objects it then has no rights. $1: the role
@@ -8,13 +14,33 @@ import { MAX_NAMED } from './rows.sql.ts';
 export function foreignOwnersSql(version: number): string {
   const becomes = version >= MEMBERSHIP_OPTIONS_SINCE ? 'SET' : 'MEMBER';
   return `
-WITH owners AS (
+WITH bootstrap AS (
+  SELECT pg_catalog.count(*)::int AS objects
+    FROM (SELECT 'pg_catalog.pg_class'::regclass AS classid, oid FROM pg_catalog.pg_class
+           WHERE relowner = ${BOOTSTRAP_ROLE} AND relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+           UNION ALL
+          SELECT 'pg_catalog.pg_proc'::regclass, oid FROM pg_catalog.pg_proc WHERE proowner = ${BOOTSTRAP_ROLE}
+           UNION ALL
+          SELECT 'pg_catalog.pg_namespace'::regclass, oid FROM pg_catalog.pg_namespace
+           WHERE nspowner = ${BOOTSTRAP_ROLE} AND nspname !~ '^pg_(toast_)?temp_'
+           UNION ALL
+          SELECT 'pg_catalog.pg_largeobject_metadata'::regclass, oid FROM pg_catalog.pg_largeobject_metadata
+           WHERE lomowner = ${BOOTSTRAP_ROLE}) o
+   WHERE o.oid >= ${FIRST_NORMAL_OID}
+     AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
+                      WHERE d.classid = o.classid AND d.objid = o.oid AND d.deptype IN ('e', 'i'))
+     AND NOT EXISTS (SELECT FROM pg_catalog.pg_namespace n
+                      WHERE n.nspname IN ('${RUN_SCHEMA}', '${CHANGES_SCHEMA}')
+                        AND (o.oid = n.oid OR o.oid IN (SELECT p.oid FROM pg_catalog.pg_proc p WHERE p.pronamespace = n.oid)))
+), owners AS (
   SELECT d.refobjid AS oid, pg_catalog.count(*)::int AS objects
     FROM pg_catalog.pg_shdepend d
     JOIN pg_catalog.pg_database db ON db.datname = pg_catalog.current_database()
    WHERE d.refclassid = 'pg_catalog.pg_authid'::regclass AND d.deptype = 'o'
      AND (d.dbid = db.oid OR (d.dbid = 0 AND d.classid = 'pg_catalog.pg_database'::regclass AND d.objid = db.oid))
    GROUP BY d.refobjid
+   UNION ALL
+  SELECT ${BOOTSTRAP_ROLE}, objects FROM bootstrap WHERE objects > 0
 )
 SELECT r.rolname AS owner, o.objects,
        r.rolsuper OR coalesce(pg_catalog.pg_has_role(r.oid, admins.oid, 'MEMBER'), false) AS administers,

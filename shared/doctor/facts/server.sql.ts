@@ -1,3 +1,5 @@
+import { RESERVED_CONNECTIONS } from '../../postgres/reserved-connections.sql.ts';
+
 /** The server as it answers this session, and the given settings ($1) as they are for it. */
 export const serverSql = `
 SELECT pg_catalog.current_setting('server_version_num')::int AS version,
@@ -19,10 +21,7 @@ SELECT d.datname AS name,
        NULLIF(d.datconnlimit, -1) AS connection_limit,
        s.numbackends AS sessions,
        pg_catalog.current_setting('max_connections')::int AS max_connections,
-       (SELECT coalesce(pg_catalog.sum(each.setting::int), 0)::int
-          FROM pg_catalog.pg_settings each
-         WHERE each.name IN ('superuser_reserved_connections', 'reserved_connections', 'rds.rds_superuser_reserved_connections')
-           AND each.setting ~ '^[0-9]+$') AS reserved,
+       ${RESERVED_CONNECTIONS} AS reserved,
        (SELECT pg_catalog.sum(every.numbackends)::int FROM pg_catalog.pg_stat_database every) AS all_sessions
   FROM pg_catalog.pg_database d
   JOIN pg_catalog.pg_roles o ON o.oid = d.datdba

@@ -2,6 +2,7 @@ import type pg from 'pg';
 import { listed } from '../../listed.ts';
 import { copyOut } from '../../postgres/copy/copy-out.ts';
 import { quoteIdentifier, quoteLiteral, quoteQualified } from '../../postgres/identifiers.ts';
+import { readPlannedCode } from '../../postgres/planned-code/planned-code.ts';
 import { readRows } from '../copy-text.ts';
 import { isShuffle } from '../rules/registry.ts';
 import { createTableMasker } from '../table-masker.ts';
@@ -41,11 +42,13 @@ export async function tryMasks(
   {
     maskingKey,
     signal,
-    readSample = (table, columns) => sampleTable(client, table, columns, signal),
+    readSample,
   }: { maskingKey: Uint8Array; signal: AbortSignal; readSample?: ReadSample | undefined },
 ): Promise<{ problems: RuleProblem[]; warnings: string[] }> {
   const roots = new Set([...catalog.families.values()].map(({ oid }) => oid));
   const isOwn = await ownExpressions(client, catalog);
+  const code = readSample ? new Map<number, string>() : await readPlannedCode(client);
+  const read = readSample ?? ((table, columns) => sampleTable(client, table, columns, signal));
   const problems: RuleProblem[] = [];
   const untried = new Set<string>();
   for (const [table, rules] of applied) {
@@ -72,7 +75,12 @@ export async function tryMasks(
     const place = quoteQualified(columns[0]?.schema ?? '', columns[0]?.name ?? '');
     for (const { name } of others.filter((check) => !isTried(check))) untried.add(`the constraint ${name} of ${place}`);
     const planned = rules.map((rule) => rule.planned);
-    const values = await sampleMasked(columns, planned, { maskingKey, readSample });
+    const why = code.get(Number(table));
+    if (why !== undefined) untried.add(`the rows of ${place}, where ${why}`);
+    const values =
+      why === undefined
+        ? await sampleMasked(columns, planned, { maskingKey, readSample: read })
+        : new Map<string, (string | null)[]>();
     for (const column of columns.filter((each) => masked.has(each.column))) {
       const mask = planned.find((each) => each.column === column.column)?.mask;
       // Values of other rows have passed it all.

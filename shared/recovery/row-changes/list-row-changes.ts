@@ -43,6 +43,8 @@ const HOUR_MS = 3_600_000;
 const CONNECT_MS = 5_000;
 /** Of the time, for finding out what the table was called. */
 const RENAMES_SHARE = 0.4;
+/** Of the time, at least for looking through segments, however long all else took. */
+const SCAN_SHARE = 0.5;
 /** Of an answer, in characters: API Gateway and Lambda take 6 MB. */
 const MOST_CHARACTERS = 2_000_000;
 const RENAMING: ReadonlySet<string> = new Set(['ALTER TABLE', 'ALTER SCHEMA']);
@@ -89,7 +91,7 @@ export async function listRowChanges(
     const page = await readPage(
       stretches,
       { matcher, isMasked, from, to, limit, cursor },
-      { store, signal, deadline: began + timeMs },
+      { store, signal, deadline: Math.max(began + timeMs, performance.now() + timeMs * SCAN_SHARE) },
     );
     if (matcher.untold > 0) {
       notes.push(
@@ -255,7 +257,10 @@ async function readPage(
   let characters = 0;
   let next: Position | null = null;
   let isOver = false;
-  const keys = (): string[][] => matcher.keys.map((values) => [...values]);
+  /** Whether this page has looked through a segment. */
+  let hasMoved = false;
+  // The request names the first again.
+  const keys = (): string[][] => (matcher.keys.length > 1 ? matcher.keys.map((values) => [...values]) : []);
   const rest = AbortSignal.any([signal, AbortSignal.timeout(Math.max(1, Math.ceil(deadline - performance.now())))]);
 
   for (const stretch of stretches) {
@@ -318,9 +323,11 @@ async function readPage(
         if (!wentOn) break;
         after = description.last_lsn;
         skip = 0;
+        hasMoved = true;
       } catch (error) {
         if (signal.aborted || !rest.aborted) throw error;
-        if (after !== before) return { items, next: position(), notLookedAt: [] };
+        // Another page has all of its time for it.
+        if (hasMoved || after !== before) return { items, next: position(), notLookedAt: [] };
         // Nothing would be gained by trying again.
         after = description.last_lsn;
         skip = 0;

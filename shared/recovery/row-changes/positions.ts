@@ -14,7 +14,16 @@ const positionSchema = z.strictObject({
 /** Where a page ends. */
 export type Position = z.output<typeof positionSchema>;
 
-export const encodeCursor = (position: Position): string => Buffer.from(JSON.stringify(position)).toString('base64url');
+/** Of a cursor, in characters, as it is part of an address. */
+const MOST_CURSOR = 6000;
+
+/** Of keys that are too long together, the latest go on. */
+export function encodeCursor(position: Position): string {
+  for (let keys = position.keys; ; keys = keys.slice(1)) {
+    const cursor = Buffer.from(JSON.stringify({ ...position, keys })).toString('base64url');
+    if (cursor.length <= MOST_CURSOR || keys.length === 0) return cursor;
+  }
+}
 
 /** @throws OperationError `invalid_cursor` */
 export function decodeCursor(cursor: string): Position {

@@ -50,7 +50,7 @@ export async function listStretches(
       const start = first && compareLsn(first.firstLsn, record.lsn) > 0 ? first.firstLsn : record.lsn;
       const chain = followSegments(all, start);
       const describe = (range: SegmentRange): Promise<SegmentDescription> => readDescription(store, of, range, signal);
-      const passed = await countLeading(chain, async (range) => coveredUntil(await describe(range)) < since);
+      const passed = await countLeading(chain, async (range) => endOf(await describe(range)) < since);
       const last = chain.at(-1);
       const known = recovery?.slot === slot ? recovery.covered : ended.find((each) => each.slot === slot)?.covered;
       const until = [last ? coveredUntil(await describe(last)) : '', known?.time ?? ''].sort().at(-1) ?? '';
@@ -68,6 +68,10 @@ export async function listStretches(
   );
   return found.filter((stretch) => stretch !== null);
 }
+
+/** No commit of a segment has a later time; it may have some after it was looked up how far the log is. */
+const endOf = ({ captured_at: at, last_commit_at: last }: SegmentDescription): string =>
+  last !== null && last > at ? last : at;
 
 async function beginningOf(
   chain: readonly SegmentRange[],

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { AuditEntry, AuditOutcome, AuditRecord } from '../../contract/schemas/audit.ts';
 import type { SecuritySettings } from '../../contract/schemas/security-settings.ts';
 import { redact, redactText } from '../../redaction/redact.ts';
-import { type AuditTable, type Chain, openChain } from './chain.ts';
+import { type AuditTable, type Chain, openChain, openShards } from './chain.ts';
 import { chainOf } from './chain-names.ts';
 
 /** Who does what to what. */
@@ -14,6 +14,8 @@ export type AuditSubject = Pick<
   request?: unknown;
   /** Whether it is recorded even while audit is turned off. */
   always?: boolean;
+  /** Fields that repeat what a database said. */
+  claimed?: AuditEntry['claimed'];
 };
 
 /** What the work itself tells of a change; it is recorded when it ends. */
@@ -28,8 +30,9 @@ export interface AuditDependencies {
   settings(): Promise<Pick<SecuritySettings, 'enable_audit' | 'max_audit_retention_days'>>;
   /** What became of a failure: the caller's own fault, or not. */
   judge?: (error: unknown) => { outcome: Extract<AuditOutcome, 'refused' | 'failed'>; code: string };
-  /** Hears that an outcome could not be recorded; the record of the beginning stays without one. */
+  /** Hears that an outcome could not be recorded: the record of the beginning stays without one, or what was read is not given out. */
   onLost?: (subject: AuditSubject, error: unknown) => void;
+  /** The clock that records are dated with; by default the table's. */
   now?: () => Date;
   /** How long an append waits for its turn; see {@link openChain}. */
   patienceMs?: number;
@@ -43,7 +46,14 @@ export interface Auditor {
    */
   audited<Result>(subject: AuditSubject, work: (note: AuditNote) => Promise<Result>): Promise<Result>;
   /**
-   * Records what has happened already, in one record.
+   * Reads something, and gives it out once it is recorded how that ended, in one record. It changes nothing, so nothing is announced: readers
+   * then need not wait for each other (see {@link openShards}).
+   *
+   * @throws OperationError `audit_unavailable`, or what the reading throws
+   */
+  observed<Result>(subject: AuditSubject, read: () => Promise<Result>): Promise<Result>;
+  /**
+   * Records what has happened already, in one record. Those that do so at the same time do not wait for each other.
    *
    * @returns null when audit is turned off
    * @throws OperationError `audit_unavailable`
@@ -74,32 +84,37 @@ export function createAuditor({
   settings,
   judge = failed,
   onLost = () => undefined,
-  now = () => new Date(),
+  now,
   patienceMs,
 }: AuditDependencies): Auditor {
+  /** What is announced is in the chain, in its order; what is told afterwards is in a shard. */
+  const openers = { announced: openChain, told: openShards } as const;
   const chains = new Map<string, Chain>();
-  const chain = (name: string): Chain => {
-    const known = chains.get(name) ?? openChain(table, name, now, patienceMs);
-    chains.set(name, known);
+  const chain = (name: string, kind: keyof typeof openers): Chain => {
+    const key = `${kind} ${name}`;
+    const known = chains.get(key) ?? openers[kind](table, name, now, patienceMs);
+    chains.set(key, known);
     return known;
   };
   const current = () => settings().catch(() => ({ enable_audit: true, max_audit_retention_days: KEPT_DAYS }));
-  const append = (entry: AuditEntry, keepDays: number): Promise<AuditRecord> =>
-    chain(chainOf(entry.database)).append(entry, Math.max(keepDays, LEAST_KEPT_DAYS));
+  const append = (kind: keyof typeof openers, entry: AuditEntry, keepDays: number): Promise<AuditRecord> =>
+    chain(chainOf(entry.database), kind).append(entry, Math.max(keepDays, LEAST_KEPT_DAYS));
 
   return {
     async audited(subject, work) {
       const { enable_audit: isOn, max_audit_retention_days: days } = await current();
       const note: AuditNote = {};
       if (!isOn && !subject.always) return work(note);
-      const { sequence } = await append(entryOf(subject, { outcome: 'started' }), days);
+      const { sequence } = await append('announced', entryOf(subject, { outcome: 'started' }), days);
       const began = performance.now();
       const end = async (how: Happened): Promise<void> => {
         const { before, after } = note;
         const duration_ms = Math.round(performance.now() - began);
         const { request: _request, ...rest } = subject;
         const entry = entryOf(rest, { before, after, ...how, duration_ms });
-        await append({ ...entry, started_by: sequence }, days).catch((error: unknown) => onLost(subject, error));
+        await append('announced', { ...entry, started_by: sequence }, days).catch((error: unknown) =>
+          onLost(subject, error),
+        );
       };
       let result: Awaited<ReturnType<typeof work>>;
       try {
@@ -112,9 +127,33 @@ export function createAuditor({
       await end({ outcome: 'succeeded' });
       return result;
     },
+    async observed(subject, read) {
+      const { enable_audit: isOn, max_audit_retention_days: days } = await current();
+      if (!isOn && !subject.always) return read();
+      const began = performance.now();
+      const end = async (how: Happened): Promise<void> => {
+        const duration_ms = Math.round(performance.now() - began);
+        try {
+          await append('told', entryOf(subject, { ...how, duration_ms }), days);
+        } catch (error) {
+          onLost(subject, error);
+          throw error;
+        }
+      };
+      let result: Awaited<ReturnType<typeof read>>;
+      try {
+        result = await read();
+      } catch (error) {
+        const { outcome, code } = judge(error);
+        await end({ outcome, error: code });
+        throw error;
+      }
+      await end({ outcome: 'succeeded' });
+      return result;
+    },
     async happened(subject, outcome) {
       const { enable_audit: isOn, max_audit_retention_days: days } = await current();
-      return isOn || subject.always ? append(entryOf(subject, outcome), days) : null;
+      return isOn || subject.always ? append('told', entryOf(subject, outcome), days) : null;
     },
   };
 }
@@ -123,7 +162,7 @@ function entryOf(
   subject: AuditSubject,
   { error = null, before, after, duration_ms = null, outcome }: Happened,
 ): AuditEntry {
-  const { source, actor, operation, database, target, address, request_id, request } = subject;
+  const { source, actor, operation, database, target, address, request_id, request, claimed } = subject;
   return {
     source,
     actor: short(actor),
@@ -139,6 +178,7 @@ function entryOf(
     request: fitted(request),
     before: fitted(before),
     after: fitted(after),
+    ...(claimed ? { claimed } : {}),
   };
 }
 

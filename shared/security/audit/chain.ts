@@ -1,12 +1,14 @@
-import { randomUUID } from 'node:crypto';
+import { randomInt, randomUUID } from 'node:crypto';
 import { DynamoDBServiceException, TransactionCanceledException } from '@aws-sdk/client-dynamodb';
-import { GetCommand, TransactWriteCommand } from '@aws-sdk/lib-dynamodb';
+import { TransactWriteCommand } from '@aws-sdk/lib-dynamodb';
 import * as z from 'zod';
-import { type AuditEntry, type AuditRecord, auditRecordSchema } from '../../contract/schemas/audit.ts';
+import { serviceClock } from '../../aws/service-clock.ts';
+import { type AuditEntry, type AuditRecord, SHARDS } from '../../contract/schemas/audit.ts';
 import { OperationError } from '../../errors.ts';
 import type { StateTable } from '../../state/table.ts';
 import { DAY_MS } from '../../time.ts';
-import { type ChainHead, headKey, linkRecords, recordItem } from './record.ts';
+import { readHead } from './heads.ts';
+import { CHAINS_PARTITION, type ChainHead, headKey, linkRecords, recordItem, type Shard } from './record.ts';
 
 /** The Audit table: to its functions it only grows. */
 export type AuditTable = StateTable;
@@ -24,10 +26,10 @@ const PATIENCE_MS = 18_000;
  */
 const FIRST_WAIT_MS = 10;
 const LONGEST_WAIT_MS = 2000;
+/** Shards that a writer tries before it waits as well. */
+const MOVES_WITHOUT_WAIT = 3;
 /** Requests of one transaction, each with the SDK's own repetitions, until somebody knows what became of it. */
 const MOST_QUESTIONS = 4;
-
-const headSchema = auditRecordSchema.pick({ sequence: true, hash: true, at: true });
 
 export interface Chain {
   /**
@@ -46,12 +48,11 @@ interface Waiting {
   reject(error: unknown): void;
 }
 
-/** The last record that a chain should have. @throws the SDK's errors */
-export async function readHead(table: AuditTable, chain: string): Promise<ChainHead | null> {
-  const { Item } = await table.documents.send(
-    new GetCommand({ TableName: table.name, Key: headKey(chain), ConsistentRead: true }),
-  );
-  return Item ? headSchema.parse(Item) : null;
+/** Where a writer appends. */
+interface Place {
+  shard: Shard;
+  /** Where it tries next, when another writer was faster so many times. @returns rounds of waiting before that */
+  lost(times: number): { shard: Shard; waits: number };
 }
 
 /**
@@ -61,12 +62,35 @@ export async function readHead(table: AuditTable, chain: string): Promise<ChainH
  * @param now - the clock that records are dated with
  * @param patienceMs - how long an append waits for its turn before it fails
  */
-export function openChain(
+export function openChain(table: AuditTable, chain: string, now?: () => Date, patienceMs?: number): Chain {
+  const place: Place = { shard: undefined, lost: (times) => ({ shard: undefined, waits: times }) };
+  return openWriter(table, chain, place, now, patienceMs);
+}
+
+/**
+ * The shards of one chain, as this process appends to them: it stays in one as long as nobody else appends there at the same time, and then
+ * moves to another. Writers do not wait for each other, unless there are more of them than shards.
+ */
+export function openShards(
   table: AuditTable,
   chain: string,
-  now: () => Date = () => new Date(),
+  now?: () => Date,
+  patienceMs?: number,
+  shards: number = SHARDS,
+): Chain {
+  const any = (): number => randomInt(shards);
+  const lost = (times: number) => ({ shard: any(), waits: Math.max(0, times - MOVES_WITHOUT_WAIT) });
+  return openWriter(table, chain, { shard: any(), lost }, now, patienceMs);
+}
+
+function openWriter(
+  table: AuditTable,
+  chain: string,
+  { shard: firstShard, lost }: Place,
+  now: () => Date = serviceClock(table.documents),
   patienceMs: number = PATIENCE_MS,
 ): Chain {
+  let shard = firstShard;
   let head: ChainHead | null | undefined;
   let waiting: Waiting[] = [];
   let writing = false;
@@ -87,7 +111,7 @@ export function openChain(
         {
           Put: {
             TableName: table.name,
-            Item: { ...headKey(chain), sequence, hash, at },
+            Item: { ...headKey(chain, shard), sequence, hash, at },
             ...(head
               ? {
                   ConditionExpression: '#hash = :hash',
@@ -104,6 +128,7 @@ export function openChain(
             ConditionExpression: 'attribute_not_exists(pk)',
           },
         })),
+        ...(head ? [] : [{ Put: { TableName: table.name, Item: { pk: CHAINS_PARTITION, sk: chain } } }]),
       ],
     });
     for (let question = 1; ; question++) {
@@ -122,10 +147,11 @@ export function openChain(
   const appendAll = async (batch: readonly Waiting[]): Promise<AuditRecord[]> => {
     const until = performance.now() + patienceMs;
     for (let attempt = 1; ; attempt++) {
-      if (head === undefined) head = await readHead(table, chain);
+      if (head === undefined) head = await readHead(table, chain, shard);
       const moment = now();
       const records = linkRecords(
         chain,
+        shard,
         head,
         batch.map(({ entry }) => entry),
         moment,
@@ -137,7 +163,9 @@ export function openChain(
       }
       head = undefined;
       if (performance.now() > until) throw new Error(`Other writers were faster ${attempt} times`);
-      await pause(attempt);
+      const next = lost(attempt);
+      shard = next.shard;
+      if (next.waits > 0) await pause(next.waits);
     }
   };
 
@@ -195,7 +223,7 @@ function unavailable(chain: string, cause: unknown): OperationError {
   const reason = cause instanceof z.ZodError || !(cause instanceof Error) ? 'its head is no head' : cause.name;
   return new OperationError(
     AUDIT_UNAVAILABLE,
-    `Nothing was done, because the audit trail (${chain}) could not be written: ${reason}`,
+    `Nothing was done or given out, because the audit trail (${chain}) could not be written: ${reason}`,
     'Try again in a minute; if it persists, look at the Audit table, its key, and the rights of the function.',
     { cause },
   );

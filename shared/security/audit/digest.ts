@@ -1,15 +1,12 @@
-import { createPublicKey, type KeyObject, verify } from 'node:crypto';
-import { GetPublicKeyCommand, type KMSClient, SignCommand } from '@aws-sdk/client-kms';
-import { GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
-import canonicalize from 'canonicalize';
+import type { KeyObject } from 'node:crypto';
+import { GetObjectCommand } from '@aws-sdk/client-s3';
 import * as z from 'zod';
 import type { ObjectStore } from '../../backup/objects/object-store.ts';
-import { listKeys } from './archive.ts';
-import { auditLocation, digestPath, digestsPrefix, placeOfDigest } from './layout.ts';
-import type { ChainHead } from './record.ts';
+import { listObjects } from './archive.ts';
+import { digestsPrefix, placeOfDigest } from './layout.ts';
+import { ALGORITHM, isSigned } from './signature.ts';
 
-const ALGORITHM = 'ECDSA_SHA_256';
-
+/** Says that a chain ended with this record at this time; signed each day in former times, before there were seals (seal.ts). */
 const digestSchema = z.object({
   version: z.literal(1),
   chain: z.string(),
@@ -19,113 +16,78 @@ const digestSchema = z.object({
   signed_at: z.iso.datetime(),
   key_arn: z.string(),
   algorithm: z.literal(ALGORITHM),
+  signature: z.base64(),
 });
-const signedSchema = digestSchema.extend({ signature: z.base64() });
 
-/** Says that a chain ended with this record at this time. */
-export type Digest = z.output<typeof digestSchema>;
+type Digest = z.output<typeof digestSchema>;
 
-export interface Signing {
-  kms: KMSClient;
-  /** Of an asymmetric key (ECC_NIST_P256) whose private half never leaves KMS. */
-  keyArn: string;
+/** A digest of the bucket: the record that it is about, and what it says of that; null when the key has not signed it. */
+export interface ReadDigest {
+  name: string;
+  sequence: number;
+  digest: Digest | null;
 }
 
-const messageOf = (digest: Digest): Buffer => Buffer.from(canonicalize(digest) ?? '');
-
-/**
- * Signs the head of a chain and stores that beside its archive, in plain JSON: nothing in it is secret, and who proves the chain
- * needs no key but the public one.
- *
- * @throws the SDK's errors
- */
-export async function signHead(
-  store: ObjectStore,
-  { kms, keyArn }: Signing,
-  chain: string,
-  { sequence, hash, at }: ChainHead,
-  now: Date,
-): Promise<Digest> {
-  const digest: Digest = {
-    version: 1,
-    chain,
-    sequence,
-    hash,
-    at,
-    signed_at: now.toISOString(),
-    key_arn: keyArn,
-    algorithm: ALGORITHM,
-  };
-  const { Signature = new Uint8Array() } = await kms.send(
-    new SignCommand({ KeyId: keyArn, Message: messageOf(digest), MessageType: 'RAW', SigningAlgorithm: ALGORITHM }),
-  );
-  await store.s3.send(
-    new PutObjectCommand({
-      Bucket: store.bucket,
-      Key: auditLocation(chain).prefix + digestPath(digest),
-      Body: `${JSON.stringify({ ...digest, signature: Buffer.from(Signature).toString('base64') }, null, 2)}\n`,
-      ContentType: 'application/json',
-      ServerSideEncryption: 'aws:kms',
-      SSEKMSKeyId: store.keyArn,
-      BucketKeyEnabled: true,
-      // A bucket with a lock asks for it; it also keeps half a digest from being stored.
-      ChecksumAlgorithm: 'SHA256',
-    }),
-  );
-  return digest;
-}
-
-/** The public half of the key. @throws the SDK's errors */
-export async function readPublicKey({ kms, keyArn }: Signing): Promise<KeyObject> {
-  const { PublicKey = new Uint8Array() } = await kms.send(new GetPublicKeyCommand({ KeyId: keyArn }));
-  return createPublicKey({ key: Buffer.from(PublicKey), format: 'der', type: 'spki' });
-}
-
-/** A digest of the bucket: what it says of a record, or that its signature is not that of the key. */
-export type ReadDigest = { sequence: number; hash: string | null };
-
-/** Digests that are fetched at a time. */
+/** Objects that are fetched at a time. */
 const FETCHED_AT_A_TIME = 16;
+
+/** Fetches some objects, several at a time, in their order. @throws the SDK's errors */
+export async function fetchAll(
+  { s3, bucket }: Pick<ObjectStore, 's3' | 'bucket'>,
+  names: readonly string[],
+  signal: AbortSignal,
+): Promise<string[]> {
+  const texts: string[] = [];
+  const fetchOne = async (name: string): Promise<string> => {
+    const { Body } = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: name }), { abortSignal: signal });
+    return (await Body?.transformToString()) ?? '';
+  };
+  for (let start = 0; start < names.length; start += FETCHED_AT_A_TIME) {
+    texts.push(...(await Promise.all(names.slice(start, start + FETCHED_AT_A_TIME).map(fetchOne))));
+  }
+  return texts;
+}
 
 /**
  * The digests of a chain, in their order.
  *
- * @param from - only those signed at this time or later
+ * @param wanted - by when they were signed
  * @throws the SDK's errors
  */
 export async function readDigests(
   store: Pick<ObjectStore, 's3' | 'bucket'>,
   key: KeyObject,
   chain: string,
-  from: string | undefined,
+  wanted: { from?: string | undefined; last?: number },
   signal: AbortSignal,
 ): Promise<ReadDigest[]> {
-  const keys = await listKeys(store, digestsPrefix(chain), signal);
-  const wanted = keys.flatMap((name) => {
+  const { from, last = Number.POSITIVE_INFINITY } = wanted;
+  const keys = await listObjects(store, digestsPrefix(chain), signal);
+  const places = keys.flatMap(({ key: name }) => {
     const digest = placeOfDigest(name);
     return digest && (from === undefined || Date.parse(digest.signed_at) >= Date.parse(from))
       ? [{ name, sequence: digest.sequence }]
       : [];
   });
-  const found: ReadDigest[] = [];
-  const read = async ({ name, sequence }: (typeof wanted)[number]): Promise<ReadDigest> => {
-    const get = new GetObjectCommand({ Bucket: store.bucket, Key: name });
-    const { Body } = await store.s3.send(get, { abortSignal: signal });
-    return { sequence, hash: hashSigned((await Body?.transformToString()) ?? '', key, { chain, sequence }) };
-  };
-  for (let start = 0; start < wanted.length; start += FETCHED_AT_A_TIME) {
-    found.push(...(await Promise.all(wanted.slice(start, start + FETCHED_AT_A_TIME).map(read))));
-  }
-  return found;
+  const asked = places.slice(-last);
+  const texts = await fetchAll(
+    store,
+    asked.map(({ name }) => name),
+    signal,
+  );
+  return asked.map(({ name, sequence }, index) => ({
+    name,
+    sequence,
+    digest: readDigest(texts[index] ?? '', key, { chain, sequence }),
+  }));
 }
 
-/** The hash that a stored digest names for its record; null when the key has not signed it. */
-function hashSigned(text: string, key: KeyObject, about: { chain: string; sequence: number }): string | null {
+function readDigest(text: string, key: KeyObject, about: { chain: string; sequence: number }): Digest | null {
   try {
-    const { signature, ...digest } = signedSchema.parse(JSON.parse(text));
-    const isSigned = verify('sha256', messageOf(digest), key, Buffer.from(signature, 'base64'));
+    const digest = digestSchema.parse(JSON.parse(text));
+    const { signature, ...signed } = digest;
     const isAbout = digest.chain === about.chain && digest.sequence === about.sequence;
-    return isSigned && isAbout ? digest.hash : null;
+    return isAbout && isSigned(signed, signature, key) ? digest : null;
   } catch {
     return null;
   }

@@ -17,7 +17,7 @@ const MAX_QUERIES = 20;
 /** Lambda's answers have six megabytes at most, and CSV doubles quotation marks. */
 const MOST_BYTES = 2_000_000;
 
-const positionSchema = z.string().regex(/^\d{4}-\d{2}-\d{2}T[\d:.]+Z#\d{12}$/);
+const positionSchema = z.string().regex(/^\d{4}-\d{2}-\d{2}T[\d:.]+Z#\d{12}(?:\.\d{2})?$/);
 /** Equality filters, by the name of the field. */
 const filters = ['source', 'actor', 'operation', 'target', 'outcome'] as const;
 

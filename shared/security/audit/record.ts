@@ -15,13 +15,21 @@ export function hashOf(record: Omit<AuditRecord, 'hash'>): string {
     .digest('hex');
 }
 
+/** The chain itself (undefined), or one of its shards: records that follow each other. */
+export type Shard = AuditRecord['shard'];
+
+/** How far the time of a head may be ahead of the clock, and the next record still takes it: clocks differ a little. */
+export const MAX_LEAD_MS = 5_000;
+
 /**
  * The records that follow a head, each bound to the one before.
  *
- * @param now - no record is earlier than the one before it, whatever the clocks of two machines say
+ * @param now - by the table's clock. No record is earlier than the one before it, unless that one's time is far ahead: a clock was wrong
+ * then, and what follows must not have its time.
  */
 export function linkRecords(
   chain: string,
+  shard: Shard,
   head: ChainHead | null,
   entries: readonly AuditEntry[],
   now: Date,
@@ -29,12 +37,12 @@ export function linkRecords(
   const records: AuditRecord[] = [];
   let previous = head;
   for (const entry of entries) {
-    const time = now.toISOString();
     const unsigned = {
       ...entry,
       chain,
+      ...(shard === undefined ? {} : { shard }),
       sequence: (previous?.sequence ?? 0) + 1,
-      at: previous && previous.at > time ? previous.at : time,
+      at: timeAfter(previous, now),
       previous_hash: previous?.hash ?? null,
     };
     const record = { ...unsigned, hash: hashOf(unsigned) };
@@ -44,13 +52,35 @@ export function linkRecords(
   return records;
 }
 
-/** Where a record lies: a chain is one partition, in the order of its times and numbers. */
-export function recordKey({ chain, at, sequence }: Pick<AuditRecord, 'chain' | 'at' | 'sequence'>) {
-  return { pk: chainPartition(chain), sk: `${at}#${String(sequence).padStart(12, '0')}` };
+function timeAfter(previous: ChainHead | null, now: Date): string {
+  const lead = previous ? Date.parse(previous.at) - now.getTime() : 0;
+  return previous && lead > 0 && lead <= MAX_LEAD_MS ? previous.at : now.toISOString();
+}
+
+const digits = (number: number, length: number): string => String(number).padStart(length, '0');
+
+/** Where a record lies: a chain and its shards are one partition, in the order of the times. */
+export function recordKey({ chain, at, sequence, shard }: Pick<AuditRecord, 'chain' | 'at' | 'sequence' | 'shard'>) {
+  const place = `${at}#${digits(sequence, 12)}`;
+  return { pk: chainPartition(chain), sk: shard === undefined ? place : `${place}.${digits(shard, 2)}` };
 }
 
 export const chainPartition = (chain: string): string => `CHAIN#${chain}`;
-export const headKey = (chain: string) => ({ pk: `HEAD#${chain}`, sk: 'HEAD' });
+/** The heads of a chain and of its shards are one partition. */
+export const headsPartition = (chain: string): string => `HEAD#${chain}`;
+export const headKey = (chain: string, shard?: Shard) => ({
+  pk: headsPartition(chain),
+  sk: shard === undefined ? 'HEAD' : `HEAD#${digits(shard, 2)}`,
+});
+/** The shard that a head is of; null for what is no head. */
+export function shardOfHead(sk: unknown): { shard: Shard } | null {
+  const [found, shard] = /^HEAD(?:#(\d{2}))?$/.exec(String(sk)) ?? [];
+  if (found === undefined) return null;
+  return { shard: shard === undefined ? undefined : Number(shard) };
+}
+
+/** All chains that have a record: what is archived does not depend on the configuration. */
+export const CHAINS_PARTITION = 'CHAINS';
 
 /** A record as it is stored. @param expires - seconds since the epoch */
 export function recordItem(record: AuditRecord, expires: number): Record<string, unknown> {

@@ -13,7 +13,10 @@ interface ToldDefinition {
   committed_at: string;
 }
 
-/** A change of a definition that an event trigger has told of. */
+/**
+ * A change of a definition that an event trigger has told of. That the trigger told it is verified; who acted and with what statement is what the
+ * database says, whose owner can change what it says.
+ */
 function definitionChange(database: string, { tag, role, query, lsn, committed_at }: ToldDefinition): AuditSubject {
   return {
     source: 'database',
@@ -24,6 +27,7 @@ function definitionChange(database: string, { tag, role, query, lsn, committed_a
     address: null,
     request_id: lsn,
     request: { statement: query, committed_at },
+    claimed: ['actor', 'operation', 'request'],
   };
 }
 
@@ -44,6 +48,7 @@ export function recordUnauthenticated(auditor: Pick<Auditor, 'happened'>, databa
       address: null,
       request_id: claims[0]?.xid ?? null,
       request: { count, first: claims.map(({ xid, claimed }) => ({ transaction: xid, claimed })) },
+      claimed: ['request'],
     };
     await auditor.happened(subject, { outcome: 'refused', error: 'definition_not_authenticated' });
   };

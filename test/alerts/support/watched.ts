@@ -29,7 +29,10 @@ export interface Watched extends StateService {
   configuration: RuntimeConfiguration;
   cloudwatch: CloudWatchClient;
   ses: SESClient;
-  watcher(target: ConnectionTarget, changes?: Partial<Pick<Database, 'kind' | 'host' | 'storage_gigabytes'>>): Watcher;
+  watcher(
+    target: ConnectionTarget,
+    changes?: Partial<Pick<Database, 'kind' | 'host' | 'storage_gigabytes' | 'allow_pause'>>,
+  ): Watcher;
   /** Only these checks, at once and without hysteresis; all others are off. */
   only(checks: Partial<Record<CheckName, Partial<EffectiveCheck>>>): Promise<void>;
   /** Samples once, evaluates, and sends the mails. */

@@ -33,7 +33,7 @@ test.each([
     { is_rds_superuser: false, is_rds_extension: true, delegated: 'hstore' },
     null,
   ],
-])('%s', (_what, facts, of, reason) => {
+])('an extension of the backup: %s', (_what, facts, of, reason) => {
   const refusal = refusalOf({ ...extension, ...facts }, { ...server, ...of });
   if (reason === null) expect(refusal).toBeNull();
   else expect(refusal?.reason).toContain(reason);

@@ -48,12 +48,12 @@ forEachServer((server) => {
     await run('DROP OWNED BY dbms; DROP ROLE late_owner, late_reader, dbms');
   });
 
-  const check = async (mode: PlannedMode = 'new') => {
+  const check = async (mode: PlannedMode = 'new', backupId = manifest.id) => {
     const targetDatabase = mode === 'swap' ? source.name : 'not there yet';
     const { problems, warnings } = await checkRestore(
       {
         database: DATABASE_ID,
-        backupId: manifest.id,
+        backupId,
         options: {},
         planned: { mode, targetDatabase, missingRoles: 'create', connections: 2 },
       },
@@ -83,6 +83,21 @@ forEachServer((server) => {
       { code: 'roles_not_granted', message: expect.stringMatching(/: late_owner\. What/) },
     ]);
     expect(await ownerOfRestored()).toMatchObject({ owner: 'dbms', warnings: expect.stringContaining('things') });
+  });
+
+  test('what the role that made the server owns comes to belong to the login, and the check has said so', async () => {
+    // pg_shdepend does not have that role.
+    const { rows } = await run('SELECT rolname AS name FROM pg_roles WHERE oid = 10');
+    const superuser = String(rows[0]?.name);
+    await run('CREATE TABLE of_the_superuser (n int)', source.name);
+    const { id } = await harness.backUp(source.target());
+    const { problems, warnings } = await check('new', id);
+    expect(problems).toEqual([]);
+    const [warning] = warnings;
+    expect(warning?.message).toContain(superuser);
+    expect(warning?.nextStep).toContain(`The login should be no member of superusers (${superuser}): map them with`);
+    expect(warning?.nextStep).not.toMatch(new RegExp(`GRANT [^,]*"${superuser}"`));
+    await run('DROP TABLE of_the_superuser', source.name);
   });
 
   test('a restore in place is refused while the login does not have the rights of the owner', async () => {

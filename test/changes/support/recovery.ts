@@ -13,10 +13,12 @@ import {
 } from '../../../shared/changes/replay/replay.ts';
 import type { ChangesOf } from '../../../shared/changes/segments/stored-segments.ts';
 import { createSlot, dropSlot } from '../../../shared/changes/setup/slot.ts';
-import { type BaseSnapshot, planReplay } from '../../../shared/changes/window/plan-replay.ts';
+import type { BaseSnapshot } from '../../../shared/changes/window/plan-replay.ts';
 import type { RecoveryTarget } from '../../../shared/changes/window/recovery-target.ts';
 import type { ConnectionTarget } from '../../../shared/postgres/connect.ts';
 import { quoteIdentifier } from '../../../shared/postgres/identifiers.ts';
+import { withConnection } from '../../../shared/postgres/with-connection.ts';
+import { definersCheck } from '../../../shared/recovery/check-definers.ts';
 import type { BackupHarness } from '../../backup/support/harness.ts';
 import { DATABASE_ID } from '../../backup/support/harness.ts';
 import { checksumSql, exactText, rowsOfSql } from '../../support/compare/content.sql.ts';
@@ -29,6 +31,7 @@ import {
   withClient,
 } from '../../support/servers.ts';
 import { parseStatements } from '../../support/sql-parser.ts';
+import { planAlike } from './agreement.ts';
 
 const signal = new AbortController().signal;
 
@@ -123,7 +126,14 @@ export async function replayTo(
   { as = {}, selection, signal: ended = signal, onProgress = () => undefined, into, owners }: ReplayOptions = {},
 ): Promise<ReplayedDatabase> {
   const name = into ?? `replayed_${randomBytes(6).toString('hex')}`;
-  const plan = await planReplay(harness.store, of, snapshot, target, signal, { settledMs: 0 });
+  const isLeftOut = selection?.isLeftOut;
+  const plan = await planAlike({
+    store: harness.store,
+    of,
+    base: snapshot,
+    target,
+    ...(isLeftOut ? { isLeftOut } : {}),
+  });
   if (into === undefined) {
     const owner = as.credentials ? ` OWNER ${quoteIdentifier((await as.credentials()).user)}` : '';
     const sql = `CREATE DATABASE ${quoteIdentifier(name)} TEMPLATE ${quoteIdentifier(base)}${owner}`;
@@ -144,8 +154,13 @@ export async function replayTo(
     const connection = { connect: () => connectTo(server, name), target: () => targetFor(server, name) };
     return { name, server, ...connection, drop, summary };
   } catch (error) {
+    // The check asks the server for the roles as well.
+    const named = await withConnection(targetFor(server, name, as), {}, (client) =>
+      definersCheck(plan.definers, owners)(client, new Set()),
+    );
     if (into === undefined) await drop();
-    throw error;
+    if (ended.aborted || named.problems.length > 0) throw error;
+    throw new Error(`The check and the window accepted what the restore refuses: ${error}`, { cause: error });
   }
 }
 

@@ -61,11 +61,19 @@ export async function unknownToAws([, service = '', operation = '', ...rest]: st
   }
   const load = clients[service];
   if (!load) return [`${what}: there is no model of this service here`];
-  const members = inputOf(await load(), pascal(operation));
+  const client = await load();
+  const [waiter = ''] = rest;
+  const waits = operation === 'wait';
+  if (waits && !hasWaiter(client, waiter)) return [`${what} ${waiter} does not exist`];
+  // Waiters describe what they wait for: `db-instance-available`.
+  const members = inputOf(client, pascal(waits ? `describe-${waiter.replace(/-[a-z]+$/, '')}s` : operation));
   if (!members) return [`${what} does not exist`];
   const known = members.flatMap((member) => [kebab(member), `no-${kebab(member)}`]);
   return given.filter((option) => !known.includes(option)).map((option) => `${what} has no --${option}`);
 }
+
+const hasWaiter = (client: Client, name: string): boolean =>
+  Object.keys(client).some((each) => each.toLowerCase() === `waituntil${name.replaceAll('-', '')}`);
 
 /** The members of an operation's input; null where there is no such operation. */
 function inputOf(client: Client, operation: string): string[] | null {

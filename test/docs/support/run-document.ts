@@ -31,6 +31,16 @@ export async function runDocument(
   const blocks = blocksOf(document).filter(
     (block) => treatmentOf(block) === 'run' && neededBy(block).every(isInstalled),
   );
+  // Documents but the first begin where it has left off: with the variables of the running system.
+  return runBlocks(blocks, folder, document === 'README.md' ? [] : ['. .local/tokens']);
+}
+
+/** As {@link runDocument}: the given blocks, after the commands of `begin`. */
+export async function runBlocks(
+  blocks: readonly Block[],
+  folder: string,
+  begin: readonly string[] = ['. .local/tokens'],
+): Promise<Ran[]> {
   if (blocks.length === 0) return [];
   const outputs = join(folder, '.outputs');
   mkdirSync(outputs, { recursive: true });
@@ -42,15 +52,15 @@ export async function runDocument(
     const end = mayEndWith1(block) ? ' || [ $? = 1 ]' : '';
     return `echo ${number} >'${outputs}/at'\n{\n${commands}} >'${output}.out' 2>'${output}.err'${end}`;
   });
-  // Documents but the first begin where it has left off: with the variables of the running system.
-  const begin = document === 'README.md' ? [] : ['. .local/tokens'];
   try {
     await runShell([...begin, ...script].join('\n'), folder, programs);
   } catch (cause) {
     const at = Number(read(join(outputs, 'at')));
     const block = blocks[at];
     const written = `${read(join(outputs, `${at}.out`)).slice(-2000)}\n${read(join(outputs, `${at}.err`)).slice(-2000)}`;
-    throw new Error(`${block ? placeOf(block) : document} fails:\n${block?.text}\nIt wrote:\n${written}`, { cause });
+    throw new Error(`${block ? placeOf(block) : 'The first command'} fails:\n${block?.text}\nIt wrote:\n${written}`, {
+      cause,
+    });
   }
   return blocks.map((block, number) => ({ block, output: read(join(outputs, `${number}.out`)) }));
 }

@@ -263,6 +263,25 @@ describe('instances and clusters', () => {
   });
 });
 
+test.each([
+  ['an authority that has expired', { CACertificateIdentifier: 'rds-ca-2019' }, 'CertificateNotFound'],
+  ['a retention of a hundred days', { BackupRetentionPeriod: 100 }, 'InvalidParameterValue'],
+  [
+    'a log that there is not',
+    { CloudwatchLogsExportConfiguration: { EnableLogTypes: ['audit'] } },
+    'InvalidParameterCombination',
+  ],
+  [
+    'a version that there is not',
+    { EngineVersion: '99.1', AllowMajorVersionUpgrade: true },
+    'InvalidParameterCombination',
+  ],
+])('refuse values that AWS does not take: %s', async (_what, change, name) => {
+  await services.current.putInstance({ DBInstanceIdentifier: 'plain', Engine: 'postgres', EngineVersion: '16.4' });
+  const modify = new ModifyDBInstanceCommand({ DBInstanceIdentifier: 'plain', ...change });
+  await expect(rds.send(modify)).rejects.toMatchObject({ name: expect.stringContaining(name) });
+});
+
 describe('upgrades', () => {
   const upgrade = (DBInstanceIdentifier: string, EngineVersion: string, more = {}) =>
     rds.send(

@@ -1,7 +1,10 @@
+import { readFileSync } from 'node:fs';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parametersOf } from '../../../local/aws/rds/parameters/catalogue.ts';
 import { logLinePrefixes, type ManagedKind } from '../../../local/postgres/managed/profile.ts';
+import { readLogLine } from '../../../shared/security/audit/database-log/read-line.ts';
+import { splitLine } from '../../../shared/security/audit/database-log/split-line.ts';
 import { type ManagedServer, startManagedServer } from '../../support/managed-server.ts';
 import { type PostgresBinaries, testBinaries } from '../../support/postgres-binaries.ts';
 
@@ -221,6 +224,30 @@ describe.each(servers)('%s', (kind, binaries) => {
     const before = await position();
     await server.managed.beat();
     expect((await position()) - before).toBeGreaterThanOrEqual(64 * 1024 ** 2 - 100_000);
+  });
+
+  test.each(logLinePrefixes)('writes logins with the prefix %s, which is read', async (log_line_prefix) => {
+    await server.managed.setParameters({
+      shared_preload_libraries: 'pg_stat_statements,pg_cron',
+      ...{ log_connections: '1', log_line_prefix },
+    });
+    const read = () =>
+      readFileSync(server.managed.log, 'utf8')
+        .split('\n')
+        .flatMap((line) => {
+          const split = splitLine(line);
+          const told = split && readLogLine(split);
+          return told ? [[told.actor, told.databaseName, told.operation, told.outcome]] : [];
+        });
+    const before = read().length;
+    await expect
+      .poll(async () => {
+        const clerk = new pg.Client({ ...server.server, user: 'clerk', password: 'clerk', database: 'shop' });
+        await clerk.connect();
+        await clerk.end();
+        return read().slice(before);
+      })
+      .toContainEqual(['clerk', 'shop', 'login', 'succeeded']);
   });
 
   test('applies static parameters at a restart', async () => {

@@ -1,9 +1,10 @@
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Readings } from '../../../shared/security/compliance/readings/sections.ts';
 import { ruleIds, rules } from '../../../shared/security/compliance/registry.ts';
 import { anyBinaries } from '../../support/postgres-binaries.ts';
 import { breakableSince, breakages, judgedLater } from './support/breakages.ts';
-import { acceptOn, managedPlaces } from './support/managed-acceptance.ts';
+import { acceptOn, managedPlaces, placesOf } from './support/managed-acceptance.ts';
 import { ruleOf, World } from './support/world.ts';
 
 let world: World;
@@ -41,7 +42,7 @@ test('a role of a server of your own is judged, though its name begins as those 
 const accepted = new Map<string, string[]>();
 /** What the rule says of the same server under AWS is taken by its API, with what it allows and the restarts that it needs. */
 async function acceptWhereManaged(id: string, readings: Readings, now: number): Promise<void> {
-  for (const place of managedPlaces) {
+  for (const place of placesOf(ruleOf(id))) {
     const change = breakages[id]?.ofInstance ?? {};
     const { taken } = await acceptOn(world, place, ruleOf(id), { readings, now, change });
     if (taken > 0) accepted.set(place.name, [...(accepted.get(place.name) ?? []), id]);
@@ -63,6 +64,21 @@ describe('broken, it fails, and what it says mends it:', () => {
     await world.mend(broken.mend);
     expect(await world.judge(id, now)).toMatchObject({ status: 'pass' });
   });
+});
+
+test('the functions that docs/logins/drills.sql creates are no finding, unless everybody may call them', async () => {
+  const script = readFileSync(new URL('../../../docs/logins/drills.sql', import.meta.url), 'utf8');
+  await world.sql('CREATE ROLE dbms');
+  await world.sql(script);
+  const failed = async () => {
+    const ids = ['definer_superuser', 'definer_temporary_last', 'definer_public'] as const;
+    const judged = await Promise.all(ids.map(async (id) => ({ id, ...(await world.judge(id, Date.now())) })));
+    return judged.filter(({ status }) => status !== 'pass').map(({ id }) => id);
+  };
+  expect(await failed()).toEqual([]);
+  await world.sql('GRANT EXECUTE ON FUNCTION dbms_run.drop_login(text) TO PUBLIC');
+  expect(await failed()).toContain('definer_public');
+  await world.sql('DROP SCHEMA dbms_run CASCADE; DROP ROLE dbms');
 });
 
 test('commands of many rules were taken by the RDS API, and none was refused', () => {

@@ -2,6 +2,7 @@ import type pg from 'pg';
 import type { ErrorCode } from '../../../core/errors/catalogue.ts';
 import { listed } from '../../../listed.ts';
 import { quoteQualified } from '../../../postgres/identifiers.ts';
+import { readPlannedCode } from '../../../postgres/planned-code/planned-code.ts';
 import type { Manifest } from '../../manifest.ts';
 import type { Finding } from '../findings.ts';
 import { matchTypes } from './match-types.ts';
@@ -101,13 +102,26 @@ export async function findDestinations(
 
 const RELATIONS_PER_QUERY = 200;
 
-/** Which relations have rows. Those that the login may not read, or that hold foreign tables, are not asked. */
+/**
+ * Which relations have rows. Those that the login may not read, or that hold foreign tables, are not asked. Where asking would run functions of their
+ * owners, those that have any page count as filled: they may be TRUNCATEd.
+ */
 async function findFilled(client: pg.Client, relations: readonly Relation[]): Promise<Set<string>> {
-  const readable = relations.filter(
+  let readable = relations.filter(
     ({ kind, reachable, readable, row_security, only_tables }) =>
       (kind === 'r' || (kind === 'p' && only_tables)) && reachable && readable && !row_security,
   );
   const filled = new Set<string>();
+  const code = await readPlannedCode(client);
+  const unasked = readable.filter(({ oid }) => code.has(Number(oid)));
+  const { rows: sizes } = await client.query<{ oid: string }>(
+    `SELECT given.oid::text AS oid FROM pg_catalog.unnest($1::oid[]) AS given (oid)
+      WHERE EXISTS (SELECT FROM (SELECT given.oid AS member UNION ALL SELECT t.relid FROM pg_catalog.pg_partition_tree(given.oid) t) AS members
+                     WHERE pg_catalog.pg_relation_size(members.member) > 0)`,
+    [unasked.map(({ oid }) => oid)],
+  );
+  for (const { oid } of sizes) filled.add(oid);
+  readable = readable.filter(({ oid }) => !code.has(Number(oid)));
   for (let start = 0; start < readable.length; start += RELATIONS_PER_QUERY) {
     const parts = readable
       .slice(start, start + RELATIONS_PER_QUERY)

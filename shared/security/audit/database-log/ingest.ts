@@ -6,6 +6,8 @@ import { splitLine } from './split-line.ts';
 
 /** Records that are handed over at a time: the chain takes them in few transactions. */
 const AT_A_TIME = 100;
+/** What a line says. That the server's log has it is known, and no more: sessions choose some of its words. */
+const CLAIMED = ['actor', 'operation', 'target', 'address', 'outcome', 'error', 'request'];
 
 /**
  * Takes what a server's log tells of logins and statements into the trail of its database. CloudWatch may send a line twice: both have
@@ -35,6 +37,7 @@ export async function ingestLog(
       database: database?.id ?? null,
       request_id: id,
       request: told,
+      claimed: CLAIMED,
     } as const;
     return [{ subject, outcome: { outcome, error } }];
   });

@@ -1,4 +1,4 @@
-import { CHANGES_SCHEMA } from '../../../postgres/own-schema.ts';
+import { CHANGES_SCHEMA, RUN_SCHEMA } from '../../../postgres/own-schema.ts';
 
 const own = `n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'`;
 const noExtension = (catalog: string, oid: string): string => `NOT EXISTS (
@@ -7,7 +7,8 @@ const noExtension = (catalog: string, oid: string): string => `NOT EXISTS (
 
 /**
  * Functions that run as their owner, and those in a language that reaches past the database; extensions' own aside, and this system's
- * event trigger, which nobody can call, and which reads the search path of the command, so that it has none of its own.
+ * event trigger, which nobody can call, and which reads the search path of the command, so that it has none of its own, and this system's
+ * functions that create the logins of drills and change its own password, as long as nobody else can replace them or call them.
  */
 export const functionsSql = `
 SELECT pg_catalog.format('%I.%I(%s)', n.nspname, p.proname, pg_catalog.pg_get_function_identity_arguments(p.oid)) AS object,
@@ -24,6 +25,8 @@ SELECT pg_catalog.format('%I.%I(%s)', n.nspname, p.proname, pg_catalog.pg_get_fu
   JOIN pg_catalog.pg_roles r ON r.oid = p.proowner
  WHERE ${own} AND n.nspname <> '${CHANGES_SCHEMA}' AND (p.prosecdef OR l.lanname = 'c' OR NOT l.lanpltrusted AND l.lanispl) AND p.prokind IN ('f', 'p')
    AND ${noExtension('pg_proc', 'p.oid')}
+   AND NOT (n.nspname = '${RUN_SCHEMA}' AND p.proname IN ('create_login', 'drop_login', 'change_password') AND n.nspowner = p.proowner
+            AND p.proacl IS NOT NULL AND NOT EXISTS (SELECT FROM pg_catalog.aclexplode(p.proacl) e WHERE e.grantee = 0))
  ORDER BY 1
  LIMIT 2000`;
 

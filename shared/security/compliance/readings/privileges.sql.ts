@@ -70,7 +70,10 @@ SELECT r.rolname AS role
       WHERE a.defaclrole = r.oid AND a.defaclnamespace = 0 AND a.defaclobjtype = 'f'
         AND NOT EXISTS (SELECT FROM pg_catalog.aclexplode(a.defaclacl) e WHERE e.grantee = 0))`;
 
-/** The server's functions that reach its files or programs, as far as others than superusers and PostgreSQL's predefined roles may run them. */
+/**
+ * The server's functions that reach its files or programs, as far as others than superusers and PostgreSQL's predefined roles may run them.
+ * pg_read_file_old, which versions before 16 have, refuses everybody else by itself, whatever its privileges say.
+ */
 export const fileFunctionsSql = `
 SELECT pg_catalog.format('%I.%I(%s)', n.nspname, p.proname, pg_catalog.pg_get_function_identity_arguments(p.oid)) AS object,
        CASE WHEN e.grantee = 0 THEN NULL ELSE g.rolname END AS grantee
@@ -79,6 +82,6 @@ SELECT pg_catalog.format('%I.%I(%s)', n.nspname, p.proname, pg_catalog.pg_get_fu
   LEFT JOIN pg_catalog.pg_roles g ON g.oid = e.grantee
  WHERE n.nspname = 'pg_catalog' AND e.grantee <> p.proowner AND (e.grantee = 0 OR g.rolname !~ '^pg_')
    AND p.proname IN ('pg_read_file', 'pg_read_binary_file', 'pg_stat_file', 'pg_ls_dir', 'lo_import', 'lo_export',
-                     'pg_read_file_old', 'pg_reload_conf', 'pg_rotate_logfile')
+                     'pg_reload_conf', 'pg_rotate_logfile')
  ORDER BY 1, 2
  LIMIT 1000`;

@@ -24,6 +24,8 @@ export interface Sections extends SqlSections {
 /** What a walk over the audit's chain has shown. */
 export interface AuditReading {
   intact: boolean;
+  /** Whether it was sealed when that was due; absent where nobody has looked. */
+  isSealed?: boolean;
   /** What was looked at, or the first record that is wrong. */
   found: string;
 }

@@ -64,13 +64,13 @@ export const accessRules = [
   }),
   defineRule({
     id: 'audit_chain',
-    title: 'The chain of records is whole',
+    title: 'The chain of records is whole, and sealed',
     level: 'critical',
     reads: 'audit',
-    expected: 'Every record follows the one before it',
+    expected: 'Every record follows the one before it, and the chain was sealed when that was due',
     controls: controlsOf('audit'),
-    judge: ({ intact, found }) =>
-      intact ? pass(found) : fail(found, [{ by: 'api', statement: 'GET /security/audit/verify' }]),
+    judge: ({ intact, isSealed = true, found }) =>
+      intact && isSealed ? pass(found) : fail(found, [{ by: 'api', statement: 'GET /security/audit/verify' }]),
   }),
   defineRule({
     id: 'alert_mails',

@@ -32,12 +32,26 @@ function parseValue(text: string): unknown {
 /** Options that take several words. */
 const LISTS = new Set(['vpc-security-group-ids']);
 
-/** Runs a command for AWS's CLI with the SDK: its operation and options are those of the API in another spelling, as are its waiters. */
-export async function runAws(line: string, clients: AwsClients): Promise<void> {
-  const [program, service = '', ...rest] = wordsOf(line);
+/** Runs a command for AWS's CLI, as a shell would. @throws as {@link runAwsWords} */
+export async function runAws(line: string, clients: Partial<AwsClients>): Promise<void> {
+  const [program, ...words] = wordsOf(line);
+  if (program !== 'aws') throw new Error(`No command for AWS's CLI: ${line}`);
+  await runAwsWords(words, clients);
+}
+
+/**
+ * Runs a command for AWS's CLI with the SDK: its operation and options are those of the API in another spelling, as are its waiters.
+ *
+ * @returns what AWS answers
+ * @throws what AWS says; Error for an operation or an option that it does not know
+ */
+export async function runAwsWords(
+  [service = '', ...rest]: readonly string[],
+  clients: Partial<AwsClients>,
+): Promise<unknown> {
+  const line = ['aws', service, ...rest].join(' ');
   const waits = rest[0] === 'wait';
   const [operation = '', ...words] = waits ? rest.slice(1) : rest;
-  if (program !== 'aws') throw new Error(`No command for AWS's CLI: ${line}`);
   const input: Record<string, unknown> = {};
   for (let at = 0; at < words.length; at++) {
     const name = (words[at] ?? '').replace(/^--/, '');
@@ -64,13 +78,13 @@ export async function runAws(line: string, clients: AwsClients): Promise<void> {
     const wait = (module as Record<string, unknown> | undefined)?.[`waitUntil${pascal(operation)}`];
     if (!wait) throw new Error(`The SDK has no waiter for ${service} ${operation}`);
     await (wait as (how: object, input: object) => Promise<unknown>)({ client, maxWaitTime: 10, minDelay: 1 }, input);
-    return;
+    return null;
   }
   const Command = (module as Record<string, unknown> | undefined)?.[`${pascal(operation)}Command`];
   if (!Command || !client) throw new Error(`The SDK has no ${service} ${operation}`);
   const command = new (Command as new (input: unknown) => never)(input);
   assertOptions(command, input, line);
-  await (client as { send(command: never): Promise<unknown> }).send(command);
+  return (client as { send(command: never): Promise<unknown> }).send(command);
 }
 
 /** The SDK drops what it does not know, and the CLI refuses it. */

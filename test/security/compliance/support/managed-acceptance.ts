@@ -14,11 +14,20 @@ import type { World } from './world.ts';
 /** Servers that AWS keeps, as far as its API is concerned: in a parameter group of their own, or in AWS's default one. */
 export const managedPlaces = [
   { name: 'RDS', kind: 'rds', ownGroup: true },
-  { name: 'RDS with a default group', kind: 'rds', ownGroup: false },
   { name: 'Aurora', kind: 'aurora', ownGroup: true },
+] as const;
+/** In place of a default group, which is AWS's, the commands make one: it is enough to try that of some rules. */
+const defaultPlaces = [
+  { name: 'RDS with a default group', kind: 'rds', ownGroup: false },
   { name: 'Aurora with a default group', kind: 'aurora', ownGroup: false },
 ] as const;
-type ManagedPlace = (typeof managedPlaces)[number];
+type ManagedPlace = (typeof managedPlaces | typeof defaultPlaces)[number];
+
+/** A dynamic parameter, a static one, and all that is no parameter. */
+export const placesOf = ({ id, reads }: AnyRule): readonly ManagedPlace[] =>
+  reads === 'instance' || ['log_connections', 'pgaudit_loaded'].includes(id)
+    ? [...managedPlaces, ...defaultPlaces]
+    : managedPlaces;
 
 /** What no administrator of a managed server can do. */
 const IMPOSSIBLE_SQL = /ALTER SYSTEM|pg_reload_conf|COPY .* PROGRAM/i;

@@ -1,4 +1,4 @@
-import { REPLAY_SCHEMA } from './memory.ts';
+import { CHANGES_SCHEMA, REPLAY_SCHEMA } from '../own-schema.ts';
 
 /** Event triggers that are to fire again when the replay is over, and when each of them fires. */
 const TABLE = `${REPLAY_SCHEMA}.event_triggers`;
@@ -7,11 +7,11 @@ export const createMutedSql = `
 CREATE SCHEMA IF NOT EXISTS ${REPLAY_SCHEMA};
 CREATE TABLE IF NOT EXISTS ${TABLE} (id oid PRIMARY KEY, mode "char" NOT NULL)`;
 
-/** Event triggers that fire, with the statement that keeps them from it. */
+/** Event triggers that fire, with the statement that keeps them from it; not those of this system, whose messages nobody reads here. */
 export const firingSql = `
 SELECT oid::int8::text AS id, evtenabled::text AS mode, pg_catalog.format('ALTER EVENT TRIGGER %I DISABLE', evtname) AS statement
   FROM pg_catalog.pg_event_trigger
- WHERE evtenabled <> 'D'
+ WHERE evtenabled <> 'D' AND NOT pg_catalog.starts_with(evtname::text, '${CHANGES_SCHEMA}_')
  ORDER BY evtname`;
 
 export const rememberMutedSql = `

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { createMutedSql, firingSql, rememberMutedSql, unmuteSql } from './event-triggers.sql.ts';
+import { createMutedSql, firingSql, rememberMutedSql, unmuteSql } from './muting.sql.ts';
 
 /**
  * Keeps the event triggers of a database from firing on what a replay does: on its own tables, on the commands that it repeats, which

@@ -32,7 +32,7 @@ export async function runDocument(
     (block) => treatmentOf(block) === 'run' && neededBy(block).every(isInstalled),
   );
   // Documents but the first begin where it has left off: with the variables of the running system.
-  return runBlocks(blocks, folder, document === 'README.md' ? [] : ['. .local/tokens']);
+  return runBlocks(blocks, folder, document === 'README.md' ? [] : ['. .local/tokens'], mayEndWith1);
 }
 
 /** As {@link runDocument}: the given blocks, after the commands of `begin`. */
@@ -40,6 +40,7 @@ export async function runBlocks(
   blocks: readonly Block[],
   folder: string,
   begin: readonly string[] = ['. .local/tokens'],
+  mayEndWith1: (block: Block) => boolean = () => false,
 ): Promise<Ran[]> {
   if (blocks.length === 0) return [];
   const outputs = join(folder, '.outputs');

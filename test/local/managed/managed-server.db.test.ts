@@ -88,8 +88,9 @@ describe.each(servers)('%s', (kind, binaries) => {
       'rds_password',
       'rds_replication',
     ]);
-    await server.asMaster('postgres', 'GRANT pg_read_all_data, rds_replication, rds_iam, pg_monitor TO clerk');
-    await server.asMaster('postgres', 'REVOKE pg_read_all_data, rds_replication, rds_iam, pg_monitor FROM clerk');
+    const roles = `${version >= 14 ? 'pg_read_all_data, ' : ''}rds_replication, rds_iam, pg_monitor`;
+    await server.asMaster('postgres', `GRANT ${roles} TO clerk`);
+    await server.asMaster('postgres', `REVOKE ${roles} FROM clerk`);
   });
 
   test('refuses what only superusers may do', async () => {

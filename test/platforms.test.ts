@@ -59,7 +59,13 @@ describe('what AWS says of a server', () => {
 describe('point-in-time recovery', () => {
   const facts = {
     ...{ wal_level: 'logical', in_recovery: false, slots: 10, used_slots: 0, keep_size: '-1', iam_streaming: 'off' },
-    ...{ login: 'dbms', may_replicate: false, may_create_event_triggers: true, may_create_schemas: true, database: 'shop' },
+    ...{
+      login: 'dbms',
+      may_replicate: false,
+      may_create_event_triggers: true,
+      may_create_schemas: true,
+      database: 'shop',
+    },
   };
   const client = { query: async () => ({ rows: [facts] }) } as never;
   const codes = async (changes: object) => {

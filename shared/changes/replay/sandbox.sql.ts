@@ -20,3 +20,7 @@ SELECT pg_catalog.count(pg_catalog.set_config(given.name, given.value, false))
 
 /** Nobody's operators but PostgreSQL's, and no temporary object in the place of one of its own. */
 export const ownPathSql = "SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', false)";
+
+/** Gives a setting ($1) a value ($2) for the transaction, where the server has such a setting: an older one lacks some. */
+export const setKnownSql = `
+SELECT pg_catalog.set_config(name, $2, true) FROM pg_catalog.pg_settings WHERE name = $1`;

@@ -4,7 +4,7 @@ import { quoteIdentifier } from '../../postgres/identifiers.ts';
 import { REPLAY_SCHEMA } from '../../postgres/own-schema.ts';
 import type { CommandSettings } from '../definitions/command-settings.ts';
 import { type ChosenExecutor, chooseExecutor, readExecutorFacts } from './executor.ts';
-import { ownPathSql, ownSettingsSql, restoreSettingsSql } from './sandbox.sql.ts';
+import { ownPathSql, ownSettingsSql, restoreSettingsSql, setKnownSql } from './sandbox.sql.ts';
 
 /** Who runs a command, and how it is to be repeated. */
 export interface CommandContext {
@@ -78,7 +78,7 @@ export function openSandbox({ client, roleOf, ownersLeftOut }: SandboxOptions): 
       const giveBack = ownersLeftOut ? null : await lendDatabase(client, databaseOwner && roleOf(databaseOwner));
       const call = await createFunction(client, executor);
       for (const [name, value] of Object.entries(settings)) {
-        await client.query('SELECT pg_catalog.set_config($1, $2, true)', [name, value]);
+        await client.query(setKnownSql, [name, value]);
       }
       for (const command of commands) await client.query(`SELECT ${call}($1)`, [command]);
       await client.query('CLOSE ALL');

@@ -185,7 +185,8 @@ describe('on one server', () => {
       validation: { objects: manifest.totals.objects, damaged_objects: 1, damaged: [{ path, code: 'object_damaged' }] },
     });
     expect(read.backup).toMatchObject({
-      status: 'available',
+      status: 'damaged',
+      damage: { found_by: 'integrity', ...error },
       last_validation: { level: 'integrity', outcome: 'failed', error },
       last_drill: passed,
       proven_at: null,
@@ -199,7 +200,11 @@ describe('on one server', () => {
 
     await put(bytes);
     const again = await validate(id, 'restore');
-    expect(again.backup).toMatchObject({ proven_at: again.backup.last_drill?.ended_at });
+    expect(again.backup).toMatchObject({
+      status: 'available',
+      damage: null,
+      proven_at: again.backup.last_drill?.ended_at,
+    });
   });
 
   test('a drill of definitions alone passes', async () => {

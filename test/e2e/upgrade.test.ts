@@ -186,13 +186,19 @@ describe.skipIf(binaries === null)(`the upgrade of ${GUIDE}`, () => {
     await paste('{"status": "on"}');
     expect(await server.now.managed.logicalSlots()).toHaveLength(1);
     await capture();
+    await sell('after the upgrade');
+    const { rows } = await server.now.asMaster(
+      'shop',
+      `SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS at`,
+    );
+    const sold = String(rows[0]?.at);
     const window = await eventually(
       async () => {
-        await sell('after the upgrade');
+        await sell('later still');
         await capture();
         return readWindow();
       },
-      ({ base, latest, earliest }) => base !== null && latest !== null && earliest !== null && latest.time > earliest,
+      ({ base, latest }) => base !== null && latest !== null && latest.time > sold,
     );
     expect(window).toMatchObject({ status: 'on', closed: null });
     expect(await restore(window.latest?.time ?? '', 'later')).toContain('after the upgrade');

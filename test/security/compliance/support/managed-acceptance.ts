@@ -63,8 +63,15 @@ export async function acceptOn(
   const instance = await platform.endpoints.describe(rds, database, signal);
   if (!instance) throw new Error(`${described.id} is not described`);
   const parameters = await platform.parameters.describe(rds, instance, signal);
-  const asManaged = { ...readings, instance: { value: instance }, parameters: { value: parameters } };
+  const asManaged = {
+    ...withLibrariesOfAws(readings),
+    instance: { value: instance },
+    parameters: { value: parameters },
+  };
   const judgement = judge(rule, asManaged, { now, database });
+  // A value that AWS does not take is a fault of the rule, and no reason to pass over it.
+  if (judgement.status === 'not_applicable' && judgement.found.includes('Parameter groups take for'))
+    throw new Error(`${rule.id}: ${judgement.found}`);
   if (judgement.status !== 'fail') return { judgement, taken: 0 };
   assertPossible(judgement, place);
   const commands = stepsBy(judgement, 'aws');
@@ -83,6 +90,17 @@ function assertPossible(judgement: Judgement, { name }: ManagedPlace): void {
     ...stepsBy(judgement, 'sql').filter((statement) => IMPOSSIBLE_SQL.test(statement)),
   ];
   if (impossible.length > 0) throw new Error(`Nobody can do that on ${name}: ${impossible.join('; ')}`);
+}
+
+/** The server of the tests has loaded libraries that AWS does not have. */
+function withLibrariesOfAws(readings: Readings): Readings {
+  if (!('value' in readings.server)) return readings;
+  const { value: server } = readings.server;
+  const loaded = server.settings.shared_preload_libraries;
+  if (!loaded) return readings;
+  const value = ['rdsutils', 'pg_stat_statements', ...(loaded.value.includes('pgaudit') ? ['pgaudit'] : [])].join(',');
+  const settings = { ...server.settings, shared_preload_libraries: { ...loaded, value } };
+  return { ...readings, server: { value: { ...server, settings } } };
 }
 
 let made = 0;

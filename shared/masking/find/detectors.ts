@@ -286,7 +286,8 @@ export const detectors: readonly Detector[] = [
       {
         pattern:
           /(^|_)(notes?|comments?|remarks?|messages?|bio|biography|memo|feedback|complaint|narrative|transcript|observations?|resume|cv|cover_?letter|review_?text)$/,
-        weight: 0.6,
+        // A note need not be personal: find proposes a rule for it, and nothing is refused because of it.
+        weight: 0.55,
         where: 'linked',
       },
     ],

@@ -5,12 +5,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CreateScheduleGroupCommand, SchedulerClient } from '@aws-sdk/client-scheduler';
 import { environmentNames } from '../../shared/configuration/environment.ts';
+import type { RouteDefinition } from '../../shared/contract/define-route.ts';
 import type { Role } from '../../shared/contract/roles.ts';
 import { basePath, routes } from '../../shared/contract/routes.ts';
 import type { Problem } from '../../shared/contract/schemas/common.ts';
 import type { ApiResult } from '../../shared/http/event.ts';
 import { clientOptions } from '../local/aws/support.ts';
 import { type StateService, startState } from '../state/support.ts';
+
+/** What a route asks for in its query, with values that fit. */
+export function requiredQueryOf({ query }: RouteDefinition): Record<string, string> {
+  const required = Object.entries(query?.shape ?? {}).filter(([, field]) => !field.safeParse(undefined).success);
+  return Object.fromEntries(required.map(([name]) => [name, 'public.anything']));
+}
 
 export interface Invocation {
   functionArn: string;

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { routes } from '../../shared/contract/routes.ts';
 import { ruleIds } from '../../shared/security/compliance/registry.ts';
 import { newAlertId, newBackupId, newJobId } from '../../shared/state/ids.ts';
-import { startApi, type TestApi } from './api.ts';
+import { requiredQueryOf, startApi, type TestApi } from './api.ts';
 
 let api: TestApi;
 beforeAll(async () => {
@@ -52,7 +52,11 @@ describe('while the Audit table is not there', () => {
 
   const reading = routes.filter(({ method, leastRole }) => method === 'GET' && leastRole !== 'public');
   test.each(reading)('nothing is read: $method $path', async (route) => {
-    const { status, problem } = await api.call({ method: 'GET', path: pathOf(route.path) });
+    const { status, problem } = await api.call({
+      method: 'GET',
+      path: pathOf(route.path),
+      query: requiredQueryOf(route),
+    });
     expect([status, problem.code]).toEqual([503, 'audit_unavailable']);
   });
 });

@@ -11,7 +11,7 @@ import { ruleIds } from '../../shared/security/compliance/registry.ts';
 import { newAlertId } from '../../shared/state/ids.ts';
 import { createJobStore } from '../../shared/state/jobs.ts';
 import { startIssuer } from '../access/issuer.ts';
-import { startApi, type TestApi } from './api.ts';
+import { requiredQueryOf, startApi, type TestApi } from './api.ts';
 
 /** A caller whose roles are for `crm` alone calls every route of the contract about `shop`. */
 let api: TestApi;
@@ -67,7 +67,7 @@ const takesDatabase = ({ query }: RouteDefinition): boolean => query !== undefin
 const bodyOf = ({ body, bodyExample }: RouteDefinition): object => (body ? { body: bodyExample ?? {} } : {});
 const about = (route: RouteDefinition, database: string) => ({
   ...{ method: route.method, path: pathOf(route), ...bodyOf(route) },
-  ...(takesDatabase(route) ? { query: { database } } : {}),
+  ...(takesDatabase(route) ? { query: { ...requiredQueryOf(route), database } } : {}),
 });
 
 const everything = async (): Promise<string[]> => {

@@ -71,7 +71,7 @@ describe('a request that does not fit', () => {
     ['POST', '/backups', { body: {} }, 'must be one of: full, schema, data, incremental'],
     ['POST', '/backups', { body: { backup_type: 'full', custom_name: 7 } }, 'must be of type string'],
     ['POST', '/restore', { body: { backup_id: newBackupId(), confirm: true } }, 'is missing'],
-    ['GET', '/backups', { query: { status: 'lost' } }, 'must be one of: running, available, failed, deleting'],
+    ['GET', '/backups', { query: { status: 'lost' } }, 'must be one of: running, available, damaged, failed, deleting'],
     [
       'POST',
       '/restore',

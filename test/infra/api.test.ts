@@ -69,9 +69,13 @@ describe('each route', () => {
         route.leastRole === 'public' ? undefined : functionNamed(full, 'dbms-authorizer').arn,
       );
       expect([method.validateBody, method.validateParameters]).toEqual([true, true]);
-      expect(method.requiredParameters).toEqual(
-        Object.keys(route.params?.shape ?? {}).map((name) => `method.request.path.${name}`),
+      const required = Object.entries(route.query?.shape ?? {}).filter(
+        ([, field]) => !field.safeParse(undefined).success,
       );
+      expect(method.requiredParameters).toEqual([
+        ...Object.keys(route.params?.shape ?? {}).map((name) => `method.request.path.${name}`),
+        ...required.map(([name]) => `method.request.querystring.${name}`),
+      ]);
       const [model] = Object.values(method.requestModels);
       expect(Object.keys(method.requestModels)).toEqual(route.body ? ['application/json'] : []);
       expect(model === undefined ? undefined : api.models[model]?.type).toBe(route.body ? 'object' : undefined);

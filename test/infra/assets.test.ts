@@ -129,7 +129,9 @@ describe('the layers', () => {
       .filter((file) => file.endsWith('/package.json'))
       .map((file) => file.replace('/package.json', ''));
     expect(packages.sort()).toEqual(
-      ['@electric-sql/pglite-tools', '@pgsql/types', 'libpg-query'].map((name) => `nodejs/node_modules/${name}`),
+      ['@electric-sql/pglite', '@electric-sql/pglite-tools', '@pgsql/types', 'libpg-query'].map(
+        (name) => `nodejs/node_modules/${name}`,
+      ),
     );
     for (const each of packages) expect(files).toContain(`${each}/LICENSE`);
   });

@@ -73,7 +73,8 @@ test('the functions that docs/logins/drills.sql creates are no finding, unless e
   const failed = async () => {
     const ids = ['definer_superuser', 'definer_temporary_last', 'definer_public'] as const;
     const judged = await Promise.all(ids.map(async (id) => ({ id, ...(await world.judge(id, Date.now())) })));
-    return judged.filter(({ status }) => status !== 'pass').map(({ id }) => id);
+    // Functions of the tests before are found as well.
+    return judged.filter(({ found }) => found.includes('dbms_run.')).map(({ id }) => id);
   };
   expect(await failed()).toEqual([]);
   await world.sql('GRANT EXECUTE ON FUNCTION dbms_run.drop_login(text) TO PUBLIC');

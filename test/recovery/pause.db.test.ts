@@ -10,13 +10,13 @@ import { incrementObstacle } from '../../shared/recovery/increment-possible.ts';
 import { pauseRecovery } from '../../shared/recovery/pause-recovery.ts';
 import { planOnBase } from '../../shared/recovery/plan-on-base.ts';
 import { replayOf } from '../../shared/recovery/replay.ts';
-import { createBackupCatalog } from '../../shared/state/backups.ts';
 import { readRecovery, recordPausing, writeRecovery } from '../../shared/state/recovery.ts';
 import type { StateTable } from '../../shared/state/table.ts';
 import { DATABASE_ID, useBackupHarness } from '../backup/support/harness.ts';
 import { createStateTable } from '../state/support.ts';
 import { allServers, createScratchDatabase, databaseOf, type ScratchDatabase, targetFor } from '../support/servers.ts';
 import { parseStatements } from '../support/sql-parser.ts';
+import { takeListedBackup } from './support/list-backup.ts';
 
 const harness = useBackupHarness();
 const signal = new AbortController().signal;
@@ -86,18 +86,7 @@ const openAlerts = async () =>
     .filter(({ status }) => status === 'open')
     .map(({ cause, level, title }) => `${cause} ${level}: ${title}`);
 
-async function backUp(): Promise<string> {
-  const { id, snapshot, server_version, ended_at } = await harness.backUp(live.target());
-  const catalog = createBackupCatalog(table);
-  await catalog.create({
-    ...{ id, database: DATABASE_ID, backup_type: 'full', custom_name: null },
-    ...{ job_id: 'job', requested_by: 'test' },
-  });
-  const counts = { tables: 1, rows: 1, bytes: 1, stored_bytes: 1, objects: 1 };
-  const snapshot_at = new Date(snapshot.taken_at).toISOString();
-  await catalog.markAvailable(id, { snapshot_at, ended_at, expires_at: null, server_version, ...counts });
-  return id;
-}
+const backUp = () => takeListedBackup(harness, table, live);
 
 test('while recovery is off, there is nothing to pause', async () => {
   await expect(pause()).rejects.toMatchObject({ code: 'nothing_to_pause' });

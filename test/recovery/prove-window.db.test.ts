@@ -7,13 +7,13 @@ import { turnRecoveryOn } from '../../shared/recovery/change-recovery.ts';
 import { chooseBase } from '../../shared/recovery/choose-base.ts';
 import { describeRecovery } from '../../shared/recovery/describe-window.ts';
 import { proveWindow } from '../../shared/recovery/prove-window.ts';
-import { createBackupCatalog } from '../../shared/state/backups.ts';
 import { readRecovery } from '../../shared/state/recovery.ts';
 import type { StateTable } from '../../shared/state/table.ts';
 import { DATABASE_ID, useBackupHarness } from '../backup/support/harness.ts';
 import { createStateTable } from '../state/support.ts';
 import { anyServer, createScratchDatabase, type ScratchDatabase } from '../support/servers.ts';
 import { parseStatements } from '../support/sql-parser.ts';
+import { takeListedBackup } from './support/list-backup.ts';
 
 const harness = useBackupHarness();
 const signal = new AbortController().signal;
@@ -54,17 +54,7 @@ const opened = async () =>
     .filter(({ status }) => status !== 'resolved')
     .map(({ cause }) => cause);
 
-async function backUp(): Promise<void> {
-  const { id, snapshot, server_version, ended_at } = await harness.backUp(source.target());
-  const catalog = createBackupCatalog(table);
-  await catalog.create({
-    ...{ id, database: DATABASE_ID, backup_type: 'full', custom_name: null },
-    ...{ job_id: 'job', requested_by: 'test' },
-  });
-  const counts = { tables: 1, rows: 1, bytes: 1, stored_bytes: 1, objects: 1 };
-  const snapshot_at = new Date(snapshot.taken_at).toISOString();
-  await catalog.markAvailable(id, { snapshot_at, ended_at, expires_at: null, server_version, ...counts });
-}
+const backUp = () => takeListedBackup(harness, table, source);
 
 const checked = (lsn: string) =>
   chooseBase({ database: DATABASE_ID, backupId: undefined }, { lsn }, { table, store: harness.store, signal });

@@ -4,11 +4,11 @@ import { captureDatabase } from '../../shared/recovery/capture-database.ts';
 import { turnRecoveryOn } from '../../shared/recovery/change-recovery.ts';
 import { chooseBase } from '../../shared/recovery/choose-base.ts';
 import { describeRecovery } from '../../shared/recovery/describe-window.ts';
-import { createBackupCatalog } from '../../shared/state/backups.ts';
 import type { StateTable } from '../../shared/state/table.ts';
 import { DATABASE_ID, useBackupHarness } from '../backup/support/harness.ts';
 import { createStateTable } from '../state/support.ts';
 import { anyServer, createScratchDatabase, type ScratchDatabase } from '../support/servers.ts';
+import { takeListedBackup } from './support/list-backup.ts';
 
 const harness = useBackupHarness();
 const signal = new AbortController().signal;
@@ -56,18 +56,7 @@ const startUp = [
   `DO $$BEGIN CREATE TABLE IF NOT EXISTS shop.orders (id int); EXCEPTION WHEN duplicate_table THEN NULL; END$$`,
 ];
 
-async function backUp(): Promise<string> {
-  const { id, snapshot, server_version, ended_at } = await harness.backUp(source.target());
-  const catalog = createBackupCatalog(table);
-  await catalog.create({
-    ...{ id, database: DATABASE_ID, backup_type: 'full', custom_name: null },
-    ...{ job_id: 'job', requested_by: 'test' },
-  });
-  const counts = { tables: 1, rows: 1, bytes: 1, stored_bytes: 1, objects: 1 };
-  const snapshot_at = new Date(snapshot.taken_at).toISOString();
-  await catalog.markAvailable(id, { snapshot_at, ended_at, expires_at: null, server_version, ...counts });
-  return id;
-}
+const backUp = () => takeListedBackup(harness, table, source);
 
 test('keeps its window for an hour in which every minute an application starts and a view is refreshed concurrently', async () => {
   const client = await source.connect();

@@ -23,6 +23,7 @@ import { DATABASE_ID, useBackupHarness } from '../backup/support/harness.ts';
 import { createStateTable } from '../state/support.ts';
 import { anyServer, createScratchDatabase, type ScratchDatabase, targetFor } from '../support/servers.ts';
 import { parseStatements } from '../support/sql-parser.ts';
+import { takeListedBackup } from './support/list-backup.ts';
 
 const harness = useBackupHarness();
 const signal = new AbortController().signal;
@@ -75,18 +76,7 @@ const leftOnServer = () =>
   run(`SELECT slot_name AS name FROM pg_replication_slots WHERE database = current_database()
        UNION ALL SELECT evtname FROM pg_event_trigger`);
 
-async function backUp(): Promise<string> {
-  const { id, snapshot, server_version, ended_at } = await harness.backUp(source.target());
-  const catalog = createBackupCatalog(table);
-  await catalog.create({
-    ...{ id, database: DATABASE_ID, backup_type: 'full', custom_name: null },
-    ...{ job_id: 'job', requested_by: 'test' },
-  });
-  const counts = { tables: 1, rows: 1, bytes: 1, stored_bytes: 1, objects: 1 };
-  const snapshot_at = new Date(snapshot.taken_at).toISOString();
-  await catalog.markAvailable(id, { snapshot_at, ended_at, expires_at: null, server_version, ...counts });
-  return id;
-}
+const backUp = () => takeListedBackup(harness, table, source);
 
 /** Until all that has been committed is covered: a moment is a second after it. */
 async function captureUntilCovered(more: object = {}): ReturnType<typeof describe> {

@@ -12,6 +12,7 @@ import type { StateTable } from '../../shared/state/table.ts';
 import { DATABASE_ID, useBackupHarness } from '../backup/support/harness.ts';
 import { createStateTable } from '../state/support.ts';
 import { anyServer, createScratchDatabase, type ScratchDatabase } from '../support/servers.ts';
+import { takeListedBackup } from './support/list-backup.ts';
 
 const harness = useBackupHarness();
 const signal = new AbortController().signal;
@@ -99,18 +100,7 @@ async function captureUntilNow(): Promise<void> {
   }
 }
 
-async function backUp(): Promise<string> {
-  const { id, snapshot, server_version, ended_at } = await harness.backUp(source.target());
-  const catalog = createBackupCatalog(table);
-  await catalog.create({
-    ...{ id, database: DATABASE_ID, backup_type: 'full', custom_name: null },
-    ...{ job_id: 'job', requested_by: 'test' },
-  });
-  const counts = { tables: 1, rows: 1, bytes: 1, stored_bytes: 1, objects: 1 };
-  const snapshot_at = new Date(snapshot.taken_at).toISOString();
-  await catalog.markAvailable(id, { snapshot_at, ended_at, expires_at: null, server_version, ...counts });
-  return id;
-}
+const backUp = () => takeListedBackup(harness, table, source);
 
 const list = (asked: Partial<RowChangesRequest> & { table: string }, more: object = {}): Promise<RowChangesAnswer> =>
   listRowChanges(
